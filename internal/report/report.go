@@ -1,0 +1,115 @@
+// Package report is the analyser's result: one versioned model and its
+// renderers. The model is deterministic and bounded: nothing in it grows with
+// the number of objects. Its JSON names are a contract (docs/report-schema.md).
+package report
+
+import "github.com/apm-sidecar/apm-sidecar/internal/finding"
+
+// SchemaVersion is the version of the JSON form. It changes with every change
+// of a name's meaning, not only of its shape.
+const SchemaVersion = 1
+
+// Report is everything a scan found out. Parts that were not computed are nil.
+type Report struct {
+	SchemaVersion int                 `json:"schema_version"`
+	Tool          Tool                `json:"tool"`
+	Dump          Dump                `json:"dump"`
+	JVM           *JVM                `json:"jvm,omitempty"`
+	Heap          Heap                `json:"heap"`
+	Histogram     []ClassRow          `json:"histogram"`
+	Dominators    []DominatorRow      `json:"dominators,omitzero"`
+	Finalizers    *finding.Finalizers `json:"finalizers,omitempty"`
+	Schedulers    []finding.Scheduler `json:"schedulers,omitzero"`
+	Findings      []finding.Finding   `json:"findings,omitzero"`
+	Warnings      []Warning           `json:"warnings"`
+	Limits        Limits              `json:"limits"`
+}
+
+// Tool names the program that wrote the report.
+type Tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// Dump describes the input file.
+type Dump struct {
+	Path string `json:"path"`
+	// Format is the version of the header: "1.0.1", "1.0.2", ...
+	Format string `json:"format"`
+	// IDSize is 4 or 8 bytes.
+	IDSize int `json:"id_size"`
+	// Bytes is the size of the file as it lies on disk.
+	Bytes int64 `json:"bytes"`
+	// Compression is "none" or "gzip".
+	Compression string `json:"compression"`
+	// Created is the header's time, RFC 3339 in UTC.
+	Created string `json:"created"`
+	// Truncated is true when the file ends before its records do.
+	Truncated bool `json:"truncated"`
+}
+
+// JVM is what the dump itself tells of the JVM; unknown parts are empty.
+type JVM struct {
+	Version   string `json:"version,omitempty"`
+	Vendor    string `json:"vendor,omitempty"`
+	Collector string `json:"collector,omitempty"`
+	Arguments string `json:"arguments,omitempty"`
+}
+
+// Heap are the totals. Reachable means reachable from a GC root without passing
+// the referent of a Final-, Weak- or PhantomReference; nil where no graph was
+// built.
+type Heap struct {
+	Objects            int64  `json:"objects"`
+	ShallowBytes       int64  `json:"shallow_bytes"`
+	ReachableObjects   *int64 `json:"reachable_objects,omitempty"`
+	ReachableBytes     *int64 `json:"reachable_bytes,omitempty"`
+	UnreachableObjects *int64 `json:"unreachable_objects,omitempty"`
+	UnreachableBytes   *int64 `json:"unreachable_bytes,omitempty"`
+	Classes            int64  `json:"classes"`
+	Loaders            int64  `json:"loaders"`
+	GCRoots            int64  `json:"gc_roots"`
+	// Layout says how object sizes were derived, such as "64-bit, compressed
+	// references, 8-byte alignment", and LayoutConfidence how sure that is.
+	Layout           string             `json:"layout"`
+	LayoutConfidence finding.Confidence `json:"layout_confidence"`
+}
+
+// ClassRow is one line of the class histogram, one class of one loader.
+type ClassRow struct {
+	Class string `json:"class"`
+	// Loader is the hex address of the defining loader, "boot" for the boot loader.
+	Loader        string `json:"loader"`
+	Instances     int64  `json:"instances"`
+	ShallowBytes  int64  `json:"shallow_bytes"`
+	RetainedBytes *int64 `json:"retained_bytes,omitempty"`
+}
+
+// DominatorRow is one of the biggest objects directly under the GC roots.
+type DominatorRow struct {
+	Object        string `json:"object"`
+	Class         string `json:"class"`
+	ShallowBytes  int64  `json:"shallow_bytes"`
+	RetainedBytes int64  `json:"retained_bytes"`
+}
+
+// Warning is something that limits how far the report can be trusted.
+type Warning struct {
+	// Code is stable and machine-readable, such as "truncated".
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	// Offset is the position in the uncompressed dump, where there is one.
+	Offset *int64 `json:"offset,omitempty"`
+}
+
+// Limits says what was cut and at which bound. A zero "omitted" means all is there.
+type Limits struct {
+	HistogramRows      int   `json:"histogram_rows"`
+	HistogramOmitted   int64 `json:"histogram_omitted"`
+	DominatorRows      int   `json:"dominator_rows"`
+	DominatorsOmitted  int64 `json:"dominators_omitted"`
+	FinalizerClassRows int   `json:"finalizer_class_rows"`
+	FinalizerOmitted   int64 `json:"finalizer_classes_omitted"`
+	SchedulerRows      int   `json:"scheduler_rows"`
+	SchedulersOmitted  int64 `json:"schedulers_omitted"`
+}
