@@ -1,0 +1,110 @@
+// Package unit is how numbers read: bytes, counts, durations and shares, one
+// way in every output of both programs.
+package unit
+
+import (
+	"math"
+	"math/bits"
+	"strconv"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// byteDigits is how many digits of a size are worth reading.
+const byteDigits = 3
+
+// Bytes renders a size with a binary unit and three digits, such as
+// "19.6 MiB". The unit is 1024-based as -Xmx is.
+func Bytes(n int64) string {
+	if n < 0 {
+		return "-" + humanize.IBytesN(magnitude(n), byteDigits)
+	}
+	return humanize.IBytesN(uint64(n), byteDigits)
+}
+
+// magnitude is |n| for a negative n, also where -n does not fit an int64.
+func magnitude(n int64) uint64 { return -uint64(n) }
+
+// Count renders a number with thousands separators, such as "30,000".
+func Count(n int64) string { return humanize.Comma(n) }
+
+// Plural renders a count with its noun, such as "1 task" and "30,000 tasks".
+func Plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Count(n) + " " + many
+}
+
+// Share renders part of whole in percent with one decimal, such as "79.9 %".
+// It says "-" where there is no whole, and never rounds what is not all of it
+// to 100 % nor what is not nothing to 0 %.
+func Share(part, whole int64) string {
+	if whole <= 0 || part < 0 {
+		return "-"
+	}
+	permille := int64(1000)
+	if part < whole {
+		hi, lo := bits.Mul64(uint64(part), 1000)
+		hi, lo = addHalf(hi, lo, uint64(whole))
+		quotient, _ := bits.Div64(hi, lo, uint64(whole))
+		permille = int64(quotient)
+	} else if part > whole {
+		permille = int64(math.Round(1000 * float64(part) / float64(whole)))
+	}
+	switch {
+	case part > 0 && permille == 0:
+		return "<0.1 %"
+	case part < whole && permille >= 1000:
+		return ">99.9 %"
+	}
+	return strconv.FormatInt(permille/10, 10) + "." + strconv.FormatInt(permille%10, 10) + " %"
+}
+
+// addHalf adds half of whole to the 128-bit number hi:lo, so that a division
+// by whole rounds to the nearest.
+func addHalf(hi, lo, whole uint64) (uint64, uint64) {
+	lo, carry := bits.Add64(lo, whole/2, 0)
+	return hi + carry, lo
+}
+
+// Duration renders the two biggest units of a duration, such as "49 min 12 s",
+// "3 h" or "250 ms".
+func Duration(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-" + Duration(positive(d))
+	case d < time.Second:
+		return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
+	case d < time.Minute && d%time.Second != 0:
+		return strconv.FormatFloat(d.Truncate(100*time.Millisecond).Seconds(), 'f', 1, 64) + " s"
+	case d < time.Hour:
+		return pair(d, time.Minute, " min", time.Second, " s")
+	case d < 24*time.Hour:
+		return pair(d, time.Hour, " h", time.Minute, " min")
+	default:
+		return pair(d, 24*time.Hour, " d", time.Hour, " h")
+	}
+}
+
+// positive is -d, also for the one duration whose negation does not fit.
+func positive(d time.Duration) time.Duration {
+	if d == math.MinInt64 {
+		return math.MaxInt64
+	}
+	return -d
+}
+
+// pair renders d in a big and a small unit, leaving out the one that is zero.
+func pair(d, big time.Duration, bigName string, small time.Duration, smallName string) string {
+	whole := int64(d / big)
+	rest := int64(d % big / small)
+	switch {
+	case whole == 0:
+		return strconv.FormatInt(rest, 10) + smallName
+	case rest == 0:
+		return strconv.FormatInt(whole, 10) + bigName
+	}
+	return strconv.FormatInt(whole, 10) + bigName + " " + strconv.FormatInt(rest, 10) + smallName
+}
