@@ -1,0 +1,37 @@
+package store
+
+import (
+	"flag"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// setFlags configures VictoriaMetrics the only way it can be: through the flags
+// its packages registered in the standard flag set. The program's own command
+// line is not read: cobra owns it and never shows these flags.
+func setFlags(opts Options) error {
+	hours := (opts.Retention + time.Hour - 1) / time.Hour
+	for _, f := range []struct{ name, value string }{
+		{"storageDataPath", opts.Dir},
+		{"retentionPeriod", strconv.FormatInt(int64(hours), 10) + "h"},
+		{"memory.allowedBytes", strconv.FormatInt(opts.MemoryBytes, 10)},
+		// The default of 30 s hides the newest samples from queries and vmui.
+		{"search.latencyOffset", "1s"},
+		// Without it any page a browser has open may read the answers.
+		{"http.disableCORS", "true"},
+		// The slog bridge adds its own time.
+		{"loggerDisableTimestamps", "true"},
+	} {
+		if err := flag.Set(f.name, f.value); err != nil {
+			return fmt.Errorf("store: set %s: %w", f.name, err)
+		}
+	}
+	if !flag.Parsed() {
+		// lib/memory panics unless the standard flag set was parsed.
+		if err := flag.CommandLine.Parse(nil); err != nil {
+			return fmt.Errorf("store: parse flags: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// minFreeBytes is the least free space to open a store with. VictoriaMetrics
+// turns read-only below 10 MB and panics when it cannot create its own files.
+const minFreeBytes = 32 << 20
+
+// lockName is the lock file of VictoriaMetrics, and the mark of a store.
+const lockName = "flock.lock"
+
+// checkFolder creates dir when missing and finds, before VictoriaMetrics would
+// end the process over it, what stands against a store there. It refuses a
+// folder with other files: VictoriaMetrics empties sub-folders named tmp and
+// cache without asking.
+func checkFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return fmt.Errorf("store: create folder: %w", err)
+	}
+	if err := checkOurs(dir); err != nil {
+		return err
+	}
+	if err := checkFree(dir); err != nil {
+		return err
+	}
+	return checkLock(dir)
+}
+
+// checkOurs accepts an empty folder and one with the mark of a store.
+func checkOurs(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("store: read folder: %w", err)
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	_, err = os.Lstat(filepath.Join(dir, lockName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s is neither empty nor a store; choose another folder", ErrForeign, dir)
+	}
+	return err
+}
+
+// checkFree wants minFreeBytes on the file system of dir.
+func checkFree(dir string) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return fmt.Errorf("store: free space of %s: %w", dir, err)
+	}
+	//nolint:unconvert // Bsize has another type on other systems
+	free := st.Bavail * uint64(st.Bsize)
+	if free < minFreeBytes {
+		return fmt.Errorf("store: %d bytes are free at %s, at least %d are needed; free some space or choose another folder",
+			free, dir, uint64(minFreeBytes))
+	}
+	return nil
+}
+
+// checkLock takes the lock for a moment; that proves as well that files can be
+// written here.
+func checkLock(dir string) error {
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return fmt.Errorf("store: folder is not writable: %w", err)
+	}
+	defer f.Close()
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return fmt.Errorf("%w: another apm-sidecar uses %s; stop it or choose another folder", ErrInUse, dir)
+	}
+	if err != nil {
+		return fmt.Errorf("store: lock %s: %w", dir, err)
+	}
+	return nil
+}

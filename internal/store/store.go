@@ -1,0 +1,232 @@
+// Package store keeps VictoriaMetrics inside the process: it is the only
+// importer of its app/* packages, so that their global flags, loggers and
+// state stay behind four calls: Open, Write, Handler and Close.
+//
+// Start order: Open, then whatever writes or reads. Stop order: first whatever
+// writes (push) and reads (web), then Close. VictoriaMetrics keeps its state in
+// package variables, so a process has at most one open Store; it may be closed
+// and opened again, but memory limit and retention of the first Open stay.
+//
+// Accepted samples live in memory for up to 15 s before they reach the disk and
+// there is no log of them: a killed process loses them. Whoever must not lose
+// samples keeps them until then (see package push). Samples of one series with
+// equal milliseconds are merged, which makes writing them twice harmless.
+package store
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/VictoriaMetrics/app/vmselect"
+	"github.com/VictoriaMetrics/VictoriaMetrics/app/vmselect/promql"
+	"github.com/VictoriaMetrics/VictoriaMetrics/app/vmstorage"
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/prompb"
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/storage"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+)
+
+// Errors a caller may test with errors.Is.
+var (
+	// ErrInUse says that the folder belongs to a running process.
+	ErrInUse = errors.New("store: folder is in use")
+	// ErrForeign says that the folder holds something else than a store.
+	ErrForeign = errors.New("store: folder holds other files")
+	// ErrClosed is returned by Write after Close.
+	ErrClosed = errors.New("store: closed")
+)
+
+const (
+	defaultRetention   = 30 * 24 * time.Hour
+	minRetention       = 24 * time.Hour
+	defaultMemoryBytes = 64 << 20
+
+	// dedupInterval merges samples of a series with equal milliseconds.
+	dedupInterval = time.Millisecond
+	// flushInterval is how often in-memory parts are written to disk.
+	flushInterval = 5 * time.Second
+)
+
+// Options say where and how much to store.
+type Options struct {
+	// Dir is the folder of the store; it is created when missing. A non-empty
+	// folder that is not a store is refused. Required.
+	Dir string
+	// Retention is how long samples are kept: at least 24 h, zero means 30 days.
+	Retention time.Duration
+	// MemoryBytes bounds the caches of VictoriaMetrics; zero means 64 MiB.
+	MemoryBytes int64
+	// Logger receives the log of VictoriaMetrics; nil discards it.
+	Logger *slog.Logger
+}
+
+// withDefaults fills the zero values in.
+func (o Options) withDefaults() Options {
+	if o.Retention == 0 {
+		o.Retention = defaultRetention
+	}
+	if o.MemoryBytes == 0 {
+		o.MemoryBytes = defaultMemoryBytes
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Validate joins all faults of the options.
+func (o Options) Validate() error {
+	var errs []error
+	if o.Dir == "" {
+		errs = append(errs, errors.New("store: no folder given"))
+	}
+	if o.Retention != 0 && o.Retention < minRetention {
+		errs = append(errs, fmt.Errorf("store: retention %s is shorter than the minimum of %s", o.Retention, minRetention))
+	}
+	if o.MemoryBytes < 0 {
+		errs = append(errs, fmt.Errorf("store: negative memory limit %d", o.MemoryBytes))
+	}
+	return errors.Join(errs...)
+}
+
+// opened mirrors the global state of VictoriaMetrics: true while a Store is open.
+var opened atomic.Bool
+
+// Store is the open storage. Write and the handler may be used from many
+// goroutines at once.
+type Store struct {
+	handler http.Handler
+
+	// mu is held for reading by writers and requests, for writing by Close.
+	mu     sync.RWMutex
+	closed bool
+}
+
+// Open checks the folder and opens the storage in it. Errors wrap ErrInUse when
+// a running process holds the folder and ErrForeign when it is not a store.
+func Open(opts Options) (_ *Store, err error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	opts = opts.withDefaults()
+	handler, err := newHandler()
+	if err != nil {
+		return nil, err
+	}
+	if !opened.CompareAndSwap(false, true) {
+		return nil, fmt.Errorf("%w: this process has a store open already", ErrInUse)
+	}
+	defer func() {
+		if err != nil {
+			opened.Store(false)
+		}
+	}()
+	if err := checkFolder(opts.Dir); err != nil {
+		return nil, err
+	}
+	if err := start(opts); err != nil {
+		return nil, err
+	}
+	s := &Store{}
+	s.handler = s.whileOpen(handler)
+	return s, nil
+}
+
+// start brings VictoriaMetrics up in the order of its own main function. A panic
+// of its logger (it has no other way to report) becomes an error.
+func start(opts Options) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("store: open %s: %v", opts.Dir, r)
+		}
+	}()
+	if err := setFlags(opts); err != nil {
+		return err
+	}
+	bridgeLogs(opts.Logger)
+	storage.SetDedupInterval(dedupInterval)
+	storage.SetDataFlushInterval(flushInterval)
+	vmstorage.Init(promql.ResetRollupResultCacheIfNeeded)
+	vmselect.Init()
+	return nil
+}
+
+// Write stores samples. On an error none of them is stored; the disk being
+// nearly full is one, and passes when space is freed. Values that are not finite
+// are skipped. Label names and values must be shorter than 64 KiB.
+func (s *Store) Write(samples []series.Sample) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return ErrClosed
+	}
+	var (
+		rows   = make([]storage.MetricRow, 0, len(samples))
+		labels []prompb.Label
+		buf    []byte
+	)
+	for i := range samples {
+		sample := &samples[i]
+		if math.IsNaN(sample.Value) || math.IsInf(sample.Value, 0) {
+			continue
+		}
+		labels = append(labels[:0], prompb.Label{Name: "__name__", Value: sample.Name})
+		for _, l := range sample.Labels {
+			labels = append(labels, prompb.Label{Name: l.Name, Value: l.Value})
+		}
+		from := len(buf)
+		buf = storage.MarshalMetricNameRaw(buf, labels)
+		rows = append(rows, storage.MetricRow{
+			MetricNameRaw: buf[from:len(buf):len(buf)],
+			Timestamp:     sample.TimeMs,
+			Value:         sample.Value,
+		})
+	}
+	if err := vmstorage.AddRows(rows); err != nil {
+		return fmt.Errorf("store: write %d samples: %w", len(rows), err)
+	}
+	return nil
+}
+
+// Handler serves the query API and vmui; see newHandler for the routes. After
+// Close it answers 503.
+func (s *Store) Handler() http.Handler { return s.handler }
+
+// whileOpen keeps Close waiting for running requests and refuses later ones.
+func (s *Store) whileOpen(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		if s.closed {
+			http.Error(w, "the store is closed", http.StatusServiceUnavailable)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Close waits for running requests, writes everything to disk and gives the
+// folder free. A second call does nothing.
+func (s *Store) Close() (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	defer opened.Store(false)
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("store: close: %v", r)
+		}
+	}()
+	vmstorage.Stop()
+	vmselect.Stop()
+	return nil
+}
