@@ -1,0 +1,47 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// JSON writes the report as indented JSON with a line break at its end. The same
+// report always gives the same bytes. Lists are never null. Characters that a
+// terminal would obey are written as \u escapes, so that the output can be
+// looked at; bytes that are no UTF-8 become U+FFFD.
+func JSON(w io.Writer, r *Report) error {
+	var plain bytes.Buffer
+	encoder := json.NewEncoder(&plain)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(rewritten(r, func(s string) string { return s })); err != nil {
+		return fmt.Errorf("encode the report: %w", err)
+	}
+	_, err := w.Write(escapeHidden(plain.Bytes()))
+	return err
+}
+
+// escapeHidden writes hidden characters of a JSON text as escapes. They can only
+// stand inside strings: outside of them JSON has ASCII alone, and the encoder
+// has escaped all control characters below U+0020 already.
+func escapeHidden(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r == '\n' || r == utf8.RuneError || !hidden(r):
+			out = append(out, text[:size]...)
+		case r <= 0xFFFF:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		default:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		}
+		text = text[size:]
+	}
+	return out
+}

@@ -1,0 +1,218 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
+)
+
+// maxTreeIndent is where the tree of a path stops moving right.
+const maxTreeIndent = 24
+
+// verdict writes the first screen.
+func (p *printer) verdict(r *Report) {
+	p.source(r)
+	p.line()
+	if main := slices.IndexFunc(r.Findings, isAlarm); main >= 0 {
+		p.finding(r, r.Findings[main])
+		return
+	}
+	switch {
+	case r.Findings == nil:
+		p.line("No verdict: only the histogram was asked for.")
+	case r.Dump.Truncated:
+		p.paragraph(0, p.paint(sgrYellow, "No problem found in the part that could be read.")+" The dump is damaged: the rest may hold one.")
+	default:
+		p.paragraph(0, p.paint(sgrGreenBold, "No problem found.")+" "+lookedAt(r))
+	}
+}
+
+// isAlarm tells a finding that asks for action from one that only informs.
+func isAlarm(f finding.Finding) bool {
+	return f.Severity == finding.SeverityCritical || f.Severity == finding.SeverityWarning
+}
+
+// source writes what was read, and that it was not all when so.
+func (p *printer) source(r *Report) {
+	d := r.Dump
+	parts := []string{
+		p.paint(sgrBold, d.Path),
+		fmt.Sprintf("%s, HPROF %s, %d-byte ids", unit.Bytes(d.Bytes), d.Format, d.IDSize),
+	}
+	if d.Compression != "" && d.Compression != "none" {
+		parts[1] += ", " + d.Compression
+	}
+	if d.Created != "" {
+		parts = append(parts, "written "+d.Created)
+	}
+	p.prose("  ", "", strings.Join(parts, " · "))
+	if d.Truncated {
+		p.prose("  ", "", p.paint(sgrYellow, "[PARTIAL]")+" the dump is damaged or ends too early: counts and bytes are lower bounds."+where(r.Warnings))
+	}
+}
+
+// where is a sentence on the first place at which the dump could not be read.
+func where(warnings []Warning) string {
+	for _, w := range warnings {
+		if w.Offset != nil {
+			return " First fault at offset " + unit.Count(*w.Offset) + "."
+		}
+	}
+	return ""
+}
+
+// lookedAt is a sentence on what a verdict of "no problem" covers.
+func lookedAt(r *Report) string {
+	looked := []string{unit.Plural(r.Heap.Objects, "object", "objects")}
+	if r.Finalizers != nil {
+		looked = append(looked, unit.Plural(r.Finalizers.Total, "Finalizer", "Finalizers"))
+	}
+	if r.Schedulers != nil {
+		n := int64(len(r.Schedulers)) + r.Limits.SchedulersOmitted
+		looked = append(looked, unit.Plural(n, "timer or scheduler", "timers and schedulers"))
+	}
+	return "Looked at " + strings.Join(looked, ", ") + "."
+}
+
+// finding writes one verdict in full.
+func (p *printer) finding(r *Report, f finding.Finding) {
+	p.title(f)
+	cost := unit.Plural(f.Objects, "object", "objects") + ", " + unit.Bytes(f.Bytes)
+	if r.Heap.ShallowBytes > 0 {
+		cost += " = " + unit.Share(f.Bytes, r.Heap.ShallowBytes) + " of the heap"
+	}
+	p.paragraph(2, p.paint(sgrDim, fmt.Sprintf("%s · confidence %s · %s", f.Kind, f.Confidence, cost)))
+	p.line()
+	p.paragraph(2, f.Summary)
+	p.label("What to do", f.Advice)
+	if len(f.Evidence.Facts) > 0 {
+		p.line()
+		p.line("  ", p.paint(sgrBold, "Facts"))
+		p.facts(f.Evidence.Facts)
+	}
+	if f.Evidence.Path != nil {
+		p.line()
+		p.line("  ", p.paint(sgrBold, "Path from the GC root"))
+		p.path(*f.Evidence.Path)
+	}
+	if len(f.Evidence.Stack) > 0 {
+		p.line()
+		p.line("  ", p.paint(sgrBold, "Stack"))
+		for _, frame := range f.Evidence.Stack {
+			p.line("    at ", shortClass(frame, p.room(len("    at "))))
+		}
+	}
+	p.label("What would refute it", f.Evidence.Refutes)
+}
+
+// title writes the severity's marker and the title.
+func (p *printer) title(f finding.Finding) {
+	marker := p.paint(p.severity(f.Severity), "["+strings.ToUpper(string(f.Severity))+"]")
+	p.prose("  ", "", marker+" "+p.paint(sgrBold, f.Title))
+}
+
+// label writes a paragraph under its name, or nothing where there is no text.
+func (p *printer) label(name, s string) {
+	if s == "" {
+		return
+	}
+	p.line()
+	p.paragraph(2, p.paint(sgrBold, name+":")+" "+s)
+}
+
+// facts writes names and values in two columns.
+func (p *printer) facts(facts []finding.Fact) {
+	widest := 0
+	for _, f := range facts {
+		widest = max(widest, text.StringWidth(f.Name))
+	}
+	widest = min(widest, p.room(0)/2)
+	for _, f := range facts {
+		p.prose(strings.Repeat(" ", 4+widest+2), "    "+text.Pad(f.Name, widest, ' ')+"  ", f.Value)
+	}
+}
+
+// room is how many columns are left of indent, a wide line where there is no limit.
+func (p *printer) room(indent int) int {
+	if p.width == 0 {
+		return 1 << 16
+	}
+	return max(p.width-indent, minFlexible)
+}
+
+// path writes a path as a tree: each line is a class, after the field of the
+// class above that leads to it.
+func (p *printer) path(path finding.Path) {
+	root := path.Root
+	if path.Thread != "" {
+		root += fmt.Sprintf(" %q", path.Thread)
+	}
+	p.line("    ", root)
+	field := ""
+	for i, step := range path.Steps {
+		head := strings.Repeat(" ", min(4+2*i, maxTreeIndent)) + "└ "
+		if field != "" {
+			head += field + " → "
+		}
+		tail := ""
+		if step.Repeat > 1 {
+			tail += fmt.Sprintf(" ×%s", unit.Count(int64(step.Repeat)))
+		}
+		if step.Object != "" {
+			tail += " @ " + step.Object
+		}
+		if i == len(path.Steps)-1 {
+			tail += fmt.Sprintf("  (%s, %s shallow)", unit.Plural(path.Objects, "object", "objects"), unit.Bytes(path.Bytes))
+		}
+		p.step(head, step.Class, tail)
+		field = step.Field
+	}
+}
+
+// step writes one line of a tree. What does not fit goes to a line of its own.
+func (p *printer) step(head, class, tail string) {
+	room := p.room(text.StringWidth(head))
+	if text.StringWidth(class)+text.StringWidth(tail) <= room {
+		p.line(head, class, p.paint(sgrDim, tail))
+		return
+	}
+	p.line(head, shortClass(class, room))
+	if tail = strings.TrimLeft(tail, " "); tail != "" {
+		p.line(strings.Repeat(" ", min(text.StringWidth(head), maxTreeIndent+2)), p.paint(sgrDim, tail))
+	}
+}
+
+// others are the findings that verdict does not show.
+func others(findings []finding.Finding) []finding.Finding {
+	rest := slices.Clone(findings)
+	if main := slices.IndexFunc(rest, isAlarm); main >= 0 {
+		rest = slices.Delete(rest, main, main+1)
+	}
+	return rest
+}
+
+// alsoFound names the findings that verdict does not show, a line each.
+func (p *printer) alsoFound(r *Report) {
+	rest := others(r.Findings)
+	if len(rest) == 0 {
+		return
+	}
+	p.line()
+	p.line("Also found:")
+	for _, f := range rest {
+		p.title(f)
+	}
+}
+
+// otherFindings writes in full the findings that verdict does not show.
+func (p *printer) otherFindings(r *Report) {
+	for _, f := range others(r.Findings) {
+		p.line()
+		p.finding(r, f)
+	}
+}
