@@ -22,8 +22,8 @@ func (p *Progress) drawBar(w io.Writer) {
 	// work turns out to be more than was thought.
 	bar := container.New(0, mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
 		mpb.BarWidth(barCells),
-		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return p.current.Load().phase + " " })),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + p.status(p.current.Load(), false) })))
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return p.current.Load().phase })),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return p.status(p.current.Load(), false) })))
 
 	ticker := time.NewTicker(barInterval)
 	defer ticker.Stop()

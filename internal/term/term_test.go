@@ -87,7 +87,7 @@ func TestBarShowsPhaseBytesAndSpeed(t *testing.T) {
 		time.Sleep(time.Second)
 		p.Stop()
 		assert.Contains(t, out.String(), "reading objects [=")
-		assert.Contains(t, out.String(), "10.0 MiB of 20.0 MiB, 1.00 MiB/s, 9 s left")
+		assert.Contains(t, out.String(), "10.0 MiB of 20.0 MiB, 1.00 MiB/s, 10 s left")
 		assert.Contains(t, out.String(), "reading on [=")
 	})
 }
