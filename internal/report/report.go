@@ -113,3 +113,15 @@ type Limits struct {
 	SchedulerRows      int   `json:"scheduler_rows"`
 	SchedulersOmitted  int64 `json:"schedulers_omitted"`
 }
+
+// WithHistogramRows returns the report with at most n rows of the histogram; the
+// other rows are counted as omitted. r itself stays as it is.
+func (r *Report) WithHistogramRows(n int) *Report {
+	cut := *r
+	if omitted := len(r.Histogram) - n; omitted > 0 {
+		cut.Histogram = r.Histogram[:n]
+		cut.Limits.HistogramOmitted += int64(omitted)
+	}
+	cut.Limits.HistogramRows = n
+	return &cut
+}

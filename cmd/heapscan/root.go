@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// environment is the outside world of one run.
+type environment struct {
+	stdout, stderr *os.File
+	getenv         func(string) string
+}
+
+// run executes one command line and tells how it ended.
+func run(ctx context.Context, env environment, args []string) exitCode {
+	root := newRootCommand(env)
+	root.SetArgs(args)
+	root.SetOut(env.stdout)
+	root.SetErr(env.stderr)
+	return explain(env.stderr, root.ExecuteContext(ctx))
+}
+
+// newRootCommand builds the command tree. The root itself is the report command,
+// so that "heapscan DUMP" is enough.
+func newRootCommand(env environment) *cobra.Command {
+	root := newReportCommand(env)
+	root.Use = "heapscan DUMP"
+	root.Short = "Say what fills a Java heap, who holds it and what to do"
+	root.Long = `heapscan reads a heap dump of a Java virtual machine (HPROF, also gzipped) and says
+what fills the heap, who holds it and what to do about it.
+
+"heapscan DUMP" is short for "heapscan report DUMP".` + exitStatus
+	root.SilenceErrors = true
+	root.SilenceUsage = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newReportCommand(env), newHistogramCommand(env), newVersionCommand())
+	return root
+}
+
+// oneDump accepts exactly the path of a dump.
+func oneDump(_ *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return usagef("which dump? Give the path of an HPROF file")
+	case len(args) > 1:
+		return usagef("one dump at a time, not %d: %q is too much", len(args), args[1])
+	case args[0] == "-":
+		return usagef("a dump is read more than once, so it can't come from standard input: give its path")
+	case args[0] == "":
+		return usagef("the path of the dump is empty")
+	}
+	return nil
+}
+
+// noArguments accepts nothing.
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("unexpected argument %q", args[0])
+	}
+	return nil
+}
+
+// completeDump completes the names of dumps.
+func completeDump(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return []string{"hprof", "gz", "bin"}, cobra.ShellCompDirectiveFilterFileExt
+}
