@@ -1,0 +1,72 @@
+# Targets that people call have a description after "##"; "make" lists them.
+
+GO      ?= go
+MVN     ?= mvn
+GOLANGCI_LINT_VERSION := v2.5.0
+GOLANGCI_LINT := build/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)
+
+TESTBED_STAMP   := testbed/target/built
+TESTBED_SOURCES := $(shell find testbed -name target -prune -o \( -name pom.xml -o -name '*.java' \) -print)
+
+# The race detector needs a C compiler.
+ifneq ($(shell command -v $${CC:-gcc} 2>/dev/null),)
+RACE := CGO_ENABLED=1 $(GO) test -race
+else
+RACE := echo "no C compiler: testing without the race detector" && $(GO) test
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help build testbed postgres demo demo-once test lint bench e2e-full clean tools
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: tools ## build bin/apm-sidecar and bin/heapscan
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/apm-sidecar ./cmd/heapscan
+
+testbed: tools $(TESTBED_STAMP) ## build the Java programs of the testbed
+
+$(TESTBED_STAMP): $(TESTBED_SOURCES)
+	$(MVN) --batch-mode --quiet --file testbed/pom.xml package
+	@mkdir -p $(@D) && touch $@
+
+postgres: ## install PostgreSQL if it is missing (Debian, as root)
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing PostgreSQL" && apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql; \
+	  else \
+	    echo "PostgreSQL is missing. Install it, on Debian: sudo apt-get install postgresql" >&2; exit 1; \
+	  fi; }
+
+demo: build testbed postgres ## watch a leak being caught, until Ctrl-C
+	@$(GO) build -o bin/demo ./testbed/demo && exec bin/demo
+
+demo-once: build testbed postgres ## the same, but exit after the verdict
+	@$(GO) build -o bin/demo ./testbed/demo && exec bin/demo -once
+
+test: lint build testbed postgres ## every check there is, end-to-end tests included
+	$(RACE) $$($(GO) list ./... | grep -v '/testbed/e2e$$')
+	$(GO) test -count=1 -timeout 8m ./testbed/e2e
+
+lint: $(GOLANGCI_LINT) ## go vet and golangci-lint
+	$(GO) vet ./...
+	$(GOLANGCI_LINT) run ./...
+
+$(GOLANGCI_LINT):
+	GOBIN=$(CURDIR)/build/tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	@mv build/tools/golangci-lint $@
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
+
+e2e-full: build testbed postgres ## all finalizer states on every JDK found, all collectors
+	E2E_FULL=1 $(GO) test -count=1 -v -timeout 60m ./testbed/e2e
+
+clean: ## remove everything that was built
+	rm -rf bin build testbed/target testbed/*/target
+
+tools:
+	@command -v $(GO) >/dev/null || { echo "Go is missing: see https://go.dev/doc/install" >&2; exit 1; }
+	@command -v java >/dev/null || { echo "Java is missing. Install a JDK of version 17 or newer." >&2; exit 1; }
+	@command -v $(MVN) >/dev/null || { echo "Maven is missing. Install it, on Debian: sudo apt-get install maven" >&2; exit 1; }

@@ -1,0 +1,2 @@
+package testbed.lab;
+public final class Lab { public static void main(String[] a){} }

@@ -1,0 +1,104 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// webAppStartTimeout is for a JVM with agent and Tomcat on a busy machine.
+	webAppStartTimeout = 60 * time.Second
+	// minJolokiaJava is the oldest JVM that the Jolokia agent runs on.
+	minJolokiaJava = 17
+)
+
+// LeakyWebApp is the running web application.
+type LeakyWebApp struct {
+	*Process
+	// JolokiaURL is the agent's URL, ending in a slash.
+	JolokiaURL string
+	// OrderURL is the page whose every request leaks a statement.
+	OrderURL string
+}
+
+// StartLeakyWebApp starts the web application with the Jolokia agent on free
+// ports of 127.0.0.1. jvmOptions size the heap and choose the collector.
+func (b *Bench) StartLeakyWebApp(ctx context.Context, java string, db *Postgres, jvmOptions ...string) (*LeakyWebApp, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, webAppStartTimeout, fmt.Errorf("not up within %v", webAppStartTimeout))
+	defer cancel()
+	version, err := JavaVersion(ctx, java)
+	if err != nil {
+		return nil, err
+	}
+	if version < minJolokiaJava {
+		return nil, fmt.Errorf("%w: the Jolokia agent needs Java %d or newer, %s is %d", ErrNoJava, minJolokiaJava, java, version)
+	}
+	jar, err := built("leaky-webapp", "target", "leaky-webapp.jar")
+	if err != nil {
+		return nil, err
+	}
+	agent, err := built("leaky-webapp", "target", "agent", "jolokia-agent.jar")
+	if err != nil {
+		return nil, err
+	}
+	base, err := b.Folder("tomcat")
+	if err != nil {
+		return nil, err
+	}
+	process, err := b.Start(ctx, Command{
+		Name: "leaky-webapp",
+		Path: java,
+		Args: append(append([]string{
+			"-javaagent:" + agent + "=host=127.0.0.1,port=0",
+			"-Dleaky.jdbc.url=" + db.JDBCURL(),
+			"-Dleaky.base=" + base,
+		}, jvmOptions...), "-jar", jar),
+	})
+	if err != nil {
+		return nil, err
+	}
+	jolokia, err := process.AwaitOutput(ctx, regexp.MustCompile(`Agent \S+ started with URL (http://127\.0\.0\.1:\d+/\S+)`))
+	if err != nil {
+		return nil, err
+	}
+	ready, err := process.AwaitOutput(ctx, regexp.MustCompile(`(?m)^READY http=(\d+)$`))
+	if err != nil {
+		return nil, err
+	}
+	return &LeakyWebApp{
+		Process:    process,
+		JolokiaURL: strings.TrimSuffix(jolokia[1], "/") + "/",
+		OrderURL:   "http://127.0.0.1:" + ready[1] + "/order",
+	}, nil
+}
+
+// StartLoad asks url for orders at a rate per second from several clients, in
+// a process of its own.
+func (b *Bench) StartLoad(ctx context.Context, java, url string, requestsPerSecond, clients int) (*Process, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, webAppStartTimeout, fmt.Errorf("not up within %v", webAppStartTimeout))
+	defer cancel()
+	jar, err := built("leaky-webapp", "target", "leaky-webapp.jar")
+	if err != nil {
+		return nil, err
+	}
+	load, err := b.Start(ctx, Command{
+		Name: "load",
+		Path: java,
+		Args: []string{
+			"-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+			"-cp", jar, "testbed.leaky.LoadGenerator",
+			url, strconv.Itoa(requestsPerSecond), strconv.Itoa(clients),
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := load.AwaitOutput(ctx, regexp.MustCompile(`(?m)^READY `)); err != nil {
+		return nil, err
+	}
+	return load, nil
+}
