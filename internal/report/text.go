@@ -1,8 +1,6 @@
 package report
 
-import (
-	"io"
-)
+import "io"
 
 // TextOptions steer the text form.
 type TextOptions struct {
@@ -22,7 +20,7 @@ func Text(w io.Writer, r *Report, o TextOptions) error {
 	p.verdict(r)
 	p.otherFindings(r)
 	p.heap(r)
-	p.finalizers(r.Finalizers)
+	p.finalizers(r.Finalizers, r.Limits.FinalizerOmitted)
 	p.schedulers(r)
 	p.histogram(r, textRows)
 	p.dominators(r)
