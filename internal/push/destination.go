@@ -1,0 +1,58 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Errors a caller may test with errors.Is.
+var (
+	// ErrRejected is wrapped by an error of Deliver when the receiver will never
+	// take this batch: it is dropped and counted. All other errors mean: again.
+	ErrRejected = errors.New("rejected by the receiver")
+	// ErrClosed is returned by Append after Close.
+	ErrClosed = errors.New("push: closed")
+	// ErrInUse says that the folder belongs to a running process.
+	ErrInUse = errors.New("push: folder is in use")
+)
+
+// Destination is one receiver of samples. Deliver is called by one goroutine.
+type Destination interface {
+	// Info is constant.
+	Info() DestinationInfo
+	// Deliver hands a batch over and returns when the receiver accepted it. The
+	// batch is valid until it returns. The receipt counts even with an error.
+	Deliver(ctx context.Context, b Batch) (Receipt, error)
+}
+
+// DestinationInfo tells destinations apart.
+type DestinationInfo struct {
+	// ID stays the same over restarts and names the queue's folder (hashed); it
+	// may hold secrets and is never shown.
+	ID string
+	// Label names the destination in logs and metrics, without secrets.
+	Label string
+}
+
+// Batch is what is handed over at once.
+type Batch struct {
+	// WriteRequest is the protobuf message of Prometheus remote write 1.0,
+	// uncompressed.
+	WriteRequest []byte
+	// Samples is the number of samples in it.
+	Samples int
+}
+
+// Receipt tells what the worker must know about a delivery.
+type Receipt struct {
+	// Code is the outcome for metrics: an HTTP status or a word.
+	Code string
+	// Window is how long after now the receiver may still lose an accepted batch.
+	Window time.Duration
+	// MayHaveRestarted says that batches accepted earlier, within their window,
+	// may be lost.
+	MayHaveRestarted bool
+	// RetryAfter is the pause the receiver asked for, zero when it did not.
+	RetryAfter time.Duration
+}

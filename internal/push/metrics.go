@@ -1,0 +1,78 @@
+package push
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// pushMetrics is the set of self metrics of one Pusher.
+type pushMetrics struct {
+	set *metrics.Set
+}
+
+func newPushMetrics() *pushMetrics { return &pushMetrics{set: metrics.NewSet()} }
+
+// WriteMetrics writes the self metrics in Prometheus text form.
+func (p *Pusher) WriteMetrics(w io.Writer) { p.metrics.set.WritePrometheus(w) }
+
+// refused counts samples no destination gets.
+func (m *pushMetrics) refused(reason string) *metrics.Counter {
+	return m.set.GetOrCreateCounter(`apm_sidecar_push_refused_samples_total{reason="` + reason + `"}`)
+}
+
+// destinationMetrics are those of one destination.
+type destinationMetrics struct {
+	set *metrics.Set
+	// labels is `url="..."`.
+	labels       string
+	samples      *metrics.Counter
+	replays      *metrics.Counter
+	retries      *metrics.Counter
+	rejected     *metrics.Counter
+	appendErrors *metrics.Counter
+	duration     *metrics.PrometheusHistogram
+}
+
+// destination registers the metrics of one destination and its queue.
+func (m *pushMetrics) destination(label string, q *queue) *destinationMetrics {
+	labels := `url="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(label) + `"`
+	counter := func(name string) *metrics.Counter { return m.set.NewCounter(name + "{" + labels + "}") }
+	gauge := func(name string, f func(queueStats) float64) {
+		m.set.NewGauge(name+"{"+labels+"}", func() float64 { return f(q.stats()) })
+	}
+	gauge("apm_sidecar_push_queue_bytes", func(s queueStats) float64 { return float64(s.bytes) })
+	gauge("apm_sidecar_push_queue_samples", func(s queueStats) float64 { return float64(s.samples) })
+	gauge("apm_sidecar_push_queue_oldest_age_seconds", func(s queueStats) float64 {
+		if s.oldestMs == 0 {
+			return 0
+		}
+		return time.Since(time.UnixMilli(s.oldestMs)).Seconds()
+	})
+	dropped := func(reason string, f func(queueStats) int) {
+		m.set.RegisterMetricsWriter(func(w io.Writer) {
+			metrics.WriteCounterUint64(w, "apm_sidecar_push_dropped_samples_total{"+labels+`,reason="`+reason+`"}`, uint64(f(q.stats())))
+		})
+	}
+	dropped("queue_full", func(s queueStats) int { return s.droppedFull })
+	dropped("damaged", func(s queueStats) int { return s.droppedDamaged })
+	return &destinationMetrics{
+		set:          m.set,
+		labels:       labels,
+		samples:      counter("apm_sidecar_push_samples_total"),
+		replays:      counter("apm_sidecar_push_replays_total"),
+		retries:      counter("apm_sidecar_push_retries_total"),
+		appendErrors: counter("apm_sidecar_push_append_errors_total"),
+		rejected:     m.set.NewCounter("apm_sidecar_push_dropped_samples_total{" + labels + `,reason="rejected"}`),
+		duration: m.set.NewPrometheusHistogramExt("apm_sidecar_push_duration_seconds{"+labels+"}",
+			[]float64{0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 30}),
+	}
+}
+
+// requests counts deliveries by outcome.
+func (m *destinationMetrics) requests(code string) *metrics.Counter {
+	return m.set.GetOrCreateCounter(fmt.Sprintf("apm_sidecar_push_requests_total{%s,code=%q}", m.labels, code))
+}

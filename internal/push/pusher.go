@@ -1,0 +1,224 @@
+package push
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+)
+
+const (
+	defaultMaxBytes = 1 << 30
+	minMaxBytes     = 1 << 20
+)
+
+// Options say where samples go and where they wait.
+type Options struct {
+	// Dir holds one queue per destination; it is created when missing. Required.
+	Dir string
+	// Destinations all get every sample. At least one is required; each is closed
+	// over by the Pusher and must not be used elsewhere.
+	Destinations []Destination
+	// MaxBytes bounds the files of one queue: the oldest samples are dropped when
+	// it is full. Zero means 1 GiB, the least is 1 MiB.
+	MaxBytes int64
+	// Logger receives what goes wrong and right again; nil discards it.
+	Logger *slog.Logger
+}
+
+// Validate joins all faults of the options.
+func (o Options) Validate() error {
+	var errs []error
+	if o.Dir == "" {
+		errs = append(errs, errors.New("push: no folder given"))
+	}
+	if len(o.Destinations) == 0 {
+		errs = append(errs, errors.New("push: no destination given"))
+	}
+	if o.MaxBytes != 0 && o.MaxBytes < minMaxBytes {
+		errs = append(errs, fmt.Errorf("push: queue limit %d is below the minimum of %d bytes", o.MaxBytes, minMaxBytes))
+	}
+	seen := map[string]bool{}
+	for _, d := range o.Destinations {
+		info := d.Info()
+		if seen[info.ID] {
+			errs = append(errs, fmt.Errorf("push: destination %s is given twice", info.Label))
+		}
+		seen[info.ID] = true
+	}
+	return errors.Join(errs...)
+}
+
+// Pusher queues and delivers samples. Append and WriteMetrics may be called from
+// many goroutines.
+type Pusher struct {
+	lock    *os.File
+	workers []*worker
+	metrics *pushMetrics
+
+	// mu guards the encoder's buffers and keeps queues in the same order.
+	mu      sync.Mutex
+	encoder *encoder
+}
+
+// Open opens the queues; what an earlier process left in them is delivered
+// first. The error wraps ErrInUse when a running process holds the folder.
+func Open(opts Options) (_ *Pusher, err error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	if opts.MaxBytes == 0 {
+		opts.MaxBytes = defaultMaxBytes
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	p := &Pusher{metrics: newPushMetrics()}
+	if p.encoder, err = newEncoder(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(opts.Dir, 0o750); err != nil {
+		return nil, fmt.Errorf("push: create folder: %w", err)
+	}
+	if p.lock, err = lockFolder(opts.Dir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.Close())
+		}
+	}()
+	folders := map[string]bool{}
+	for i, d := range opts.Destinations {
+		folder := queueFolder(d.Info().ID)
+		folders[folder] = true
+		log := opts.Logger.With(slog.String("destination", d.Info().Label))
+		q, err := openQueue(queueOptions{dir: filepath.Join(opts.Dir, folder), maxBytes: opts.MaxBytes, logger: log})
+		if err != nil {
+			return nil, fmt.Errorf("push: %w", err)
+		}
+		w := &worker{queue: q, dest: d, log: log, metrics: p.metrics.destination(p.label(d, i), q)}
+		p.workers = append(p.workers, w)
+		if w.decoder, err = newDecoder(); err != nil {
+			return nil, err
+		}
+	}
+	warnOrphans(opts.Dir, folders, opts.Logger)
+	return p, nil
+}
+
+// label is the metric label of a destination: its own, told apart from earlier
+// ones that differ in masked parts only.
+func (p *Pusher) label(d Destination, i int) string {
+	label := d.Info().Label
+	for _, w := range p.workers {
+		if w.dest.Info().Label == label {
+			return label + "#" + strconv.Itoa(i+1)
+		}
+	}
+	return label
+}
+
+// queueFolder names the folder of a destination's queue; the ID may hold secrets
+// and slashes.
+func queueFolder(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return "queue-" + hex.EncodeToString(sum[:8])
+}
+
+// warnOrphans names queues with samples whose destination is not configured.
+func warnOrphans(dir string, known map[string]bool, log *slog.Logger) {
+	folders, err := filepath.Glob(filepath.Join(dir, "queue-*"))
+	if err != nil {
+		return
+	}
+	for _, folder := range folders {
+		if !known[filepath.Base(folder)] {
+			log.Warn("queue of a destination that is not configured any more; delete it if its samples are not wanted",
+				slog.String("folder", folder))
+		}
+	}
+}
+
+// Append queues the samples for every destination. When it returns nil they
+// outlive this process. On an error some destinations may have got them; to
+// append them again is safe. Samples no receiver would store (not finite, label
+// limits) are dropped and counted. The samples are not kept.
+func (p *Pusher) Append(samples []series.Sample) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	samples = p.accepted(samples)
+	var errs []error
+	for len(samples) > 0 {
+		payload, n := p.encoder.encode(samples)
+		samples = samples[n:]
+		r := record{timeMs: time.Now().UnixMilli(), samples: n, payload: payload}
+		for _, w := range p.workers {
+			if err := w.queue.append(r); err != nil {
+				w.metrics.appendErrors.Inc()
+				errs = append(errs, err)
+			}
+		}
+	}
+	if len(errs) > 0 {
+		return fmt.Errorf("push: %w", errors.Join(errs...))
+	}
+	return nil
+}
+
+// accepted returns the samples without the refused ones; it copies only when
+// there is one.
+func (p *Pusher) accepted(samples []series.Sample) []series.Sample {
+	for i := range samples {
+		if refusal(&samples[i]) == "" {
+			continue
+		}
+		kept := append([]series.Sample(nil), samples[:i]...)
+		for j := i; j < len(samples); j++ {
+			if reason := refusal(&samples[j]); reason != "" {
+				p.metrics.refused(reason).Inc()
+				continue
+			}
+			kept = append(kept, samples[j])
+		}
+		return kept
+	}
+	return samples
+}
+
+// Run delivers until ctx ends, then for at most two seconds more while there is
+// something left and the receivers take it. What remains is delivered after the
+// next Open. It returns nil when ctx ended it.
+func (p *Pusher) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, w := range p.workers {
+		g.Go(func() error { return w.run(ctx) })
+	}
+	return g.Wait()
+}
+
+// Close gives the folder free. Call it after Run returned.
+func (p *Pusher) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for _, w := range p.workers {
+		errs = append(errs, w.queue.close())
+		if w.decoder != nil {
+			w.decoder.Close()
+		}
+	}
+	errs = append(errs, p.lock.Close())
+	return errors.Join(errs...)
+}

@@ -1,0 +1,128 @@
+package push
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// openQueue opens or creates the queue in opts.dir. A torn tail is cut, a bad
+// cursor means that everything found is delivered again.
+func openQueue(opts queueOptions) (_ *queue, err error) {
+	if opts.openFile == nil {
+		opts.openFile = openAppendFile
+	}
+	if err := os.MkdirAll(opts.dir, 0o750); err != nil {
+		return nil, fmt.Errorf("queue: %w", err)
+	}
+	q := &queue{opts: opts, more: make(chan struct{}, 1)}
+	q.cursor, err = os.OpenFile(filepath.Join(opts.dir, cursorName), os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("queue: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			q.cursor.Close()
+		}
+	}()
+	cursor, err := readCursor(q.cursor)
+	if errors.Is(err, errBadCursor) {
+		opts.logger.Warn("queue cursor damaged, everything is delivered again", slog.String("dir", opts.dir))
+	} else if err != nil {
+		return nil, err
+	}
+	if err := q.load(cursor); err != nil {
+		return nil, fmt.Errorf("queue %s: %w", opts.dir, err)
+	}
+	if err := q.openActive(); err != nil {
+		return nil, err
+	}
+	if _, err := q.cursor.WriteAt(appendCursor(nil, q.ack), 0); err != nil {
+		q.active.Close()
+		return nil, fmt.Errorf("queue: write cursor: %w", err)
+	}
+	return q, nil
+}
+
+// load reads the segments and places the offsets.
+func (q *queue) load(cursor uint64) error {
+	bases, err := listSegments(q.opts.dir)
+	if err != nil {
+		return err
+	}
+	q.ack, q.write = cursor, cursor
+	onBoundary := len(bases) == 0
+	for i, base := range bases {
+		path := segmentPath(q.opts.dir, base)
+		if i+1 < len(bases) && bases[i+1] <= cursor {
+			if err := os.Remove(path); err != nil { // acknowledged, left behind by a crash
+				return err
+			}
+			continue
+		}
+		s, err := scanSegment(path, base, cursor, &q.readBuf)
+		if err != nil {
+			return err
+		}
+		if s.damaged > 0 {
+			q.opts.logger.Error("queue segment has damaged records",
+				slog.String("segment", path), slog.Int("records", s.damaged))
+		}
+		onBoundary = onBoundary || s.onBoundary || cursor > s.end() && i == len(bases)-1
+		q.segments = append(q.segments, &s.segment)
+		q.write = s.end()
+	}
+	if len(q.segments) == 0 {
+		q.segments = []*segment{{path: segmentPath(q.opts.dir, q.write), base: q.write}}
+	}
+	// A cursor behind the end is that of a lost tail; one before the first
+	// segment, or inside a record, belongs to other files: all is replayed.
+	q.ack = min(max(q.ack, q.segments[0].base), q.write)
+	if !onBoundary {
+		q.ack = q.segments[0].base
+		for _, s := range q.segments {
+			s.done = 0
+		}
+	}
+	q.read = q.ack
+	return nil
+}
+
+// listSegments returns the bases of the segment files, sorted.
+func listSegments(dir string) ([]uint64, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var bases []uint64
+	for _, e := range entries {
+		if base, ok := parseSegmentName(e.Name()); ok {
+			bases = append(bases, base)
+		}
+	}
+	slices.Sort(bases)
+	return bases, nil
+}
+
+// openActive opens the last segment for appending and cuts its torn tail.
+func (q *queue) openActive() error {
+	last := q.segments[len(q.segments)-1]
+	f, err := q.opts.openFile(last.path)
+	if err != nil {
+		return fmt.Errorf("queue: %w", err)
+	}
+	info, err := os.Stat(last.path)
+	if err == nil && info.Size() > last.size {
+		q.opts.logger.Warn("queue: torn tail cut",
+			slog.String("segment", last.path), slog.Int64("bytes", info.Size()-last.size))
+	}
+	if err := f.Truncate(last.size); err != nil {
+		f.Close()
+		return fmt.Errorf("queue: cut torn tail: %w", err)
+	}
+	q.active = f
+	return nil
+}

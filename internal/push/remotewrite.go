@@ -1,0 +1,217 @@
+package push
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	defaultTimeout = 30 * time.Second
+	// maxAnswerBytes is how much of an answer is read for its text.
+	maxAnswerBytes = 4 << 10
+	// maxDrainBytes is how much more of it is read and thrown away.
+	maxDrainBytes = 64 << 10
+)
+
+// RemoteWriteOptions are the settings of a remote-write destination.
+type RemoteWriteOptions struct {
+	// Timeout bounds one request; zero means 30 s.
+	Timeout time.Duration
+	// Window is how long a receiver of the VictoriaMetrics kind may hold accepted
+	// samples in memory only; zero means 20 s. Receivers that do not speak its
+	// zstd flavour keep a log of their own and are trusted at once.
+	Window time.Duration
+}
+
+// remoteWrite speaks Prometheus remote write 1.0 with zstd (the flavour of
+// VictoriaMetrics) or, where that is refused, with snappy.
+type remoteWrite struct {
+	info     DestinationInfo
+	url      string
+	user     *url.Userinfo
+	opts     RemoteWriteOptions
+	client   *http.Client
+	encoder  *zstd.Encoder
+	snappy   bool
+	packed   []byte
+	answered bool
+}
+
+// RemoteWrite is the destination at rawURL, such as
+// http://host:8428/api/v1/write. Name and password in the URL are sent as basic
+// authentication and shown nowhere, nor are the values of its query.
+func RemoteWrite(rawURL string, opts RemoteWriteOptions) (Destination, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		// The text of a parse error repeats the URL, secrets included.
+		return nil, errors.New("push: remote-write URL does not parse")
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("push: remote-write URL %s: want http://host/path or https://host/path", maskURL(u))
+	}
+	if opts.Timeout == 0 {
+		opts.Timeout = defaultTimeout
+	}
+	if opts.Window == 0 {
+		opts.Window = memoryWindow
+	}
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, fmt.Errorf("push: zstd: %w", err)
+	}
+	user := u.User
+	u.User, u.Fragment = nil, ""
+	return &remoteWrite{
+		info:    DestinationInfo{ID: u.String(), Label: maskURL(u)},
+		url:     u.String(),
+		user:    user,
+		opts:    opts,
+		encoder: enc,
+		client: &http.Client{
+			Transport: &http.Transport{
+				Proxy:               http.ProxyFromEnvironment,
+				MaxIdleConnsPerHost: 1,
+				ForceAttemptHTTP2:   true,
+			},
+			// Following one turns POST into GET for most statuses.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// maskURL is u without anything that may be secret.
+func maskURL(u *url.URL) string {
+	masked := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	if u.RawQuery != "" {
+		masked.RawQuery = "masked"
+	}
+	return masked.String()
+}
+
+// Info implements Destination.
+func (d *remoteWrite) Info() DestinationInfo { return d.info }
+
+// Deliver implements Destination.
+func (d *remoteWrite) Deliver(ctx context.Context, b Batch) (Receipt, error) {
+	receipt, verdict, err := d.send(ctx, b, d.snappy)
+	if verdict != repack {
+		return receipt, err
+	}
+	restarted := receipt.MayHaveRestarted
+	receipt, verdict, err = d.send(ctx, b, true)
+	receipt.MayHaveRestarted = receipt.MayHaveRestarted || restarted
+	// Only a batch that snappy saves tells about the receiver.
+	d.snappy = verdict == accepted
+	return receipt, err
+}
+
+// send makes one request. A nil error comes with accepted or repack.
+func (d *remoteWrite) send(ctx context.Context, b Batch, useSnappy bool) (Receipt, outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.opts.Timeout)
+	defer cancel()
+	fresh := false
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) { fresh = !info.Reused },
+	})
+	req, err := d.request(ctx, b, useSnappy)
+	if err != nil {
+		return Receipt{Code: "error"}, again, err
+	}
+	resp, err := d.client.Do(req)
+	if err != nil {
+		return Receipt{Code: transportCode(err), MayHaveRestarted: true}, again, withoutURL(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes))
+	// A connection with an answer read to its end is used again.
+	_, _ = io.CopyN(io.Discard, resp.Body, maxDrainBytes)
+	receipt := Receipt{
+		Code: strconv.Itoa(resp.StatusCode),
+		// The first connection of this process says nothing about a restart.
+		MayHaveRestarted: fresh && d.answered || gatewayError(resp.StatusCode),
+		RetryAfter:       retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+	}
+	d.answered = true
+	if err != nil && resp.StatusCode/100 != 2 {
+		return receipt, again, withoutURL(err)
+	}
+	verdict := judge(resp.StatusCode, !useSnappy, string(text))
+	switch verdict {
+	case accepted:
+		if !useSnappy {
+			receipt.Window = d.opts.Window
+		}
+		return receipt, verdict, nil
+	case repack:
+		return receipt, verdict, nil
+	case never:
+		return receipt, verdict, fmt.Errorf("%w: status %s: %s", ErrRejected, resp.Status, excerpt(text))
+	default:
+		return receipt, verdict, fmt.Errorf("status %s: %s", resp.Status, excerpt(text))
+	}
+}
+
+// request builds the POST for b.
+func (d *remoteWrite) request(ctx context.Context, b Batch, useSnappy bool) (*http.Request, error) {
+	encoding, versionKey, version := "zstd", "X-VictoriaMetrics-Remote-Write-Version", "1"
+	if useSnappy {
+		encoding, versionKey, version = "snappy", "X-Prometheus-Remote-Write-Version", "0.1.0"
+		d.packed = snappy.Encode(d.packed[:cap(d.packed)], b.WriteRequest)
+	} else {
+		d.packed = d.encoder.EncodeAll(b.WriteRequest, d.packed[:0])
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url, bytes.NewReader(d.packed))
+	if err != nil {
+		return nil, errors.New("request cannot be built from the URL")
+	}
+	req.Header.Set("Content-Encoding", encoding)
+	req.Header.Set("Content-Type", "application/x-protobuf")
+	req.Header.Set("User-Agent", "apm-sidecar")
+	req.Header.Set(versionKey, version)
+	if d.user != nil {
+		password, _ := d.user.Password()
+		req.SetBasicAuth(d.user.Username(), password)
+	}
+	return req, nil
+}
+
+// transportCode sorts errors of the client for metrics.
+func transportCode(err error) string {
+	var t net.Error
+	if errors.As(err, &t) && t.Timeout() {
+		return "timeout"
+	}
+	return "transport"
+}
+
+// withoutURL strips the URL the HTTP client puts before its errors.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// excerpt is a text from outside, fit for a log line.
+func excerpt(text []byte) string {
+	const limit = 300
+	s := strings.TrimSpace(strings.ToValidUTF8(string(text), "?"))
+	if len(s) > limit {
+		s = s[:limit] + "..."
+	}
+	return strconv.Quote(s)
+}

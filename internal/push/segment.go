@@ -1,0 +1,179 @@
+package push
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// A segment file is a row of records:
+//
+//	u32 length of body | u32 CRC-32C of body | body = i64 Unix ms | u32 samples | payload
+//
+// all little-endian. Its name is the logical offset of its first byte, 16 hex
+// digits; logical offsets grow for ever and are never reused.
+const (
+	segmentSuffix = ".seg"
+	headBytes     = 8
+	metaBytes     = 12
+	// maxRecordBytes bounds what a length field may claim.
+	maxRecordBytes = 16 << 20
+)
+
+// record is one appended batch.
+type record struct {
+	// timeMs is the time of the append in milliseconds since the Unix epoch.
+	timeMs int64
+	// samples is the number of samples in payload.
+	samples int
+	// payload belongs to the reader's buffer: valid until its next read.
+	payload []byte
+}
+
+// appendRecord appends the encoded form of r to dst.
+func appendRecord(dst []byte, r record) []byte {
+	start := len(dst)
+	dst = append(dst, make([]byte, headBytes)...)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.timeMs))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(r.samples))
+	dst = append(dst, r.payload...)
+	body := dst[start+headBytes:]
+	binary.LittleEndian.PutUint32(dst[start:], uint32(len(body)))
+	binary.LittleEndian.PutUint32(dst[start+4:], checksum(body))
+	return dst
+}
+
+// checksum is CRC-32C.
+func checksum(b []byte) uint32 {
+	return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))
+}
+
+// damage is a bad record. extent is the number of bytes to skip to reach the
+// next one, zero when that cannot be told.
+type damage struct {
+	extent int64
+	what   string
+}
+
+func (d *damage) Error() string { return d.what }
+
+// readRecord reads the record at off of f, of which size bytes are in use, and
+// returns it with its length in bytes. A bad record is a *damage error.
+func readRecord(f io.ReaderAt, off, size int64, buf *[]byte) (record, int64, error) {
+	var head [headBytes]byte
+	if size-off < headBytes {
+		return record{}, 0, &damage{what: "cut in its head"}
+	}
+	if _, err := f.ReadAt(head[:], off); err != nil {
+		return record{}, 0, fmt.Errorf("read record head at offset %d: %w", off, err)
+	}
+	n := int64(binary.LittleEndian.Uint32(head[:]))
+	if n < metaBytes || n > maxRecordBytes || n > size-off-headBytes {
+		return record{}, 0, &damage{what: fmt.Sprintf("impossible length %d", n)}
+	}
+	if int64(cap(*buf)) < n {
+		*buf = make([]byte, n)
+	}
+	body := (*buf)[:n]
+	if _, err := f.ReadAt(body, off+headBytes); err != nil {
+		return record{}, 0, fmt.Errorf("read record at offset %d: %w", off, err)
+	}
+	if checksum(body) != binary.LittleEndian.Uint32(head[4:]) {
+		return record{}, 0, &damage{extent: headBytes + n, what: "checksum mismatch"}
+	}
+	return record{
+		timeMs:  int64(binary.LittleEndian.Uint64(body)),
+		samples: int(binary.LittleEndian.Uint32(body[8:])),
+		payload: body[metaBytes:],
+	}, headBytes + n, nil
+}
+
+// segment is what the queue knows of one file.
+type segment struct {
+	path string
+	// base is the logical offset of the first byte.
+	base uint64
+	// size is the number of bytes in use; what lies behind is a torn tail.
+	size int64
+	// samples counts those in whole records, done those of them that were
+	// acknowledged.
+	samples, done int
+}
+
+// end is the logical offset behind the last record.
+func (s *segment) end() uint64 { return s.base + uint64(s.size) }
+
+// pending is the number of samples not acknowledged.
+func (s *segment) pending() int { return s.samples - s.done }
+
+// segmentPath names the file of the segment that starts at base.
+func segmentPath(dir string, base uint64) string {
+	return filepath.Join(dir, fmt.Sprintf("%016x", base)+segmentSuffix)
+}
+
+// parseSegmentName is the inverse of segmentPath for the last element.
+func parseSegmentName(name string) (base uint64, ok bool) {
+	hex, ok := strings.CutSuffix(name, segmentSuffix)
+	if !ok || len(hex) != 16 {
+		return 0, false
+	}
+	base, err := strconv.ParseUint(hex, 16, 64)
+	return base, err == nil
+}
+
+// scanned is what reading a segment from end to end tells.
+type scanned struct {
+	segment
+	// damaged counts bad records that have good ones behind them.
+	damaged int
+	// onBoundary says that the cursor lies at the start of a record or at the end.
+	onBoundary bool
+}
+
+// scanSegment reads the whole segment and checks every record. Samples before
+// cursor count as done. size becomes the end of the last good record.
+func scanSegment(path string, base, cursor uint64, buf *[]byte) (scanned, error) {
+	s := scanned{segment: segment{path: path, base: base}}
+	f, err := os.Open(path)
+	if err != nil {
+		return s, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return s, err
+	}
+	bad := 0
+	for off := int64(0); off < info.Size(); {
+		at := base + uint64(off)
+		s.onBoundary = s.onBoundary || at == cursor
+		r, n, err := readRecord(f, off, info.Size(), buf)
+		var d *damage
+		switch {
+		case asDamage(err, &d) && d.extent > 0:
+			bad++
+			off += d.extent
+			continue
+		case d != nil:
+			off = info.Size()
+			continue
+		case err != nil:
+			return s, err
+		}
+		off += n
+		s.size = off
+		s.damaged += bad
+		bad = 0
+		s.samples += r.samples
+		if at < cursor {
+			s.done += r.samples
+		}
+	}
+	s.onBoundary = s.onBoundary || s.end() == cursor
+	return s, nil
+}

@@ -1,0 +1,62 @@
+package push
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// outcome is what an answer means for the batch.
+type outcome int
+
+const (
+	// accepted: the receiver has it.
+	accepted outcome = iota
+	// repack: the receiver does not read zstd; try snappy.
+	repack
+	// again: keep it and try later. Whatever may be cured by an operator belongs
+	// here: a wrong path, a proxy's page, missing rights.
+	again
+	// never: the receiver judged the samples themselves and refused them.
+	never
+)
+
+// judge reads an HTTP answer. packed says whether the request was zstd; body is
+// the beginning of the answer.
+//
+// VictoriaMetrics answers 400 to a wrong path, and a proxy may answer with any
+// status, so only statuses that judge the payload lose samples.
+func judge(status int, packed bool, body string) outcome {
+	switch {
+	case status/100 == 2:
+		return accepted
+	case strings.Contains(body, "unsupported path requested"):
+		return again
+	case packed && (status == http.StatusBadRequest || status == http.StatusUnsupportedMediaType):
+		return repack
+	}
+	switch status {
+	case http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge,
+		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+		return never
+	default:
+		return again
+	}
+}
+
+// gatewayError tells statuses a proxy gives when the receiver behind it is gone.
+func gatewayError(status int) bool {
+	return status == http.StatusBadGateway || status == http.StatusGatewayTimeout
+}
+
+// retryAfter reads the header of that name: seconds or a date.
+func retryAfter(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.Atoi(strings.TrimSpace(header)); err == nil {
+		return time.Duration(min(max(seconds, 0), 86400)) * time.Second
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return max(at.Sub(now), 0)
+	}
+	return 0
+}

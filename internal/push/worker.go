@@ -1,0 +1,252 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	// drainTimeout is how long a worker goes on after its context ended.
+	drainTimeout = 2 * time.Second
+	// tickInterval is how often acknowledgements fall due and files are synced.
+	tickInterval = time.Second
+	// retryMin doubles up to retryMax.
+	retryMin = time.Second
+	retryMax = time.Minute
+	// retryAfterMax bounds what a receiver may ask for.
+	retryAfterMax = 10 * time.Minute
+	// maxReplays bounds replays in a row without progress: a receiver that closes
+	// each connection would cause them for ever.
+	maxReplays = 5
+	// batchBytes and batchSamples end a batch: a backlog goes in few requests.
+	batchBytes   = 1 << 20
+	batchSamples = 10000
+)
+
+// worker brings the records of one queue to one destination.
+type worker struct {
+	queue   *queue
+	dest    Destination
+	log     *slog.Logger
+	metrics *destinationMetrics
+	decoder *zstd.Decoder
+
+	raw []byte
+	// replays counts those since the last acknowledgement.
+	replays int
+	// singleUntil makes batches of one record up to that offset, to find the one
+	// that was rejected.
+	singleUntil uint64
+}
+
+// pending is a batch with the records it was made of.
+type pending struct {
+	Batch
+	// start is the logical offset of the first record.
+	start   uint64
+	records []delivery
+}
+
+// run delivers until ctx ends and the queue is empty, a delivery fails, or
+// drainTimeout is over.
+func (w *worker) run(ctx context.Context) error {
+	sendCtx, cancel := withGrace(ctx, drainTimeout)
+	defer cancel()
+	tick := time.NewTicker(tickInterval)
+	defer tick.Stop()
+	retry := newBackOff()
+	failures := 0
+	for {
+		w.acknowledge()
+		b, err := w.nextBatch()
+		if err == nil && len(b.records) == 0 {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-w.queue.more:
+			case <-tick.C:
+				w.sync()
+			}
+			continue
+		}
+		var pause time.Duration
+		if err == nil {
+			pause, err = w.deliver(sendCtx, b)
+		}
+		if err == nil {
+			if failures > 0 {
+				w.log.Info("delivery works again", slog.Int("failed_attempts", failures))
+			}
+			failures = 0
+			retry.Reset()
+			continue
+		}
+		if sendCtx.Err() != nil {
+			return nil
+		}
+		if failures++; failures == 1 {
+			w.log.Warn("delivery failed, samples are kept and sent again", slog.Any("error", err))
+		}
+		w.metrics.retries.Inc()
+		if !w.wait(ctx, tick, max(pause, retry.NextBackOff())) {
+			return nil
+		}
+	}
+}
+
+// withGrace returns a context that ends d after ctx does.
+func withGrace(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-out.Done():
+		}
+	})
+	return out, func() { stop(); cancel() }
+}
+
+// newBackOff grows from retryMin to retryMax with jitter, without an end.
+func newBackOff() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval = retryMin
+	b.MaxInterval = retryMax
+	b.Multiplier = 2
+	b.RandomizationFactor = 0.25
+	b.Reset()
+	return b
+}
+
+// wait pauses before the next attempt; false when ctx ended.
+func (w *worker) wait(ctx context.Context, tick *time.Ticker, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-timer.C:
+			return true
+		case <-tick.C:
+			w.sync()
+		}
+	}
+}
+
+// sync brings the queue to the disk.
+func (w *worker) sync() {
+	if err := w.queue.sync(); err != nil {
+		w.log.Warn("queue not synced to disk", slog.Any("error", err))
+	}
+}
+
+// acknowledge lets go what the receiver has on disk by now.
+func (w *worker) acknowledge() {
+	if w.queue.ackDue(time.Now()) {
+		w.replays = 0
+	}
+}
+
+// nextBatch collects records up to the limits of a batch; there are none in it
+// when the queue has no more.
+func (w *worker) nextBatch() (pending, error) {
+	b := pending{}
+	w.raw = w.raw[:0]
+	for len(b.records) == 0 || b.start >= w.singleUntil && b.Samples < batchSamples && len(w.raw) < batchBytes {
+		r, start, end, ok, err := w.queue.next()
+		if err != nil {
+			return b, err
+		}
+		if !ok {
+			break
+		}
+		if len(b.records) == 0 {
+			b.start = start
+		}
+		b.records = append(b.records, delivery{end: end, samples: r.samples, timeMs: r.timeMs})
+		raw, err := w.decoder.DecodeAll(r.payload, w.raw)
+		if err != nil {
+			w.log.Error("queue record does not decode, dropped", slog.Any("error", err))
+			w.metrics.rejected.Add(r.samples)
+			continue
+		}
+		w.raw = raw
+		b.Samples += r.samples
+	}
+	// Messages of protobuf concatenate to one with the elements of both.
+	b.WriteRequest = w.raw
+	return b, nil
+}
+
+// deliver sends one batch and notes the outcome in the queue. An error means
+// that it is to be tried again after a pause of at least the returned one.
+func (w *worker) deliver(ctx context.Context, b pending) (time.Duration, error) {
+	if b.Samples == 0 { // nothing in it could be decoded
+		w.settle(b, 0)
+		return 0, nil
+	}
+	began := time.Now()
+	receipt, err := w.dest.Deliver(ctx, b.Batch)
+	w.metrics.duration.UpdateDuration(began)
+	w.metrics.requests(receipt.Code).Inc()
+	switch {
+	case errors.Is(err, ErrRejected):
+		w.reject(b, err)
+		return 0, nil
+	case err != nil:
+		if receipt.MayHaveRestarted {
+			w.replay()
+		} else {
+			w.queue.stepBack(b.start)
+		}
+		return min(receipt.RetryAfter, retryAfterMax), fmt.Errorf("%s: %w", receipt.Code, err)
+	case receipt.MayHaveRestarted && w.replays < maxReplays && w.replay():
+		// This batch goes out again as well, after the ones before it.
+		w.replays++
+		return 0, nil
+	}
+	w.metrics.samples.Add(b.Samples)
+	w.settle(b, receipt.Window)
+	return 0, nil
+}
+
+// replay makes everything go out again that the receiver may have lost.
+func (w *worker) replay() bool {
+	if !w.queue.rewind() {
+		return false
+	}
+	w.metrics.replays.Inc()
+	w.log.Debug("receiver may have restarted, its last window is sent again")
+	return true
+}
+
+// settle notes that the records of b are with the receiver.
+func (w *worker) settle(b pending, window time.Duration) {
+	ackAt := time.Now().Add(window)
+	for i := range b.records {
+		b.records[i].ackAt = ackAt
+	}
+	w.queue.delivered(b.records)
+}
+
+// reject drops a record that the receiver will never take. Of a batch with
+// several ones, each is tried alone first.
+func (w *worker) reject(b pending, err error) {
+	if len(b.records) > 1 {
+		w.singleUntil = b.records[len(b.records)-1].end
+		w.queue.stepBack(b.start)
+		return
+	}
+	w.log.Error("samples dropped", slog.Int("samples", b.Samples), slog.Any("error", err))
+	w.metrics.rejected.Add(b.Samples)
+	w.settle(b, 0)
+}
