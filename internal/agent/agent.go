@@ -1,0 +1,92 @@
+// Package agent runs the sidecar: it polls every target on its own, hands the
+// samples to a sink, and takes a heap dump when a JVM runs out of memory.
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+)
+
+// Client is what the agent needs of a target's Jolokia agent.
+type Client interface {
+	// Poll reads everything once.
+	Poll(ctx context.Context) (*jvm.Snapshot, error)
+	// FinalizerQueue reads what waits for the Finalizer thread.
+	FinalizerQueue(ctx context.Context) (*jvm.FinalizerQueue, error)
+	// DumpHeap has the JVM write a heap dump and returns when it is complete.
+	DumpHeap(ctx context.Context, file string, live bool) error
+}
+
+// Sink takes samples. It must not block for long: the poll of a target waits for
+// it. It owns the slice afterwards.
+type Sink interface {
+	Append(samples []series.Sample) error
+}
+
+// Watched is a target with the client that reaches it.
+type Watched struct {
+	Target jvm.Target
+	Client Client
+}
+
+// Options build an Agent.
+type Options struct {
+	Watched  []Watched
+	Interval time.Duration
+	Sink     Sink
+	// Capture takes heap dumps; nil takes none.
+	Capture *Capture
+	// Trigger says when; used only with Capture.
+	Trigger TriggerOptions
+	// Metrics receives the agent's own metrics.
+	Metrics *metrics.Set
+	Logger  *slog.Logger
+}
+
+// Agent polls targets until its context ends.
+type Agent struct {
+	opts     Options
+	watchers []*watcher
+}
+
+// New builds an agent; Run starts it.
+func New(opts Options) *Agent {
+	a := &Agent{opts: opts}
+	for i, w := range opts.Watched {
+		// Spread over the interval: a thousand targets don't poll at once, and the
+		// first one is polled at the start.
+		offset := opts.Interval * time.Duration(i) / time.Duration(len(opts.Watched))
+		a.watchers = append(a.watchers, newWatcher(w, offset, opts))
+	}
+	return a
+}
+
+// Run polls until ctx ends, then waits for what it started and returns nil.
+func (a *Agent) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for _, w := range a.watchers {
+		wg.Go(func() { w.run(ctx) })
+	}
+	wg.Wait()
+	if a.opts.Capture != nil {
+		a.opts.Capture.Wait()
+	}
+	return nil
+}
+
+// labelled renders the name of a self metric with the target's two labels and,
+// where extra is not empty, one more label.
+func labelled(name string, t jvm.Target, extraName, extraValue string) string {
+	if extraName == "" {
+		return fmt.Sprintf("%s{job=%q,instance=%q}", name, t.Job, t.Instance)
+	}
+	return fmt.Sprintf("%s{job=%q,instance=%q,%s=%q}", name, t.Job, t.Instance, extraName, extraValue)
+}

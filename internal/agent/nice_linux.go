@@ -1,0 +1,7 @@
+package agent
+
+import "golang.org/x/sys/unix"
+
+// lowerPriority makes the calling thread the last to get a processor. It is a
+// courtesy: without it the analysis runs all the same.
+func lowerPriority() { _ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19) }

@@ -1,0 +1,200 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+)
+
+const (
+	// queueThreshold is the number of pending objects from which the queue is
+	// asked for by class, at most once per queueInterval.
+	queueThreshold = 100
+	queueInterval  = 30 * time.Second
+)
+
+// watcher polls one target. All its state belongs to the goroutine of run.
+type watcher struct {
+	target   jvm.Target
+	client   Client
+	labels   []series.Label
+	deriver  *series.Deriver
+	sink     Sink
+	capture  *Capture
+	trigger  *Trigger
+	own      *selfMetrics
+	log      *slog.Logger
+	interval time.Duration
+	offset   time.Duration
+
+	// state is the reason of the last failure, "" after a success and "new"
+	// before the first poll: only changes are logged.
+	state string
+	// missing is the number of missing parts at the last success.
+	missing int
+	// startMs identifies the JVM; a change is a restart.
+	startMs int64
+	// queueNext is when the finalizer queue may be asked for again.
+	queueNext time.Time
+}
+
+func newWatcher(w Watched, offset time.Duration, opts Options) *watcher {
+	labels := series.TargetLabels(w.Target)
+	return &watcher{
+		target:   w.Target,
+		client:   w.Client,
+		labels:   labels,
+		deriver:  series.NewDeriver(labels),
+		sink:     opts.Sink,
+		capture:  opts.Capture,
+		trigger:  NewTrigger(opts.Trigger),
+		own:      newSelfMetrics(opts.Metrics, w.Target),
+		log:      opts.Logger.With("target", w.Target.Name()),
+		interval: opts.Interval,
+		offset:   offset,
+		state:    "new",
+	}
+}
+
+// run polls at offset, offset+interval, ... A poll that takes longer than the
+// interval leaves out the moments it missed and counts them.
+func (w *watcher) run(ctx context.Context) {
+	next := time.Now().Add(w.offset)
+	timer := time.NewTimer(w.offset)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		w.poll(ctx)
+		next = next.Add(w.interval)
+		if late := time.Since(next); late > 0 {
+			skipped := int64(late/w.interval) + 1
+			w.own.skipped.Add(int(skipped))
+			next = next.Add(time.Duration(skipped) * w.interval)
+		}
+		timer.Reset(time.Until(next))
+	}
+}
+
+// poll does one round: ask, derive, hand over, judge.
+func (w *watcher) poll(ctx context.Context) {
+	start := time.Now()
+	snapshot, err := w.client.Poll(ctx)
+	if ctx.Err() != nil {
+		return // our own end is no failure of the target
+	}
+	w.own.duration.Update(time.Since(start).Seconds())
+	if err != nil {
+		w.down(err)
+		return
+	}
+	w.up(snapshot)
+	w.askQueue(ctx, snapshot)
+	w.hand(w.deriver.Derive(snapshot))
+	w.judge(ctx, snapshot)
+}
+
+func (w *watcher) down(err error) {
+	reason := jmx.Reason(err)
+	w.own.up.Set(0)
+	w.own.failed(reason)
+	if w.state != reason {
+		w.log.Warn("target is down", "reason", reason, "error", err)
+		w.state = reason
+	}
+	w.hand(w.deriver.Down(time.Now()))
+}
+
+func (w *watcher) up(s *jvm.Snapshot) {
+	w.own.up.Set(1)
+	w.own.missing.Set(float64(len(s.Missing)))
+	if w.state != "" {
+		w.log.Info("target is up", "parts_missing", len(s.Missing))
+		w.state = ""
+	}
+	if len(s.Missing) != w.missing {
+		for _, m := range s.Missing {
+			w.log.Warn("part of the target cannot be read", "part", m.Part, "reason", m.Reason)
+		}
+		w.missing = len(s.Missing)
+	}
+	if s.Runtime == nil {
+		return
+	}
+	startMs, ok := s.Runtime.StartMs.Get()
+	if ok && w.startMs != 0 && startMs != w.startMs {
+		w.log.Info("target was restarted")
+		w.own.restarts.Inc()
+		w.trigger.Restarted()
+		w.queueNext = time.Time{}
+	}
+	if ok {
+		w.startMs = startMs
+	}
+}
+
+// askQueue adds the finalizer queue to the snapshot where it is worth the
+// question. A JVM that has no such operation is not asked again until it
+// restarts.
+func (w *watcher) askQueue(ctx context.Context, s *jvm.Snapshot) {
+	if s.Memory == nil || s.Memory.PendingFinalizers.Or(0) < queueThreshold || s.Time.Before(w.queueNext) {
+		return
+	}
+	w.queueNext = s.Time.Add(queueInterval)
+	queue, err := w.client.FinalizerQueue(ctx)
+	switch {
+	case err == nil:
+		s.Queue = queue
+	case errors.Is(err, jmx.ErrUnsupported), jmx.Reason(err) == jmx.ReasonDenied:
+		w.log.Info("finalizer queue by class is not available", "error", err)
+		w.queueNext = s.Time.AddDate(100, 0, 0)
+	default:
+		w.log.Debug("finalizer queue by class", "error", err)
+	}
+}
+
+func (w *watcher) hand(samples []series.Sample) {
+	n := len(samples)
+	if err := w.sink.Append(samples); err != nil {
+		w.own.lost.Add(n)
+		w.log.Error("samples are lost", "samples", n, "error", err)
+		return
+	}
+	w.own.samples.Add(n)
+}
+
+// judge takes a heap dump if the trigger says so. The dump holds up the target's
+// polls, which the JVM could not answer anyway; the analysis does not.
+func (w *watcher) judge(ctx context.Context, s *jvm.Snapshot) {
+	if w.capture == nil {
+		return
+	}
+	reading, ok := readingOf(s)
+	if !ok {
+		return
+	}
+	reading.FreeBytes = w.capture.freeBytes()
+	switch d := w.trigger.Observe(reading); d.Action {
+	case ActionNone:
+	case ActionNoSpace:
+		w.own.captures("no_space")
+		w.log.Warn("no heap dump", "reason", d.Reason)
+	case ActionCapture:
+		w.log.Info("taking a heap dump", "reason", d.Reason)
+		if err := w.capture.Take(ctx, w.target, w.client, w.labels, w.sink); err != nil {
+			w.own.captures("failed")
+			w.trigger.Failed()
+			w.log.Error("no heap dump", "error", err, "retry", "after the cool-down")
+			return
+		}
+		w.own.captures("ok")
+	}
+}

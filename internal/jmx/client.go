@@ -1,0 +1,119 @@
+package jmx
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-resty/resty/v2"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// Options steer a Client. The zero value is the default.
+type Options struct {
+	// Timeout bounds one poll, retries of a refused bulk included; 10 s if zero.
+	Timeout time.Duration
+	// DumpTimeout bounds the writing of a heap dump; 10 min if zero.
+	DumpTimeout time.Duration
+}
+
+// Client talks to the agent of one target. Polls must not overlap; any other
+// call may run beside them.
+type Client struct {
+	target jvm.Target
+	opts   Options
+	http   *resty.Client
+	// quarantine is when each item of the poll, by index, may be asked again;
+	// the zero time means now. Only Poll touches it.
+	quarantine []time.Time
+}
+
+// New is a client for the target. It opens no connection yet.
+func New(target jvm.Target, opts Options) *Client {
+	if opts.Timeout == 0 {
+		opts.Timeout = 10 * time.Second
+	}
+	if opts.DumpTimeout == 0 {
+		opts.DumpTimeout = 10 * time.Minute
+	}
+	return &Client{
+		target:     target,
+		opts:       opts,
+		http:       newHTTP(),
+		quarantine: make([]time.Time, len(pollItems())),
+	}
+}
+
+// Close drops idle connections.
+func (c *Client) Close() { c.http.GetClient().CloseIdleConnections() }
+
+// Poll asks for everything a Snapshot holds by one bulk request. Parts that the
+// agent does not give are missing in the snapshot and named there; an error, an
+// *Error, means that there is no answer at all.
+func (c *Client) Poll(ctx context.Context) (*jvm.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	items := pollItems()
+	replies, err := c.askAround(ctx, items)
+	if err != nil {
+		return nil, err
+	}
+	return decodeSnapshot(time.Now(), items, replies), nil
+}
+
+// post sends one bulk and reads its answer, len(items) replies in their order.
+// It returns errRejected where an item may be to blame, an *Error otherwise.
+func (c *Client) post(ctx context.Context, items []request) ([]reply, error) {
+	body, err := encode(items)
+	if err != nil {
+		return nil, fmt.Errorf("encode the request: %w", err)
+	}
+	req := c.http.R().SetContext(ctx).SetBody(body)
+	authorization, err := authorization(c.target.Credentials)
+	if err != nil {
+		return nil, &Error{ReasonCredentials, err}
+	}
+	if authorization != "" {
+		req.SetHeader("Authorization", authorization)
+	}
+	resp, err := req.Post(c.target.URL)
+	if err != nil {
+		return nil, transportError(err)
+	}
+	switch resp.StatusCode() {
+	case 200:
+		return parseBulk(resp.Body(), len(items))
+	case 400:
+		return nil, fmt.Errorf("%w: %s", errRejected, clip(string(resp.Body())))
+	}
+	return nil, statusError(resp.StatusCode())
+}
+
+// authorization is the header for the credentials, empty without any.
+func authorization(c jvm.Credentials) (string, error) {
+	if c.Username == "" {
+		return "", nil
+	}
+	password := c.Password
+	if c.PasswordFile != "" {
+		content, err := os.ReadFile(c.PasswordFile)
+		if err != nil {
+			return "", fmt.Errorf("read the target's password: %w", err)
+		}
+		password = strings.TrimRight(string(content), "\r\n")
+	}
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.Username+":"+password)), nil
+}
+
+// rejection turns an errRejected that reached the caller into an *Error.
+func rejection(err error) error {
+	if errors.Is(err, errRejected) {
+		return &Error{ReasonBulkRejected, err}
+	}
+	return err
+}

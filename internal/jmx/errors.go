@@ -1,0 +1,106 @@
+package jmx
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/go-resty/resty/v2"
+)
+
+// The reasons why a request gave nothing. They are the values of the reason
+// label of apm_sidecar_poll_errors_total; an HTTP status gives "http_" and its
+// code.
+const (
+	ReasonDial         = "dial"
+	ReasonTLS          = "tls"
+	ReasonTimeout      = "timeout"
+	ReasonTooLarge     = "too_large"
+	ReasonTruncated    = "truncated"
+	ReasonDecode       = "decode"
+	ReasonDenied       = "denied"
+	ReasonBulkRejected = "bulk_rejected"
+	ReasonCredentials  = "credentials"
+	ReasonOperation    = "operation"
+	ReasonOther        = "other"
+)
+
+// ErrUnsupported says that the JVM has no such operation: another vendor's, or
+// an older one.
+var ErrUnsupported = errors.New("the JVM has no such operation")
+
+// Error is a request that gave nothing.
+type Error struct {
+	// Reason is one of the Reason constants, or "http_" and a status code.
+	Reason string
+	Err    error
+}
+
+// Error is the cause with a hint what to do where there is one.
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap is the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Reason is the reason inside err, ReasonOther if there is none.
+func Reason(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Reason
+	}
+	return ReasonOther
+}
+
+// transportError classifies what the HTTP client returned instead of an answer.
+func transportError(err error) *Error {
+	var (
+		dial      *net.OpError
+		timeout   net.Error
+		unknownCA x509.UnknownAuthorityError
+		hostname  x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		record    tls.RecordHeaderError
+	)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return &Error{ReasonTimeout, fmt.Errorf("the agent did not answer in time: %w", err)}
+	case errors.Is(err, resty.ErrResponseBodyTooLarge):
+		return &Error{ReasonTooLarge, fmt.Errorf("the agent's answer is longer than %d bytes", maxAnswerBytes)}
+	case errors.As(err, &unknownCA), errors.As(err, &hostname), errors.As(err, &invalid), errors.As(err, &record):
+		return &Error{ReasonTLS, err}
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return &Error{ReasonDial, fmt.Errorf("nobody answers there; is the Jolokia agent running? %w", err)}
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return &Error{ReasonTruncated, fmt.Errorf("the agent hung up in mid-answer: %w", err)}
+	}
+	return &Error{ReasonOther, err}
+}
+
+// statusError explains an HTTP status other than 200.
+func statusError(code int) *Error {
+	hint := ""
+	switch code {
+	case 401:
+		hint = "; give a user name and password in the target's URL, or username and password_file in the configuration"
+	case 403:
+		hint = "; the agent's policy (jolokia-access.xml) must allow POST, read and this host"
+	case 404:
+		hint = "; the path is not the agent's: it usually ends in /jolokia/ or /actuator/jolokia/"
+	}
+	return &Error{fmt.Sprintf("http_%d", code), fmt.Errorf("the agent answered HTTP status %d%s", code, hint)}
+}
+
+// clip shortens an agent's own words for an error or a log line, and keeps them
+// to one line.
+func clip(s string) string {
+	const limit = 200
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " ")
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "..."
+	}
+	return s
+}

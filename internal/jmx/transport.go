@@ -1,0 +1,50 @@
+package jmx
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/go-resty/resty/v2"
+)
+
+const (
+	// maxAnswerBytes bounds an answer after decompression. A poll of a JVM with
+	// every pool and collector is about 7 kB.
+	maxAnswerBytes = 8 << 20
+	// maxHeaderBytes bounds an answer's header.
+	maxHeaderBytes = 64 << 10
+	// idleTimeout is below the 30 s after which the JDK's HTTP server, which the
+	// JVM agent uses, drops a quiet connection.
+	idleTimeout = 25 * time.Second
+	dialTimeout = 5 * time.Second
+)
+
+// newHTTP is a resty client with a connection pool of its own: it follows no
+// redirect and keeps no cookies, so credentials go where they were meant to go.
+func newHTTP() *resty.Client {
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return quickAck(conn), nil
+		},
+		TLSHandshakeTimeout:    dialTimeout,
+		IdleConnTimeout:        idleTimeout,
+		MaxIdleConnsPerHost:    1,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		DisableCompression:     true,
+	}
+	refuse := resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse })
+	return resty.NewWithClient(&http.Client{Transport: transport}).
+		SetResponseBodyLimit(maxAnswerBytes).
+		SetRedirectPolicy(refuse).
+		SetDisableWarn(true).
+		SetHeader("Content-Type", "application/json").
+		SetHeader("Accept", "application/json").
+		SetHeader("User-Agent", "apm-sidecar")
+}

@@ -1,0 +1,110 @@
+package jmx
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/valyala/fastjson"
+)
+
+// request is one item of a bulk. Attributes always travel as an array: with a
+// single name as a string the answer would have another shape.
+type request struct {
+	Type      string            `json:"type"`
+	MBean     string            `json:"mbean"`
+	Attribute []string          `json:"attribute,omitempty"`
+	Operation string            `json:"operation,omitempty"`
+	Arguments []any             `json:"arguments,omitempty"`
+	Config    map[string]string `json:"config"`
+}
+
+// readConfig has a failing attribute reported in its place instead of losing its
+// neighbours, and spares the echo of the request (2.1 and later; others ignore
+// it).
+func readConfig() map[string]string {
+	return map[string]string{"ignoreErrors": "true", "includeRequest": "false"}
+}
+
+// execConfig keeps stack traces out of errors (1.x sends them by default).
+func execConfig() map[string]string {
+	return map[string]string{"includeStackTrace": "false", "includeRequest": "false"}
+}
+
+func read(mbean string, attributes ...string) request {
+	return request{Type: "read", MBean: mbean, Attribute: attributes, Config: readConfig()}
+}
+
+// encode renders the items as a bulk. They are our own constants and a checked
+// path: they always encode.
+func encode(items []request) ([]byte, error) { return json.Marshal(items) }
+
+// reply is the answer to one item. The value belongs to the parser of its bulk.
+type reply struct {
+	// status is Jolokia's: 200 for an answer.
+	status int
+	value  *fastjson.Value
+	// err is the agent's word where status is not 200, errType the name of the
+	// Java exception behind it.
+	err, errType string
+}
+
+// errRejected is a bulk that the agent refused as a whole, without saying for
+// which item: 2.x by HTTP status 400, 1.x by one object instead of an array.
+var errRejected = errors.New("the agent refused the whole bulk")
+
+// parseBulk reads the answer to a bulk of n items. Items are matched by index:
+// what an agent echoes of the request differs between versions.
+func parseBulk(body []byte, n int) ([]reply, error) {
+	var parser fastjson.Parser
+	root, err := parser.ParseBytes(body)
+	if err != nil {
+		return nil, &Error{parseReason(body), fmt.Errorf("the agent's answer of %d bytes is no JSON: %s", len(body), clip(err.Error()))}
+	}
+	switch root.Type() {
+	case fastjson.TypeArray:
+		items, _ := root.Array()
+		if len(items) != n {
+			return nil, &Error{ReasonDecode, fmt.Errorf("the agent answered %d items where %d were asked", len(items), n)}
+		}
+		replies := make([]reply, n)
+		for i, item := range items {
+			replies[i] = parseItem(item)
+		}
+		return replies, nil
+	case fastjson.TypeObject:
+		one := parseItem(root)
+		if one.status == 403 {
+			return nil, &Error{ReasonDenied, fmt.Errorf("the agent's policy denies access: %s", one.err)}
+		}
+		return nil, fmt.Errorf("%w: %s", errRejected, one.err)
+	}
+	return nil, &Error{ReasonDecode, fmt.Errorf("the agent answered a JSON %s where a list was asked", root.Type())}
+}
+
+// parseReason tells an answer cut short from one that never was JSON, such as a
+// login page.
+func parseReason(body []byte) string {
+	for _, b := range body {
+		switch b {
+		case ' ', '\t', '\r', '\n':
+			continue
+		case '[', '{':
+			return ReasonTruncated
+		}
+		break
+	}
+	return ReasonDecode
+}
+
+func parseItem(item *fastjson.Value) reply {
+	r := reply{status: item.GetInt("status"), value: item.Get("value")}
+	if r.status != 200 || r.value == nil {
+		r.err = clip(string(item.GetStringBytes("error")))
+		r.errType = string(item.GetStringBytes("error_type"))
+		if r.err == "" {
+			r.err = fmt.Sprintf("status %d without a word", r.status)
+		}
+	}
+	return r
+}

@@ -1,0 +1,108 @@
+package series
+
+// Type is how a metric behaves, in Prometheus' words.
+type Type string
+
+// The types. A summary's _count and _sum stand as counters of their own.
+const (
+	Gauge   Type = "gauge"
+	Counter Type = "counter"
+)
+
+// Unit is the base unit of a metric's values.
+type Unit string
+
+// The units.
+const (
+	Bytes   Unit = "bytes"
+	Seconds Unit = "seconds"
+	Ratio   Unit = "ratio" // 0 to 1 unless the help says otherwise
+	Count   Unit = "count"
+	Flag    Unit = "flag" // 0 or 1
+)
+
+// Metric describes one metric.
+type Metric struct {
+	Name string
+	Type Type
+	Unit Unit
+	// Labels are the metric's own, beside those every series has (job, instance
+	// and the target's). Nil means none.
+	Labels []string
+	Help   string
+}
+
+// The names of the metrics that other packages refer to.
+const (
+	NameUp             = "up"
+	NameTargetUp       = "apm_sidecar_target_up"
+	NameFindingObjects = "apm_heap_finding_objects"
+	NameFindingBytes   = "apm_heap_finding_bytes"
+)
+
+// Catalogue lists every metric that samples are made of, in reading order. Names
+// and labels are those of Prometheus' client_java 1.x where it has the metric, so
+// that existing dashboards and alerts work; labels beyond it never change a sum.
+func Catalogue() []Metric {
+	return []Metric{
+		{NameUp, Gauge, Flag, nil, "1 if the last poll of the JVM succeeded, else 0. While it is 0 no other series of the target gets samples."},
+		{NameTargetUp, Gauge, Flag, nil, "The same as up, under a name that no scraper overwrites."},
+
+		{"jvm_memory_used_bytes", Gauge, Bytes, areaLabel(), "Memory in use."},
+		{"jvm_memory_committed_bytes", Gauge, Bytes, areaLabel(), "Memory the JVM has reserved from the system."},
+		{"jvm_memory_max_bytes", Gauge, Bytes, areaLabel(), "Most memory the JVM may use; absent where there is no limit."},
+		{"jvm_memory_init_bytes", Gauge, Bytes, areaLabel(), "Memory asked for at the start."},
+		{"jvm_memory_pool_used_bytes", Gauge, Bytes, poolLabels(), "Memory in use in a pool."},
+		{"jvm_memory_pool_committed_bytes", Gauge, Bytes, poolLabels(), "Memory reserved for a pool."},
+		{"jvm_memory_pool_max_bytes", Gauge, Bytes, poolLabels(), "Most memory the pool may use; absent where there is no limit."},
+		{"jvm_memory_pool_init_bytes", Gauge, Bytes, poolLabels(), "Memory asked for at the start."},
+		{"jvm_memory_pool_collection_used_bytes", Gauge, Bytes, poolLabels(), "Memory in use after the last collection of the pool: the cheapest measure of what is really alive."},
+		{"jvm_memory_pool_collection_committed_bytes", Gauge, Bytes, poolLabels(), "Memory reserved after the last collection of the pool."},
+		{"jvm_memory_pool_collection_max_bytes", Gauge, Bytes, poolLabels(), "Most memory the pool could use after its last collection."},
+		{"jvm_memory_pool_collection_init_bytes", Gauge, Bytes, poolLabels(), "Memory asked for at the start, as the last collection of the pool noted it."},
+		{"jvm_memory_objects_pending_finalization", Gauge, Count, nil, "Objects in the queue of the Finalizer thread. Registered objects that something still holds are not in it."},
+		{"jvm_finalizer_queue_objects", Gauge, Count, []string{"class"}, "Objects in the queue of the Finalizer thread by class; classes past the first 20 are summed as class=\"other\". Asked for only while objects are pending."},
+		{"jvm_finalizer_queue_classes", Gauge, Count, nil, "Different classes in the queue of the Finalizer thread."},
+
+		{"jvm_gc_collection_seconds_count", Counter, Count, gcLabels(), "Collections of a collector."},
+		{"jvm_gc_collection_seconds_sum", Counter, Seconds, gcLabels(), "Time spent in a collector. Only phase=\"pause\" stops the application."},
+		{"jvm_gc_last_duration_seconds", Gauge, Seconds, []string{"gc", "phase"}, "Duration of the last collection."},
+		{"jvm_gc_last_end_timestamp_seconds", Gauge, Seconds, []string{"gc"}, "When the last collection ended, since the Unix epoch, by the JVM's clock."},
+		{"jvm_gc_last_id", Gauge, Count, []string{"gc"}, "Number of the last collection; its increase less one between two samples is how many were not seen."},
+		{"jvm_gc_last_before_bytes", Gauge, Bytes, []string{"gc", "pool"}, "Memory in use in a heap pool before the last collection."},
+		{"jvm_gc_last_after_bytes", Gauge, Bytes, []string{"gc", "pool"}, "Memory in use in a heap pool after the last collection."},
+		{"jvm_gc_last_freed_bytes", Gauge, Bytes, []string{"gc"}, "Heap freed by the last collection; negative if the heap grew meanwhile."},
+		{"jvm_gc_pressure_ratio", Gauge, Ratio, []string{"phase", "window"}, "Share of time spent in collectors over the last poll, minute or five minutes. phase=\"pause\" is time in which the application stood still."},
+
+		{"jvm_threads_current", Gauge, Count, nil, "Live threads."},
+		{"jvm_threads_daemon", Gauge, Count, nil, "Live daemon threads."},
+		{"jvm_threads_peak", Gauge, Count, nil, "Most live threads since the start."},
+		{"jvm_threads_started_total", Counter, Count, nil, "Threads started."},
+		{"jvm_classes_currently_loaded", Gauge, Count, nil, "Classes loaded now."},
+		{"jvm_classes_loaded_total", Counter, Count, nil, "Classes loaded since the start."},
+		{"jvm_classes_unloaded_total", Counter, Count, nil, "Classes unloaded since the start."},
+		{"jvm_compilation_time_seconds_total", Counter, Seconds, nil, "Time spent in the JIT compiler."},
+		{"jvm_buffer_pool_used_bytes", Gauge, Bytes, []string{"pool"}, "Memory in use by java.nio buffers."},
+		{"jvm_buffer_pool_capacity_bytes", Gauge, Bytes, []string{"pool"}, "Capacity of java.nio buffers."},
+		{"jvm_buffer_pool_used_buffers", Gauge, Count, []string{"pool"}, "Number of java.nio buffers."},
+
+		{"process_cpu_seconds_total", Counter, Seconds, nil, "CPU time of the JVM's process."},
+		{"process_open_fds", Gauge, Count, nil, "Open file descriptors; absent on Windows."},
+		{"process_max_fds", Gauge, Count, nil, "Most file descriptors the process may open; absent on Windows."},
+		{"process_start_time_seconds", Gauge, Seconds, nil, "Start of the JVM since the Unix epoch. A change is a restart."},
+		{"jvm_uptime_seconds", Gauge, Seconds, nil, "Age of the JVM."},
+		{"jvm_cpu_recent_utilization_ratio", Gauge, Ratio, nil, "Recent CPU use of the JVM as a share of all processors."},
+		{"jvm_system_cpu_utilization_ratio", Gauge, Ratio, nil, "Recent CPU use of the whole machine or container."},
+		{"jvm_system_cpu_load_1m", Gauge, Count, nil, "Load average over one minute."},
+		{"jvm_cpu_count", Gauge, Count, nil, "Processors the JVM may use."},
+		{"jvm_runtime_info", Gauge, Flag, []string{"runtime", "vendor", "version"}, "Always 1; the labels name the virtual machine."},
+
+		{NameFindingObjects, Gauge, Count, findingLabels(), "Objects held by the problem that the last heap dump shows; the ten biggest findings."},
+		{NameFindingBytes, Gauge, Bytes, findingLabels(), "Bytes that would go with the problem that the last heap dump shows; the ten biggest findings."},
+	}
+}
+
+func areaLabel() []string     { return []string{"area"} }
+func poolLabels() []string    { return []string{"area", "kind", "pool"} }
+func gcLabels() []string      { return []string{"gc", "generation", "phase"} }
+func findingLabels() []string { return []string{"class", "kind", "severity"} }

@@ -1,0 +1,120 @@
+package series
+
+import (
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// pressure measures the share of time that goes into collectors. Times are the
+// JVM's own uptime, so the sidecar's clock and a late poll don't bend the ratio.
+type pressure struct {
+	startMs int64
+	// history is in order of uptime, oldest first; it reaches back to the
+	// longest window and holds one point beyond it.
+	history []pressurePoint
+}
+
+// pressurePoint is the accumulated time of all collectors by phase.
+type pressurePoint struct {
+	uptimeMs, pauseMs, concurrentMs int64
+}
+
+// pressureRatio is one result: a share from 0 to 1.
+type pressureRatio struct {
+	phase  jvm.Phase
+	window string
+	ratio  float64
+}
+
+// minute and fiveMinutes are the windows beside "poll".
+const (
+	minute      = int64(time.Minute / time.Millisecond)
+	fiveMinutes = 5 * minute
+	// maxHistory bounds the points, for an interval far below a second.
+	maxHistory = 1024
+)
+
+// observe adds the snapshot and gives the ratios it completes: none for the first
+// of a JVM, none after a restart, and none for a window longer than the history.
+func (p *pressure) observe(s *jvm.Snapshot) []pressureRatio {
+	point, startMs, ok := pressureOf(s)
+	if !ok {
+		return nil
+	}
+	if startMs != p.startMs || p.wentBack(point) {
+		*p = pressure{startMs: startMs}
+	}
+	p.history = append(p.history, point)
+	var out []pressureRatio
+	if n := len(p.history); n > 1 {
+		out = append(out, between("poll", p.history[n-2], point)...)
+	}
+	if from, ok := p.before(point.uptimeMs - minute); ok {
+		out = append(out, between("1m", from, point)...)
+	}
+	if from, ok := p.before(point.uptimeMs - fiveMinutes); ok {
+		out = append(out, between("5m", from, point)...)
+	}
+	p.forget(point.uptimeMs - fiveMinutes)
+	return out
+}
+
+// wentBack tells a counter or clock that fell, which is another JVM or a reset.
+func (p *pressure) wentBack(now pressurePoint) bool {
+	if len(p.history) == 0 {
+		return false
+	}
+	last := p.history[len(p.history)-1]
+	return now.uptimeMs <= last.uptimeMs || now.pauseMs < last.pauseMs || now.concurrentMs < last.concurrentMs
+}
+
+// before is the youngest point at or before the uptime.
+func (p *pressure) before(uptimeMs int64) (pressurePoint, bool) {
+	for i := len(p.history) - 1; i >= 0; i-- {
+		if p.history[i].uptimeMs <= uptimeMs {
+			return p.history[i], true
+		}
+	}
+	return pressurePoint{}, false
+}
+
+// forget drops the points older than the youngest at or before the uptime.
+func (p *pressure) forget(uptimeMs int64) {
+	drop := max(0, len(p.history)-maxHistory)
+	for drop+1 < len(p.history) && p.history[drop+1].uptimeMs <= uptimeMs {
+		drop++
+	}
+	p.history = append(p.history[:0], p.history[drop:]...)
+}
+
+func between(window string, from, to pressurePoint) []pressureRatio {
+	elapsed := float64(to.uptimeMs - from.uptimeMs)
+	share := func(ms int64) float64 { return min(1, float64(ms)/elapsed) }
+	return []pressureRatio{
+		{jvm.PhasePause, window, share(to.pauseMs - from.pauseMs)},
+		{jvm.PhaseConcurrent, window, share(to.concurrentMs - from.concurrentMs)},
+	}
+}
+
+// pressureOf sums the collectors. One that hides its time hides the whole.
+func pressureOf(s *jvm.Snapshot) (point pressurePoint, startMs int64, ok bool) {
+	if s.Runtime == nil || len(s.GCs) == 0 {
+		return pressurePoint{}, 0, false
+	}
+	startMs, okStart := s.Runtime.StartMs.Get()
+	uptimeMs, okUptime := s.Runtime.UptimeMs.Get()
+	point.uptimeMs = uptimeMs
+	for _, gc := range s.GCs {
+		ms, known := gc.TimeMs.Get()
+		if !known {
+			return pressurePoint{}, 0, false
+		}
+		if gc.Phase == jvm.PhaseConcurrent {
+			point.concurrentMs += ms
+		} else {
+			point.pauseMs += ms
+		}
+	}
+	return point, startMs, okStart && okUptime
+}
