@@ -51,8 +51,12 @@ func (p *printer) finalizers(f *finding.Finalizers, omitted int64) {
 	if f.Disabled {
 		p.paragraph(2, "The JVM ran with --finalization=disabled.")
 	}
+	all := states(f.States)
+	if f.RegisteredUnknown > 0 {
+		all = append(all, state{name: "registered, ?", count: f.RegisteredUnknown})
+	}
 	barWidth := min(p.room(stateWidth), maxBarWidth)
-	for _, s := range states(f.States) {
+	for _, s := range all {
 		row := "  " + text.Pad(s.name, 17, ' ') + text.AlignRight.Apply(unit.Count(s.count), 11)
 		if s.count > 0 {
 			row += "  " + text.AlignRight.Apply(unit.Share(s.count, f.Total), 7) + "  " + bar(s.count, f.Total, barWidth)
