@@ -1,0 +1,79 @@
+package web
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"net/http"
+)
+
+//go:embed index.html
+var indexHTML string
+
+// newMux routes everything the server answers.
+func newMux(opts Options) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", index(opts))
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		opts.Metrics(w)
+	})
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "healthy")
+	})
+	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if err := opts.Ready(); err != nil {
+			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	if opts.Store != nil {
+		for _, prefix := range []string{"/api/", "/prometheus/", "/vmui/", "/vmui"} {
+			mux.Handle(prefix, opts.Store)
+		}
+	}
+	return mux
+}
+
+// index is the page at /: what is here, and whether it is ready.
+func index(opts Options) http.Handler {
+	page := template.Must(template.New("index").Parse(indexHTML))
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		data := struct {
+			HasStore bool
+			NotReady string
+		}{HasStore: opts.Store != nil}
+		if err := opts.Ready(); err != nil {
+			data.NotReady = err.Error()
+		}
+		var body bytes.Buffer
+		if err := page.Execute(&body, data); err != nil {
+			http.Error(w, "page cannot be rendered", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = w.Write(body.Bytes())
+	})
+}
+
+// contentPolicy lets pages load from this server alone. vmui sets styles from
+// its script, hence the exception.
+const contentPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
+	"font-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// withHeaders adds the headers that make a browser careful.
+func withHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", contentPolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		next.ServeHTTP(w, r)
+	})
+}

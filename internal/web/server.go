@@ -1,0 +1,122 @@
+// Package web is the HTTP server of the sidecar: its own pages, health and
+// metrics, and in front of the store's reading routes.
+//
+// Start order: New binds the address, so call it before anything is polled, and
+// a taken port ends the program at once; then Run. Stop order: cancel the
+// context of Run and wait for it before the store closes.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	// writeTimeout leaves room for the longest query (30 s) and a large export.
+	writeTimeout   = 5 * time.Minute
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
+	// shutdownTimeout is how long running requests may take after the end.
+	shutdownTimeout = 2 * time.Second
+)
+
+// Options are the parts the server shows.
+type Options struct {
+	// Listen is host:port to bind; port 0 takes a free one. An empty host means
+	// every interface: the caller decides. Required.
+	Listen string
+	// Logger receives errors of the server; nil discards them.
+	Logger *slog.Logger
+	// Store answers /api/, /prometheus/ and /vmui/; nil when there is none.
+	Store http.Handler
+	// Metrics writes the self metrics in Prometheus text form. Required.
+	Metrics func(io.Writer)
+	// Ready tells why the sidecar is not ready yet; nil when it is. Its text is
+	// shown to everyone who can reach the server. Required.
+	Ready func() error
+}
+
+// Validate joins all faults of the options.
+func (o Options) Validate() error {
+	var errs []error
+	if o.Listen == "" {
+		errs = append(errs, errors.New("web: no address to listen on"))
+	}
+	if o.Metrics == nil {
+		errs = append(errs, errors.New("web: no metrics"))
+	}
+	if o.Ready == nil {
+		errs = append(errs, errors.New("web: no readiness"))
+	}
+	return errors.Join(errs...)
+}
+
+// Server is bound to its address from New on and answers during Run.
+type Server struct {
+	listener net.Listener
+	http     *http.Server
+}
+
+// New binds the address.
+func New(opts Options) (*Server, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(context.Background(), "tcp", opts.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("web: %w; choose another address to listen on", err)
+	}
+	return &Server{
+		listener: l,
+		http: &http.Server{
+			Handler:           withHeaders(newMux(opts)),
+			ReadHeaderTimeout: readHeaderTimeout,
+			ReadTimeout:       readTimeout,
+			WriteTimeout:      writeTimeout,
+			IdleTimeout:       idleTimeout,
+			MaxHeaderBytes:    maxHeaderBytes,
+			ErrorLog:          slog.NewLogLogger(opts.Logger.Handler(), slog.LevelWarn),
+		},
+	}, nil
+}
+
+// Addr is the bound address, host:port.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Run serves until ctx ends, then lets running requests finish for at most two
+// seconds. It returns nil when ctx ended it. A Server runs once.
+func (s *Server) Run(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- s.http.Serve(s.listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("web: %w", err)
+	case <-ctx.Done():
+	}
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	err := s.http.Shutdown(stopCtx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = s.http.Close()
+	}
+	<-served
+	if err != nil {
+		return fmt.Errorf("web: shut down: %w", err)
+	}
+	return nil
+}
+
+// Close gives the address free when Run is never called.
+func (s *Server) Close() error { return s.http.Close() }
