@@ -1,8 +1,6 @@
 package finding
 
-// States counts Finalizers by what happened to them. The sum is the total.
-// Exactly one of (RegisteredHeld, RegisteredDead) and RegisteredUnknown is set:
-// the last one where no graph was built.
+// States counts Finalizers by what happened to them.
 type States struct {
 	// RegisteredHeld is on the unfinalized chain, its referent reachable from a
 	// GC root without passing a Final-, Weak- or PhantomReference's referent.
@@ -23,6 +21,9 @@ type States struct {
 type Finalizers struct {
 	Total  int64  `json:"total"`
 	States States `json:"states"`
+	// RegisteredUnknown are registered, their referent missing in a damaged dump;
+	// absent when there are none. With it the States sum up to Total.
+	RegisteredUnknown int64 `json:"registered_unknown,omitempty"`
 	// Classes are the classes of the referents, biggest total first. Finalizers
 	// without a referent (done) count under "(none)".
 	Classes []FinalizerClass `json:"classes"`

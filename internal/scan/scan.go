@@ -4,7 +4,13 @@ package scan
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/report"
 )
 
@@ -22,6 +28,64 @@ type Options struct {
 // with warnings and Dump.Truncated set, not an error. Errors wrap
 // hprof.ErrNotHprof for foreign input and *fs.PathError for unreadable input;
 // a cancelled ctx returns its error.
-func File(ctx context.Context, path string, o Options) (*report.Report, error) {
-	panic("under construction")
+func File(ctx context.Context, path string, o Options) (r *report.Report, err error) {
+	p := &progress{to: o.Progress}
+	f, err := hprof.Open(ctx, path, p.phase("inflating", 0, 1))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	p.total = f.Size * phases
+	if f.Compression != "none" {
+		p.before = f.DiskBytes
+		p.total += p.before
+	}
+	graph, err := heap.Build(ctx, f, heap.Options{
+		Watches:     finding.Watches(),
+		ClassesOnly: o.HistogramOnly,
+		Progress:    p.build(f.Size),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	r = &report.Report{SchemaVersion: report.SchemaVersion, Warnings: []report.Warning{}}
+	r.Dump = describeDump(path, f)
+	addDamage(r, graph)
+	addClasses(r, graph)
+	if o.HistogramOnly {
+		return r, nil
+	}
+	if r.JVM, err = describeJVM(ctx, graph); err != nil {
+		return nil, err
+	}
+	p.say("finding dominators", 2*f.Size)
+	offsets, edges := graph.Adjacency()
+	tree, err := dom.Build(ctx, graph.Objects(), offsets, edges, graph.RootObjects(), graph.Sizes())
+	if err != nil {
+		return nil, err
+	}
+	addReachability(r, graph, tree)
+	p.say("looking for trouble", 2*f.Size+f.Size/2)
+	if err := addFindings(ctx, r, f, graph, tree); err != nil {
+		return nil, err
+	}
+	p.say("done", phases*f.Size)
+	return r, nil
+}
+
+// addFindings runs the analysis of finalizers, schedulers and all detectors.
+func addFindings(ctx context.Context, r *report.Report, f *hprof.File, graph *heap.Graph, tree *dom.Tree) error {
+	h, err := finding.NewHeap(ctx, graph, tree, f.Header.Created)
+	if err != nil {
+		return err
+	}
+	r.Finalizers, r.Limits.FinalizerOmitted, err = h.Census(ctx)
+	if err != nil {
+		return err
+	}
+	r.Limits.FinalizerClassRows = len(r.Finalizers.Classes)
+	r.Schedulers, r.Limits.SchedulersOmitted = h.Schedulers()
+	r.Limits.SchedulerRows = len(r.Schedulers)
+	r.Findings, err = finding.Detect(ctx, h)
+	return err
 }

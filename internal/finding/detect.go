@@ -1,0 +1,64 @@
+package finding
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Detector looks for one kind of trouble.
+type Detector interface {
+	// Detect returns what it found, nothing in a healthy heap. It does not change
+	// the heap. Errors: that of ctx.
+	Detect(ctx context.Context, h *Heap) ([]Finding, error)
+}
+
+// detectors returns all detectors.
+func detectors() []Detector { return []Detector{timerHeld{}} }
+
+// Detect runs all detectors. The findings come in the order of what matters:
+// severity, bytes, objects. Errors: that of ctx.
+func Detect(ctx context.Context, h *Heap) ([]Finding, error) {
+	all := []Finding{}
+	for _, d := range detectors() {
+		found, err := d.Detect(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	slices.SortStableFunc(all, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Severity.rank(), b.Severity.rank()), cmp.Compare(b.Bytes, a.Bytes),
+			cmp.Compare(b.Objects, a.Objects), cmp.Compare(a.Fingerprint, b.Fingerprint))
+	})
+	return all, nil
+}
+
+func (s Severity) rank() int {
+	return slices.Index([]Severity{SeverityCritical, SeverityWarning, SeverityInfo}, s)
+}
+
+// fingerprint condenses what identifies a problem from dump to dump. Digits are
+// left out: threads and lambdas are numbered anew in each run.
+func fingerprint(parts ...string) string {
+	kept := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, strings.Join(parts, "\x00"))
+	sum := sha256.Sum256([]byte(kept))
+	return hex.EncodeToString(sum[:8])
+}
+
+// simpleName returns the class name without its package.
+func simpleName(class string) string { return class[strings.LastIndexByte(class, '.')+1:] }
+
+// fact returns a Fact with a formatted value.
+func fact(name, format string, args ...any) Fact {
+	return Fact{Name: name, Value: fmt.Sprintf(format, args...)}
+}

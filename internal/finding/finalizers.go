@@ -1,0 +1,188 @@
+package finding
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+)
+
+// state is what happened to a Finalizer, by its own fields.
+type state uint8
+
+const (
+	registered state = iota
+	pending
+	enqueued
+	inProcessing
+	done
+)
+
+// finalizerStates tells the states of Finalizers apart.
+//
+// Source: java.lang.ref.{Finalizer,Reference,ReferenceQueue} of JDK 6 to 25. The
+// queue of a reference is its own queue until it is enqueued (then the sentinel
+// ENQUEUED) and taken off (then the sentinel NULL, called NULL_QUEUE by JDK 25).
+// Reference.next is null while active and refers to the reference itself, or to
+// the next one in JDK 6's pending list, from its discovery on.
+type finalizerStates struct {
+	table           *heap.Table
+	own, enqueuedAt heap.ObjID
+}
+
+func newFinalizerStates(g *heap.Graph) finalizerStates {
+	object := func(class, field string) heap.ObjID {
+		v, _ := g.Static(class, field)
+		return g.Object(v)
+	}
+	return finalizerStates{
+		table:      g.Tables[tableFinalizer],
+		own:        object(finalizerClass, "queue"),
+		enqueuedAt: object(queueClass, "ENQUEUED"),
+	}
+}
+
+// of returns the state of the Finalizer in a row of the table, and its referent.
+func (s finalizerStates) of(row int) (state, heap.ObjID) {
+	queue, next := s.table.Ref(row, finalizerQueue), s.table.Ref(row, finalizerNext)
+	referent := s.table.Ref(row, finalizerReferent)
+	switch {
+	case s.table.IsNull(row, finalizerReferent):
+		return done, 0
+	case queue == s.enqueuedAt && queue != 0:
+		return enqueued, referent
+	case queue == s.own && next == 0:
+		return registered, referent
+	case queue == s.own:
+		return pending, referent
+	}
+	return inProcessing, referent
+}
+
+// maxClasses bounds the classes of a census.
+const maxClasses = 50
+
+// Finalizers without a referent, and those whose referent a damaged dump does not
+// have, count under these.
+const (
+	noReferent      = "(none)"
+	missingReferent = "(not in the dump)"
+)
+
+// Census classifies all Finalizers of the heap. omitted is how many classes the
+// bound cut off; those still count in the totals. Errors: that of ctx.
+func (h *Heap) Census(ctx context.Context) (f *Finalizers, omitted int64, err error) {
+	f = &Finalizers{Classes: []FinalizerClass{}}
+	if enabled, ok := h.Static(finalizerClass, "ENABLED"); ok {
+		f.Disabled = enabled == 0
+	}
+	states := newFinalizerStates(h.Graph)
+	if row := h.Tables[tableQueue].Row(states.own); row >= 0 && h.Tables[tableQueue].Found[0] {
+		n := h.Tables[tableQueue].Int(row, 0)
+		f.QueueLength = &n
+	}
+	classes := map[string]*FinalizerClass{}
+	held := map[string][]heap.ObjID{}
+	for row := range states.table.Len() {
+		state, referent := states.of(row)
+		name := noReferent
+		switch {
+		case referent != 0:
+			name = h.Class(referent).Name
+		case state != done:
+			name = missingReferent
+		}
+		c := classes[name]
+		if c == nil {
+			c = &FinalizerClass{Class: name}
+			classes[name] = c
+		}
+		f.Total++
+		c.Total++
+		if referent != 0 {
+			c.ShallowBytes += h.ShallowBytes(referent)
+		}
+		if state == registered && referent == 0 {
+			f.RegisteredUnknown++
+			continue
+		}
+		for _, s := range []*States{&f.States, &c.States} {
+			s.add(state, h.reachable(referent))
+		}
+		if state == registered && h.reachable(referent) {
+			held[name] = append(held[name], referent)
+		}
+	}
+	for _, c := range classes {
+		f.Classes = append(f.Classes, *c)
+	}
+	slices.SortFunc(f.Classes, func(a, b FinalizerClass) int {
+		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.Class, b.Class))
+	})
+	if n := len(f.Classes) - maxClasses; n > 0 {
+		f.Classes, omitted = f.Classes[:maxClasses], int64(n)
+	}
+	return f, omitted, h.addPaths(ctx, f.Classes, held)
+}
+
+// add counts a Finalizer in state s whose referent is reachable or not.
+func (c *States) add(s state, reachable bool) {
+	switch s {
+	case registered:
+		if reachable {
+			c.RegisteredHeld++
+		} else {
+			c.RegisteredDead++
+		}
+	case pending:
+		c.Pending++
+	case enqueued:
+		c.Enqueued++
+	case inProcessing:
+		c.InProcessing++
+	case done:
+		c.Done++
+	}
+}
+
+const (
+	// pathClasses is how many classes of referents get paths.
+	pathClasses = 10
+	// pathsPerClass is how many paths each of them gets.
+	pathsPerClass = 3
+)
+
+// addPaths says who holds the held referents of the biggest classes.
+func (h *Heap) addPaths(ctx context.Context, classes []FinalizerClass, held map[string][]heap.ObjID) error {
+	if len(held) == 0 {
+		return nil
+	}
+	tracks, err := h.ShortestTracks(ctx)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for i := range classes {
+		c := &classes[i]
+		if len(held[c.Class]) == 0 || n == pathClasses {
+			continue
+		}
+		n++
+		bytes := h.retainedTogether(held[c.Class])
+		c.RetainedBytes = &bytes
+		if c.Paths, err = h.mergePaths(ctx, tracks, held[c.Class], pathsPerClass); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retainedTogether returns what the objects retain in all, none counted twice.
+func (h *Heap) retainedTogether(objects []heap.ObjID) int64 {
+	ids := make([]uint32, len(objects))
+	for i, o := range objects {
+		ids[i] = uint32(o)
+	}
+	return int64(h.Tree.RetainedTogether(ids)) * 8
+}

@@ -1,0 +1,100 @@
+package finding
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
+)
+
+// Heap is what the analysis looks at: the graph, its dominator tree, and the
+// values of the watched fields. It is read-only.
+type Heap struct {
+	*heap.Graph
+	Tree *dom.Tree
+	// Created is when the dump was taken, by the JVM's clock.
+	Created time.Time
+
+	threadNames map[heap.ObjID]string
+	timers      []*timer // biggest first
+}
+
+// The tables that Watches asks for, in order.
+const (
+	tableFinalizer = iota
+	tableQueue
+	tableThread
+	tableTimer
+	tableTaskQueue
+	tableTask
+)
+
+// The columns of tableFinalizer.
+const (
+	finalizerQueue = iota
+	finalizerNext
+	finalizerReferent
+)
+
+const (
+	referenceClass = "java.lang.ref.Reference"
+	finalizerClass = "java.lang.ref.Finalizer"
+	queueClass     = "java.lang.ref.ReferenceQueue"
+)
+
+// Watches are the fields that the analysis needs the values of.
+func Watches() []heap.Watch {
+	return []heap.Watch{
+		tableFinalizer: {Class: finalizerClass, Fields: []heap.FieldName{
+			{Class: referenceClass, Field: "queue"}, {Class: referenceClass, Field: "next"}, {Class: referenceClass, Field: "referent"}}},
+		tableQueue:     {Class: queueClass, Fields: []heap.FieldName{{Class: queueClass, Field: "queueLength"}}},
+		tableThread:    {Class: "java.lang.Thread", Fields: []heap.FieldName{{Class: "java.lang.Thread", Field: "name"}}},
+		tableTimer:     {Class: "java.util.Timer", Fields: []heap.FieldName{{Class: "java.util.Timer", Field: "queue"}, {Class: "java.util.Timer", Field: "thread"}}},
+		tableTaskQueue: {Class: "java.util.TaskQueue", Fields: []heap.FieldName{{Class: "java.util.TaskQueue", Field: "queue"}, {Class: "java.util.TaskQueue", Field: "size"}}},
+		tableTask: {Class: "java.util.TimerTask", Fields: []heap.FieldName{
+			{Class: "java.util.TimerTask", Field: "state"}, {Class: "java.util.TimerTask", Field: "nextExecutionTime"}}},
+	}
+}
+
+// NewHeap reads what all detectors need: the threads' names and the timers. The graph must
+// have been built with Watches. Errors: that of ctx.
+func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Time) (*Heap, error) {
+	h := &Heap{Graph: g, Tree: tree, Created: created, threadNames: map[heap.ObjID]string{}}
+	threads := g.Tables[tableThread]
+	names := map[heap.ObjID]heap.ObjID{} // thread -> name
+	add := func(thread heap.ObjID) {
+		if row := threads.Row(thread); row >= 0 {
+			names[thread] = threads.Ref(row, 0)
+		}
+	}
+	for _, t := range g.Threads {
+		add(t.Object)
+	}
+	timers := g.Tables[tableTimer]
+	for row := range timers.Len() {
+		add(timers.Ref(row, 1))
+	}
+	strings := make([]heap.ObjID, 0, len(names))
+	for _, s := range names {
+		strings = append(strings, s)
+	}
+	text, err := g.Strings(ctx, strings)
+	if err != nil {
+		return nil, err
+	}
+	for thread, name := range names {
+		h.threadNames[thread] = text[name]
+	}
+	h.timers, err = h.readTimers(ctx)
+	return h, err
+}
+
+func address(a uint64) string { return fmt.Sprintf("%#x", a) }
+
+// retained returns what the object retains, in bytes.
+func (h *Heap) retained(o heap.ObjID) int64 { return int64(h.Tree.Retained(uint32(o))) * 8 }
+
+// reachable says whether a GC root reaches the object in the strong graph.
+func (h *Heap) reachable(o heap.ObjID) bool { return h.Tree.Reachable(uint32(o)) }

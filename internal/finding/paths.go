@@ -1,0 +1,231 @@
+package finding
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+)
+
+// maxSteps bounds the length of a class-level path; what lies beyond merges into
+// its last step.
+const maxSteps = 48
+
+// trail is a node of the trie of class-level paths from GC roots.
+type trail struct {
+	parent int32 // index in merger.trails, 0 for the root of the trie
+	class  heap.ClassID
+	depth  int32
+	object heap.ObjID // the one object here, 0 when there are several
+	repeat int32      // the longest run of objects of this class in a row
+}
+
+// merger merges the ways to many objects by the classes they pass. Each object on
+// a way is looked at once, however many objects lie behind it.
+type merger struct {
+	h      *Heap
+	tracks *heap.Tracks
+	trails []trail
+	child  map[[2]uint32]int32 // parent, class -> trail
+	at     map[heap.ObjID]int32
+	run    map[heap.ObjID]int32 // how many of its class in a row end at the object
+}
+
+// trailOf returns the trail of o.
+func (m *merger) trailOf(o heap.ObjID) int32 {
+	var todo []heap.ObjID
+	at, run := int32(0), int32(0)
+	for p := range m.tracks.Back(o) {
+		if known, ok := m.at[p]; ok {
+			at, run = known, m.run[p]
+			break
+		}
+		todo = append(todo, p)
+	}
+	for _, p := range slices.Backward(todo) {
+		at, run = m.step(at, run, p)
+		m.at[p], m.run[p] = at, run
+	}
+	return at
+}
+
+// step returns the trail of an object behind the trail at.
+func (m *merger) step(at, run int32, o heap.ObjID) (int32, int32) {
+	class := m.h.ClassOf(o)
+	if at != 0 && (m.trails[at].class == class || m.trails[at].depth == maxSteps) {
+		t := &m.trails[at]
+		run++
+		t.repeat = max(t.repeat, run)
+		if t.object != o {
+			t.object = 0
+		}
+		return at, run
+	}
+	key := [2]uint32{uint32(at), uint32(class)}
+	next, ok := m.child[key]
+	if !ok {
+		next = int32(len(m.trails))
+		m.child[key] = next
+		m.trails = append(m.trails, trail{parent: at, class: class, depth: m.trails[at].depth + 1, object: o, repeat: 1})
+	} else if t := &m.trails[next]; t.object != o {
+		t.object = 0
+	}
+	return next, 1
+}
+
+// group is what ends at one trail.
+type group struct {
+	trail   int32
+	objects int64
+	bytes   int64
+	example heap.ObjID
+}
+
+// mergePaths merges the shortest ways from GC roots to the objects by class and
+// returns the most frequented ones. Errors: that of ctx.
+func (h *Heap) mergePaths(ctx context.Context, tracks *heap.Tracks, objects []heap.ObjID, limit int) ([]Path, error) {
+	m := &merger{h: h, tracks: tracks, trails: make([]trail, 1), child: map[[2]uint32]int32{}, at: map[heap.ObjID]int32{}, run: map[heap.ObjID]int32{}}
+	groups := map[int32]*group{}
+	for _, o := range objects {
+		t := m.trailOf(o)
+		g := groups[t]
+		if g == nil {
+			g = &group{trail: t, example: o}
+			groups[t] = g
+		}
+		g.objects++
+		g.bytes += h.ShallowBytes(o)
+	}
+	sorted := make([]*group, 0, len(groups))
+	for _, g := range groups {
+		sorted = append(sorted, g)
+	}
+	slices.SortFunc(sorted, func(a, b *group) int {
+		return cmp.Or(cmp.Compare(b.objects, a.objects), cmp.Compare(a.example, b.example))
+	})
+	paths := []Path{}
+	for _, g := range sorted[:min(limit, len(sorted))] {
+		p, err := m.path(ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, p)
+	}
+	return paths, nil
+}
+
+// path describes a group's way by its example.
+func (m *merger) path(ctx context.Context, g *group) (Path, error) {
+	h := m.h
+	var trails []int32
+	for t := g.trail; t != 0; t = m.trails[t].parent {
+		trails = append(trails, t)
+	}
+	slices.Reverse(trails)
+
+	// ends[i] and begins[i+1] are the example's objects on both sides of the
+	// reference from step i to step i+1.
+	ends, begins := map[int32]heap.ObjID{}, map[int32]heap.ObjID{}
+	root := g.example
+	for o := range m.tracks.Back(g.example) {
+		t := m.at[o]
+		if _, ok := ends[t]; !ok {
+			ends[t] = o
+		}
+		begins[t] = o
+		root = o
+	}
+	owners := make([]heap.ObjID, 0, len(ends))
+	for _, o := range ends {
+		owners = append(owners, o)
+	}
+	fields := map[heap.ObjID]string{}
+	next := map[heap.ObjID]heap.ObjID{}
+	for i, t := range trails[:len(trails)-1] {
+		next[ends[t]] = begins[trails[i+1]]
+	}
+	err := h.Read(ctx, owners, func(c heap.Content) {
+		if target := next[c.Object]; target != 0 {
+			fields[c.Object] = h.FieldTo(c, target)
+		}
+	})
+	if err != nil {
+		return Path{}, err
+	}
+	p := Path{Objects: g.objects, Bytes: g.bytes, Steps: []Step{}}
+	p.Root, p.Thread = h.rootOf(root)
+	for i, t := range trails {
+		k := m.trails[t]
+		s := Step{Class: h.Classes[k.class].Name, Field: fields[ends[t]]}
+		if k.object != 0 {
+			s.Object = address(h.Address(k.object))
+		}
+		if k.repeat > 1 {
+			s.Repeat = int(k.repeat)
+		}
+		if target := next[ends[t]]; s.Field == "" && target != 0 {
+			s.Class, s.Field = h.describeClassObject(ends[t], target, s.Class)
+		}
+		if i == len(trails)-1 {
+			s.Field = ""
+		}
+		p.Steps = append(p.Steps, s)
+	}
+	return p, nil
+}
+
+// describeClassObject names a step that is a class object: the class it stands
+// for and the static field that refers to target. Other steps keep their name.
+func (h *Heap) describeClassObject(o, target heap.ObjID, name string) (class, field string) {
+	c := h.ClassAt(h.Address(o))
+	if c == heap.NoClass {
+		return name, ""
+	}
+	for _, s := range h.Classes[c].Statics {
+		if s.Type == hprof.TypeObject && h.Object(s.Value) == target {
+			return "class " + h.Classes[c].Name, s.Name
+		}
+	}
+	return "class " + h.Classes[c].Name, ""
+}
+
+// rootOf says what kind of GC root the object is, and whose.
+func (h *Heap) rootOf(o heap.ObjID) (kind, thread string) {
+	for _, r := range h.Roots {
+		if r.Object != o {
+			continue
+		}
+		for _, t := range h.Threads {
+			if t.Serial == r.Thread && r.Thread != 0 {
+				thread = h.threadNames[t.Object]
+			}
+		}
+		return rootKind(r.Kind), thread
+	}
+	return "", ""
+}
+
+// rootKind names a kind of GC root.
+func rootKind(t hprof.SubTag) string {
+	switch t {
+	case hprof.SubRootJNIGlobal:
+		return "JNI global"
+	case hprof.SubRootJNILocal:
+		return "JNI local"
+	case hprof.SubRootJavaFrame:
+		return "java frame"
+	case hprof.SubRootNativeStack:
+		return "native stack"
+	case hprof.SubRootStickyClass:
+		return "system class"
+	case hprof.SubRootThreadBlock:
+		return "thread block"
+	case hprof.SubRootMonitor:
+		return "monitor"
+	case hprof.SubRootThread:
+		return "thread"
+	}
+	return "other root"
+}

@@ -1,0 +1,201 @@
+package heap
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+)
+
+// resolveClasses makes the class table from class dumps, LOAD_CLASS records and
+// the classes that objects name.
+func (b *builder) resolveClasses(all *indexer) {
+	names := map[uint64]hprof.LoadedClass{}
+	for _, l := range b.Outline.Classes {
+		names[l.ID] = l
+	}
+	dumps := map[uint64]*hprof.ClassDump{}
+	for i := range all.classes {
+		if d := &all.classes[i]; dumps[d.address] == nil {
+			dumps[d.address] = &d.ClassDump
+		}
+	}
+	addresses := make([]uint64, 0, len(dumps))
+	for a := range dumps {
+		addresses = append(addresses, a)
+	}
+	for a := range names {
+		if dumps[a] == nil && a != 0 {
+			addresses = append(addresses, a)
+		}
+	}
+	for _, k := range all.tally.keys {
+		if _, named := names[k]; k != 0 && dumps[k] == nil && !named {
+			addresses = append(addresses, k)
+		}
+	}
+	slices.Sort(addresses)
+
+	b.loaded = newClassTable(len(addresses))
+	b.Classes = make([]Class, len(addresses), len(addresses)+8)
+	b.byName = map[string][]ClassID{}
+	for i, a := range addresses {
+		b.loaded.put(a, ClassID(i))
+	}
+	fieldNames := map[uint64]string{}
+	for i, a := range addresses {
+		c := &b.Classes[i]
+		c.Super, c.Address = NoClass, a
+		if l, ok := names[a]; ok {
+			c.serial = l.Serial
+			c.Name = javaName(b.Outline.Name(l.NameID))
+		}
+		if c.Name == "" {
+			c.Name = fmt.Sprintf("(unknown class %#x)", a)
+		}
+		if d := dumps[a]; d != nil {
+			b.describe(c, d, fieldNames)
+		}
+		b.byName[c.Name] = append(b.byName[c.Name], ClassID(i))
+	}
+	b.addPrimitiveArrays()
+	b.count(all.tally)
+}
+
+// describe fills c from its class dump.
+func (b *builder) describe(c *Class, d *hprof.ClassDump, names map[uint64]string) {
+	name := func(id uint64) string {
+		s, ok := names[id]
+		if !ok {
+			s = b.Outline.Name(id)
+			names[id] = s
+		}
+		return s
+	}
+	c.hasDump = true
+	c.Object, c.Loader, c.others = b.index.id(c.Address), d.Loader, d.Others
+	c.Super = b.loaded.get(d.Super)
+	var offset uint32
+	for _, f := range d.Fields {
+		c.Fields = append(c.Fields, Field{name(f.NameID), f.Type, offset})
+		offset += uint32(f.Type.Width(b.idSize))
+	}
+	for _, s := range d.Statics {
+		c.Statics = append(c.Statics, Static{name(s.NameID), s.Type, s.Value})
+	}
+}
+
+// addPrimitiveArrays makes up the classes of primitive arrays that the dump does
+// not describe and marks all of them.
+func (b *builder) addPrimitiveArrays() {
+	for _, t := range []hprof.Type{hprof.TypeBoolean, hprof.TypeChar, hprof.TypeFloat, hprof.TypeDouble,
+		hprof.TypeByte, hprof.TypeShort, hprof.TypeInt, hprof.TypeLong} {
+		name := t.JavaName() + "[]"
+		if len(b.byName[name]) == 0 {
+			b.byName[name] = []ClassID{ClassID(len(b.Classes))}
+			b.Classes = append(b.Classes, Class{Name: name, Super: NoClass})
+		}
+		b.primitives[t] = b.byName[name][0]
+		b.Classes[b.primitives[t]].array = t
+	}
+}
+
+// count derives sizes by class and sums up the instances.
+func (b *builder) count(t *tally) {
+	b.Layout.levels = len(b.byName["java.lang.Record"]) == 0
+	for i := range b.Classes {
+		c := &b.Classes[i]
+		var hierarchy [][]Field
+		for f := range b.hierarchy(ClassID(i)) {
+			hierarchy = append(hierarchy, f.Fields)
+		}
+		slices.Reverse(hierarchy)
+		c.instance = b.Layout.instanceSize(hierarchy)
+		if strings.HasSuffix(c.Name, "[]") && c.array == 0 {
+			c.array = hprof.TypeObject
+		}
+		var n count
+		if c.array != 0 && c.array != hprof.TypeObject {
+			n = t.primitives[c.array]
+		} else if c.Address != 0 {
+			n = *t.slot(c.Address)
+			b.arrayRefs += uint64(n.refs)
+		}
+		c.Instances, c.ShallowBytes = n.objects, n.bytes
+		if c.array == 0 {
+			c.ShallowBytes += n.objects * c.instance
+		}
+	}
+	mirror := b.classClass()
+	for i := range b.Classes {
+		if c := &b.Classes[i]; c.hasDump && mirror != NoClass {
+			b.Classes[mirror].Instances++
+			b.Classes[mirror].ShallowBytes += b.mirrorBytes(c)
+		}
+	}
+}
+
+// classClass returns java.lang.Class.
+func (b *builder) classClass() ClassID {
+	if ids := b.byName["java.lang.Class"]; len(ids) > 0 {
+		return ids[0]
+	}
+	return NoClass
+}
+
+// mirrorBytes returns the shallow size of the class object of c: an instance of
+// java.lang.Class with c's static fields behind it (HotSpot's InstanceMirrorKlass).
+func (b *builder) mirrorBytes(c *Class) int64 {
+	size := int64(b.Layout.HeaderBytes)
+	if m := b.classClass(); m != NoClass {
+		size = b.Classes[m].instance
+	}
+	for _, s := range c.Statics {
+		if s.Type == hprof.TypeObject {
+			size += int64(b.Layout.RefBytes)
+		} else {
+			size += int64(s.Type.Width(0))
+		}
+	}
+	return alignUp(size, int64(b.Layout.Align))
+}
+
+// hierarchy yields the class and its superclasses.
+func (g *Graph) hierarchy(c ClassID) iter.Seq[*Class] {
+	return func(yield func(*Class) bool) {
+		for range maxHierarchy {
+			if c == NoClass || !yield(&g.Classes[c]) {
+				return
+			}
+			c = g.Classes[c].Super
+		}
+	}
+}
+
+// DeclaredField is a field of an instance with the class that declares it.
+type DeclaredField struct {
+	Class *Class
+	Field Field
+	// BodyOffset is where its value lies in an instance's body.
+	BodyOffset uint32
+}
+
+// fields yields the fields of an instance of c in the order of its body.
+func (g *Graph) fields(c ClassID) iter.Seq[DeclaredField] {
+	return func(yield func(DeclaredField) bool) {
+		var base uint32
+		for k := range g.hierarchy(c) {
+			for _, f := range k.Fields {
+				if !yield(DeclaredField{k, f, base + f.Offset}) {
+					return
+				}
+			}
+			if n := len(k.Fields); n > 0 {
+				last := k.Fields[n-1]
+				base += last.Offset + uint32(last.Type.Width(g.file.Header.IDSize))
+			}
+		}
+	}
+}

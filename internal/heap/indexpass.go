@@ -1,0 +1,166 @@
+package heap
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+)
+
+// unitBytes is the size at which a long extent is cut into units.
+const unitBytes = 4 << 20
+
+// indexer is one worker of the first pass.
+type indexer struct {
+	b       *builder
+	o       *hprof.Objects
+	marker  marker
+	tally   *tally
+	classes []classDump
+	roots   []root
+	threads []hprofThread
+	damage  []*hprof.Error
+	units   []unit
+	skewed  bool // an address is no multiple of the slot size
+}
+
+// root is a GC root by address.
+type root struct {
+	address uint64
+	kind    hprof.SubTag
+	thread  uint32
+	frame   int32
+	offset  int64 // in the file, to restore its order
+}
+
+type hprofThread struct {
+	address uint64
+	serial  uint32
+	trace   uint32
+	offset  int64
+}
+
+// classDump is a copy of a class dump.
+type classDump struct {
+	address uint64
+	hprof.ClassDump
+}
+
+// indexPass marks every object in the index, counts instances by class, and
+// collects classes and roots.
+func (b *builder) indexPass(ctx context.Context) error {
+	workers, err := b.runIndexers(ctx, 3)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(workers, func(w *indexer) bool { return w.skewed }) {
+		// Ids that are no addresses, such as the hprof agent's: a slot each.
+		b.done.Store(0)
+		if workers, err = b.runIndexers(ctx, 0); err != nil {
+			return err
+		}
+	}
+	b.index.freeze()
+	if b.index.count > maxObjects {
+		return fmt.Errorf("%d objects: this version can tell 4,294,967,294 apart", b.index.count)
+	}
+	all := &indexer{tally: newTally()}
+	for _, w := range workers {
+		all.classes = append(all.classes, w.classes...)
+		all.roots = append(all.roots, w.roots...)
+		all.threads = append(all.threads, w.threads...)
+		all.units = append(all.units, w.units...)
+		all.tally.add(w.tally)
+		b.Damage = append(b.Damage, w.damage...)
+	}
+	slices.SortFunc(all.units, func(x, y unit) int { return int(min(max(x.start-y.start, -1), 1)) })
+	slices.SortFunc(all.roots, func(x, y root) int { return int(min(max(x.offset-y.offset, -1), 1)) })
+	slices.SortFunc(all.threads, func(x, y hprofThread) int { return int(min(max(x.offset-y.offset, -1), 1)) })
+	b.units = all.units
+	b.resolveClasses(all)
+	for _, r := range all.roots {
+		if id := b.index.id(r.address); id != 0 {
+			b.Roots = append(b.Roots, Root{Object: id, Kind: r.kind, Thread: r.thread, Frame: r.frame})
+		}
+	}
+	for _, t := range all.threads {
+		b.Threads = append(b.Threads, Thread{Object: b.index.id(t.address), Serial: t.serial, Trace: t.trace})
+	}
+	return nil
+}
+
+func (b *builder) runIndexers(ctx context.Context, shift uint) ([]*indexer, error) {
+	b.index = newIndex(shift)
+	var workers []*indexer
+	err := each(ctx, len(b.extents), func() func(context.Context, int) error {
+		w := &indexer{b: b, o: hprof.NewObjects(b.file, b.idSize), marker: marker{x: b.index}, tally: newTally()}
+		workers = append(workers, w)
+		return func(ctx context.Context, i int) error { return w.extent(ctx, b.extents[i]) }
+	})
+	return workers, err
+}
+
+// extent reads all sub-records of e.
+func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
+	o := w.o
+	o.Reset(e.Start, e.End)
+	u := unit{start: e.Start, low: ^uint64(0)}
+	mask := uint64(1)<<w.marker.x.shift - 1
+	for n := 1; o.Next(); n++ {
+		switch o.Tag {
+		case hprof.SubInstance:
+			w.tally.instance(o.ClassID)
+		case hprof.SubObjectArray:
+			w.tally.array(o.ClassID, w.b.Layout.arraySize(int64(o.Count), w.b.Layout.RefBytes), int64(o.Count))
+		case hprof.SubPrimArray, hprof.SubPrimArrayNoData:
+			w.tally.primitive(o.Elem, w.b.Layout.arraySize(int64(o.Count), o.Elem.Width(0)))
+		case hprof.SubClassDump:
+			d := o.Class
+			d.Statics, d.Fields = slices.Clone(d.Statics), slices.Clone(d.Fields)
+			w.classes = append(w.classes, classDump{o.ID, d})
+		case hprof.SubHeapInfo, hprof.SubUnreachable:
+			continue
+		default:
+			w.root()
+			continue
+		}
+		if o.ID&mask != 0 {
+			w.skewed = true
+		}
+		w.marker.mark(o.ID)
+		u.low, u.high = min(u.low, o.ID), max(u.high, o.ID)
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if at := o.Position(); at-u.start >= unitBytes && at < e.End {
+			w.finish(u, at)
+			u = unit{start: at, low: ^uint64(0)}
+		}
+	}
+	end := o.Position()
+	if err := o.Err(); err != nil {
+		w.damage = append(w.damage, err)
+		end = err.Offset
+	}
+	w.finish(u, end)
+	return nil
+}
+
+// finish notes a unit that ends at end.
+func (w *indexer) finish(u unit, end int64) {
+	u.end = end
+	w.units = append(w.units, u)
+	w.b.progress("reading objects", end-u.start)
+}
+
+// root notes the current GC root.
+func (w *indexer) root() {
+	o := w.o
+	if o.Tag == hprof.SubRootThread {
+		w.threads = append(w.threads, hprofThread{o.ID, o.Thread, uint32(o.Frame), o.Offset})
+	}
+	if o.ID != 0 {
+		w.roots = append(w.roots, root{o.ID, o.Tag, o.Thread, o.Frame, o.Offset})
+	}
+}

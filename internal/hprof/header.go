@@ -1,0 +1,66 @@
+package hprof
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Header is the beginning of a dump.
+type Header struct {
+	// Version is "1.0", "1.0.1", "1.0.2" or "1.0.3".
+	Version string
+	// IDSize is the width of object ids in bytes, 4 or 8.
+	IDSize int
+	// Created is when the dump was begun, by the JVM's clock.
+	Created time.Time
+	// Length is the size of the header itself in bytes.
+	Length int64
+}
+
+const (
+	magic = "JAVA PROFILE "
+	// maxVersion bounds the search for the end of the version string.
+	maxVersion = 16
+)
+
+// readHeader decodes the header at the start of r.
+//
+// Source: u1[] "JAVA PROFILE x.y.z" NUL, u4 id size, u8 milliseconds since epoch.
+func readHeader(r io.ReaderAt) (Header, error) {
+	buf := make([]byte, len(magic)+maxVersion+1+12)
+	n, err := r.ReadAt(buf, 0)
+	if err != nil && err != io.EOF {
+		return Header{}, fmt.Errorf("read header: %w", err)
+	}
+	buf = buf[:n]
+	if !bytes.HasPrefix(buf, []byte(magic)) {
+		return Header{}, &Error{Offset: 0, What: "header", Err: ErrNotHprof}
+	}
+	end := bytes.IndexByte(buf, 0)
+	if end < 0 {
+		return Header{}, &Error{Offset: int64(len(magic)), What: "header version", Err: ErrNotHprof}
+	}
+	version := string(buf[len(magic):end])
+	if !strings.HasPrefix(version, "1.0") {
+		return Header{}, &Error{Offset: int64(len(magic)), What: fmt.Sprintf("header version %q", version), Err: ErrNotHprof}
+	}
+	rest := buf[end+1:]
+	if len(rest) < 12 {
+		return Header{}, &Error{Offset: int64(n), What: "header", Err: ErrTruncated}
+	}
+	idSize := binary.BigEndian.Uint32(rest)
+	if idSize != 4 && idSize != 8 {
+		return Header{}, &Error{Offset: int64(end + 1), What: fmt.Sprintf("id size %d (4 or 8 expected)", idSize), Err: ErrNotHprof}
+	}
+	ms := int64(binary.BigEndian.Uint64(rest[4:]))
+	return Header{
+		Version: version,
+		IDSize:  int(idSize),
+		Created: time.UnixMilli(ms).UTC(),
+		Length:  int64(end + 1 + 12),
+	}, nil
+}

@@ -1,0 +1,118 @@
+package scan
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/report"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
+)
+
+const (
+	maxHistogram  = 1000
+	maxDominators = 50
+	maxWarnings   = 20
+)
+
+func describeDump(path string, f *hprof.File) report.Dump {
+	return report.Dump{
+		Path:        path,
+		Format:      f.Header.Version,
+		IDSize:      f.Header.IDSize,
+		Bytes:       f.DiskBytes,
+		Compression: f.Compression,
+		Created:     f.Header.Created.Format(time.RFC3339Nano),
+	}
+}
+
+// addDamage warns of what could not be read.
+func addDamage(r *report.Report, g *heap.Graph) {
+	for i, d := range g.Damage {
+		code := "damaged"
+		if errors.Is(d, hprof.ErrTruncated) {
+			code, r.Dump.Truncated = "truncated", true
+		}
+		if i < maxWarnings {
+			r.Warnings = append(r.Warnings, report.Warning{Code: code, Message: d.Error(), Offset: &d.Offset})
+		}
+	}
+	if n := len(g.Damage) - maxWarnings; n > 0 {
+		r.Warnings = append(r.Warnings, report.Warning{Code: "more-damage", Message: unit.Plural(int64(n), "more damaged place", "more damaged places")})
+	}
+	if g.Outline.Dumps > 1 {
+		r.Warnings = append(r.Warnings, report.Warning{Code: "several-dumps",
+			Message: fmt.Sprintf("the file holds %d heap dumps; this is the first one", g.Outline.Dumps)})
+	}
+}
+
+// addClasses fills the histogram and the totals.
+func addClasses(r *report.Report, g *heap.Graph) {
+	loaders := map[uint64]bool{}
+	rows := []report.ClassRow{}
+	for i := range g.Classes {
+		c := &g.Classes[i]
+		if c.Object != 0 {
+			r.Heap.Classes++
+			loaders[c.Loader] = true
+		}
+		if c.Instances == 0 {
+			continue
+		}
+		r.Heap.Objects += c.Instances
+		r.Heap.ShallowBytes += c.ShallowBytes
+		loader := "boot"
+		if c.Loader != 0 {
+			loader = fmt.Sprintf("%#x", c.Loader)
+		}
+		rows = append(rows, report.ClassRow{Class: c.Name, Loader: loader, Instances: c.Instances, ShallowBytes: c.ShallowBytes})
+	}
+	slices.SortFunc(rows, func(a, b report.ClassRow) int {
+		return cmp.Or(cmp.Compare(b.ShallowBytes, a.ShallowBytes), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Loader, b.Loader))
+	})
+	r.Limits.HistogramRows = maxHistogram
+	r.Limits.HistogramOmitted = int64(max(0, len(rows)-maxHistogram))
+	r.Histogram = rows[:min(len(rows), maxHistogram)]
+	r.Heap.Loaders = int64(len(loaders))
+	r.Heap.GCRoots = int64(len(g.Roots))
+	r.Heap.Layout = g.Layout.Name
+	r.Heap.LayoutConfidence = finding.ConfidenceMedium
+	if g.Layout.Sure {
+		r.Heap.LayoutConfidence = finding.ConfidenceHigh
+	}
+}
+
+// addReachability fills what follows from the dominator tree.
+func addReachability(r *report.Report, g *heap.Graph, tree *dom.Tree) {
+	set := func(to **int64, v int64) { *to = &v }
+	reachable, bytes := int64(tree.Size()), int64(tree.Total())*8
+	set(&r.Heap.ReachableObjects, reachable)
+	set(&r.Heap.ReachableBytes, bytes)
+	set(&r.Heap.UnreachableObjects, r.Heap.Objects-reachable)
+	set(&r.Heap.UnreachableBytes, r.Heap.ShallowBytes-bytes)
+
+	top := []heap.ObjID{}
+	for v := range tree.Top {
+		top = append(top, heap.ObjID(v))
+	}
+	slices.SortFunc(top, func(a, b heap.ObjID) int {
+		return cmp.Or(cmp.Compare(tree.Retained(uint32(b)), tree.Retained(uint32(a))), cmp.Compare(a, b))
+	})
+	r.Limits.DominatorRows = maxDominators
+	r.Limits.DominatorsOmitted = int64(max(0, len(top)-maxDominators))
+	r.Dominators = []report.DominatorRow{}
+	for _, o := range top[:min(len(top), maxDominators)] {
+		r.Dominators = append(r.Dominators, report.DominatorRow{
+			Object:        fmt.Sprintf("%#x", g.Address(o)),
+			Class:         g.Class(o).Name,
+			ShallowBytes:  g.ShallowBytes(o),
+			RetainedBytes: int64(tree.Retained(uint32(o))) * 8,
+		})
+	}
+}
