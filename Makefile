@@ -2,7 +2,7 @@
 
 GO      ?= go
 MVN     ?= mvn
-GOLANGCI_LINT_VERSION := v2.5.0
+GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT := build/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
 TESTBED_STAMP   := testbed/target/built
@@ -21,7 +21,7 @@ endif
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: tools ## build bin/apm-sidecar and bin/heapscan
+build: ## build bin/apm-sidecar and bin/heapscan
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/apm-sidecar ./cmd/heapscan
 
 testbed: tools $(TESTBED_STAMP) ## build the Java programs of the testbed

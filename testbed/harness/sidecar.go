@@ -1,0 +1,127 @@
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// ErrNoPrograms says that bin/ lacks our own programs.
+var ErrNoPrograms = errors.New("programs are not built: make build")
+
+const (
+	sidecarStartTimeout = 60 * time.Second
+	queryTimeout        = 5 * time.Second
+)
+
+// Program returns the path of a program in bin/, or ErrNoPrograms.
+func Program(name string) (string, error) {
+	root, err := RepositoryRoot()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(root, "bin", name)
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("%w (%w)", ErrNoPrograms, err)
+	}
+	return path, nil
+}
+
+// Sidecar is a running apm-sidecar.
+type Sidecar struct {
+	*Process
+	// URL is where it serves its pages and the query API, without a slash at
+	// the end.
+	URL string
+	// CaptureDir is where dumps and their reports go.
+	CaptureDir string
+}
+
+// StartSidecar starts bin/apm-sidecar against one target. It polls each second
+// and captures a dump when, after a collection, the old region is filled to
+// oldAfterGCRatio (0..1) or more.
+func (b *Bench) StartSidecar(ctx context.Context, target string, oldAfterGCRatio float64) (*Sidecar, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, sidecarStartTimeout, fmt.Errorf("not up within %v", sidecarStartTimeout))
+	defer cancel()
+	program, err := Program("apm-sidecar")
+	if err != nil {
+		return nil, err
+	}
+	captureDir, err := b.Folder("captures")
+	if err != nil {
+		return nil, err
+	}
+	dataDir, err := b.Folder("sidecar-data")
+	if err != nil {
+		return nil, err
+	}
+	config := filepath.Join(b.Dir, "apm-sidecar.yml")
+	text := fmt.Sprintf("capture:\n  directory: %s\n  old_after_gc_ratio: %g\n", captureDir, oldAfterGCRatio)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	process, err := b.Start(ctx, Command{
+		Name: "apm-sidecar",
+		Path: program,
+		Args: []string{
+			"run", "--target", target, "--interval", "1s", "--listen", "127.0.0.1:0",
+			"--data-dir", dataDir, "--config", config,
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	address, err := process.AwaitOutput(ctx, regexp.MustCompile(`listening\b.*\baddr"?[=:]"?(127\.0\.0\.1:\d+)`))
+	if err != nil {
+		return nil, err
+	}
+	return &Sidecar{Process: process, URL: "http://" + address[1], CaptureDir: captureDir}, nil
+}
+
+// Query asks the store inside the sidecar for the present value of a PromQL
+// expression. It returns the value of each series found, none if there is none.
+func (s *Sidecar) Query(ctx context.Context, expression string) ([]float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	address := s.URL + "/api/v1/query?" + url.Values{"query": {expression}}.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close() //nolint:errcheck // only read from
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("query %q: %s", expression, response.Status)
+	}
+	var answer struct {
+		Data struct {
+			Result []struct {
+				Value [2]any `json:"value"` // time, value as a string
+			} `json:"result"`
+		} `json:"data"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return nil, fmt.Errorf("query %q: %w", expression, err)
+	}
+	values := make([]float64, 0, len(answer.Data.Result))
+	for _, series := range answer.Data.Result {
+		text, _ := series.Value[1].(string)
+		value, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return nil, fmt.Errorf("query %q: %w", expression, err)
+		}
+		values = append(values, value)
+	}
+	return values, nil
+}
