@@ -55,11 +55,11 @@ type inputError struct {
 }
 
 func (e inputError) Error() string {
-	var pathError *fs.PathError
-	if errors.As(e.err, &pathError) && pathError.Path == e.path {
-		return e.err.Error()
+	message := e.err.Error()
+	if strings.Contains(message, e.path) {
+		return message
 	}
-	return e.path + ": " + e.err.Error()
+	return e.path + ": " + message
 }
 
 func (e inputError) Unwrap() error { return e.err }

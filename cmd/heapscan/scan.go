@@ -145,7 +145,7 @@ func sayWarnings(env environment, r *report.Report) error {
 		}
 		say(env.stderr, "warning", message)
 	}
-	if r.Dump.Truncated {
+	if r.Partial() {
 		return errPartial
 	}
 	return nil

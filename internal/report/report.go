@@ -3,7 +3,11 @@
 // the number of objects. Its JSON names are a contract (docs/report-schema.md).
 package report
 
-import "github.com/apm-sidecar/apm-sidecar/internal/finding"
+import (
+	"slices"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
+)
 
 // SchemaVersion is the version of the JSON form. It changes with every change
 // of a name's meaning, not only of its shape.
@@ -93,9 +97,17 @@ type DominatorRow struct {
 	RetainedBytes int64  `json:"retained_bytes"`
 }
 
+// Codes of warnings that make a report a partial one.
+const (
+	// WarningTruncated is about a dump that ends before its records do.
+	WarningTruncated = "truncated"
+	// WarningDamaged is about a part of the dump that makes no sense.
+	WarningDamaged = "damaged"
+)
+
 // Warning is something that limits how far the report can be trusted.
 type Warning struct {
-	// Code is stable and machine-readable, such as "truncated".
+	// Code is stable and machine-readable, such as WarningTruncated.
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	// Offset is the position in the uncompressed dump, where there is one.
@@ -112,6 +124,14 @@ type Limits struct {
 	FinalizerOmitted   int64 `json:"finalizer_classes_omitted"`
 	SchedulerRows      int   `json:"scheduler_rows"`
 	SchedulersOmitted  int64 `json:"schedulers_omitted"`
+}
+
+// Partial tells whether the report covers only a part of the dump, as the rest is
+// missing or damaged.
+func (r *Report) Partial() bool {
+	return r.Dump.Truncated || slices.ContainsFunc(r.Warnings, func(w Warning) bool {
+		return w.Code == WarningTruncated || w.Code == WarningDamaged
+	})
 }
 
 // WithHistogramRows returns the report with at most n rows of the histogram; the

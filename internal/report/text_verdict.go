@@ -25,7 +25,7 @@ func (p *printer) verdict(r *Report) {
 	switch {
 	case r.Findings == nil:
 		p.line("No verdict: only the histogram was asked for.")
-	case r.Dump.Truncated:
+	case r.Partial():
 		p.paragraph(0, p.paint(sgrYellow, "No problem found in the part that could be read.")+" The dump is damaged: the rest may hold one.")
 	default:
 		p.paragraph(0, p.paint(sgrGreenBold, "No problem found.")+" "+lookedAt(r))
@@ -51,7 +51,7 @@ func (p *printer) source(r *Report) {
 		parts = append(parts, "written "+d.Created)
 	}
 	p.prose("  ", "", strings.Join(parts, " · "))
-	if d.Truncated {
+	if r.Partial() {
 		p.prose("  ", "", p.paint(sgrYellow, "[PARTIAL]")+" the dump is damaged or ends too early: counts and bytes are lower bounds."+where(r.Warnings))
 	}
 }
@@ -72,7 +72,7 @@ func lookedAt(r *Report) string {
 	if r.Finalizers != nil {
 		looked = append(looked, unit.Plural(r.Finalizers.Total, "Finalizer", "Finalizers"))
 	}
-	if r.Schedulers != nil {
+	if len(r.Schedulers) > 0 {
 		n := int64(len(r.Schedulers)) + r.Limits.SchedulersOmitted
 		looked = append(looked, unit.Plural(n, "timer or scheduler", "timers and schedulers"))
 	}

@@ -17,6 +17,9 @@ const byteDigits = 3
 // Bytes renders a size with a binary unit and three digits, such as
 // "19.6 MiB". The unit is 1024-based as -Xmx is.
 func Bytes(n int64) string {
+	if -1024 < n && n < 1024 {
+		return strconv.FormatInt(n, 10) + " B"
+	}
 	if n < 0 {
 		return "-" + humanize.IBytesN(magnitude(n), byteDigits)
 	}
