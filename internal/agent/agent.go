@@ -5,6 +5,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -46,25 +47,24 @@ type Options struct {
 	Capture *Capture
 	// Trigger says when; used only with Capture.
 	Trigger TriggerOptions
-	// Metrics receives the agent's own metrics.
-	Metrics *metrics.Set
 	Logger  *slog.Logger
 }
 
 // Agent polls targets until its context ends.
 type Agent struct {
 	opts     Options
+	metrics  *metrics.Set
 	watchers []*watcher
 }
 
 // New builds an agent; Run starts it.
 func New(opts Options) *Agent {
-	a := &Agent{opts: opts}
+	a := &Agent{opts: opts, metrics: metrics.NewSet()}
 	for i, w := range opts.Watched {
 		// Spread over the interval: a thousand targets don't poll at once, and the
 		// first one is polled at the start.
 		offset := opts.Interval * time.Duration(i) / time.Duration(len(opts.Watched))
-		a.watchers = append(a.watchers, newWatcher(w, offset, opts))
+		a.watchers = append(a.watchers, newWatcher(w, offset, opts, a.metrics))
 	}
 	return a
 }
@@ -78,6 +78,20 @@ func (a *Agent) Run(ctx context.Context) error {
 	wg.Wait()
 	if a.opts.Capture != nil {
 		a.opts.Capture.Wait()
+	}
+	return nil
+}
+
+// WriteMetrics writes the agent's own metrics in Prometheus' text form.
+func (a *Agent) WriteMetrics(w io.Writer) { a.metrics.WritePrometheus(w) }
+
+// Ready says why the agent is not at work yet: a target nobody has polled so far.
+// A target that is down does not make the agent unready.
+func (a *Agent) Ready() error {
+	for _, w := range a.watchers {
+		if !w.polled.Load() {
+			return fmt.Errorf("target %s was not polled yet", w.target.Name())
+		}
 	}
 	return nil
 }

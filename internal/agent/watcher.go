@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
+
+	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
@@ -18,7 +21,8 @@ const (
 	queueInterval  = 30 * time.Second
 )
 
-// watcher polls one target. All its state belongs to the goroutine of run.
+// watcher polls one target. All its state but polled belongs to the goroutine of
+// run.
 type watcher struct {
 	target   jvm.Target
 	client   Client
@@ -32,6 +36,9 @@ type watcher struct {
 	interval time.Duration
 	offset   time.Duration
 
+	// polled is true once a poll has ended, well or not.
+	polled atomic.Bool
+
 	// state is the reason of the last failure, "" after a success and "new"
 	// before the first poll: only changes are logged.
 	state string
@@ -43,7 +50,7 @@ type watcher struct {
 	queueNext time.Time
 }
 
-func newWatcher(w Watched, offset time.Duration, opts Options) *watcher {
+func newWatcher(w Watched, offset time.Duration, opts Options, set *metrics.Set) *watcher {
 	labels := series.TargetLabels(w.Target)
 	return &watcher{
 		target:   w.Target,
@@ -53,7 +60,7 @@ func newWatcher(w Watched, offset time.Duration, opts Options) *watcher {
 		sink:     opts.Sink,
 		capture:  opts.Capture,
 		trigger:  NewTrigger(opts.Trigger),
-		own:      newSelfMetrics(opts.Metrics, w.Target),
+		own:      newSelfMetrics(set, w.Target),
 		log:      opts.Logger.With("target", w.Target.Name()),
 		interval: opts.Interval,
 		offset:   offset,
@@ -92,6 +99,7 @@ func (w *watcher) poll(ctx context.Context) {
 		return // our own end is no failure of the target
 	}
 	w.own.duration.Update(time.Since(start).Seconds())
+	w.polled.Store(true)
 	if err != nil {
 		w.down(err)
 		return

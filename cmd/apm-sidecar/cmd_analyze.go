@@ -1,0 +1,35 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/agent"
+)
+
+// analyzeCommand is the word by which run calls this program again.
+const analyzeCommand = "analyze"
+
+// newAnalyzeCommand builds the hidden command that analyses a dump in a process
+// of its own. People use heapscan.
+func newAnalyzeCommand(env environment) *cobra.Command {
+	var report string
+	cmd := &cobra.Command{
+		Use:    analyzeCommand + " DUMP --report FILE",
+		Short:  "Analyse a heap dump (for run; people use heapscan)",
+		Hidden: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("want one heap dump, not %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if report == "" {
+				return usagef("where to? Give --report FILE")
+			}
+			return agent.Analyze(cmd.Context(), args[0], report, env.stdout)
+		},
+	}
+	cmd.Flags().StringVar(&report, "report", "", "`file` for the report (JSON)")
+	return cmd
+}

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// newRunCommand builds "apm-sidecar run".
+func newRunCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run --target URL",
+		Short: "Watch the targets until interrupted",
+		Long: `run polls the targets and stores what it sees until SIGINT or SIGTERM; a second
+signal ends it at once.
+
+Samples go to the embedded VictoriaMetrics in the data folder, with its query API
+and vmui on the listen address. With --remote-write they go to those receivers
+instead: nothing is stored here then, beyond what waits to be sent.`,
+		Args: noArguments,
+	}
+	s := addSettings(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := s.load(env.getenv)
+		if err != nil {
+			return err
+		}
+		return serve(cmd.Context(), env, c)
+	}
+	return cmd
+}

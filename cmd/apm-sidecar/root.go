@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+)
+
+// environment is the outside world of one run.
+type environment struct {
+	stdout, stderr io.Writer
+	getenv         func(string) string
+}
+
+// logger writes text lines to stderr.
+func (e environment) logger() *slog.Logger { return slog.New(slog.NewTextHandler(e.stderr, nil)) }
+
+// run executes one command line and tells how it ended.
+func run(ctx context.Context, env environment, args []string) exitCode {
+	root := newRootCommand(env)
+	root.SetArgs(args)
+	root.SetOut(env.stdout)
+	root.SetErr(env.stderr)
+	return explain(env.stderr, root.ExecuteContext(ctx))
+}
+
+func newRootCommand(env environment) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "apm-sidecar",
+		Short: "Watch Java virtual machines through Jolokia",
+		Long: `apm-sidecar polls Java virtual machines through their Jolokia agents, stores what
+it sees in VictoriaMetrics (inside the process, or elsewhere by remote write), and
+takes and analyses a heap dump when a JVM runs out of memory.
+
+Flags override environment variables, these override the configuration file.` + exitStatus,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			return usagef("which command? Try: apm-sidecar run --target http://127.0.0.1:8778/jolokia/")
+		},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newRunCommand(env), newOnceCommand(env), newCheckCommand(env), newVersionCommand(), newAnalyzeCommand(env))
+	return root
+}
+
+// noArguments accepts nothing.
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("unexpected argument %q", args[0])
+	}
+	return nil
+}

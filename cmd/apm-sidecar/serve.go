@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/agent"
+	"github.com/apm-sidecar/apm-sidecar/internal/config"
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
+	"github.com/apm-sidecar/apm-sidecar/internal/push"
+	"github.com/apm-sidecar/apm-sidecar/internal/store"
+	"github.com/apm-sidecar/apm-sidecar/internal/web"
+)
+
+// serve builds the parts back to front, runs them until ctx ends or one fails,
+// and stops them front to back: first whatever makes samples, then whatever
+// carries and shows them, at last the store.
+func serve(ctx context.Context, env environment, c config.Config) (err error) {
+	log := env.logger()
+	dest, err := openDestinations(env, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dest.close()) }()
+
+	pusher, err := push.Open(push.Options{Dir: filepath.Join(c.DataDir, "queue"), Destinations: dest.list, Logger: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pusher.Close()) }()
+
+	watch, closeClients, err := newAgent(env, c, pusher)
+	if err != nil {
+		return err
+	}
+	defer closeClients()
+
+	server, err := web.New(web.Options{
+		Listen: c.Listen,
+		Logger: log,
+		Store:  dest.handler,
+		Metrics: func(w io.Writer) {
+			watch.WriteMetrics(w)
+			pusher.WriteMetrics(w)
+		},
+		Ready: watch.Ready,
+	})
+	if err != nil {
+		return err
+	}
+	log.Info("listening", "addr", server.Addr(), "url", pageURL(server.Addr()))
+
+	// The carriers outlive the agent: they see its last samples.
+	carryCtx, stopCarriers := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopCarriers()
+	carriers, carryCtx := errgroup.WithContext(carryCtx)
+	carriers.Go(func() error { return pusher.Run(carryCtx) })
+	carriers.Go(func() error { return server.Run(carryCtx) })
+
+	agentCtx, stopAgent := context.WithCancel(ctx)
+	defer stopAgent()
+	defer context.AfterFunc(carryCtx, stopAgent)() // a carrier failed
+	err = watch.Run(agentCtx)
+	if ctx.Err() != nil {
+		log.Info("stopping")
+	}
+	stopCarriers()
+	return errors.Join(err, carriers.Wait())
+}
+
+// destinations are the receivers of samples; handler is nil without a store.
+type destinations struct {
+	list    []push.Destination
+	handler http.Handler
+	close   func() error
+}
+
+// openDestinations opens the embedded store or, with remote_write, none.
+func openDestinations(env environment, c config.Config) (*destinations, error) {
+	if len(c.RemoteWrite) == 0 {
+		s, err := store.Open(store.Options{
+			Dir:       filepath.Join(c.DataDir, "store"),
+			Retention: time.Duration(c.Retention),
+			Logger:    env.logger(),
+		})
+		if err != nil {
+			return nil, err
+		}
+		return &destinations{list: []push.Destination{push.Embedded(s)}, handler: s.Handler(), close: s.Close}, nil
+	}
+	d := &destinations{close: func() error { return nil }}
+	for _, u := range c.RemoteWrite {
+		remote, err := push.RemoteWrite(u, push.RemoteWriteOptions{})
+		if err != nil {
+			return nil, err
+		}
+		d.list = append(d.list, remote)
+	}
+	return d, nil
+}
+
+// newAgent builds the agent and its clients; the returned function closes these.
+func newAgent(env environment, c config.Config, sink agent.Sink) (*agent.Agent, func(), error) {
+	targets, err := c.JVMs()
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	capture, err := newCapture(env, c.Capture)
+	if err != nil {
+		return nil, nil, err
+	}
+	var clients []*jmx.Client
+	opts := agent.Options{
+		Interval: time.Duration(c.Interval),
+		Sink:     sink,
+		Capture:  capture,
+		Trigger: agent.TriggerOptions{
+			OldAfterGCRatio: c.Capture.OldAfterGCRatio,
+			CoolDown:        time.Duration(c.Capture.CoolDown),
+		},
+		Logger: env.logger(),
+	}
+	for _, t := range targets {
+		client := jmx.New(t, jmx.Options{})
+		clients = append(clients, client)
+		opts.Watched = append(opts.Watched, agent.Watched{Target: t, Client: client})
+	}
+	closeClients := func() {
+		for _, client := range clients {
+			client.Close()
+		}
+	}
+	return agent.New(opts), closeClients, nil
+}
+
+// newCapture is nil where heap dumps are not wanted.
+func newCapture(env environment, c config.Capture) (*agent.Capture, error) {
+	if !c.Enabled() {
+		return nil, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program, to run it again for the analysis: %w", err)
+	}
+	return agent.NewCapture(agent.CaptureOptions{
+		Directory:        c.Directory,
+		JVMDirectory:     c.JVMDirectory,
+		Live:             c.Live,
+		KeepDumps:        c.KeepDumps,
+		Analyser:         []string{self, analyzeCommand},
+		MemoryLimitBytes: agent.SpareMemoryBytes(os.DirFS("/")) / 2,
+		Stdout:           env.stdout,
+		Logger:           env.logger(),
+	})
+}
+
+// pageURL is where a browser on this machine finds the pages.
+func pageURL(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		addr = net.JoinHostPort("localhost", port)
+	}
+	return "http://" + addr + "/"
+}

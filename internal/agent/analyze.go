@@ -1,0 +1,61 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/report"
+	"github.com/apm-sidecar/apm-sidecar/internal/scan"
+)
+
+// ErrPartial says that a dump was damaged: the report covers what could be read.
+var ErrPartial = errors.New("the dump is damaged: the report covers what could be read")
+
+// verdictWidth is the width of the verdict in columns: it ends up in a log.
+const verdictWidth = 100
+
+// Analyze is the work of the child process: it scans the dump, writes the report
+// as JSON to reportFile, all or nothing, and the verdict to stdout. ErrPartial
+// comes with both written.
+func Analyze(ctx context.Context, dump, reportFile string, stdout io.Writer) error {
+	r, err := scan.File(ctx, dump, scan.Options{})
+	if err != nil {
+		return err
+	}
+	if err := writeReport(reportFile, r); err != nil {
+		return err
+	}
+	if err := report.Verdict(stdout, r, report.TextOptions{Width: verdictWidth}); err != nil {
+		return fmt.Errorf("write the verdict: %w", err)
+	}
+	if r.Dump.Truncated {
+		return ErrPartial
+	}
+	return nil
+}
+
+// writeReport writes to a temporary file beside the target and renames it.
+func writeReport(file string, r *report.Report) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.tmp")
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("write the report: %w", err)
+			// What is left of a failed write is of no use to anyone.
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if err := report.JSON(f, r); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), file)
+}

@@ -1,0 +1,110 @@
+// Package config is the sidecar's configuration: a YAML file, environment
+// variables and flags, each overriding the one before, over defaults.
+package config
+
+import (
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// Config is everything a run needs to know. Its YAML names are the documented
+// ones; unknown names are errors.
+type Config struct {
+	// Targets are the JVMs to watch; at least one.
+	Targets []Target `yaml:"targets"`
+	// Interval is the time between two polls of a target.
+	Interval Duration `yaml:"interval"`
+	// Listen is the host:port of the sidecar's own pages.
+	Listen string `yaml:"listen"`
+	// DataDir holds the embedded store and the queues of samples under way.
+	DataDir string `yaml:"data_dir"`
+	// Retention is how long the embedded store keeps samples.
+	Retention Duration `yaml:"retention"`
+	// RemoteWrite are the receivers of samples. With any, they replace the
+	// embedded store, and the sidecar serves no query API and no vmui.
+	RemoteWrite []string `yaml:"remote_write"`
+	// Capture steers heap dumps; off without a directory.
+	Capture Capture `yaml:"capture"`
+}
+
+// Target is one JVM as written in the file.
+type Target struct {
+	// URL is the Jolokia agent's, such as http://127.0.0.1:8778/jolokia/.
+	URL string `yaml:"url"`
+	// Name becomes the label job; "jvm" if empty.
+	Name string `yaml:"name"`
+	// Labels are added to every series. "instance" replaces the URL's host:port.
+	Labels map[string]string `yaml:"labels"`
+	// Username and PasswordFile are for basic authentication. The file is read
+	// for each request.
+	Username     string `yaml:"username"`
+	PasswordFile string `yaml:"password_file"`
+}
+
+// Capture steers heap dumps.
+type Capture struct {
+	// Directory is where dumps and reports lie, as the sidecar sees it.
+	Directory string `yaml:"directory"`
+	// JVMDirectory is the same directory as the JVM sees it, where that differs.
+	JVMDirectory string `yaml:"jvm_directory"`
+	// OldAfterGCRatio is the share of the old region still in use after a
+	// collection from which a dump is taken.
+	OldAfterGCRatio float64 `yaml:"old_after_gc_ratio"`
+	// CoolDown is the least time between two attempts.
+	CoolDown Duration `yaml:"cool_down"`
+	// Live dumps live objects only, after a full collection.
+	Live bool `yaml:"live"`
+	// KeepDumps is how many dumps of a target stay on disk after their analysis.
+	KeepDumps int `yaml:"keep_dumps"`
+}
+
+// Enabled tells whether heap dumps are wanted.
+func (c Capture) Enabled() bool { return c.Directory != "" }
+
+// Default is the configuration of a run without any.
+func Default() Config {
+	return Config{
+		Interval:  Duration(10 * time.Second),
+		Listen:    "127.0.0.1:8429",
+		DataDir:   "apm-sidecar-data",
+		Retention: Duration(30 * 24 * time.Hour),
+		Capture: Capture{
+			OldAfterGCRatio: 0.75,
+			CoolDown:        Duration(time.Hour),
+			KeepDumps:       1,
+		},
+	}
+}
+
+// JVMs are the targets in the form that the other packages use. The
+// configuration must be valid.
+func (c Config) JVMs() ([]jvm.Target, error) {
+	targets := make([]jvm.Target, 0, len(c.Targets))
+	for _, t := range c.Targets {
+		target, err := t.jvm()
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, target)
+	}
+	return targets, nil
+}
+
+func (t Target) jvm() (jvm.Target, error) {
+	target, err := jvm.ParseTarget(t.URL)
+	if err != nil {
+		return jvm.Target{}, err
+	}
+	if t.Name != "" {
+		target.Job = t.Name
+	}
+	if instance := t.Labels["instance"]; instance != "" {
+		target.Instance = instance
+	}
+	target.Labels = t.Labels
+	if t.Username != "" {
+		target.Credentials = jvm.Credentials{Username: t.Username, PasswordFile: t.PasswordFile}
+	}
+	return target, nil
+}
