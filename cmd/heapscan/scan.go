@@ -139,11 +139,7 @@ func sayPhases(env environment, bytes int64, elapsed time.Duration, phases []ter
 // whether the report is partial.
 func sayWarnings(env environment, r *report.Report) error {
 	for _, w := range r.Warnings {
-		message := w.Message
-		if w.Offset != nil {
-			message += fmt.Sprintf(" (offset %d)", *w.Offset)
-		}
-		say(env.stderr, "warning", message)
+		say(env.stderr, "warning", w.String())
 	}
 	if r.Partial() {
 		return errPartial

@@ -5,6 +5,8 @@ package report
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/finding"
 )
@@ -112,6 +114,18 @@ type Warning struct {
 	Message string `json:"message"`
 	// Offset is the position in the uncompressed dump, where there is one.
 	Offset *int64 `json:"offset,omitempty"`
+}
+
+// String is the message with its offset, once.
+func (w Warning) String() string {
+	if w.Offset == nil {
+		return w.Message
+	}
+	offset := strconv.FormatInt(*w.Offset, 10)
+	if strings.Contains(w.Message, offset) {
+		return w.Message
+	}
+	return w.Message + " (offset " + offset + ")"
 }
 
 // Limits says what was cut and at which bound. A zero "omitted" means all is there.

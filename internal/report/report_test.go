@@ -32,3 +32,9 @@ func TestWithHistogramRows(t *testing.T) {
 	assert.Len(t, whole.Histogram, all)
 	assert.Equal(t, omitted, whole.Limits.HistogramOmitted)
 }
+
+func TestWarningString(t *testing.T) {
+	assert.Equal(t, "no frames", Warning{Message: "no frames"}.String())
+	assert.Equal(t, "cut off (offset 42)", Warning{Message: "cut off", Offset: new(int64(42))}.String())
+	assert.Equal(t, "cut off at offset 42", Warning{Message: "cut off at offset 42", Offset: new(int64(42))}.String())
+}

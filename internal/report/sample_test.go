@@ -112,6 +112,8 @@ func healthyReport() *Report {
 func truncatedReport() *Report {
 	r := healthyReport()
 	r.Dump.Truncated = true
+	r.Finalizers.Total += 2
+	r.Finalizers.RegisteredUnknown = 2
 	r.Warnings = []Warning{{Code: "truncated", Message: "the dump ends in the middle of a record", Offset: new(int64(30_000_001))}}
 	return r
 }

@@ -47,6 +47,10 @@ func (p *printer) finalizers(f *finding.Finalizers, omitted int64) {
 	if f == nil {
 		return
 	}
+	if f.Total == 0 && !f.Disabled {
+		p.heading("FINALIZERS", "none")
+		return
+	}
 	p.heading("FINALIZERS", unit.Plural(f.Total, "java.lang.ref.Finalizer", "instances of java.lang.ref.Finalizer"))
 	if f.Disabled {
 		p.paragraph(2, "The JVM ran with --finalization=disabled.")

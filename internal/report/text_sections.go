@@ -76,11 +76,7 @@ func (p *printer) warnings(r *Report) {
 	}
 	p.heading("WARNINGS", "")
 	for _, w := range r.Warnings {
-		message := p.paint(sgrYellow, w.Code) + ": " + w.Message
-		if w.Offset != nil {
-			message += " (offset " + unit.Count(*w.Offset) + ")"
-		}
-		p.prose("    ", "  ", message)
+		p.prose("    ", "  ", p.paint(sgrYellow, w.Code)+": "+w.String())
 	}
 }
 

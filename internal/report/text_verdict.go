@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -60,7 +61,7 @@ func (p *printer) source(r *Report) {
 func where(warnings []Warning) string {
 	for _, w := range warnings {
 		if w.Offset != nil {
-			return " First fault at offset " + unit.Count(*w.Offset) + "."
+			return " First fault at offset " + strconv.FormatInt(*w.Offset, 10) + "."
 		}
 	}
 	return ""
