@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/report"
 )
 
 // ErrNoPrograms says that bin/ lacks our own programs.
@@ -84,6 +86,39 @@ func (b *Bench) StartSidecar(ctx context.Context, target string, oldAfterGCRatio
 		return nil, err
 	}
 	return &Sidecar{Process: process, URL: "http://" + address[1], CaptureDir: captureDir}, nil
+}
+
+// AwaitDump waits until the sidecar says that the JVM wrote a dump, and returns
+// the dump's path.
+func (s *Sidecar) AwaitDump(ctx context.Context) (string, error) {
+	match, err := s.AwaitOutput(ctx, regexp.MustCompile(`heap dump written\b.*\bdump"?[=:]"?([^\s"]+)`))
+	if err != nil {
+		return "", err
+	}
+	return match[1], nil
+}
+
+// AwaitReport waits for the analysis of the first dump and returns its report.
+// It fails when the sidecar ends before, or with ctx.
+func (s *Sidecar) AwaitReport(ctx context.Context) (*report.Report, error) {
+	match, err := s.AwaitOutput(ctx, regexp.MustCompile(`heap dump analysed\b.*\breport"?[=:]"?([^\s"]+)`))
+	if err != nil {
+		return nil, err
+	}
+	return ReadReport(match[1])
+}
+
+// ReadReport reads a report in its JSON form.
+func ReadReport(path string) (*report.Report, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // a report that we asked for
+	if err != nil {
+		return nil, err
+	}
+	var r report.Report
+	if err := json.Unmarshal(text, &r); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &r, nil
 }
 
 // Query asks the store inside the sidecar for the present value of a PromQL

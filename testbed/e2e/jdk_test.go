@@ -1,0 +1,111 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/testbed/harness"
+)
+
+// probeTimeout limits a JVM that only prints its version.
+const probeTimeout = 30 * time.Second
+
+// jdk is one Java installation.
+type jdk struct {
+	// name is for the names of tests: "jdk17".
+	name string
+	// java is the path of the launcher.
+	java string
+}
+
+// collector is a garbage collector and the options that choose it.
+type collector struct {
+	name    string
+	options []string
+	// concurrent collectors dump by marking: unreachable objects are left out.
+	concurrent bool
+}
+
+var serial = collector{name: "serial", options: []string{"-XX:+UseSerialGC"}}
+
+// collectors are those that this JDK was built with.
+func (j jdk) collectors(t *testing.T) []collector {
+	t.Helper()
+	// ZGC and Shenandoah were experimental once.
+	unlock := "-XX:+UnlockExperimentalVMOptions"
+	all := []collector{
+		serial,
+		{name: "serial-uncompressed", options: []string{"-XX:+UseSerialGC", "-XX:-UseCompressedOops"}},
+		{name: "parallel", options: []string{"-XX:+UseParallelGC"}},
+		{name: "g1", options: []string{"-XX:+UseG1GC"}},
+		{name: "zgc", options: []string{unlock, "-XX:+UseZGC"}, concurrent: true},
+		{name: "shenandoah", options: []string{unlock, "-XX:+UseShenandoahGC"}, concurrent: true},
+	}
+	var present []collector
+	for _, c := range all {
+		ctx, cancel := context.WithTimeout(t.Context(), probeTimeout)
+		err := exec.CommandContext(ctx, j.java, append(c.options, "-version")...).Run()
+		cancel()
+		if err == nil {
+			present = append(present, c)
+		}
+	}
+	require.NotEmpty(t, present, "no collector of %s works", j.java)
+	return present
+}
+
+// findJDKs returns the installations named by JDKS, a list of Java homes
+// separated as in PATH; else the java of the PATH and what is in /usr/lib/jvm.
+// It skips the test when there is none.
+func findJDKs(t *testing.T) []jdk {
+	t.Helper()
+	var launchers []string
+	if homes := os.Getenv("JDKS"); homes != "" {
+		for _, home := range filepath.SplitList(homes) {
+			launchers = append(launchers, filepath.Join(home, "bin", "java"))
+		}
+	} else {
+		launchers = append(launchers, defaultJDK(t).java)
+		found, err := filepath.Glob("/usr/lib/jvm/*/bin/java")
+		require.NoError(t, err)
+		launchers = append(launchers, found...)
+	}
+	var jdks []jdk
+	seen := map[string]bool{}
+	for _, launcher := range launchers {
+		real, err := filepath.EvalSymlinks(launcher)
+		require.NoError(t, err)
+		if !seen[real] {
+			seen[real] = true
+			jdks = append(jdks, newJDK(t, real))
+		}
+	}
+	return jdks
+}
+
+// defaultJDK is the one that a plain "java" starts. It skips the test when there
+// is none.
+func defaultJDK(t *testing.T) jdk {
+	t.Helper()
+	java, err := harness.FindJava()
+	if errors.Is(err, harness.ErrNoJava) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	return newJDK(t, java)
+}
+
+func newJDK(t *testing.T, java string) jdk {
+	t.Helper()
+	version, err := harness.JavaVersion(t.Context(), java)
+	require.NoError(t, err)
+	return jdk{name: fmt.Sprintf("jdk%d", version), java: java}
+}
