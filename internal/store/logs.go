@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"strings"
 
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/logger"
 )
@@ -27,8 +28,19 @@ func (w logWriter) Write(p []byte) (int, error) {
 		location, text = nil, p
 	}
 	w.l.Log(context.Background(), slogLevel(string(level)), "store engine",
-		slog.String("text", string(text)), slog.String("location", string(location)))
+		slog.String("text", string(text)), slog.String("location", inModule(string(location))))
 	return len(p), nil
+}
+
+// inModule strips what is before the module's own folders from a source
+// location: "/home/x/go/pkg/mod/...@v1.130.0/lib/a.go:1" becomes "lib/a.go:1".
+func inModule(location string) string {
+	for _, folder := range []string{"/app/", "/lib/"} {
+		if i := strings.LastIndex(location, folder); i >= 0 {
+			return location[i+1:]
+		}
+	}
+	return location
 }
 
 // slogLevel maps the level word. What VictoriaMetrics calls information is about

@@ -1,0 +1,146 @@
+package push
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/prompb"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+)
+
+func TestOpenRefuses(t *testing.T) {
+	_, err := Open(Options{Destinations: []Destination{&scripted{}, &scripted{}}, MaxBytes: 1})
+	assert.ErrorContains(t, err, "no folder given")
+	assert.ErrorContains(t, err, "scripted is given twice")
+	assert.ErrorContains(t, err, "below the minimum")
+	_, err = Open(Options{Dir: t.TempDir()})
+	assert.ErrorContains(t, err, "no destination given")
+
+	dir := t.TempDir()
+	opts := Options{Dir: dir, Destinations: []Destination{&scripted{}}}
+	p, err := Open(opts)
+	require.NoError(t, err)
+	_, err = Open(opts)
+	require.ErrorIs(t, err, ErrInUse)
+	assert.ErrorContains(t, err, "another apm-sidecar uses "+dir)
+	require.NoError(t, p.Close())
+	assert.ErrorIs(t, p.Append([]series.Sample{testSample(1)}), ErrClosed)
+	p, err = Open(opts)
+	require.NoError(t, err)
+	require.NoError(t, p.Close())
+}
+
+func TestSamplesNobodyWouldStoreAreRefusedAndCounted(t *testing.T) {
+	d := &scripted{}
+	p, stop := startPusher(t, t.TempDir(), d)
+	long := strings.Repeat("x", 5000)
+	many := make([]series.Label, 40)
+	for i := range many {
+		many[i] = series.Label{Name: fmt.Sprintf("l%02d", i), Value: "v"}
+	}
+	with := func(change func(*series.Sample)) series.Sample {
+		s := testSample(9)
+		change(&s)
+		return s
+	}
+	in := []series.Sample{
+		testSample(1),
+		with(func(s *series.Sample) { s.Value = math.NaN() }),
+		with(func(s *series.Sample) { s.Value = math.Inf(-1) }),
+		with(func(s *series.Sample) { s.Name = "" }),
+		with(func(s *series.Sample) { s.Name = long }),
+		with(func(s *series.Sample) { s.TimeMs = 0 }),
+		with(func(s *series.Sample) { s.Labels = many }),
+		with(func(s *series.Sample) { s.Labels = []series.Label{{Name: "a", Value: long}} }),
+		with(func(s *series.Sample) { s.Labels = []series.Label{{Name: "__name__", Value: "other"}} }),
+		testSample(2),
+	}
+	require.NoError(t, p.Append(in))
+	assert.Equal(t, 2.0, metric(t, p, `apm_sidecar_push_refused_samples_total{reason="not_finite"}`))
+	assert.Equal(t, 2.0, metric(t, p, `apm_sidecar_push_refused_samples_total{reason="name"}`))
+	assert.Equal(t, 1.0, metric(t, p, `apm_sidecar_push_refused_samples_total{reason="time"}`))
+	assert.Equal(t, 3.0, metric(t, p, `apm_sidecar_push_refused_samples_total{reason="labels"}`))
+	stop()
+	assert.Equal(t, []float64{1, 2}, d.accepted)
+}
+
+func TestBigAppendIsSplit(t *testing.T) {
+	d := &scripted{}
+	p, stop := startPusher(t, t.TempDir(), d)
+	var in []series.Sample
+	var want []float64
+	for i := range 3*maxRecordSamples + 1 {
+		in = append(in, testSample(float64(i)))
+		want = append(want, float64(i))
+	}
+	require.NoError(t, p.Append(in))
+	stop()
+	assert.Equal(t, want, d.accepted)
+
+	wide := make([]series.Sample, 400)
+	for i := range wide {
+		wide[i] = testSample(1)
+		wide[i].Labels = nil
+		for l := range 10 {
+			wide[i].Labels = append(wide[i].Labels, series.Label{Name: fmt.Sprint("l", l), Value: strings.Repeat("v", 4000)})
+		}
+	}
+	for rest := wide; len(rest) > 0; {
+		n := fitting(rest)
+		assert.LessOrEqual(t, n*40000, maxRequestBytes)
+		rest = rest[n:]
+	}
+}
+
+func TestEncodedSamplesComeBackExactly(t *testing.T) {
+	e, err := newEncoder()
+	require.NoError(t, err)
+	z, err := newDecoder()
+	require.NoError(t, err)
+	defer z.Close()
+	in := []series.Sample{
+		{Name: "a", TimeMs: 1795270237875, Value: 0},
+		{Name: "b_total", Labels: []series.Label{{Name: "k", Value: `ä"\`}, {Name: "z", Value: "1"}}, TimeMs: 1, Value: 1 << 53},
+		{Name: "c", TimeMs: 2, Value: -0.1},
+	}
+	for range 2 { // buffers are reused
+		payload, n := e.encode(in)
+		require.Equal(t, len(in), n)
+		raw, err := z.DecodeAll(payload, nil)
+		require.NoError(t, err)
+		var u prompb.WriteRequestUnmarshaler
+		wr, err := u.UnmarshalProtobuf(raw)
+		require.NoError(t, err)
+		got := appendSamples(nil, wr)
+		for i := range got {
+			if len(got[i].Labels) == 0 {
+				got[i].Labels = nil
+			}
+		}
+		assert.Equal(t, in, got)
+	}
+}
+
+func TestQueueFolderHidesTheID(t *testing.T) {
+	assert.Regexp(t, `^queue-[0-9a-f]{16}$`, queueFolder("http://h/?token=secret"))
+}
+
+func TestOrphanedQueueIsKept(t *testing.T) {
+	dir := t.TempDir()
+	p, err := Open(Options{Dir: dir, Destinations: []Destination{&scripted{id: "old"}}})
+	require.NoError(t, err)
+	require.NoError(t, p.Append([]series.Sample{testSample(1)}))
+	require.NoError(t, p.Close())
+	p, err = Open(Options{Dir: dir, Destinations: []Destination{&scripted{id: "new"}}})
+	require.NoError(t, err)
+	require.NoError(t, p.Close())
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, entries, 3, "lock and two queues")
+}

@@ -1,0 +1,314 @@
+package push
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func testQueue(t *testing.T, dir string, change ...func(*queueOptions)) *queue {
+	t.Helper()
+	opts := queueOptions{dir: dir, maxBytes: 1 << 20, logger: slog.New(slog.DiscardHandler)}
+	for _, f := range change {
+		f(&opts)
+	}
+	q, err := openQueue(opts)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, q.close()) })
+	return q
+}
+
+// put appends records with the given payloads, one sample each.
+func put(t *testing.T, q *queue, payloads ...string) {
+	t.Helper()
+	for _, p := range payloads {
+		require.NoError(t, q.append(record{timeMs: 7, samples: 1, payload: []byte(p)}))
+	}
+}
+
+// take reads all that is left and notes it as delivered, to be acknowledged at once.
+func take(t *testing.T, q *queue) []string {
+	t.Helper()
+	var out []string
+	for {
+		r, _, end, ok, err := q.next()
+		require.NoError(t, err)
+		if !ok {
+			return out
+		}
+		out = append(out, string(r.payload))
+		q.delivered([]delivery{{end: end, samples: r.samples, timeMs: r.timeMs}})
+	}
+}
+
+func lastSegment(t *testing.T, dir string) string {
+	t.Helper()
+	bases, err := listSegments(dir)
+	require.NoError(t, err)
+	require.NotEmpty(t, bases)
+	return segmentPath(dir, bases[len(bases)-1])
+}
+
+func TestQueueHandsOutInOrderAndOnceAcknowledgedNeverAgain(t *testing.T) {
+	dir := t.TempDir()
+	q := testQueue(t, dir)
+	put(t, q, "a", "b", "c")
+	assert.Equal(t, []string{"a", "b", "c"}, take(t, q))
+	assert.True(t, q.ackDue(time.Now()))
+	assert.False(t, q.ackDue(time.Now()))
+	put(t, q, "d")
+	require.NoError(t, q.close())
+
+	assert.Equal(t, []string{"d"}, take(t, testQueue(t, dir)))
+}
+
+func TestQueueReplaysWhatIsDeliveredButNotDue(t *testing.T) {
+	dir := t.TempDir()
+	q := testQueue(t, dir)
+	put(t, q, "a", "b")
+	now := time.Now()
+	for i := range 2 {
+		_, _, end, _, err := q.next()
+		require.NoError(t, err)
+		q.delivered([]delivery{{end: end, samples: 1, ackAt: now.Add(time.Duration(i) * time.Minute)}})
+	}
+	assert.True(t, q.ackDue(now))
+	assert.Equal(t, 1, q.stats().samples)
+	assert.True(t, q.rewind())
+	assert.False(t, q.rewind(), "nothing was delivered since")
+	assert.Equal(t, []string{"b"}, take(t, q))
+	require.NoError(t, q.close())
+	assert.Equal(t, []string{"b"}, take(t, testQueue(t, dir)))
+}
+
+func TestQueueStepBackKeepsEarlierDeliveries(t *testing.T) {
+	q := testQueue(t, t.TempDir())
+	put(t, q, "a", "b", "c")
+	_, _, end, _, err := q.next()
+	require.NoError(t, err)
+	q.delivered([]delivery{{end: end, samples: 1}})
+	_, start, _, _, err := q.next()
+	require.NoError(t, err)
+	q.stepBack(start)
+	assert.Equal(t, []string{"b", "c"}, take(t, q))
+	assert.True(t, q.ackDue(time.Now()))
+	assert.Zero(t, q.stats().samples)
+	assert.Zero(t, q.stats().bytes)
+}
+
+// A process may die at any byte of a write: whatever is cut, the records before
+// are there, and later ones are appended behind them.
+func TestQueueTornTailAtEveryByte(t *testing.T) {
+	whole := t.TempDir()
+	q := testQueue(t, whole)
+	put(t, q, "first", "second")
+	require.NoError(t, q.close())
+	text, err := os.ReadFile(lastSegment(t, whole))
+	require.NoError(t, err)
+	firstLen := headBytes + metaBytes + len("first")
+	for cut := 0; cut < len(text); cut++ {
+		dir := filepath.Join(t.TempDir(), "q")
+		require.NoError(t, os.MkdirAll(dir, 0o700))
+		require.NoError(t, os.WriteFile(segmentPath(dir, 0), text[:cut], 0o600))
+		var want []string
+		if cut >= firstLen {
+			want = []string{"first"}
+		}
+		q := testQueue(t, dir)
+		put(t, q, "third")
+		assert.Equal(t, append(want, "third"), take(t, q), "cut at %d", cut)
+		require.NoError(t, q.close())
+		assert.Equal(t, append(want, "third"), take(t, testQueue(t, dir)), "cut at %d, opened again", cut)
+	}
+}
+
+func TestQueueZeroedTailIsCut(t *testing.T) {
+	dir := t.TempDir()
+	q := testQueue(t, dir)
+	put(t, q, "a")
+	require.NoError(t, q.close())
+	f, err := os.OpenFile(lastSegment(t, dir), os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.Write(make([]byte, 4096))
+	require.NoError(t, errors.Join(err, f.Close()))
+	q = testQueue(t, dir)
+	put(t, q, "b")
+	assert.Equal(t, []string{"a", "b"}, take(t, q))
+}
+
+func TestQueueDamagedRecordLosesOnlyItself(t *testing.T) {
+	dir := t.TempDir()
+	q := testQueue(t, dir)
+	put(t, q, "first", "second", "third")
+	require.NoError(t, q.close())
+	path := lastSegment(t, dir)
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	text[bytes.Index(text, []byte("second"))] ^= 1
+	require.NoError(t, os.WriteFile(path, text, 0o600))
+
+	q = testQueue(t, dir)
+	assert.Equal(t, []string{"first", "third"}, take(t, q))
+	q.ackDue(time.Now())
+	put(t, q, "fourth")
+	require.NoError(t, q.close())
+	assert.Equal(t, []string{"fourth"}, take(t, testQueue(t, dir)))
+}
+
+func TestQueueBadCursorReplaysEverything(t *testing.T) {
+	for name, content := range map[string][]byte{
+		"short":           []byte("x"),
+		"garbage":         []byte("0123456789abcdef"),
+		"wrong checksum":  append(appendCursor(nil, 10)[:12], 0, 0, 0, 0),
+		"inside a record": appendCursor(nil, 3),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			q := testQueue(t, dir)
+			put(t, q, "a", "b")
+			take(t, q)
+			require.True(t, q.ackDue(time.Now()))
+			require.NoError(t, q.close())
+			require.NoError(t, os.WriteFile(filepath.Join(dir, cursorName), content, 0o600))
+
+			q = testQueue(t, dir)
+			assert.Equal(t, 2, q.stats().samples)
+			assert.Equal(t, []string{"a", "b"}, take(t, q))
+		})
+	}
+}
+
+// The cursor may have reached the disk and the acknowledged records not: then new
+// ones take their offsets, and must not count as acknowledged.
+func TestQueueCursorBehindALostTail(t *testing.T) {
+	dir := t.TempDir()
+	q := testQueue(t, dir)
+	put(t, q, "a", "b")
+	take(t, q)
+	require.True(t, q.ackDue(time.Now()))
+	require.NoError(t, q.close())
+	require.NoError(t, os.Truncate(lastSegment(t, dir), 10))
+
+	q = testQueue(t, dir)
+	put(t, q, "c")
+	require.NoError(t, q.close())
+	assert.Equal(t, []string{"c"}, take(t, testQueue(t, dir)))
+}
+
+func TestQueueDropsTheOldestAndCounts(t *testing.T) {
+	dir := t.TempDir()
+	q := testQueue(t, dir, func(o *queueOptions) { o.maxBytes = 64 << 10 })
+	payload := bytes.Repeat([]byte("x"), 1000)
+	const n = 200
+	for i := range n {
+		require.NoError(t, q.append(record{timeMs: int64(i + 1), samples: 1, payload: payload}))
+	}
+	st := q.stats()
+	assert.Positive(t, st.droppedFull)
+	assert.Equal(t, n, st.droppedFull+st.samples)
+	assert.LessOrEqual(t, st.bytes, uint64(64<<10))
+	assert.Equal(t, int64(st.droppedFull+1), st.oldestMs, "the oldest went, none in between")
+
+	assert.Len(t, take(t, q), st.samples)
+	q.ackDue(time.Now())
+	assert.Zero(t, q.stats().samples)
+	bases, err := listSegments(dir)
+	require.NoError(t, err)
+	assert.Len(t, bases, 1, "acknowledged segments are removed")
+}
+
+func TestQueueDropWhileABatchIsOnItsWay(t *testing.T) {
+	q := testQueue(t, t.TempDir(), func(o *queueOptions) { o.maxBytes = 64 << 10 })
+	payload := bytes.Repeat([]byte("x"), 1000)
+	one := record{timeMs: 1, samples: 1, payload: payload}
+	require.NoError(t, q.append(one))
+	_, start, end, _, err := q.next()
+	require.NoError(t, err)
+	for range 200 {
+		require.NoError(t, q.append(one))
+	}
+	q.delivered([]delivery{{end: end, samples: 1}})
+	assert.False(t, q.ackDue(time.Now()), "it was dropped meanwhile")
+	q.stepBack(start)
+	st := q.stats()
+	assert.Len(t, take(t, q), st.samples)
+	q.ackDue(time.Now())
+	assert.Zero(t, q.stats().samples)
+}
+
+// fullDisk writes through until it has no room, then fails as the system would,
+// after writing a part.
+type fullDisk struct {
+	appendFile
+	room *int
+}
+
+func (f fullDisk) WriteAt(p []byte, off int64) (int, error) {
+	if len(p) > *f.room {
+		n, _ := f.appendFile.WriteAt(p[:*f.room], off)
+		return n, unix.ENOSPC
+	}
+	*f.room -= len(p)
+	return f.appendFile.WriteAt(p, off)
+}
+
+func TestQueueFullDiskIsAnErrorThatLosesNothing(t *testing.T) {
+	dir := t.TempDir()
+	room := 100
+	q := testQueue(t, dir, func(o *queueOptions) {
+		o.openFile = func(path string) (appendFile, error) {
+			f, err := openAppendFile(path)
+			return fullDisk{f, &room}, err
+		}
+	})
+	var accepted []string
+	failed := 0
+	for i := range 10 {
+		p := fmt.Sprintf("payload-%d", i)
+		if err := q.append(record{samples: 1, payload: []byte(p)}); err != nil {
+			require.ErrorIs(t, err, unix.ENOSPC)
+			failed++
+			continue
+		}
+		accepted = append(accepted, p)
+	}
+	require.NotEmpty(t, accepted)
+	require.Positive(t, failed)
+	room = 1000
+	put(t, q, "room again")
+	accepted = append(accepted, "room again")
+	assert.Equal(t, len(accepted), q.stats().samples)
+	require.NoError(t, q.close())
+	assert.Equal(t, accepted, take(t, testQueue(t, dir)))
+}
+
+func TestQueueRefusesAfterClose(t *testing.T) {
+	q := testQueue(t, t.TempDir())
+	require.NoError(t, q.close())
+	assert.ErrorIs(t, q.append(record{}), ErrClosed)
+}
+
+func FuzzQueueOpensWhateverIsInTheFiles(f *testing.F) {
+	good := appendRecord(nil, record{timeMs: 1, samples: 1, payload: []byte("a")})
+	f.Add(good, appendCursor(nil, 0))
+	f.Add(append(good, good[:9]...), appendCursor(nil, uint64(len(good))))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff}, []byte{})
+	f.Fuzz(func(t *testing.T, segment, cursor []byte) {
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(segmentPath(dir, 0), segment, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, cursorName), cursor, 0o600))
+		q := testQueue(t, dir)
+		put(t, q, "mine")
+		got := take(t, q)
+		assert.Equal(t, "mine", got[len(got)-1])
+	})
+}

@@ -1,0 +1,63 @@
+package push
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestJudge(t *testing.T) {
+	const wrongPath = "remoteAddr: ..; unsupported path requested: \"/api/v2/write\""
+	for _, c := range []struct {
+		status int
+		packed bool
+		body   string
+		want   outcome
+	}{
+		{200, true, "", accepted},
+		{204, true, "", accepted},
+		{204, false, "", accepted},
+		{400, true, "snappy: corrupt input", repack},
+		{415, true, "", repack},
+		{400, false, "out of order sample", never},
+		{415, false, "", never},
+		{400, true, wrongPath, again},
+		{400, false, wrongPath, again},
+		{409, true, "", never},
+		{413, true, "", never},
+		{422, false, "", never},
+		{301, true, "", again},
+		{401, true, "", again},
+		{403, false, "", again},
+		{404, true, "", again},
+		{405, true, "", again},
+		{408, false, "", again},
+		{429, true, "", again},
+		{500, true, "", again},
+		{503, false, "", again},
+	} {
+		assert.Equal(t, c.want, judge(c.status, c.packed, c.body), "%+v", c)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	for header, want := range map[string]time.Duration{
+		"":                              0,
+		"soon":                          0,
+		"7":                             7 * time.Second,
+		"-7":                            0,
+		"99999999999":                   0,
+		"999999999":                     24 * time.Hour,
+		"Sat, 21 Nov 2026 12:00:30 GMT": 30 * time.Second,
+		"Sat, 21 Nov 2026 11:00:00 GMT": 0,
+	} {
+		got := retryAfter(header, now)
+		if header == "99999999999" {
+			assert.LessOrEqual(t, got, 24*time.Hour, header)
+			continue
+		}
+		assert.Equal(t, want, got, header)
+	}
+}

@@ -1,0 +1,311 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/prompb"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+)
+
+// answer is what the scripted destination does with one batch.
+type answer struct {
+	receipt Receipt
+	err     error
+	// hang waits for the context.
+	hang bool
+}
+
+// scripted answers as told, then accepts everything. It notes the values of each
+// batch it was given.
+type scripted struct {
+	id     string
+	window time.Duration
+
+	mu      sync.Mutex
+	answers []answer
+	// poison is a value that makes a batch rejected.
+	poison   float64
+	batches  [][]float64
+	accepted []float64
+	at       []time.Time
+}
+
+func (s *scripted) Info() DestinationInfo {
+	return DestinationInfo{ID: "scripted" + s.id, Label: "scripted" + s.id}
+}
+
+func (s *scripted) Deliver(ctx context.Context, b Batch) (Receipt, error) {
+	values := decodeValues(b.WriteRequest)
+	s.mu.Lock()
+	s.batches = append(s.batches, values)
+	s.at = append(s.at, time.Now())
+	var a answer
+	if len(s.answers) > 0 {
+		a = s.answers[0]
+		s.answers = s.answers[1:]
+	} else {
+		a.receipt = Receipt{Code: "200", Window: s.window}
+	}
+	s.mu.Unlock()
+	if a.hang {
+		<-ctx.Done()
+		return Receipt{Code: "timeout"}, ctx.Err()
+	}
+	if s.poison != 0 && slices.Contains(values, s.poison) {
+		return Receipt{Code: "400"}, ErrRejected
+	}
+	if a.err == nil {
+		s.accepted = append(s.accepted, values...)
+	}
+	return a.receipt, a.err
+}
+
+func decodeValues(writeRequest []byte) []float64 {
+	var u prompb.WriteRequestUnmarshaler
+	wr, err := u.UnmarshalProtobuf(writeRequest)
+	if err != nil {
+		panic(err)
+	}
+	var out []float64
+	for _, ts := range wr.Timeseries {
+		for _, s := range ts.Samples {
+			out = append(out, s.Value)
+		}
+	}
+	return out
+}
+
+func testSample(value float64) series.Sample {
+	return series.Sample{Name: "m", Labels: []series.Label{{Name: "a", Value: "b"}}, TimeMs: 1000 + int64(value), Value: value}
+}
+
+func appendValues(t *testing.T, p *Pusher, values ...float64) {
+	t.Helper()
+	for _, v := range values {
+		require.NoError(t, p.Append([]series.Sample{testSample(v)}))
+	}
+}
+
+// startPusher opens a Pusher and runs it; stop ends and closes it.
+func startPusher(t *testing.T, dir string, dests ...Destination) (p *Pusher, stop func()) {
+	t.Helper()
+	p, err := Open(Options{Dir: dir, Destinations: dests})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	return p, func() {
+		cancel()
+		require.NoError(t, <-done)
+		require.NoError(t, p.Close())
+	}
+}
+
+// pass lets time pass in the bubble, and what falls due happen.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func metric(t *testing.T, p *Pusher, name string) float64 {
+	t.Helper()
+	var b strings.Builder
+	p.WriteMetrics(&b)
+	for line := range strings.Lines(b.String()) {
+		if rest, ok := strings.CutPrefix(line, name+" "); ok {
+			v, err := strconv.ParseFloat(strings.TrimSpace(rest), 64)
+			require.NoError(t, err)
+			return v
+		}
+	}
+	require.Fail(t, "no metric "+name, b.String())
+	return 0
+}
+
+func TestRunRetriesWithGrowingPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := answer{Receipt{Code: "503"}, errors.New("down"), false}
+		d := &scripted{answers: []answer{down, down, down, down}}
+		p, stop := startPusher(t, t.TempDir(), d)
+		appendValues(t, p, 1)
+		pass(time.Minute)
+		require.Len(t, d.at, 5)
+		for i, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second} {
+			pause := d.at[i+1].Sub(d.at[i])
+			assert.InDelta(t, want.Seconds(), pause.Seconds(), want.Seconds()*0.26, "pause %d", i)
+		}
+		assert.Equal(t, 4.0, metric(t, p, `apm_sidecar_push_retries_total{url="scripted"}`))
+		assert.Equal(t, 4.0, metric(t, p, `apm_sidecar_push_requests_total{url="scripted",code="503"}`))
+		assert.Equal(t, 1.0, metric(t, p, `apm_sidecar_push_samples_total{url="scripted"}`))
+		assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
+		stop()
+	})
+}
+
+func TestRunObeysRetryAfterWithinReason(t *testing.T) {
+	for asked, want := range map[time.Duration]time.Duration{
+		90 * time.Second: 90 * time.Second,
+		48 * time.Hour:   retryAfterMax,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := &scripted{answers: []answer{{Receipt{Code: "429", RetryAfter: asked}, errors.New("slow down"), false}}}
+			p, stop := startPusher(t, t.TempDir(), d)
+			appendValues(t, p, 1)
+			pass(time.Hour)
+			require.Len(t, d.at, 2)
+			assert.Equal(t, want, d.at[1].Sub(d.at[0]))
+			stop()
+		})
+	}
+}
+
+func TestBacklogGoesInOneBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{}
+		p, err := Open(Options{Dir: t.TempDir(), Destinations: []Destination{d}})
+		require.NoError(t, err)
+		appendValues(t, p, 1, 2, 3)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.NoError(t, p.Run(ctx), "a Run that begins at the end still drains")
+		require.NoError(t, p.Close())
+		assert.Equal(t, [][]float64{{1, 2, 3}}, d.batches)
+	})
+}
+
+func TestRejectedRecordIsIsolatedAndCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{poison: 3}
+		dir := t.TempDir()
+		p, err := Open(Options{Dir: dir, Destinations: []Destination{d}})
+		require.NoError(t, err)
+		appendValues(t, p, 1, 2, 3, 4, 5)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		pass(10 * time.Second)
+		assert.Equal(t, []float64{1, 2, 4, 5}, d.accepted)
+		assert.Equal(t, 1.0, metric(t, p, `apm_sidecar_push_dropped_samples_total{url="scripted",reason="rejected"}`))
+		assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
+		cancel()
+		require.NoError(t, <-done)
+		require.NoError(t, p.Close())
+	})
+}
+
+func TestWindowIsReplayedWhenTheReceiverMayHaveRestarted(t *testing.T) {
+	restarted := func(err error) answer {
+		return answer{receipt: Receipt{Code: "x", Window: 20 * time.Second, MayHaveRestarted: true}, err: err}
+	}
+	for name, a := range map[string]answer{
+		"seen by a new connection":  restarted(nil),
+		"seen by a transport error": restarted(errors.New("connection reset")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &scripted{window: 20 * time.Second}
+				p, stop := startPusher(t, t.TempDir(), d)
+				appendValues(t, p, 1)
+				pass(25 * time.Second) // 1 is acknowledged
+				appendValues(t, p, 2)
+				pass(5 * time.Second) // 2 is not
+				d.mu.Lock()
+				d.answers = []answer{a}
+				d.mu.Unlock()
+				appendValues(t, p, 3)
+				pass(5 * time.Second)
+				assert.Equal(t, [][]float64{{1}, {2}, {3}, {2, 3}}, d.batches)
+				assert.Equal(t, 1.0, metric(t, p, `apm_sidecar_push_replays_total{url="scripted"}`))
+				pass(25 * time.Second)
+				assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
+				stop()
+			})
+		})
+	}
+}
+
+func TestOverloadIsNotAnsweredWithReplays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{window: 20 * time.Second}
+		p, stop := startPusher(t, t.TempDir(), d)
+		appendValues(t, p, 1)
+		pass(time.Second)
+		d.mu.Lock()
+		d.answers = []answer{{Receipt{Code: "429"}, errors.New("slow down"), false}}
+		d.mu.Unlock()
+		appendValues(t, p, 2)
+		pass(5 * time.Second)
+		assert.Equal(t, [][]float64{{1}, {2}, {2}}, d.batches)
+		stop()
+	})
+}
+
+// Whoever closes each connection looks as if restarted each time.
+func TestReplaysComeToAnEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{}
+		for range 100 {
+			d.answers = append(d.answers, answer{receipt: Receipt{Code: "200", Window: 20 * time.Second, MayHaveRestarted: true}})
+		}
+		p, stop := startPusher(t, t.TempDir(), d)
+		appendValues(t, p, 1)
+		pass(time.Second)
+		appendValues(t, p, 2)
+		pass(time.Minute)
+		assert.Less(t, len(d.batches), 20)
+		assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
+		stop()
+	})
+}
+
+func TestUnacknowledgedSamplesAreDeliveredAfterReopening(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		p, stop := startPusher(t, dir, &scripted{window: 20 * time.Second})
+		appendValues(t, p, 1, 2)
+		pass(time.Second)
+		stop()
+
+		d := &scripted{}
+		_, stop = startPusher(t, dir, d)
+		pass(time.Second)
+		stop()
+		assert.Equal(t, []float64{1, 2}, d.accepted)
+	})
+}
+
+func TestRunEndsWithinTheDrainTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{answers: []answer{{hang: true}}}
+		p, stop := startPusher(t, t.TempDir(), d)
+		appendValues(t, p, 1)
+		pass(time.Second)
+		began := time.Now()
+		stop()
+		assert.Equal(t, drainTimeout, time.Since(began))
+	})
+}
+
+func TestOneHangingDestinationDelaysNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hung := &scripted{id: "1", answers: []answer{{hang: true}}}
+		fine := &scripted{id: "2"}
+		p, stop := startPusher(t, t.TempDir(), hung, fine)
+		appendValues(t, p, 1, 2)
+		pass(time.Second)
+		assert.Equal(t, []float64{1, 2}, fine.accepted)
+		assert.Equal(t, 2.0, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted1"}`))
+		stop()
+	})
+}
