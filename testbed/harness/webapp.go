@@ -17,11 +17,11 @@ const (
 )
 
 // SmallHeap sizes a heap for the leak: the first collection of the old region
-// comes after some 80,000 leaked statements and finds it full, and the large
+// comes after some 65,000 leaked statements and finds it full, and the large
 // young region then buys time for as many again before the OutOfMemoryError.
 // Collectors that adapt their sizes leave less time between the two.
 func SmallHeap() []string {
-	return []string{"-XX:+UseSerialGC", "-Xms128m", "-Xmx128m", "-Xmn80m"}
+	return []string{"-XX:+UseSerialGC", "-Xms112m", "-Xmx112m", "-Xmn72m"}
 }
 
 // LeakyWebApp is the running web application.
