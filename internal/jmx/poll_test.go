@@ -1,0 +1,210 @@
+package jmx_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+func TestPollOfRealAgents(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		file, version string
+		old           string
+		kinds         map[string]jvm.PoolKind
+		gcs           map[string]jvm.Phase
+	}{
+		{
+			file: "jolokia-2.6.0-jdk17-g1.json", version: "17.0.15+6-Debian-1deb12u1", old: "G1 Old Gen",
+			kinds: map[string]jvm.PoolKind{"G1 Eden Space": jvm.PoolEden, "G1 Survivor Space": jvm.PoolSurvivor, "G1 Old Gen": jvm.PoolOld},
+			gcs:   map[string]jvm.Phase{"G1 Young Generation": jvm.PhasePause, "G1 Old Generation": jvm.PhasePause},
+		},
+		{
+			file: "jolokia-2.6.0-jdk25-zgc.json", version: "25.0.3+9-LTS", old: "ZGC Old Generation",
+			kinds: map[string]jvm.PoolKind{"ZGC Young Generation": jvm.PoolYoung, "ZGC Old Generation": jvm.PoolOld},
+			gcs: map[string]jvm.Phase{
+				"ZGC Minor Cycles": jvm.PhaseConcurrent, "ZGC Minor Pauses": jvm.PhasePause,
+				"ZGC Major Cycles": jvm.PhaseConcurrent, "ZGC Major Pauses": jvm.PhasePause,
+			},
+		},
+		{
+			file: "jolokia-1.7.2-jdk17-parallel.json", version: "17.0.15+6-Debian-1deb12u1", old: "PS Old Gen",
+			kinds: map[string]jvm.PoolKind{"PS Eden Space": jvm.PoolEden, "PS Survivor Space": jvm.PoolSurvivor, "PS Old Gen": jvm.PoolOld},
+			gcs:   map[string]jvm.Phase{"PS Scavenge": jvm.PhasePause, "PS MarkSweep": jvm.PhasePause},
+		},
+	} {
+		t.Run(tc.file, func(t *testing.T) {
+			t.Parallel()
+			agent := newFake(t, saying(200, captured(t, tc.file)))
+			s, err := client(t, agent.URL+"/jolokia").Poll(t.Context())
+			require.NoError(t, err)
+			assert.Len(t, agent.asked(), 1, "one poll is one request")
+
+			assert.Empty(t, s.Missing)
+			require.NotNil(t, s.Runtime)
+			assert.Equal(t, tc.version, s.Runtime.Version)
+			assert.True(t, s.Runtime.StartMs.Known() && s.Runtime.UptimeMs.Known())
+			require.NotNil(t, s.Memory)
+			assert.Positive(t, s.Memory.Heap.Used.Or(0))
+			assert.False(t, s.Memory.NonHeap.Max.Known(), "-1 means no limit")
+			assert.True(t, s.Memory.PendingFinalizers.Known())
+
+			kinds := map[string]jvm.PoolKind{}
+			for _, p := range s.Pools {
+				if p.Heap {
+					kinds[p.Name] = p.Kind
+					assert.NotNil(t, p.AfterGC, p.Name)
+				} else {
+					assert.Nil(t, p.AfterGC, p.Name)
+				}
+			}
+			assert.Equal(t, tc.kinds, kinds)
+
+			gcs := map[string]jvm.Phase{}
+			for _, gc := range s.GCs {
+				gcs[gc.Name] = gc.Phase
+				require.NotNil(t, gc.Last, gc.Name)
+				if strings.HasSuffix(gc.Name, "Pauses") {
+					assert.Empty(t, gc.Last.Pools, "%s measures no pools", gc.Name)
+					continue
+				}
+				var pools []string
+				for _, p := range gc.Last.Pools {
+					pools = append(pools, p.Pool)
+				}
+				assert.Len(t, pools, len(tc.kinds), "heap pools only: %v", pools)
+				assert.Contains(t, pools, tc.old)
+			}
+			assert.Equal(t, tc.gcs, gcs)
+
+			require.NotNil(t, s.Threads)
+			assert.Positive(t, s.Threads.Current.Or(0))
+			require.NotNil(t, s.Classes)
+			assert.Positive(t, s.Classes.Loaded.Or(0))
+			require.NotNil(t, s.OS)
+			assert.Equal(t, int64(2), s.OS.Processors.Or(0))
+			assert.True(t, s.OS.ProcessLoad.Known() && s.OS.SystemLoad.Known())
+			assert.True(t, s.CompilationMs.Known())
+			assert.Len(t, s.Buffers, 3)
+		})
+	}
+}
+
+func TestPollAsksForAttributesByListAndNeverForAll(t *testing.T) {
+	t.Parallel()
+	agent := newFake(t, saying(200, captured(t, "jolokia-2.6.0-jdk17-g1.json")))
+	_, err := client(t, agent.URL).Poll(t.Context())
+	require.NoError(t, err)
+	for _, it := range agent.asked()[0] {
+		assert.Equal(t, "read", it.Type)
+		assert.NotEmpty(t, it.Attribute, it.MBean)
+		assert.Equal(t, "true", it.Config["ignoreErrors"], it.MBean)
+		assert.Empty(t, it.Operation)
+	}
+}
+
+func TestPollMarksWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	whole := captured(t, "jolokia-2.6.0-jdk17-g1.json")
+	f := func(name, old, replacement string, check func(t *testing.T, s *jvm.Snapshot)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Contains(t, whole, old)
+			agent := newFake(t, saying(200, strings.Replace(whole, old, replacement, 1)))
+			s, err := client(t, agent.URL).Poll(t.Context())
+			require.NoError(t, err)
+			check(t, s)
+		})
+	}
+	f("attribute, 2.x form", `"OpenFileDescriptorCount":12`,
+		`"OpenFileDescriptorCount":{".error":true,"error_type":"javax.management.AttributeNotFoundException","error":"No such attribute: OpenFileDescriptorCount"}`,
+		func(t *testing.T, s *jvm.Snapshot) {
+			assert.False(t, s.OS.OpenFiles.Known())
+			assert.True(t, s.OS.MaxFiles.Known())
+			assert.Equal(t, []jvm.Missing{{Part: "java.lang:type=OperatingSystem/OpenFileDescriptorCount", Reason: "No such attribute: OpenFileDescriptorCount"}}, s.Missing)
+		})
+	f("attribute, 1.x form", `"OpenFileDescriptorCount":12`, `"OpenFileDescriptorCount":"ERROR: No such attribute: OpenFileDescriptorCount (class javax.management.AttributeNotFoundException)"`,
+		func(t *testing.T, s *jvm.Snapshot) {
+			assert.False(t, s.OS.OpenFiles.Known())
+			require.Len(t, s.Missing, 1)
+			assert.Contains(t, s.Missing[0].Reason, "No such attribute")
+		})
+	f("MBean, 2.x answers 200", `{"value":{"TotalCompilationTime":`,
+		`{"value":{"TotalCompilationTime":{".error":true,"error":"java.lang:type=Compilation"},"x":`,
+		func(t *testing.T, s *jvm.Snapshot) {
+			assert.False(t, s.CompilationMs.Known())
+			require.Len(t, s.Missing, 1)
+		})
+	f("MBean, status 404", `{"value":{"TotalCompilationTime":`,
+		`{"status":404,"error":"javax.management.InstanceNotFoundException : java.lang:type=Compilation","x":{"y":`,
+		func(t *testing.T, s *jvm.Snapshot) {
+			assert.False(t, s.CompilationMs.Known())
+			require.Len(t, s.Missing, 1)
+			assert.Equal(t, "java.lang:type=Compilation", s.Missing[0].Part)
+		})
+	f("NaN arrives as null", `"SystemCpuLoad":`, `"SystemCpuLoad":null,"x":`,
+		func(t *testing.T, s *jvm.Snapshot) {
+			assert.False(t, s.OS.SystemLoad.Known())
+			assert.True(t, s.OS.ProcessLoad.Known())
+		})
+	f("before the first collection", `"LastGcInfo":{`, `"LastGcInfo":null,"x":{`,
+		func(t *testing.T, s *jvm.Snapshot) {
+			assert.True(t, s.GCs[0].Last == nil || s.GCs[1].Last == nil)
+		})
+	f("wrong type", `"ThreadCount":`, `"ThreadCount":"many","x":`,
+		func(t *testing.T, s *jvm.Snapshot) {
+			assert.False(t, s.Threads.Current.Known())
+			assert.True(t, s.Threads.Peak.Known())
+		})
+	f("a list for an object", `"HeapMemoryUsage":{`, `"HeapMemoryUsage":[1,2],"x":{`,
+		func(t *testing.T, s *jvm.Snapshot) {
+			assert.Equal(t, jvm.Usage{}, s.Memory.Heap)
+			assert.True(t, s.Memory.NonHeap.Used.Known())
+		})
+}
+
+// TestRefusedBulk: whatever the agent refuses a bulk for, the guilty item alone
+// is lost, and it is left out of later polls.
+func TestRefusedBulk(t *testing.T) {
+	t.Parallel()
+	const guilty = "java.nio:type=BufferPool,*"
+	for name, refuse := range map[string]func(w http.ResponseWriter){
+		"2.x": func(w http.ResponseWriter) { saying(400, captured(t, "jolokia-2.6.0-bulk-refused.txt"))(w, nil, nil) },
+		"1.x": func(w http.ResponseWriter) { saying(200, captured(t, "jolokia-1.7.2-bulk-refused.txt"))(w, nil, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			agent := newFake(t, func(w http.ResponseWriter, _ *http.Request, bulk []item) {
+				answers := make([]string, len(bulk))
+				for i, it := range bulk {
+					if it.MBean == guilty {
+						refuse(w)
+						return
+					}
+					answers[i] = `{"status":200,"value":{"ThreadCount":7}}`
+				}
+				_, _ = io.WriteString(w, "["+strings.Join(answers, ",")+"]")
+			})
+			c := client(t, agent.URL)
+			s, err := c.Poll(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, int64(7), s.Threads.Current.Or(0))
+			require.Len(t, s.Missing, 1)
+			assert.Equal(t, guilty, s.Missing[0].Part)
+			first := len(agent.asked())
+			assert.LessOrEqual(t, first, 9, "halving, not one request an item")
+
+			s, err = c.Poll(t.Context())
+			require.NoError(t, err)
+			assert.Len(t, agent.asked(), first+1, "the guilty item is left out")
+			assert.Equal(t, int64(7), s.Threads.Current.Or(0))
+			assert.Len(t, s.Missing, 1)
+		})
+	}
+}
