@@ -1,0 +1,64 @@
+package series_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+)
+
+const metricsDoc = "../../docs/metrics.md"
+
+// TestMetricsDoc holds docs/metrics.md to the catalogue; -update writes it.
+func TestMetricsDoc(t *testing.T) {
+	want := renderDoc()
+	if flag.Lookup("update").Value.String() == "true" {
+		require.NoError(t, os.WriteFile(metricsDoc, []byte(want), 0o600))
+	}
+	got, err := os.ReadFile(metricsDoc)
+	require.NoError(t, err)
+	assert.Equal(t, want, string(got), "run: go test ./internal/series -run TestMetricsDoc -update")
+}
+
+func renderDoc() string {
+	var b strings.Builder
+	b.WriteString(`# Metrics
+
+Written by a test from the catalogue in ` + "`internal/series`" + `; don't edit. To renew it:
+` + "`go test ./internal/series -run TestMetricsDoc -update`" + `.
+
+Every series has the labels ` + "`job`" + ` (the target's name, ` + "`jvm`" + ` without one) and ` + "`instance`" + `
+(host and port of the Jolokia URL unless the label is set), and the target's own labels.
+A value that the JVM does not know is left out; it is never 0 or -1. When a JVM is down,
+` + "`up`" + ` is 0 and its other series get no samples.
+
+Names and labels are those of Prometheus' client_java 1.x where it has the metric. The
+labels ` + "`area`" + ` and ` + "`kind`" + ` of pools and ` + "`phase`" + ` and ` + "`generation`" + ` of collectors are additions:
+one word under every collector.
+
+| label | values |
+|---|---|
+| area | heap, nonheap |
+| kind | eden, survivor, young, old, single (the whole heap in one pool), metaspace, class_space (a part of metaspace: don't add), code, other |
+| phase | pause (the application stands still), concurrent |
+| generation | young, old, all |
+| window | poll (since the last poll), 1m, 5m |
+
+| metric | type | unit | labels | meaning |
+|---|---|---|---|---|
+`)
+	for _, m := range series.Catalogue() {
+		labels := "-"
+		if len(m.Labels) > 0 {
+			labels = strings.Join(m.Labels, ", ")
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", m.Name, m.Type, m.Unit, labels, m.Help)
+	}
+	return b.String()
+}
