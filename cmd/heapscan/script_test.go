@@ -4,9 +4,11 @@ import (
 	"errors"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 func TestMain(m *testing.M) {
@@ -14,13 +16,14 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs heapscan as users do. Beside the usual commands the scripts
-// have "exits CODE COMMAND...", which runs a command and checks its exit code.
+// have "exits CODE COMMAND...", "mkdump FILE
+// SCENARIO" and "follows-schema FILE".
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "mkdump": mkdump, "follows-schema": followsSchema},
 	})
 }
 
@@ -42,4 +45,19 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// followsSchema is the script command "follows-schema FILE": the file must be a
+// report as docs/report.schema.json describes it.
+func followsSchema(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: follows-schema FILE")
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	schema, err := compiler.Compile("../../docs/report.schema.json")
+	ts.Check(err)
+	report, err := jsonschema.UnmarshalJSON(strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	ts.Check(schema.Validate(report))
 }

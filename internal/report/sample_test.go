@@ -18,6 +18,16 @@ func seedReport() *Report {
 		},
 		Objects: 30_000, Bytes: 3_360_000,
 	}
+	pool := finding.Path{
+		Root: "static field",
+		Steps: []finding.Step{
+			{Class: "class com.acme.Pools", Object: "0x7f0c0010", Field: "main"},
+			{Class: "java.util.LinkedList", Object: "0x7f0c0088", Field: "first"},
+			{Class: "java.util.LinkedList$Node", Field: "next", Repeat: 41},
+			{Class: "org.postgresql.jdbc3g.Jdbc3gConnection"},
+		},
+		Objects: 41, Bytes: 4_264,
+	}
 	return &Report{
 		SchemaVersion: SchemaVersion,
 		Tool:          Tool{Name: "heapscan", Version: "0.1.0"},
@@ -47,7 +57,7 @@ func seedReport() *Report {
 				{Class: statement, Total: 30_000, States: finding.States{RegisteredHeld: 30_000}, ShallowBytes: 3_360_000,
 					RetainedBytes: new(int64(20_551_000)), Paths: []finding.Path{path}},
 				{Class: "(none)", Total: 68, States: finding.States{Done: 68}},
-				{Class: "org.postgresql.jdbc3g.Jdbc3gConnection", Total: 44, States: finding.States{RegisteredHeld: 41, RegisteredDead: 3}, ShallowBytes: 4_576},
+				{Class: "org.postgresql.jdbc3g.Jdbc3gConnection", Total: 44, States: finding.States{RegisteredHeld: 41, RegisteredDead: 3}, ShallowBytes: 4_576, Paths: []finding.Path{pool}},
 			},
 			QueueLength: new(int64(0)),
 		},

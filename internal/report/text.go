@@ -20,7 +20,7 @@ func Text(w io.Writer, r *Report, o TextOptions) error {
 	p.verdict(r)
 	p.otherFindings(r)
 	p.heap(r)
-	p.finalizers(r.Finalizers, r.Limits.FinalizerOmitted)
+	p.finalizers(r)
 	p.schedulers(r)
 	p.histogram(r, textRows)
 	p.dominators(r)

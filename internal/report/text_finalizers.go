@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -42,8 +43,8 @@ const (
 )
 
 // finalizers writes the census: by state, then by class of the referents.
-// omitted is how many classes the report itself leaves out.
-func (p *printer) finalizers(f *finding.Finalizers, omitted int64) {
+func (p *printer) finalizers(r *Report) {
+	f := r.Finalizers
 	if f == nil {
 		return
 	}
@@ -70,11 +71,12 @@ func (p *printer) finalizers(f *finding.Finalizers, omitted int64) {
 	if f.QueueLength != nil {
 		p.line("  " + text.Pad("queue length", 17, ' ') + text.AlignRight.Apply(unit.Count(*f.QueueLength), 11))
 	}
-	p.referents(f.Classes, omitted)
-	p.holders(f.Classes)
+	p.referents(f.Classes, r.Limits.FinalizerOmitted)
+	p.holders(r)
 }
 
-// referents writes the census by class. States that no class is in have no column.
+// referents writes the census by class; omitted is how many classes the report
+// itself leaves out. States that no class is in have no column.
 func (p *printer) referents(classes []finding.FinalizerClass, omitted int64) {
 	if len(classes) == 0 {
 		return
@@ -102,14 +104,22 @@ func (p *printer) referents(classes []finding.FinalizerClass, omitted int64) {
 	p.more(int64(len(classes)-len(shown))+omitted, "class", "classes")
 }
 
-// holders writes who holds the referents of the classes that count most.
-func (p *printer) holders(classes []finding.FinalizerClass) {
+// holders writes who holds the referents of the classes that count most, but for
+// the paths that a finding has shown.
+func (p *printer) holders(r *Report) {
+	shown := func(path finding.Path) bool {
+		return slices.ContainsFunc(r.Findings, func(f finding.Finding) bool {
+			return f.Evidence.Path != nil && slices.Equal(f.Evidence.Path.Steps, path.Steps)
+		})
+	}
+	classes := r.Finalizers.Classes
 	for _, c := range classes[:min(len(classes), holderClasses)] {
-		for i, path := range c.Paths[:min(len(c.Paths), holderPaths)] {
-			if i == 0 {
-				p.line()
-				p.line("  ", shortClass(c.Class, p.room(len("   is held by"))), " is held by")
-			}
+		if len(c.Paths) == 0 || shown(c.Paths[0]) {
+			continue
+		}
+		p.line()
+		p.line("  ", shortClass(c.Class, p.room(len("   is held by"))), " is held by")
+		for _, path := range c.Paths[:min(len(c.Paths), holderPaths)] {
 			p.path(path)
 		}
 	}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/finding"
@@ -27,12 +26,15 @@ func (p *printer) schedulers(r *Report) {
 func (p *printer) scheduler(s finding.Scheduler, created string) {
 	name := s.Kind + " @ " + s.Object
 	if s.Thread != "" {
-		name += fmt.Sprintf(" · thread %q", s.Thread)
+		name += ` · thread "` + s.Thread + `"`
 	}
 	p.prose("    ", "  ", name)
-	queue := unit.Plural(s.Size, "task", "tasks") + ", " + unit.Count(s.Cancelled) + " of them cancelled"
-	if s.Size > 0 {
-		queue += " (" + unit.Share(s.Cancelled, s.Size) + ")"
+	queue := unit.Plural(s.Size, "task", "tasks")
+	switch {
+	case s.Size > 0 && s.Cancelled > 0:
+		queue += ", " + unit.Count(s.Cancelled) + " of them cancelled (" + unit.Share(s.Cancelled, s.Size) + ")"
+	case s.Size > 0:
+		queue += ", none cancelled"
 	}
 	facts := []finding.Fact{{Name: "queue", Value: queue}}
 	add := func(name, value string) {

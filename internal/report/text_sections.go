@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
@@ -46,12 +47,19 @@ func (p *printer) jvm(j JVM) {
 	}
 }
 
+// smallShare is the part of the heap below which no object is a big one.
+const smallShare = 1000
+
 // dominators writes the biggest objects directly under the GC roots.
 func (p *printer) dominators(r *Report) {
 	if len(r.Dominators) == 0 {
 		return
 	}
 	shown := r.Dominators[:min(len(r.Dominators), textRows)]
+	small := slices.IndexFunc(shown, func(d DominatorRow) bool { return d.RetainedBytes < r.Heap.ShallowBytes/smallShare })
+	if small > 0 {
+		shown = shown[:small]
+	}
 	p.heading("BIGGEST OBJECTS", "by what would be freed with them")
 	rows := make([][]string, len(shown))
 	for i, d := range shown {

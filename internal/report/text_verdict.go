@@ -151,7 +151,7 @@ func (p *printer) room(indent int) int {
 func (p *printer) path(path finding.Path) {
 	root := path.Root
 	if path.Thread != "" {
-		root += fmt.Sprintf(" %q", path.Thread)
+		root += ` "` + path.Thread + `"`
 	}
 	p.line("    ", root)
 	field := ""
