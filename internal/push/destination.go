@@ -22,7 +22,8 @@ type Destination interface {
 	// Info is constant.
 	Info() DestinationInfo
 	// Deliver hands a batch over and returns when the receiver accepted it. The
-	// batch is valid until it returns. The receipt counts even with an error.
+	// batch is valid until it returns; one without samples asks only whether the
+	// receiver is there. The receipt counts even with an error.
 	Deliver(ctx context.Context, b Batch) (Receipt, error)
 }
 

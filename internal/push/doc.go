@@ -6,8 +6,9 @@
 // Append returns when the samples are in the queue of every destination; from
 // then on they survive a kill -9 of this process. A worker hands them over in
 // order, at least once: a receiver that keeps fresh data in memory only (as
-// VictoriaMetrics does) is trusted after a window, and gets everything of that
-// window again when it may have restarted. Receivers must take equal samples
+// VictoriaMetrics does) is trusted when it is seen to be still the same process
+// after a window, and gets everything again that was not trusted to it when it
+// may have restarted. Receivers must take equal samples
 // twice; VictoriaMetrics does with a deduplication interval of 1 ms.
 //
 // A power cut may cost what the system had not written yet: about one second

@@ -35,7 +35,7 @@ type delivery struct {
 	end     uint64
 	samples int
 	timeMs  int64
-	// ackAt is when the receiver is trusted to have it on disk.
+	// ackAt is when the receiver has it on disk, unless it restarted before.
 	ackAt time.Time
 }
 
@@ -242,8 +242,15 @@ func (q *queue) delivered(ds []delivery) {
 	}
 }
 
-// ackDue acknowledges the deliveries whose time has come and removes segments
-// that are not needed any more. It reports whether something moved.
+// due tells whether the time of a delivery's acknowledgement has come.
+func (q *queue) due(now time.Time) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting) > 0 && !now.Before(q.waiting[0].ackAt)
+}
+
+// ackDue acknowledges the deliveries whose time had come at now and removes
+// segments that are not needed any more. It reports whether something moved.
 func (q *queue) ackDue(now time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

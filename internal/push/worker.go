@@ -38,6 +38,9 @@ type worker struct {
 	decoder *zstd.Decoder
 
 	raw []byte
+	// confirmed is when the receiver was last seen to be the one that accepted
+	// what waits for its acknowledgement: the start of a delivery that went well.
+	confirmed time.Time
 	// replays counts those since the last acknowledgement.
 	replays int
 	// singleUntil makes batches of one record up to that offset, to find the one
@@ -65,7 +68,7 @@ func (w *worker) run(ctx context.Context) error {
 	for {
 		w.acknowledge()
 		b, err := w.nextBatch()
-		if err == nil && len(b.records) == 0 {
+		if err == nil && len(b.records) == 0 && (ctx.Err() != nil || !w.queue.due(time.Now())) {
 			select {
 			case <-ctx.Done():
 				return nil
@@ -149,9 +152,11 @@ func (w *worker) sync() {
 	}
 }
 
-// acknowledge lets go what the receiver has on disk by now.
+// acknowledge lets go what the receiver has on disk by now. That a window has
+// passed is not enough: the receiver may have been restarted within it. It must
+// have been seen alive, on an unbroken connection, after the window.
 func (w *worker) acknowledge() {
-	if w.queue.ackDue(time.Now()) {
+	if w.queue.ackDue(w.confirmed) {
 		w.replays = 0
 	}
 }
@@ -187,10 +192,11 @@ func (w *worker) nextBatch() (pending, error) {
 	return b, nil
 }
 
-// deliver sends one batch and notes the outcome in the queue. An error means
-// that it is to be tried again after a pause of at least the returned one.
+// deliver sends one batch and notes the outcome in the queue. An empty one only
+// asks whether the receiver is still the same. An error means that it is to be
+// tried again after a pause of at least the returned one.
 func (w *worker) deliver(ctx context.Context, b pending) (time.Duration, error) {
-	if b.Samples == 0 { // nothing in it could be decoded
+	if b.Samples == 0 && len(b.records) > 0 { // nothing in it could be decoded
 		w.settle(b, 0)
 		return 0, nil
 	}
@@ -198,20 +204,23 @@ func (w *worker) deliver(ctx context.Context, b pending) (time.Duration, error) 
 	receipt, err := w.dest.Deliver(ctx, b.Batch)
 	w.metrics.duration.UpdateDuration(began)
 	w.metrics.requests(receipt.Code).Inc()
+	rejected := errors.Is(err, ErrRejected)
 	switch {
-	case errors.Is(err, ErrRejected):
-		w.reject(b, err)
-		return 0, nil
-	case err != nil:
+	case err != nil && !rejected:
 		if receipt.MayHaveRestarted {
 			w.replay()
-		} else {
+		} else if len(b.records) > 0 {
 			w.queue.stepBack(b.start)
 		}
 		return min(receipt.RetryAfter, retryAfterMax), fmt.Errorf("%s: %w", receipt.Code, err)
 	case receipt.MayHaveRestarted && w.replays < maxReplays && w.replay():
 		// This batch goes out again as well, after the ones before it.
 		w.replays++
+		return 0, nil
+	}
+	w.confirmed = began
+	if rejected {
+		w.reject(b, err)
 		return 0, nil
 	}
 	w.metrics.samples.Add(b.Samples)
@@ -231,7 +240,10 @@ func (w *worker) replay() bool {
 
 // settle notes that the records of b are with the receiver.
 func (w *worker) settle(b pending, window time.Duration) {
-	ackAt := time.Now().Add(window)
+	ackAt := w.confirmed
+	if window > 0 {
+		ackAt = time.Now().Add(window)
+	}
 	for i := range b.records {
 		b.records[i].ackAt = ackAt
 	}
@@ -241,6 +253,9 @@ func (w *worker) settle(b pending, window time.Duration) {
 // reject drops a record that the receiver will never take. Of a batch with
 // several ones, each is tried alone first.
 func (w *worker) reject(b pending, err error) {
+	if len(b.records) == 0 {
+		return
+	}
 	if len(b.records) > 1 {
 		w.singleUntil = b.records[len(b.records)-1].end
 		w.queue.stepBack(b.start)

@@ -35,8 +35,10 @@ type scripted struct {
 	mu      sync.Mutex
 	answers []answer
 	// poison is a value that makes a batch rejected.
-	poison   float64
-	batches  [][]float64
+	poison  float64
+	batches [][]float64
+	// probes counts batches without samples.
+	probes   int
 	accepted []float64
 	at       []time.Time
 }
@@ -48,7 +50,11 @@ func (s *scripted) Info() DestinationInfo {
 func (s *scripted) Deliver(ctx context.Context, b Batch) (Receipt, error) {
 	values := decodeValues(b.WriteRequest)
 	s.mu.Lock()
-	s.batches = append(s.batches, values)
+	if b.Samples == 0 {
+		s.probes++
+	} else {
+		s.batches = append(s.batches, values)
+	}
 	s.at = append(s.at, time.Now())
 	var a answer
 	if len(s.answers) > 0 {
@@ -66,9 +72,29 @@ func (s *scripted) Deliver(ctx context.Context, b Batch) (Receipt, error) {
 		return Receipt{Code: "400"}, ErrRejected
 	}
 	if a.err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.accepted = append(s.accepted, values...)
 	}
 	return a.receipt, a.err
+}
+
+// seen returns what arrived so far.
+func (s *scripted) seen() (batches [][]float64, accepted []float64, probes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.batches), slices.Clone(s.accepted), s.probes
+}
+
+func batchesOf(s *scripted) [][]float64 { batches, _, _ := s.seen(); return batches }
+func acceptedOf(s *scripted) []float64  { _, accepted, _ := s.seen(); return accepted }
+func probesOf(s *scripted) int          { _, _, probes := s.seen(); return probes }
+
+// answerNext sets what is said to the next deliveries.
+func (s *scripted) answerNext(answers ...answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers = answers
 }
 
 func decodeValues(writeRequest []byte) []float64 {
@@ -180,7 +206,7 @@ func TestBacklogGoesInOneBatch(t *testing.T) {
 		cancel()
 		require.NoError(t, p.Run(ctx), "a Run that begins at the end still drains")
 		require.NoError(t, p.Close())
-		assert.Equal(t, [][]float64{{1, 2, 3}}, d.batches)
+		assert.Equal(t, [][]float64{{1, 2, 3}}, batchesOf(d))
 	})
 }
 
@@ -195,7 +221,7 @@ func TestRejectedRecordIsIsolatedAndCounted(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- p.Run(ctx) }()
 		pass(10 * time.Second)
-		assert.Equal(t, []float64{1, 2, 4, 5}, d.accepted)
+		assert.Equal(t, []float64{1, 2, 4, 5}, acceptedOf(d))
 		assert.Equal(t, 1.0, metric(t, p, `apm_sidecar_push_dropped_samples_total{url="scripted",reason="rejected"}`))
 		assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
 		cancel()
@@ -220,12 +246,10 @@ func TestWindowIsReplayedWhenTheReceiverMayHaveRestarted(t *testing.T) {
 				pass(25 * time.Second) // 1 is acknowledged
 				appendValues(t, p, 2)
 				pass(5 * time.Second) // 2 is not
-				d.mu.Lock()
-				d.answers = []answer{a}
-				d.mu.Unlock()
+				d.answerNext(a)
 				appendValues(t, p, 3)
 				pass(5 * time.Second)
-				assert.Equal(t, [][]float64{{1}, {2}, {3}, {2, 3}}, d.batches)
+				assert.Equal(t, [][]float64{{1}, {2}, {3}, {2, 3}}, batchesOf(d))
 				assert.Equal(t, 1.0, metric(t, p, `apm_sidecar_push_replays_total{url="scripted"}`))
 				pass(25 * time.Second)
 				assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
@@ -235,18 +259,53 @@ func TestWindowIsReplayedWhenTheReceiverMayHaveRestarted(t *testing.T) {
 	}
 }
 
+// Between two polls a receiver may restart without a delivery that would notice:
+// nothing is acknowledged before it was seen alive after the window.
+func TestRestartWhileNothingIsSentIsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{window: 20 * time.Second}
+		p, stop := startPusher(t, t.TempDir(), d)
+		appendValues(t, p, 1)
+		pass(5 * time.Second)
+		d.answerNext(answer{receipt: Receipt{Code: "204", MayHaveRestarted: true}})
+		pass(14 * time.Second)
+		assert.Zero(t, probesOf(d))
+		pass(3 * time.Second)
+		assert.Equal(t, [][]float64{{1}, {1}}, batchesOf(d))
+		assert.Equal(t, 1, probesOf(d))
+		pass(30 * time.Second)
+		assert.Equal(t, 2, probesOf(d))
+		assert.Len(t, batchesOf(d), 2)
+		assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
+		stop()
+	})
+}
+
+func TestProbeThatFailsChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{window: 20 * time.Second}
+		p, stop := startPusher(t, t.TempDir(), d)
+		appendValues(t, p, 1)
+		pass(time.Second)
+		d.answerNext(answer{receipt: Receipt{Code: "503"}, err: errors.New("busy")}, answer{receipt: Receipt{Code: "400"}, err: ErrRejected})
+		pass(time.Minute)
+		assert.Equal(t, [][]float64{{1}}, batchesOf(d))
+		assert.Equal(t, 2, probesOf(d), "one failed; one was refused, which is an answer as well")
+		assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
+		stop()
+	})
+}
+
 func TestOverloadIsNotAnsweredWithReplays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &scripted{window: 20 * time.Second}
 		p, stop := startPusher(t, t.TempDir(), d)
 		appendValues(t, p, 1)
 		pass(time.Second)
-		d.mu.Lock()
-		d.answers = []answer{{Receipt{Code: "429"}, errors.New("slow down"), false}}
-		d.mu.Unlock()
+		d.answerNext(answer{Receipt{Code: "429"}, errors.New("slow down"), false})
 		appendValues(t, p, 2)
 		pass(5 * time.Second)
-		assert.Equal(t, [][]float64{{1}, {2}, {2}}, d.batches)
+		assert.Equal(t, [][]float64{{1}, {2}, {2}}, batchesOf(d))
 		stop()
 	})
 }
@@ -263,7 +322,7 @@ func TestReplaysComeToAnEnd(t *testing.T) {
 		pass(time.Second)
 		appendValues(t, p, 2)
 		pass(time.Minute)
-		assert.Less(t, len(d.batches), 20)
+		assert.Less(t, len(batchesOf(d)), 30)
 		assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
 		stop()
 	})
@@ -281,7 +340,7 @@ func TestUnacknowledgedSamplesAreDeliveredAfterReopening(t *testing.T) {
 		_, stop = startPusher(t, dir, d)
 		pass(time.Second)
 		stop()
-		assert.Equal(t, []float64{1, 2}, d.accepted)
+		assert.Equal(t, []float64{1, 2}, acceptedOf(d))
 	})
 }
 
@@ -304,7 +363,7 @@ func TestOneHangingDestinationDelaysNoOther(t *testing.T) {
 		p, stop := startPusher(t, t.TempDir(), hung, fine)
 		appendValues(t, p, 1, 2)
 		pass(time.Second)
-		assert.Equal(t, []float64{1, 2}, fine.accepted)
+		assert.Equal(t, []float64{1, 2}, acceptedOf(fine))
 		assert.Equal(t, 2.0, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted1"}`))
 		stop()
 	})
