@@ -22,6 +22,8 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A second Ctrl-C ends at once; the bench's guard cleans up.
+	context.AfterFunc(ctx, stop)
 
 	err := run(ctx, newPrinter(os.Stdout), *once)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
