@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -31,11 +32,17 @@ func Load(file string) (Config, error) {
 	}
 	c := Default()
 	err = yaml.NewDecoder(bytes.NewReader(content), yaml.Strict()).Decode(&c)
-	if err != nil && !errors.Is(err, io.EOF) { // an empty file is all defaults
+	if errors.Is(err, io.EOF) || c.isZero() {
+		return Default(), nil // no document: the decoder may have zeroed c
+	}
+	if err != nil {
 		return Config{}, fmt.Errorf("configuration %s: %s", file, describe(err))
 	}
 	return c, nil
 }
+
+// isZero tells a Config that even lost its defaults.
+func (c Config) isZero() bool { return reflect.ValueOf(c).IsZero() }
 
 // describe is the place and the message of a YAML error without the source it
 // quotes, which may hold a URL with a password.
