@@ -26,6 +26,8 @@ type receiver struct {
 	mu       sync.Mutex
 	requests []*http.Request
 	accepted []float64
+	// onValues is given what is accepted, when set before the first request.
+	onValues func([]float64)
 }
 
 // newReceiver starts one; answer may be nil, meaning 204 to everything.
@@ -45,6 +47,9 @@ func newReceiver(t *testing.T, answer func(n int, w http.ResponseWriter, r *http
 		rc.mu.Lock()
 		rc.accepted = append(rc.accepted, values...)
 		rc.mu.Unlock()
+		if rc.onValues != nil {
+			rc.onValues(values)
+		}
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	t.Cleanup(rc.Close)

@@ -1,0 +1,161 @@
+package push
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+)
+
+// crashEnv makes the test binary append to a queue until it is killed:
+// "folder|url|first value".
+const crashEnv = "PUSH_TEST_CRASH"
+
+// crashWindow and crashMemory are the sender's window and how long the receiver
+// of the crash test holds samples in memory only.
+const (
+	crashWindow = 400 * time.Millisecond
+	crashMemory = 200 * time.Millisecond
+)
+
+func TestMain(m *testing.M) {
+	if spec := os.Getenv(crashEnv); spec != "" {
+		if err := appendUntilKilled(spec); err != nil {
+			fmt.Println("error:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// appendUntilKilled prints each value once Append has accepted it.
+func appendUntilKilled(spec string) error {
+	part := strings.Split(spec, "|")
+	value, err := strconv.Atoi(part[2])
+	if err != nil {
+		return err
+	}
+	d, err := RemoteWrite(part[1], RemoteWriteOptions{Window: crashWindow})
+	if err != nil {
+		return err
+	}
+	p, err := Open(Options{Dir: part[0], Destinations: []Destination{d}})
+	if err != nil {
+		return err
+	}
+	go func() { _ = p.Run(context.Background()) }()
+	for tick := time.Tick(time.Millisecond); ; value++ {
+		if err := p.Append([]series.Sample{testSample(float64(value))}); err != nil {
+			return err
+		}
+		fmt.Println(value)
+		<-tick
+	}
+}
+
+// forgetful is a receiver that loses its memory when it restarts.
+type forgetful struct {
+	mu     sync.Mutex
+	memory map[float64]time.Time
+	disk   map[float64]bool
+	// forgotten counts what restarts have cost.
+	forgotten int
+}
+
+func (f *forgetful) accept(values []float64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	for _, v := range values {
+		f.memory[v] = now
+	}
+	f.flush(now.Add(-crashMemory))
+}
+
+// flush moves what is older than t to the disk.
+func (f *forgetful) flush(t time.Time) {
+	for v, at := range f.memory {
+		if at.Before(t) {
+			f.disk[v] = true
+			delete(f.memory, v)
+		}
+	}
+}
+
+// restart forgets what is in memory.
+func (f *forgetful) restart() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.flush(time.Now().Add(-crashMemory))
+	f.forgotten += len(f.memory)
+	clear(f.memory)
+}
+
+// Sender and receiver are killed again and again; whatever Append accepted
+// arrives.
+func TestNothingIsLostWhenEitherSideIsKilled(t *testing.T) {
+	f := &forgetful{memory: map[float64]time.Time{}, disk: map[float64]bool{}}
+	rc := newReceiver(t, nil)
+	rc.onValues = f.accept
+	dir := t.TempDir()
+	exe, err := os.Executable()
+	require.NoError(t, err)
+
+	next := 1
+	var accepted []float64
+	for round := range 8 {
+		cmd := exec.CommandContext(t.Context(), exe)
+		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s|%s|%d", crashEnv, dir, rc.URL, next))
+		stdout, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		life := time.Duration(100+rand.IntN(500)) * time.Millisecond
+		if round%2 == 1 {
+			time.AfterFunc(life/2, func() {
+				f.restart()
+				rc.CloseClientConnections()
+			})
+		}
+		kill := time.AfterFunc(life, func() { _ = cmd.Process.Kill() })
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			v, err := strconv.Atoi(lines.Text())
+			require.NoError(t, err, lines.Text())
+			accepted = append(accepted, float64(v))
+			next = v + 1
+		}
+		require.Error(t, cmd.Wait(), "the child only ends by the signal")
+		kill.Stop()
+		next++ // one more may be queued, unprinted
+	}
+	require.Greater(t, len(accepted), 100)
+
+	d := remote(t, rc.URL, RemoteWriteOptions{Window: crashWindow})
+	p, stop := startPusher(t, dir, d)
+	require.Eventually(t, func() bool { return p.workers[0].queue.stats().samples == 0 }, 20*time.Second, 20*time.Millisecond)
+	stop()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.flush(time.Now())
+	lost := 0
+	for _, v := range accepted {
+		if !f.disk[v] {
+			lost++
+		}
+	}
+	assert.Zero(t, lost, "of %d accepted", len(accepted))
+	assert.Positive(t, f.forgotten, "the receiver forgot nothing: the test shows nothing")
+	t.Logf("%d accepted, %d forgotten by the receiver, %d lost", len(accepted), f.forgotten, lost)
+}
