@@ -81,11 +81,11 @@ func findJDKs(t *testing.T) []jdk {
 	var jdks []jdk
 	seen := map[string]bool{}
 	for _, launcher := range launchers {
-		real, err := filepath.EvalSymlinks(launcher)
+		target, err := filepath.EvalSymlinks(launcher)
 		require.NoError(t, err)
-		if !seen[real] {
-			seen[real] = true
-			jdks = append(jdks, newJDK(t, real))
+		if !seen[target] {
+			seen[target] = true
+			jdks = append(jdks, newJDK(t, target))
 		}
 	}
 	return jdks

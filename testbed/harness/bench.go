@@ -32,7 +32,7 @@ func NewBench() (*Bench, error) {
 		return nil, err
 	}
 	// PostgreSQL may run as another user, who must be able to pass through.
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // nothing secret is in there
+	if err := os.Chmod(dir, 0o755); err != nil { // nothing secret is in there
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	g, err := startGuard(dir)
@@ -45,7 +45,7 @@ func NewBench() (*Bench, error) {
 // Folder makes a folder of that name below Dir and returns its path.
 func (b *Bench) Folder(name string) (string, error) {
 	path := filepath.Join(b.Dir, name)
-	if err := os.MkdirAll(path, 0o755); err != nil { //nolint:gosec // see NewBench
+	if err := os.MkdirAll(path, 0o755); err != nil { // see NewBench
 		return "", err
 	}
 	return path, nil

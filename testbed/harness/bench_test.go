@@ -49,7 +49,7 @@ func ownBenchForever() error {
 }
 
 func TestNothingIsLeftWhenTheOwnerIsKilled(t *testing.T) {
-	owner := exec.Command(os.Args[0])
+	owner := exec.CommandContext(t.Context(), os.Args[0])
 	owner.Env = append(os.Environ(), "HARNESS_ORPHAN=1")
 	stdout, err := owner.StdoutPipe()
 	require.NoError(t, err)
@@ -127,7 +127,7 @@ func TestJavaVersion(t *testing.T) {
 	} {
 		java := filepath.Join(t.TempDir(), "java")
 		script := fmt.Sprintf("#!/bin/sh\necho '%s' >&2\n", output)
-		require.NoError(t, os.WriteFile(java, []byte(script), 0o700)) //nolint:gosec // it is to be run
+		require.NoError(t, os.WriteFile(java, []byte(script), 0o700)) // it is to be run
 		got, err := JavaVersion(t.Context(), java)
 		require.NoError(t, err)
 		assert.Equal(t, want, got)

@@ -42,7 +42,7 @@ func FindJava() (string, error) {
 func JavaVersion(ctx context.Context, java string) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, javaAsksTimeout)
 	defer cancel()
-	output, err := exec.CommandContext(ctx, java, "-version").CombinedOutput() //nolint:gosec // the caller's choice of JDK
+	output, err := exec.CommandContext(ctx, java, "-version").CombinedOutput() // the caller's choice of JDK
 	if err != nil {
 		return 0, fmt.Errorf("%s -version: %w", java, err)
 	}

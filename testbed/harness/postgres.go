@@ -167,7 +167,7 @@ func (b *Bench) serve(ctx context.Context, bin, data string, credential *syscall
 // server refuses to run as; else nil.
 func serverCredential() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
-		return nil, nil //nolint:nilnil // nil means: as we are
+		return nil, nil // nil means: as we are
 	}
 	account, err := user.Lookup("postgres")
 	if err != nil {

@@ -21,6 +21,9 @@ const (
 	logTailBytes = 2000
 )
 
+// errEnded says that a process ended that something was expected of.
+var errEnded = errors.New("it ended")
+
 // Command says what to start.
 type Command struct {
 	// Name is short and shows in messages and in the name of the log file.
@@ -58,13 +61,13 @@ type Process struct {
 
 // startProcess starts c with both outputs going to the file log.
 func startProcess(c Command, log string) (*Process, error) {
-	output, err := os.Create(log) //nolint:gosec // below the bench's folder
+	output, err := os.Create(log) // below the bench's folder
 	if err != nil {
 		return nil, err
 	}
-	defer output.Close() //nolint:errcheck // the child has its own descriptor
+	defer output.Close() // the child has its own descriptor
 
-	cmd := exec.Command(c.Path, c.Args...) //nolint:gosec,noctx // ended by Stop, which is kinder than a context
+	cmd := exec.Command(c.Path, c.Args...) //nolint:noctx // ended by Stop, which is kinder than a context
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.Env = append(os.Environ(), c.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: c.Credential}
@@ -123,7 +126,7 @@ func (p *Process) AwaitOutput(ctx context.Context, pattern *regexp.Regexp) ([]st
 		}
 		match = pattern.FindStringSubmatch(string(output))
 		if match == nil && gone {
-			return false, fmt.Errorf("ended: %v", p.err) //nolint:errorlint // nil for exit code 0
+			return false, errors.Join(errEnded, p.err)
 		}
 		return match != nil, nil
 	})

@@ -110,7 +110,7 @@ func (s *Sidecar) AwaitReport(ctx context.Context) (*report.Report, error) {
 
 // ReadReport reads a report in its JSON form.
 func ReadReport(path string) (*report.Report, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // a report that we asked for
+	text, err := os.ReadFile(path) // a report that we asked for
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func (s *Sidecar) Query(ctx context.Context, expression string) ([]float64, erro
 	if err != nil {
 		return nil, err
 	}
-	defer response.Body.Close() //nolint:errcheck // only read from
+	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("query %q: %s", expression, response.Status)
 	}
