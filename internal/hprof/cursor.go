@@ -17,14 +17,14 @@ type cursor struct {
 	r    io.ReaderAt
 	buf  []byte // window; buf[pos:] is not yet consumed
 	pos  int
-	base int64 // offset in the dump of buf[0]
-	end  int64 // where the readable part ends
-	next int   // how much the next fill asks for
-	mem  []byte
+	base int64  // offset in the dump of buf[0]
+	end  int64  // where the readable part ends
+	next int    // how much the next fill asks for
+	mem  []byte // what buf is cut from; grows to blockSize, or what was peeked at
 }
 
 func newCursor(r io.ReaderAt, start, end int64) *cursor {
-	c := &cursor{r: r, mem: make([]byte, blockSize)}
+	c := &cursor{r: r}
 	c.reset(start, end)
 	return c
 }
@@ -59,19 +59,13 @@ func (c *cursor) fill(n int) error {
 	}
 	have := copy(c.mem, c.buf[c.pos:])
 	c.base, c.pos = c.base+int64(c.pos), 0
-	want := max(n, have+c.next)
+	want := max(n, min(have+c.next, blockSize))
+	want = int(min(int64(want), c.end-c.base))
 	c.next = min(c.next*4, blockSize)
-	if int64(want) > c.end-c.base {
-		want = int(c.end - c.base)
-	}
 	if want > len(c.mem) {
-		if n <= len(c.mem) {
-			want = len(c.mem)
-		} else {
-			grown := make([]byte, want)
-			copy(grown, c.mem[:have])
-			c.mem = grown
-		}
+		grown := make([]byte, want)
+		copy(grown, c.mem[:have])
+		c.mem = grown
 	}
 	got, err := c.r.ReadAt(c.mem[have:want], c.base+int64(have))
 	c.buf = c.mem[:have+got]

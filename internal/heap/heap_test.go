@@ -1,0 +1,217 @@
+package heap_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+func build(t testing.TB, d *hproftest.Dump, s hproftest.Shape, o heap.Options) *heap.Graph {
+	t.Helper()
+	f, err := hprof.Open(context.Background(), d.WriteFile(t, s), nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, f.Close()) })
+	g, err := heap.Build(context.Background(), f, o)
+	require.NoError(t, err)
+	return g
+}
+
+// TestReferences checks edges, classes and sizes of a small heap by hand.
+func TestReferences(t *testing.T) {
+	for _, idSize := range []int{4, 8} {
+		j := hproftest.NewJDK(17, idSize)
+		node := j.Class("com.acme.Node", j.Object, hproftest.Ref("next"), hproftest.Long("value"))
+		sub := j.Class("com.acme.Sub", node, hproftest.Ref("next"), hproftest.Bool("flag"))
+		a, b, c := j.New(node), j.New(sub), j.New(node)
+		a.Set("next", b)
+		b.Set("com.acme.Sub.next", c).Set("com.acme.Node.next", a)
+		node.Static("first", a)
+		weak, soft := j.Weak(c), j.Soft(c)
+		list := j.Array(j.Objects, a, nil, a, weak, soft)
+		g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
+
+		at := func(o *hproftest.Object) heap.ObjID {
+			id := g.Object(o.ID)
+			require.NotZero(t, id)
+			require.Equal(t, o.ID, g.Address(id))
+			return id
+		}
+		assert.Equal(t, []heap.ObjID{at(b)}, g.References(at(a)))
+		assert.Equal(t, []heap.ObjID{at(c), at(a)}, g.References(at(b)), "own fields first, then the superclass's")
+		assert.Empty(t, g.References(at(weak)), "a weak referent is no edge")
+		assert.Equal(t, []heap.ObjID{at(c)}, g.References(at(soft)), "a soft referent is one")
+		assert.Equal(t, []heap.ObjID{at(a), at(a), at(weak), at(soft)}, g.References(at(list)))
+		assert.Contains(t, g.References(g.Object(node.ID)), at(a), "a static field")
+		assert.Equal(t, "com.acme.Sub", g.Class(at(b)).Name)
+		assert.Equal(t, "java.lang.Object[]", g.Class(at(list)).Name)
+		assert.True(t, g.IsSubclass(g.ClassOf(at(b)), "com.acme.Node"))
+		assert.Zero(t, g.Object(a.ID+4), "no object begins inside another")
+	}
+}
+
+// TestTables checks watched fields, among them two of the same name.
+func TestTables(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	node := j.Class("com.acme.Node", j.Object, hproftest.Ref("next"), hproftest.Int("value"))
+	sub := j.Class("com.acme.Sub", node, hproftest.Ref("next"))
+	a := j.New(node).Set("value", int32(-5))
+	b := j.New(sub).Set("com.acme.Sub.next", a).Set("value", int32(7))
+	b.Set("com.acme.Node.next", b)
+	w := heap.Watch{Class: "com.acme.Node", Fields: []heap.FieldName{
+		{Class: "com.acme.Node", Field: "next"}, {Class: "com.acme.Sub", Field: "next"},
+		{Class: "com.acme.Node", Field: "value"}, {Class: "com.acme.Node", Field: "missing"}}}
+	g := build(t, j.Finish(), hproftest.Shape{Shuffle: 3, SegmentBytes: 50}, heap.Options{Watches: []heap.Watch{w}})
+	table := g.Tables[0]
+	require.Equal(t, 2, table.Len())
+	assert.Equal(t, []bool{true, true, true, false}, table.Found)
+	ra, rb := table.Row(g.Object(a.ID)), table.Row(g.Object(b.ID))
+	assert.True(t, table.IsNull(ra, 0))
+	assert.Equal(t, int64(-5), table.Int(ra, 2))
+	assert.Equal(t, g.Object(b.ID), table.Ref(rb, 0))
+	assert.Equal(t, g.Object(a.ID), table.Ref(rb, 1))
+	assert.Equal(t, int64(7), table.Int(rb, 2))
+	assert.Equal(t, -1, table.Row(1<<20))
+}
+
+func TestStrings(t *testing.T) {
+	for _, version := range []int{8, 17} {
+		j := hproftest.NewJDK(version, 8)
+		s := j.String("Timer-0")
+		g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
+		id := g.Object(s.ID)
+		text, err := g.Strings(context.Background(), []heap.ObjID{id, 1})
+		require.NoError(t, err)
+		assert.Equal(t, map[heap.ObjID]string{id: "Timer-0"}, text)
+	}
+}
+
+// describe renders a graph by addresses, which no shape of the dump changes.
+func describe(g *heap.Graph) string {
+	text := ""
+	for o := heap.ObjID(1); int(o) <= g.Objects(); o++ {
+		text += fmt.Sprintf("%#x %s %d", g.Address(o), g.Class(o).Name, g.ShallowBytes(o))
+		for _, r := range g.References(o) {
+			text += fmt.Sprintf(" %#x", g.Address(r))
+		}
+		text += "\n"
+	}
+	for i := range g.Classes {
+		c := &g.Classes[i]
+		text += fmt.Sprintln(c.Name, c.Instances, c.ShallowBytes)
+	}
+	return text
+}
+
+// TestShapeDoesNotMatter writes one random heap in many ways.
+func TestShapeDoesNotMatter(t *testing.T) {
+	j := hproftest.NewJDK(21, 8)
+	r := rand.New(rand.NewPCG(1, 2))
+	node := j.Class("com.acme.Node", j.Object, hproftest.Ref("a"), hproftest.Ref("b"), hproftest.Int("n"))
+	objects := []*hproftest.Object{j.New(node)}
+	pick := func() *hproftest.Object { return objects[r.IntN(len(objects))] }
+	for range 3000 {
+		switch r.IntN(4) {
+		case 0:
+			objects = append(objects, j.Array(j.Objects, pick(), nil, pick()))
+		case 1:
+			j.Bytes(make([]byte, r.IntN(100)))
+		default:
+			objects = append(objects, j.New(node).Set("a", pick()).Set("b", pick()))
+		}
+	}
+	d := j.Finish()
+	want := describe(build(t, d, hproftest.Shape{}, heap.Options{}))
+	for _, s := range []hproftest.Shape{{SegmentBytes: 500}, {SegmentBytes: 5000, Shuffle: 1}, {Shuffle: 2}, {Gzip: true}} {
+		require.Equal(t, want, describe(build(t, d, s, heap.Options{})), "%+v", s)
+	}
+}
+
+// TestIDsThatAreNoAddresses is what the hprof agent writes: serial numbers.
+func TestIDsThatAreNoAddresses(t *testing.T) {
+	d := hproftest.New(4)
+	object := d.Class("java.lang.Object", nil)
+	list := d.Class("[Ljava.lang.Object;", object)
+	a, b := d.New(object), d.New(object)
+	a.ID, b.ID = 1001, 1002
+	array := d.Array(list, a, b)
+	d.StickyClasses()
+	g := build(t, d, hproftest.Shape{}, heap.Options{})
+	assert.Equal(t, []heap.ObjID{1, 2}, g.References(g.Object(array.ID)))
+	assert.Equal(t, uint64(1002), g.Address(2))
+}
+
+// TestCut builds what is left of a dump cut at many places.
+func TestCut(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	node := j.Class("com.acme.Node", j.Object, hproftest.Ref("next"))
+	last := j.New(node)
+	for range 200 {
+		last = j.New(node).Set("next", last)
+	}
+	data := j.Finish().Encode(hproftest.Shape{SegmentBytes: 1000})
+	for n := 100; n < len(data); n += 37 {
+		path := hproftest.WriteBytes(t, data[:n])
+		f, err := hprof.Open(context.Background(), path, nil)
+		require.NoError(t, err)
+		g, err := heap.Build(context.Background(), f, heap.Options{})
+		if err != nil {
+			assert.ErrorIs(t, err, hprof.ErrTruncated)
+		} else {
+			assert.NotEmpty(t, g.Damage, "cut at %d", n)
+		}
+		assert.NoError(t, f.Close())
+	}
+}
+
+func TestReachableWithout(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	node := j.Class("com.acme.Node", j.Object, hproftest.Ref("next"))
+	c := j.New(node)
+	b := j.New(node).Set("next", c)
+	a := j.New(node).Set("next", b)
+	j.Root(hprof.SubRootJNIGlobal, a)
+	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
+	barred := g.NewSet()
+	barred.Add(g.Object(b.ID))
+	seen, err := g.ReachableWithout(context.Background(), barred)
+	require.NoError(t, err)
+	assert.True(t, seen.Has(g.Object(a.ID)))
+	assert.False(t, seen.Has(g.Object(b.ID)))
+	assert.False(t, seen.Has(g.Object(c.ID)))
+	tracks, err := g.ShortestTracks(context.Background())
+	require.NoError(t, err)
+	var back []heap.ObjID
+	for o := range tracks.Back(g.Object(c.ID)) {
+		back = append(back, o)
+	}
+	assert.Equal(t, []heap.ObjID{g.Object(c.ID), g.Object(b.ID), g.Object(a.ID)}, back)
+}
+
+func BenchmarkBuild(b *testing.B) {
+	j := hproftest.NewJDK(17, 8)
+	node := j.Class("com.acme.Node", j.Object, hproftest.Ref("next"), hproftest.Long("value"))
+	last := j.New(node)
+	const n = 300_000
+	for range n {
+		last = j.New(node).Set("next", last)
+	}
+	path := j.Finish().WriteFile(b, hproftest.Shape{SegmentBytes: 1 << 20})
+	f, err := hprof.Open(b.Context(), path, nil)
+	require.NoError(b, err)
+	defer func() { assert.NoError(b, f.Close()) }()
+	b.SetBytes(f.Size)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := heap.Build(b.Context(), f, heap.Options{})
+		require.NoError(b, err)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/object")
+}

@@ -1,0 +1,226 @@
+package hprof_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+// sample is a small heap with one of each kind of sub-record.
+func sample(idSize int) *hproftest.Dump {
+	d := hproftest.New(idSize)
+	object := d.Class("java.lang.Object", nil)
+	node := d.Class("com.acme.Node", object, hproftest.Ref("next"), hproftest.Int("value"), hproftest.Bool("flag")).
+		Static("count", int32(7)).Static("big", int64(-1)).Static("on", true)
+	a, b := d.New(node).Set("value", int32(42)), d.New(node).Set("flag", true)
+	a.Set("next", b)
+	node.Static("first", a)
+	array := d.Array(d.Class("[Lcom.acme.Node;", object), a, nil, b)
+	d.Bytes([]byte("hello"))
+	d.Root(hprof.SubRootJNIGlobal, array)
+	d.StickyClasses()
+	d.Thread(a, hproftest.Frame{Class: node, Method: "run", Line: 12, Locals: []*hproftest.Object{b}})
+	return d
+}
+
+func open(t testing.TB, data []byte) (*hprof.File, error) {
+	t.Helper()
+	f, err := hprof.Open(context.Background(), hproftest.WriteBytes(t, data), nil)
+	if err == nil {
+		t.Cleanup(func() { assert.NoError(t, f.Close()) })
+	}
+	return f, err
+}
+
+// walk renders all that can be read of a file, and says whether it is undamaged.
+func walk(t testing.TB, f *hprof.File) (text string, whole bool) {
+	t.Helper()
+	o, err := f.Outline(context.Background())
+	require.NoError(t, err)
+	whole = len(o.Damage) == 0
+	var out bytes.Buffer
+	for _, c := range o.Classes {
+		fmt.Fprintln(&out, "class", c.Serial, c.ID, o.Name(c.NameID))
+	}
+	fmt.Fprintln(&out, len(o.Frames), len(o.Traces))
+	objects := hprof.NewObjects(f, f.Header.IDSize)
+	for _, e := range o.Extents {
+		objects.Reset(e.Start, e.End)
+		for objects.Next() {
+			fmt.Fprintf(&out, "%#x %#x %#x %d\n", objects.Tag, objects.ID, objects.ClassID, objects.Count)
+			switch objects.Tag {
+			case hprof.SubClassDump:
+				fmt.Fprintln(&out, objects.Class.Super, objects.Class.Statics, objects.Class.Fields)
+			case hprof.SubInstance, hprof.SubObjectArray, hprof.SubPrimArray:
+				fmt.Fprintf(&out, "%x\n", objects.Body(1<<20))
+			}
+		}
+		whole = whole && objects.Err() == nil
+	}
+	return out.String(), whole
+}
+
+func TestReadsAllShapes(t *testing.T) {
+	for _, idSize := range []int{4, 8} {
+		d := sample(idSize)
+		plain, err := open(t, d.Encode(hproftest.Shape{}))
+		require.NoError(t, err)
+		assert.Equal(t, "1.0.2", plain.Header.Version)
+		assert.Equal(t, idSize, plain.Header.IDSize)
+		assert.Equal(t, d.CreatedMs, plain.Header.Created.UnixMilli())
+		want, whole := walk(t, plain)
+		assert.True(t, whole)
+		assert.Contains(t, want, "com/acme/Node")
+		for name, shape := range map[string]hproftest.Shape{
+			"segments": {SegmentBytes: 64}, "gzip": {Gzip: true}, "both": {SegmentBytes: 100, Gzip: true},
+		} {
+			f, err := open(t, d.Encode(shape))
+			require.NoError(t, err, name)
+			got, whole := walk(t, f)
+			assert.True(t, whole, name)
+			assert.Equal(t, want, got, name)
+		}
+	}
+}
+
+// TestCutAnywhere cuts a dump at every byte: an error or a shorter result, never
+// a panic, and never a silent gap.
+func TestCutAnywhere(t *testing.T) {
+	for _, shape := range []hproftest.Shape{{}, {SegmentBytes: 80}} {
+		data := sample(8).Encode(shape)
+		for n := range data {
+			f, err := open(t, data[:n])
+			if err != nil {
+				if n > 18 {
+					assert.ErrorIs(t, err, hprof.ErrTruncated, "cut at %d", n)
+				}
+				continue
+			}
+			_, whole := walk(t, f)
+			// A dump of one HEAP_DUMP record has no end mark: cut before that record it
+			// is whole, with no heap in it.
+			if shape.SegmentBytes > 0 && bytes.Contains(data[:n], []byte{byte(hprof.TagHeapSegment), 0, 0, 0, 0}) {
+				assert.False(t, whole, "cut at %d", n)
+			}
+		}
+	}
+}
+
+func TestForeignInput(t *testing.T) {
+	for name, data := range map[string][]byte{
+		"empty":        {},
+		"text":         []byte("hello, world, this is no heap dump at all"),
+		"other format": []byte("JAVA PROFILE 2.0\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00"),
+		"id size 5":    []byte("JAVA PROFILE 1.0.2\x00\x00\x00\x00\x05\x00\x00\x00\x00\x00\x00\x00\x00"),
+		"gzip text":    {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff},
+	} {
+		_, err := open(t, data)
+		assert.ErrorIs(t, err, hprof.ErrNotHprof, name)
+	}
+	_, err := hprof.Open(context.Background(), t.TempDir(), nil)
+	var path *os.PathError
+	assert.ErrorAs(t, err, &path)
+}
+
+// TestUnwrittenLength is what a JVM leaves that died before it wrote the length of
+// its last segment.
+func TestUnwrittenLength(t *testing.T) {
+	data := sample(8).Encode(hproftest.Shape{})
+	extents := func() []hprof.Extent {
+		f, err := open(t, data)
+		require.NoError(t, err)
+		o, err := f.Outline(context.Background())
+		require.NoError(t, err)
+		return o.Extents
+	}
+	want := extents()
+	require.Len(t, want, 1)
+	binary.BigEndian.PutUint32(data[want[0].Start-4:], 0)
+	assert.Equal(t, want, extents())
+}
+
+func TestCutGzipKeepsWhatCameBefore(t *testing.T) {
+	d := hproftest.New(8)
+	object := d.Class("java.lang.Object", nil)
+	for range 20000 {
+		d.New(object)
+	}
+	data := d.Encode(hproftest.Shape{Gzip: true, SegmentBytes: 1000})
+	f, err := open(t, data[:len(data)/2])
+	require.NoError(t, err)
+	assert.ErrorIs(t, f.Damage, hprof.ErrTruncated)
+	text, whole := walk(t, f)
+	assert.False(t, whole)
+	assert.Greater(t, bytes.Count([]byte(text), []byte("\n")), 5000)
+}
+
+// FuzzFile feeds whole files: whatever they hold, reading ends.
+func FuzzFile(f *testing.F) {
+	for _, idSize := range []int{4, 8} {
+		f.Add(sample(idSize).Encode(hproftest.Shape{}))
+		f.Add(sample(idSize).Encode(hproftest.Shape{SegmentBytes: 80}))
+		f.Add(sample(idSize).Encode(hproftest.Shape{Gzip: true}))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := open(t, data)
+		if err == nil {
+			walk(t, file)
+		}
+	})
+}
+
+// FuzzObjects feeds the inside of a heap record.
+func FuzzObjects(f *testing.F) {
+	for _, idSize := range []int{4, 8} {
+		data := sample(idSize).Encode(hproftest.Shape{})
+		at := bytes.Index(data, []byte{byte(hprof.TagHeapDump), 0, 0, 0, 0})
+		f.Add(data[at+9:], idSize == 8)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, wide bool) {
+		idSize := 4
+		if wide {
+			idSize = 8
+		}
+		o := hprof.NewObjects(bytes.NewReader(data), idSize)
+		o.Reset(0, int64(len(data)))
+		last := int64(-1)
+		for o.Next() {
+			require.Greater(t, o.Offset, last, "the walk must move on")
+			last = o.Offset
+			if o.Tag == hprof.SubObjectArray {
+				for len(o.Chunk()) > 0 {
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkObjects(b *testing.B) {
+	d := hproftest.New(8)
+	node := d.Class("com.acme.Node", nil, hproftest.Ref("next"), hproftest.Long("value"))
+	for range 100_000 {
+		d.New(node)
+	}
+	data := d.Encode(hproftest.Shape{SegmentBytes: 1 << 20})
+	f, err := open(b, data)
+	require.NoError(b, err)
+	outline, err := f.Outline(b.Context())
+	require.NoError(b, err)
+	b.SetBytes(int64(len(data)))
+	o := hprof.NewObjects(f, 8)
+	for b.Loop() {
+		for _, e := range outline.Extents {
+			for o.Reset(e.Start, e.End); o.Next(); {
+			}
+		}
+	}
+}
