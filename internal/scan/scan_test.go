@@ -1,0 +1,137 @@
+package scan_test
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+	"github.com/apm-sidecar/apm-sidecar/internal/report"
+	"github.com/apm-sidecar/apm-sidecar/internal/scan"
+)
+
+// leak is a heap with a timer that holds statements.
+func leak(idSize int) *hproftest.Dump {
+	j := hproftest.NewJDK(17, idSize)
+	statement := j.Class("com.acme.Statement", j.Object, hproftest.Bool("closed"), hproftest.Ref("buffer"))
+	task := j.Class("com.acme.Statement$1", j.TimerTask, hproftest.Ref("this$0"))
+	var tasks []*hproftest.Object
+	for range 1200 {
+		s := j.New(statement).Set("closed", true).Set("buffer", j.Bytes(make([]byte, 200)))
+		j.Finalizer(s, hproftest.Registered)
+		tasks = append(tasks, j.Task(task, hproftest.Cancelled, 3_000_000).Set("this$0", s))
+	}
+	j.Timer("Timer-0", 2048, tasks...)
+	return j.Finish()
+}
+
+func file(t *testing.T, path string) *report.Report {
+	t.Helper()
+	r, err := scan.File(context.Background(), path, scan.Options{})
+	require.NoError(t, err)
+	return r
+}
+
+// TestShapeDoesNotMatter compares the whole reports on one heap written in many
+// ways, but for what describes the file itself.
+func TestShapeDoesNotMatter(t *testing.T) {
+	d := leak(8)
+	want := file(t, d.WriteFile(t, hproftest.Shape{}))
+	require.Len(t, want.Findings, 1)
+	for _, s := range []hproftest.Shape{{SegmentBytes: 700}, {SegmentBytes: 70000, Shuffle: 1}, {Shuffle: 2}, {Gzip: true}} {
+		got := file(t, d.WriteFile(t, s))
+		assert.Equal(t, map[bool]string{false: "none", true: "gzip"}[s.Gzip], got.Dump.Compression)
+		got.Dump = want.Dump
+		// Which of several equal paths is shown first may depend on the order of roots.
+		require.Equal(t, want, got, "%+v", s)
+	}
+}
+
+// TestTwice wants the same bytes from the same dump.
+func TestTwice(t *testing.T) {
+	path := leak(8).WriteFile(t, hproftest.Shape{SegmentBytes: 4000})
+	var first, second bytes.Buffer
+	require.NoError(t, report.JSON(&first, file(t, path)))
+	require.NoError(t, report.JSON(&second, file(t, path)))
+	assert.Equal(t, first.String(), second.String())
+}
+
+// TestTotals checks that the parts sum up.
+func TestTotals(t *testing.T) {
+	for _, idSize := range []int{4, 8} {
+		r := file(t, leak(idSize).WriteFile(t, hproftest.Shape{}))
+		var objects, bytes int64
+		for _, c := range r.Histogram {
+			objects += c.Instances
+			bytes += c.ShallowBytes
+		}
+		assert.Equal(t, r.Heap.Objects, objects)
+		assert.Equal(t, r.Heap.ShallowBytes, bytes)
+		assert.Equal(t, r.Heap.Objects, *r.Heap.ReachableObjects+*r.Heap.UnreachableObjects)
+		assert.Equal(t, r.Heap.ShallowBytes, *r.Heap.ReachableBytes+*r.Heap.UnreachableBytes)
+		var retained int64
+		for _, d := range r.Dominators {
+			retained += d.RetainedBytes
+		}
+		assert.Zero(t, r.Limits.DominatorsOmitted)
+		assert.Equal(t, *r.Heap.ReachableBytes, retained)
+	}
+}
+
+// TestTruncated names the verdict from what is left of a cut dump.
+func TestTruncated(t *testing.T) {
+	data := leak(8).Encode(hproftest.Shape{SegmentBytes: 4000})
+	cut := len(data) - 3000
+	r := file(t, hproftest.WriteBytes(t, data[:cut]))
+	assert.True(t, r.Dump.Truncated)
+	require.NotEmpty(t, r.Warnings)
+	assert.Equal(t, "truncated", r.Warnings[0].Code)
+	assert.LessOrEqual(t, *r.Warnings[0].Offset, int64(cut))
+	require.NotNil(t, r.Finalizers)
+	assert.Equal(t, int64(1200), r.Finalizers.Total)
+}
+
+func TestHistogramOnly(t *testing.T) {
+	path := leak(8).WriteFile(t, hproftest.Shape{})
+	r, err := scan.File(context.Background(), path, scan.Options{HistogramOnly: true})
+	require.NoError(t, err)
+	full := file(t, path)
+	assert.Equal(t, full.Histogram, r.Histogram)
+	assert.Equal(t, full.Heap.Objects, r.Heap.Objects)
+	assert.Nil(t, r.Findings)
+	assert.Nil(t, r.Finalizers)
+	assert.Nil(t, r.Heap.ReachableObjects)
+}
+
+func TestErrors(t *testing.T) {
+	ctx := context.Background()
+	_, err := scan.File(ctx, hproftest.WriteBytes(t, []byte("hello, this is no heap dump")), scan.Options{})
+	assert.ErrorIs(t, err, hprof.ErrNotHprof)
+	_, err = scan.File(ctx, filepath.Join(t.TempDir(), "missing.hprof"), scan.Options{})
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = scan.File(ctx, hproftest.WriteBytes(t, leak(8).Encode(hproftest.Shape{})[:400]), scan.Options{})
+	assert.ErrorIs(t, err, hprof.ErrTruncated)
+	stopped, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err = scan.File(stopped, leak(8).WriteFile(t, hproftest.Shape{}), scan.Options{})
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
+func TestProgressGoesUp(t *testing.T) {
+	last, phases := int64(-1), map[string]bool{}
+	_, err := scan.File(context.Background(), leak(8).WriteFile(t, hproftest.Shape{Gzip: true}), scan.Options{
+		Progress: func(phase string, done, total int64) {
+			assert.GreaterOrEqual(t, done, last)
+			assert.LessOrEqual(t, done, total)
+			last, phases[phase] = done, true
+		},
+	})
+	require.NoError(t, err)
+	assert.True(t, phases["done"])
+}
