@@ -84,6 +84,7 @@ func TestBar(t *testing.T) {
 func TestDue(t *testing.T) {
 	assert.Equal(t, "2026-01-01T00:50:00Z, 50 min after the dump", due("2026-01-01T00:50:00Z", "2026-01-01T00:00:00Z"))
 	assert.Equal(t, "2026-01-01T00:00:00Z, 50 min before the dump", due("2026-01-01T00:00:00Z", "2026-01-01T00:50:00Z"))
+	assert.Equal(t, "2026-01-01T00:00:00Z, 0 ms after the dump", due("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"))
 	assert.Equal(t, "2026-01-01T00:00:00Z", due("2026-01-01T00:00:00Z", ""))
 	assert.Equal(t, "soon", due("soon", "2026-01-01T00:00:00Z"))
 }

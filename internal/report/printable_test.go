@@ -36,7 +36,29 @@ func TestPrintable(t *testing.T) {
 
 // hostile is a report in which every string tries to take over the terminal.
 func hostile() *Report {
-	return rewritten(seedReport(), func(s string) string { return "\x1b[31m\u009b2J\u202e\r\n\xff" + s })
+	r := seedReport()
+	poison(reflect.ValueOf(r))
+	return r
+}
+
+// poison changes every string under v.
+func poison(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("\x1b[31m\u009b2J\u202e\r\n\xff" + v.String())
+	case reflect.Pointer:
+		if !v.IsNil() {
+			poison(v.Elem())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			poison(v.Index(i))
+		}
+	case reflect.Struct:
+		for _, field := range v.Fields() {
+			poison(field)
+		}
+	}
 }
 
 func TestTextIsSafeOnATerminal(t *testing.T) {

@@ -36,7 +36,7 @@ func (p *Progress) drawBar(w io.Writer) {
 		case <-ticker.C:
 			s := p.current.Load()
 			bar.SetTotal(s.total, false)
-			bar.SetCurrent(min(s.done, s.total))
+			bar.SetCurrent(s.done)
 		}
 	}
 }
