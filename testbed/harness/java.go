@@ -13,7 +13,7 @@ import (
 )
 
 // ErrNoJava says that there is no usable JDK.
-var ErrNoJava = errors.New("no java found: install a JDK, or set JAVA_HOME")
+var ErrNoJava = errors.New("no usable Java: install a JDK of version 17 or newer, or set JAVA_HOME")
 
 // ErrNotBuilt says that the testbed's Java programs are not built.
 var ErrNotBuilt = errors.New("testbed is not built: make testbed")

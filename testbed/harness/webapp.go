@@ -43,7 +43,7 @@ func (b *Bench) StartLeakyWebApp(ctx context.Context, java string, db *Postgres,
 		return nil, err
 	}
 	if version < minJolokiaJava {
-		return nil, fmt.Errorf("%w: the Jolokia agent needs Java %d or newer, %s is %d", ErrNoJava, minJolokiaJava, java, version)
+		return nil, fmt.Errorf("%w (%s is %d; the Jolokia agent needs %d)", ErrNoJava, java, version, minJolokiaJava)
 	}
 	jar, err := built("leaky-webapp", "target", "leaky-webapp.jar")
 	if err != nil {
