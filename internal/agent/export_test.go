@@ -1,0 +1,6 @@
+package agent
+
+import "github.com/apm-sidecar/apm-sidecar/internal/jvm"
+
+// ReadingOf is readingOf.
+func ReadingOf(s *jvm.Snapshot) (Reading, bool) { return readingOf(s) }

@@ -1,0 +1,79 @@
+package agent_test
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/agent"
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+)
+
+// fakeClient is a JVM under a test's control. Nil functions answer well.
+type fakeClient struct {
+	poll  func(ctx context.Context) (*jvm.Snapshot, error)
+	queue func(ctx context.Context) (*jvm.FinalizerQueue, error)
+	dump  func(ctx context.Context, file string, live bool) error
+}
+
+var _ agent.Client = (*fakeClient)(nil)
+
+func (f *fakeClient) Poll(ctx context.Context) (*jvm.Snapshot, error) {
+	if f.poll == nil {
+		return healthy(), nil
+	}
+	return f.poll(ctx)
+}
+
+func (f *fakeClient) FinalizerQueue(ctx context.Context) (*jvm.FinalizerQueue, error) {
+	return f.queue(ctx)
+}
+
+func (f *fakeClient) DumpHeap(ctx context.Context, file string, live bool) error {
+	return f.dump(ctx, file, live)
+}
+
+// healthy is a snapshot of now.
+func healthy() *jvm.Snapshot {
+	return &jvm.Snapshot{Time: time.Now(), Runtime: &jvm.Runtime{StartMs: jvm.Some[int64](1)}, Threads: &jvm.Threads{Current: jvm.Some[int64](3)}}
+}
+
+// filled is a snapshot whose old region is in use to the given share after its
+// last collection.
+func filled(share float64) *jvm.Snapshot {
+	s := healthy()
+	after := jvm.Usage{Used: jvm.Count(int64(share * 1000)), Max: jvm.Some[int64](1000)}
+	s.Pools = []jvm.Pool{{Name: "Tenured Gen", Heap: true, Kind: jvm.PoolOld, AfterGC: &after}}
+	s.Memory = &jvm.Memory{Heap: jvm.Usage{Used: jvm.Some[int64](1000)}}
+	return s
+}
+
+// sink keeps samples.
+type sink struct {
+	mu      sync.Mutex
+	samples []series.Sample
+	err     error
+}
+
+func (s *sink) Append(samples []series.Sample) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.samples = append(s.samples, samples...)
+	return s.err
+}
+
+// values are the values of a metric of the instance, in order of arrival.
+func (s *sink) values(name, instance string) []float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []float64
+	for _, sample := range s.samples {
+		for _, l := range sample.Labels {
+			if sample.Name == name && l.Name == "instance" && l.Value == instance {
+				out = append(out, sample.Value)
+			}
+		}
+	}
+	return out
+}
