@@ -108,7 +108,7 @@ func TestPageUsesNoOtherHost(t *testing.T) {
 }
 
 func TestTakenAddressIsToldByNew(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a plain listener
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
 	opts := options()
@@ -139,7 +139,7 @@ func TestRunEndsInTimeWithAHangingRequest(t *testing.T) {
 	client := make(chan struct{})
 	go func() {
 		defer close(client)
-		resp, err := http.Get("http://" + s.Addr() + "/api/hang") //nolint:noctx // ended by the server
+		resp, err := http.Get("http://" + s.Addr() + "/api/hang")
 		if err == nil {
 			resp.Body.Close()
 		}
