@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"regexp"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// running is a sidecar under way in this process.
+type running struct {
+	url  string
+	stop context.CancelFunc
+	code chan exitCode
+}
+
+// start runs the sidecar and waits until it listens.
+func start(t *testing.T, args ...string) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r := &running{stop: cancel, code: make(chan exitCode, 1)}
+	logs, stderr := io.Pipe()
+	env := environment{stdout: io.Discard, stderr: stderr, getenv: func(string) string { return "" }}
+	go func() {
+		r.code <- run(ctx, env, append([]string{"run", "--listen", "127.0.0.1:0"}, args...))
+		_ = stderr.Close()
+	}()
+	urls := make(chan string, 1)
+	go func() {
+		lines := bufio.NewScanner(logs)
+		for lines.Scan() {
+			if m := regexp.MustCompile(`msg=listening addr=\S+ url=(\S+)`).FindStringSubmatch(lines.Text()); m != nil {
+				urls <- m[1]
+			}
+			fmt.Fprintln(t.Output(), lines.Text())
+		}
+	}()
+	select {
+	case r.url = <-urls:
+	case code := <-r.code:
+		t.Fatalf("the sidecar ended with %d", code)
+	case <-time.After(20 * time.Second):
+		t.Fatal("the sidecar does not listen")
+	}
+	return r
+}
+
+// end stops it and checks how.
+func (r *running) end(t *testing.T) {
+	t.Helper()
+	begin := time.Now()
+	r.stop()
+	select {
+	case code := <-r.code:
+		assert.Equal(t, exitOK, code)
+		assert.Less(t, time.Since(begin), 5*time.Second, "SIGTERM must be obeyed in time")
+	case <-time.After(20 * time.Second):
+		t.Fatal("the sidecar does not stop")
+	}
+}
+
+// get is the status and body of a page.
+func (r *running) get(t *testing.T, path string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+path, nil)
+	require.NoError(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp.StatusCode, string(body)
+}
+
+// TestRunStoresAndServes: from the poll to the query API, and again after a
+// restart on the same folder. One test, because a process has one store.
+func TestRunStoresAndServes(t *testing.T) {
+	agent := recordedAgent(t)
+	data := t.TempDir()
+	for range 2 {
+		r := start(t, "--target", agent.URL+"/jolokia", "--target", "http://127.0.0.1:1/", "--interval", "200ms", "--data-dir", data)
+		assert.Eventually(t, func() bool {
+			_, body := r.get(t, "api/v1/query?query=count(jvm_memory_pool_used_bytes)")
+			return regexp.MustCompile(`"value":\[[0-9.]+,"8"\]`).MatchString(body)
+		}, 20*time.Second, 100*time.Millisecond, "eight pools must be stored")
+		assert.Eventually(t, func() bool {
+			_, body := r.get(t, `api/v1/query?query=up==0`)
+			return regexp.MustCompile(`127.0.0.1:1"`).MatchString(body)
+		}, 20*time.Second, 100*time.Millisecond, "the dead target must be known as dead")
+		code, _ := r.get(t, "-/healthy")
+		assert.Equal(t, http.StatusOK, code)
+		code, body := r.get(t, "-/ready")
+		assert.Equal(t, http.StatusOK, code, body)
+		_, body = r.get(t, "metrics")
+		assert.Regexp(t, `apm_sidecar_target_up\{job="jvm",instance="127.0.0.1:\d\d+"\} 1`, body)
+		assert.Contains(t, body, `apm_sidecar_poll_errors_total{job="jvm",instance="127.0.0.1:1",reason="dial"}`)
+		assert.Contains(t, body, "apm_sidecar_push_samples_total")
+		code, _ = r.get(t, "vmui/")
+		assert.Equal(t, http.StatusOK, code)
+		r.end(t)
+	}
+}
+
+// TestRunRemoteWrite: receivers replace the embedded store.
+func TestRunRemoteWrite(t *testing.T) {
+	agent := recordedAgent(t)
+	var got atomic.Int64
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		got.Add(n)
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(receiver.Close)
+	data := t.TempDir()
+	r := start(t, "--target", agent.URL, "--interval", "200ms", "--data-dir", data, "--remote-write", receiver.URL)
+	assert.Eventually(t, func() bool { return got.Load() > 500 }, 20*time.Second, 50*time.Millisecond)
+	code, _ := r.get(t, "api/v1/query?query=up")
+	assert.Equal(t, http.StatusNotFound, code)
+	assert.NoDirExists(t, filepath.Join(data, "store"))
+	r.end(t)
+}
+
+func TestRunEndsWithAClearError(t *testing.T) {
+	var stderr safeBuffer
+	env := environment{stdout: io.Discard, stderr: &stderr, getenv: func(string) string { return "" }}
+	agent := recordedAgent(t)
+	taken := agent.Listener.Addr().String()
+	code := run(t.Context(), env, []string{"run", "--target", agent.URL, "--listen", taken, "--data-dir", t.TempDir()})
+	assert.Equal(t, exitError, code)
+	assert.Contains(t, stderr.String(), "choose another address")
+}
+
+func TestPageURL(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "http://127.0.0.1:1/", pageURL("127.0.0.1:1"))
+	assert.Equal(t, "http://localhost:1/", pageURL("0.0.0.0:1"))
+	assert.Equal(t, "http://localhost:1/", pageURL("[::]:1"))
+	assert.Equal(t, "http://[::1]:1/", pageURL("[::1]:1"))
+}
