@@ -190,3 +190,47 @@ func TestSamplesTheSinkRefusesAreCounted(t *testing.T) {
 		assert.Contains(t, b.log.String(), "disk full")
 	})
 }
+
+// TestOwnMetricsAreListed: what /metrics shows is documented, and the other way
+// round.
+func TestOwnMetricsAreListed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		c := &fakeClient{
+			poll: func(context.Context) (*jvm.Snapshot, error) {
+				if n++; n == 1 {
+					return nil, errors.New("no")
+				}
+				return filled(1), nil
+			},
+			dump: func(context.Context, string, bool) error { return errors.New("no") },
+		}
+		capture, err := agent.NewCapture(agent.CaptureOptions{Directory: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+		require.NoError(t, err)
+		a := agent.New(agent.Options{
+			Interval: time.Second, Sink: &sink{}, Logger: slog.New(slog.DiscardHandler), Capture: capture,
+			Trigger: agent.TriggerOptions{OldAfterGCRatio: 0.5, CoolDown: time.Hour},
+			Watched: []agent.Watched{{Target: jvm.Target{Job: "test", Instance: "a"}, Client: c}},
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+		defer cancel()
+		require.NoError(t, a.Run(ctx))
+
+		var out bytes.Buffer
+		a.WriteMetrics(&out)
+		written := map[string]bool{}
+		for line := range strings.Lines(out.String()) {
+			name, _, _ := strings.Cut(line, "{")
+			for _, part := range []string{"_bucket", "_sum", "_count"} {
+				name = strings.TrimSuffix(name, part)
+			}
+			written[name] = true
+		}
+		listed := map[string]bool{}
+		for _, m := range agent.OwnMetrics() {
+			listed[m.Name] = true
+		}
+		assert.Equal(t, listed, written)
+	})
+}

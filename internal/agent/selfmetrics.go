@@ -7,13 +7,29 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
+// OwnMetrics lists what WriteMetrics writes, beside what each target's labels job
+// and instance say. They are served, not stored.
+func OwnMetrics() []series.Metric {
+	return []series.Metric{
+		{Name: series.NameTargetUp, Type: series.Gauge, Unit: series.Flag, Help: "1 if the last poll of the JVM succeeded, else 0."},
+		{Name: "apm_sidecar_poll_duration_seconds", Type: series.Histogram, Unit: series.Seconds, Labels: []string{"le"}, Help: "Duration of polls, failed ones included."},
+		{Name: "apm_sidecar_poll_errors_total", Type: series.Counter, Unit: series.Count, Labels: []string{"reason"}, Help: "Polls without an answer: dial, tls, timeout, too_large, truncated, decode, denied, bulk_rejected, credentials, http_ and a status, other."},
+		{Name: "apm_sidecar_poll_missing_parts", Type: series.Gauge, Unit: series.Count, Help: "MBeans and attributes that the last successful poll did not get."},
+		{Name: "apm_sidecar_poll_skipped_total", Type: series.Counter, Unit: series.Count, Help: "Polls left out because the one before, or a heap dump, took longer than the interval."},
+		{Name: "apm_sidecar_target_restarts_total", Type: series.Counter, Unit: series.Count, Help: "Restarts of the JVM seen."},
+		{Name: "apm_sidecar_samples_total", Type: series.Counter, Unit: series.Count, Help: "Samples handed over for storing."},
+		{Name: "apm_sidecar_samples_lost_total", Type: series.Counter, Unit: series.Count, Help: "Samples that could not be handed over."},
+		{Name: "apm_sidecar_captures_total", Type: series.Counter, Unit: series.Count, Labels: []string{"result"}, Help: "Heap dumps wanted: ok, failed or no_space."},
+	}
+}
+
 // selfMetrics are the agent's own metrics of one target, for /metrics.
 type selfMetrics struct {
 	set    *metrics.Set
 	target jvm.Target
 
 	up, missing       *metrics.Gauge
-	duration          *metrics.Histogram
+	duration          *metrics.PrometheusHistogram
 	skipped, restarts *metrics.Counter
 	samples, lost     *metrics.Counter
 }
@@ -25,7 +41,7 @@ func newSelfMetrics(set *metrics.Set, t jvm.Target) *selfMetrics {
 		target:   t,
 		up:       set.GetOrCreateGauge(name(series.NameTargetUp), nil),
 		missing:  set.GetOrCreateGauge(name("apm_sidecar_poll_missing_parts"), nil),
-		duration: set.GetOrCreateHistogram(name("apm_sidecar_poll_duration_seconds")),
+		duration: set.GetOrCreatePrometheusHistogram(name("apm_sidecar_poll_duration_seconds")),
 		skipped:  set.GetOrCreateCounter(name("apm_sidecar_poll_skipped_total")),
 		restarts: set.GetOrCreateCounter(name("apm_sidecar_target_restarts_total")),
 		samples:  set.GetOrCreateCounter(name("apm_sidecar_samples_total")),

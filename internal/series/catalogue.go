@@ -5,8 +5,9 @@ type Type string
 
 // The types. A summary's _count and _sum stand as counters of their own.
 const (
-	Gauge   Type = "gauge"
-	Counter Type = "counter"
+	Gauge     Type = "gauge"
+	Counter   Type = "counter"
+	Histogram Type = "histogram"
 )
 
 // Unit is the base unit of a metric's values.

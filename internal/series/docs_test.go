@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/agent"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
@@ -53,12 +54,26 @@ one word under every collector.
 | metric | type | unit | labels | meaning |
 |---|---|---|---|---|
 `)
-	for _, m := range series.Catalogue() {
+	writeRows(&b, series.Catalogue())
+	b.WriteString(`
+## The sidecar's own
+
+Served at ` + "`/metrics`" + ` with the labels ` + "`job`" + ` and ` + "`instance`" + `, beside those of the queue
+(` + "`apm_sidecar_push_`" + `...). They are not stored: have them scraped.
+
+| metric | type | unit | labels | meaning |
+|---|---|---|---|---|
+`)
+	writeRows(&b, agent.OwnMetrics())
+	return b.String()
+}
+
+func writeRows(b *strings.Builder, metrics []series.Metric) {
+	for _, m := range metrics {
 		labels := "-"
 		if len(m.Labels) > 0 {
 			labels = strings.Join(m.Labels, ", ")
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", m.Name, m.Type, m.Unit, labels, m.Help)
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", m.Name, m.Type, m.Unit, labels, m.Help)
 	}
-	return b.String()
 }
