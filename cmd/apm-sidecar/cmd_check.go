@@ -6,13 +6,37 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// exampleConfig shows every field of the configuration file.
+const exampleConfig = `  targets:
+    - url: http://127.0.0.1:8778/jolokia/
+      name: shop                      # label job; default jvm
+      labels: {env: prod}             # instance replaces the URL's host:port
+      # username: monitor
+      # password_file: /run/secrets/jolokia
+  interval: 10s
+  listen: 127.0.0.1:8429
+  data_dir: apm-sidecar-data
+  retention: 30d                      # of the embedded store
+  remote_write: []                    # URLs; with any, there is no embedded store
+  capture:                            # heap dumps: off without a directory
+    directory: ""                     # as the sidecar sees it
+    jvm_directory: ""                 # as the JVM sees it, where that differs
+    old_after_gc_ratio: 0.75          # old region in use after a collection
+    cool_down: 1h
+    live: false                       # true: collect first, dump live objects only
+    keep_dumps: 1                     # per target; reports stay
+`
+
 // newCheckCommand builds "apm-sidecar check".
 func newCheckCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check --config FILE",
 		Short: "Check the configuration and say what it amounts to",
 		Long: `check reads flags, environment and configuration file as run does, names every
-fault, and contacts nobody.`,
+fault, and contacts nobody. All fields of the file but targets have defaults, shown
+here; durations are written like 10s, 1m30s or 30d:
+
+` + exampleConfig,
 		Args: noArguments,
 	}
 	s := addSettings(cmd.Flags())

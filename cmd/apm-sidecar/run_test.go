@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"sync/atomic"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/config"
 )
 
 // running is a sidecar under way in this process.
@@ -148,4 +151,18 @@ func TestPageURL(t *testing.T) {
 	assert.Equal(t, "http://localhost:1/", pageURL("0.0.0.0:1"))
 	assert.Equal(t, "http://localhost:1/", pageURL("[::]:1"))
 	assert.Equal(t, "http://[::1]:1/", pageURL("[::1]:1"))
+}
+
+// TestExampleIsValidAndShowsTheDefaults keeps the help text true.
+func TestExampleIsValidAndShowsTheDefaults(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "example.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(exampleConfig), 0o600))
+	got, err := config.Load(file)
+	require.NoError(t, err)
+	require.NoError(t, got.Validate())
+	want := config.Default()
+	want.Targets = []config.Target{{URL: "http://127.0.0.1:8778/jolokia/", Name: "shop", Labels: map[string]string{"env": "prod"}}}
+	want.RemoteWrite = []string{}
+	assert.Equal(t, want, got)
 }

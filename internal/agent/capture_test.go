@@ -266,6 +266,29 @@ func TestAgentCapturesOnceInTime(t *testing.T) {
 	assert.Contains(t, out.String(), `apm_sidecar_captures_total{job="shop",instance="h:1",result="ok"} 1`)
 }
 
+func TestAgentEndsDuringADump(t *testing.T) {
+	t.Parallel()
+	b := newCaptureBench(t, goodReport, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	c := &fakeClient{
+		poll: func(context.Context) (*jvm.Snapshot, error) { return filled(1), nil },
+		dump: func(ctx context.Context, _ string, _ bool) error {
+			cancel()
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	}
+	a := agent.New(agent.Options{
+		Interval: time.Second, Sink: &b.sink, Capture: b.Capture,
+		Trigger: agent.TriggerOptions{OldAfterGCRatio: 0.5, CoolDown: time.Hour},
+		Logger:  slog.New(slog.NewTextHandler(&b.log, nil)),
+		Watched: []agent.Watched{{Target: jvm.Target{Job: "shop", Instance: "h:1"}, Client: c}},
+	})
+	require.NoError(t, a.Run(ctx))
+	assert.NotContains(t, b.log.String(), "level=ERROR")
+}
+
 func TestSpareMemory(t *testing.T) {
 	t.Parallel()
 	f := func(want int64, files map[string]string) {

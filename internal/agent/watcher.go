@@ -198,6 +198,9 @@ func (w *watcher) judge(ctx context.Context, s *jvm.Snapshot) {
 	case ActionCapture:
 		w.log.Info("taking a heap dump", "reason", d.Reason)
 		if err := w.capture.Take(ctx, w.target, w.client, w.labels, w.sink); err != nil {
+			if ctx.Err() != nil {
+				return // our own end is no failure of the dump
+			}
 			w.own.captures("failed")
 			w.trigger.Failed()
 			w.log.Error("no heap dump", "error", err, "retry", "after the cool-down")
