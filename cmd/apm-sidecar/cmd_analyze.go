@@ -27,7 +27,7 @@ func newAnalyzeCommand(env environment) *cobra.Command {
 			if report == "" {
 				return usagef("where to? Give --report FILE")
 			}
-			return agent.Analyze(cmd.Context(), args[0], report, env.stdout)
+			return agent.Analyze(cmd.Context(), args[0], report, version(), env.stdout)
 		},
 	}
 	cmd.Flags().StringVar(&report, "report", "", "`file` for the report (JSON)")

@@ -71,6 +71,7 @@ func scanDump(ctx context.Context, env environment, path string, o commonOptions
 	started := time.Now()
 	progress := term.StartProgress(env.stderr, progressMode(env, o))
 	options.Progress = progress.Update
+	options.Tool = report.Tool{Name: "heapscan", Version: version()}
 	scanned, err := scan.File(ctx, path, options)
 	phases := progress.Stop()
 	if err == nil {
@@ -83,9 +84,7 @@ func scanDump(ctx context.Context, env environment, path string, o commonOptions
 	if o.verbose {
 		sayPhases(env, scanned.Dump.Bytes, time.Since(started), phases)
 	}
-	named := *scanned
-	named.Tool = report.Tool{Name: "heapscan", Version: version()}
-	return &named, nil
+	return scanned, nil
 }
 
 // mustBeRegular refuses what can't be read twice or at any place: directories,

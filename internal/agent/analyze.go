@@ -19,10 +19,10 @@ var ErrPartial = errors.New("the dump is damaged: the report covers what could b
 const verdictWidth = 100
 
 // Analyze is the work of the child process: it scans the dump, writes the report
-// as JSON to reportFile, all or nothing, and the verdict to stdout. ErrPartial
-// comes with both written.
-func Analyze(ctx context.Context, dump, reportFile string, stdout io.Writer) error {
-	r, err := scan.File(ctx, dump, scan.Options{})
+// as JSON to reportFile, all or nothing, and the verdict to stdout. The report names
+// this program in the given version. ErrPartial comes with both written.
+func Analyze(ctx context.Context, dump, reportFile, version string, stdout io.Writer) error {
+	r, err := scan.File(ctx, dump, scan.Options{Tool: report.Tool{Name: "apm-sidecar", Version: version}})
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func Analyze(ctx context.Context, dump, reportFile string, stdout io.Writer) err
 	if err := report.Verdict(stdout, r, report.TextOptions{Width: verdictWidth}); err != nil {
 		return fmt.Errorf("write the verdict: %w", err)
 	}
-	if r.Dump.Truncated {
+	if r.Partial() {
 		return ErrPartial
 	}
 	return nil

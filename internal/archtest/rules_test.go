@@ -126,8 +126,10 @@ func ownFault(from, to string) string {
 		return "the testbed is for tests"
 	case strings.HasSuffix(to, "/hproftest") && !strings.HasSuffix(from, "test"):
 		return "hproftest builds dumps for tests"
-	case strings.HasPrefix(from, "internal/heap/dom") && to != "internal/offheap":
-		return "dom knows only arrays: of ours it imports at most the memory they lie in"
+	case from == "internal/heap/edges" && to != "internal/offheap":
+		return "edges knows only numbers: of ours it imports at most the memory they lie in"
+	case from == "internal/heap/dom" && to != "internal/offheap" && to != "internal/heap/edges":
+		return "dom knows only numbers: of ours it imports at most edges and the memory they lie in"
 	case here == there:
 		return ""
 	}

@@ -169,7 +169,10 @@ func (h *Heap) addPaths(ctx context.Context, classes []FinalizerClass, held map[
 			continue
 		}
 		n++
-		bytes := h.retainedTogether(held[c.Class])
+		bytes, err := h.retainedTogether(held[c.Class])
+		if err != nil {
+			return err
+		}
 		c.RetainedBytes = &bytes
 		if c.Paths, err = h.mergePaths(ctx, tracks, held[c.Class], pathsPerClass); err != nil {
 			return err
@@ -179,10 +182,11 @@ func (h *Heap) addPaths(ctx context.Context, classes []FinalizerClass, held map[
 }
 
 // retainedTogether returns what the objects retain in all, none counted twice.
-func (h *Heap) retainedTogether(objects []heap.ObjID) int64 {
+func (h *Heap) retainedTogether(objects []heap.ObjID) (int64, error) {
 	ids := make([]uint32, len(objects))
 	for i, o := range objects {
 		ids[i] = uint32(o)
 	}
-	return int64(h.Tree.RetainedTogether(ids)) * 8
+	bytes, err := h.Tree.RetainedTogether(ids)
+	return int64(bytes), err
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/apm-sidecar/apm-sidecar/internal/finding"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
-	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
 )
@@ -25,9 +24,10 @@ func analyse(t *testing.T, d *hproftest.Dump) *finding.Heap {
 	t.Cleanup(func() { assert.NoError(t, f.Close()) })
 	g, err := heap.Build(ctx, f, heap.Options{Watches: finding.Watches()})
 	require.NoError(t, err)
-	offsets, edges := g.Adjacency()
-	tree, err := dom.Build(ctx, g.Objects(), offsets, edges, g.RootObjects(), g.Sizes())
+	t.Cleanup(g.Close)
+	tree, err := g.Dominators(ctx)
 	require.NoError(t, err)
+	t.Cleanup(tree.Free)
 	h, err := finding.NewHeap(ctx, g, tree, f.Header.Created)
 	require.NoError(t, err)
 	return h

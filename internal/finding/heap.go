@@ -91,10 +91,20 @@ func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Ti
 	return h, err
 }
 
+// NameOf returns the class that a class object stands for, the name of a live
+// thread, and "" for other objects.
+func (h *Heap) NameOf(o heap.ObjID) string {
+	if c := h.ClassAt(h.Address(o)); c != heap.NoClass {
+		return h.Classes[c].Name
+	}
+	return h.threadNames[o]
+}
+
+// address renders an address as reports do.
 func address(a uint64) string { return fmt.Sprintf("%#x", a) }
 
 // retained returns what the object retains, in bytes.
-func (h *Heap) retained(o heap.ObjID) int64 { return int64(h.Tree.Retained(uint32(o))) * 8 }
+func (h *Heap) retained(o heap.ObjID) int64 { return int64(h.Tree.Retained(uint32(o))) }
 
 // reachable says whether a GC root reaches the object in the strong graph.
 func (h *Heap) reachable(o heap.ObjID) bool { return h.Tree.Reachable(uint32(o)) }

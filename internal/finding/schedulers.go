@@ -106,7 +106,7 @@ func (h *Heap) fillTimer(t *timer, array heap.ObjID) {
 	table := h.Tables[tableTask]
 	counts := map[TaskCount]int64{}
 	var overdue int64
-	for _, task := range h.References(array) {
+	for task := range h.References(array) {
 		row := table.Row(task)
 		if row < 0 {
 			continue

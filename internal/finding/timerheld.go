@@ -56,7 +56,7 @@ func (timerHeld) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		total := int64(h.Tree.Total()) * 8
+		total := int64(h.Tree.Total())
 		if t.Cancelled < manyCancelled && l.bytes*100 < total*worthShare {
 			continue
 		}
@@ -110,12 +110,12 @@ func (h *Heap) lossBy(ctx context.Context, t *timer) (loss, error) {
 			finalizable[name] = append(finalizable[name], referent)
 		}
 	}
-	l.class, l.instances = most(finalizable, func(o heap.ObjID) int64 { return 1 })
+	l.class, l.instances = most(finalizable, func(heap.ObjID) int64 { return 1 })
 	if l.finalizable = l.class != ""; !l.finalizable {
 		payload := map[string][]heap.ObjID{}
 		seen := h.NewSet()
 		for _, task := range t.cancelled {
-			for _, o := range h.References(task) {
+			for o := range h.References(task) {
 				if lost(o) && h.Tables[tableTask].Row(o) < 0 && seen.Add(o) {
 					payload[h.Class(o).Name] = append(payload[h.Class(o).Name], o)
 				}

@@ -3,49 +3,27 @@ package heap
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
+	"maps"
+	"runtime"
 	"slices"
-	"sync/atomic"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
-const (
-	// chunkWords is how much of the edge blob a worker takes at once.
-	chunkWords = 1 << 14
-	// maxInstance bounds the body of an instance that is looked into. The biggest
-	// that the class file format allows is 65,535 fields of 8 bytes a class.
-	maxInstance = 16 << 20
-)
+// maxInstance bounds the body of an instance that is looked into. The biggest
+// that the class file format allows is 65,535 fields of 8 bytes a class.
+const maxInstance = 16 << 20
 
 // edgePass resolves the references of every object.
 func (b *builder) edgePass(ctx context.Context) error {
-	b.rootBootClasses()
-	bound := b.planClasses()
-	n := b.index.count
-	words := bound + bound/3 + uint64(len(b.units)+1)*chunkWords
-	if words > 1<<32-1 {
-		return fmt.Errorf("about %d references: this version can hold 4,294,967,295", bound)
-	}
-	b.classOf, b.size8 = make([]ClassID, n+1), make([]uint32, n+1)
-	b.classOf[0] = b.unknownClass()
-	b.edges = edges{offset: make([]uint32, n+1), blob: make([]ObjID, words)}
-	var next atomic.Uint64
-	next.Store(1) // offset 0 means no references
-	b.done.Store(0)
-
-	var workers []*linker
-	err := each(ctx, len(b.units), func() func(context.Context, int) error {
-		w := &linker{b: b, o: hprof.NewObjects(b.file, b.idSize), next: &next, tables: make([]rows, len(b.options.Watches))}
-		workers = append(workers, w)
-		return func(ctx context.Context, i int) error { return w.unit(ctx, b.units[i]) }
-	})
-	if err != nil {
+	if err := b.rootPermanentClasses(ctx); err != nil {
 		return err
 	}
-	last := &linker{b: b, next: &next}
-	for i := range b.Classes {
-		last.class(ClassID(i))
+	bound := b.planClasses()
+	workers, err := b.runLinkers(ctx, bound)
+	if err != nil {
+		return err
 	}
 	for i, w := range b.options.Watches {
 		var parts []rows
@@ -57,21 +35,83 @@ func (b *builder) edgePass(ctx context.Context) error {
 	return nil
 }
 
-// rootBootClasses makes the classes of the boot loader roots where the dump lists
-// no such roots, as dumps of old JVMs do.
-func (b *builder) rootBootClasses() {
-	if slices.ContainsFunc(b.Roots, func(r Root) bool { return r.Kind == hprof.SubRootStickyClass }) {
-		return
+// runLinkers resolves the references of all objects.
+func (b *builder) runLinkers(ctx context.Context, bound uint64) (workers []*linker, err error) {
+	if b.kinds, err = newKinds(b.index.count, b.unknownClass()); err != nil {
+		return nil, err
 	}
+	edge, err := edges.NewBuilder(int(b.index.count)+1, bound, runtime.GOMAXPROCS(0)+1)
+	if err != nil {
+		return nil, err
+	}
+	b.edges = edge.Freeze()
+	b.done.Store(0)
+	start := func() *linker {
+		return &linker{b: b, o: hprof.NewObjects(b.file, b.idSize), edges: edge.NewWriter(), kinds: newKindWriter(b.kinds), tables: make([]rows, len(b.options.Watches))}
+	}
+	err = each(ctx, len(b.units), func() func(context.Context, int) error {
+		w := start()
+		workers = append(workers, w)
+		return func(ctx context.Context, i int) error { return w.unit(ctx, b.units[i]) }
+	})
+	if err != nil {
+		return nil, err
+	}
+	last := start()
+	workers = append(workers, last)
 	for i := range b.Classes {
-		if c := &b.Classes[i]; c.Object != 0 && c.Loader == 0 && c.array == 0 {
+		if err := last.class(ClassID(i)); err != nil {
+			return nil, err
+		}
+	}
+	for _, w := range workers {
+		w.edges.Close()
+	}
+	return workers, nil
+}
+
+// rootPermanentClasses makes roots of the classes that the JVM never unloads: those
+// of the loaders for the platform and the application, and those of the boot loader
+// where the dump lists none, as dumps of old JVMs do.
+//
+// Source: ClassLoaderData::is_permanent_class_loader_data (classLoaderData.cpp).
+func (b *builder) rootPermanentClasses(ctx context.Context) error {
+	loaders := map[ObjID]bool{}
+	for i := range b.Classes {
+		loaders[b.index.id(b.Classes[i].Loader)] = true
+	}
+	delete(loaders, 0)
+	permanent := map[uint64]bool{}
+	err := b.Read(ctx, slices.Collect(maps.Keys(loaders)), func(c Content) {
+		if c.Class != NoClass && builtinLoader(b.Classes[c.Class].Name) {
+			permanent[b.Address(c.Object)] = true
+		}
+	})
+	if err != nil {
+		return err
+	}
+	permanent[0] = !slices.ContainsFunc(b.Roots, func(r Root) bool { return r.Kind == hprof.SubRootStickyClass })
+	for i := range b.Classes {
+		if c := &b.Classes[i]; c.Object != 0 && permanent[c.Loader] && (c.array == 0 || c.Loader != 0) {
 			b.Roots = append(b.Roots, Root{Object: c.Object, Kind: hprof.SubRootStickyClass, Frame: -1})
 		}
 	}
+	return nil
+}
+
+// builtinLoader says whether loaders of this class live as long as the JVM: the
+// names of JDK 9 and later, then those of JDK 8 and before.
+func builtinLoader(class string) bool {
+	switch class {
+	case "jdk.internal.loader.ClassLoaders$AppClassLoader", "jdk.internal.loader.ClassLoaders$PlatformClassLoader",
+		"sun.misc.Launcher$AppClassLoader", "sun.misc.Launcher$ExtClassLoader":
+		return true
+	}
+	return false
 }
 
 // planClasses prepares what the second pass needs of each class and returns an
-// upper bound for the length of the edge blob.
+// upper bound for the number of references.
 func (b *builder) planClasses() (bound uint64) {
 	sticky := map[ObjID]bool{}
 	for _, r := range b.Roots {
@@ -136,28 +176,12 @@ func (b *builder) found(watch int) []bool {
 type linker struct {
 	b      *builder
 	o      *hprof.Objects
+	edges  *edges.Writer
+	kinds  *kindWriter
 	tables []rows
-
-	// next is the first word of the blob that no worker has taken; [at, end) is
-	// what this one has taken and not used.
-	next    *atomic.Uint64
-	at, end uint32
 
 	lastAddress uint64
 	lastClass   ClassID
-}
-
-// take makes room for n words in the blob and returns where it begins. What is
-// not used of it is given back by moving l.at.
-func (l *linker) take(n uint32) uint32 {
-	if l.end-l.at < n {
-		if n > chunkWords/4 {
-			return uint32(l.next.Add(uint64(n)) - uint64(n))
-		}
-		l.end = uint32(l.next.Add(chunkWords))
-		l.at = l.end - chunkWords
-	}
-	return l.at
 }
 
 // classAt returns the class at an address.
@@ -165,7 +189,7 @@ func (l *linker) classAt(address uint64) ClassID {
 	if address != l.lastAddress || address == 0 {
 		l.lastAddress, l.lastClass = address, l.b.loaded.get(address)
 		if l.lastClass == NoClass {
-			l.lastClass = l.b.classOf[0]
+			l.lastClass = l.b.unknownClass()
 		}
 	}
 	return l.lastClass
@@ -179,15 +203,19 @@ func (l *linker) unit(ctx context.Context, u unit) error {
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
+		var err error
 		switch o.Tag {
 		case hprof.SubInstance:
-			l.instance()
+			err = l.instance()
 		case hprof.SubObjectArray:
-			l.array()
+			err = l.array()
 		case hprof.SubPrimArray, hprof.SubPrimArrayNoData:
 			id := b.index.id(o.ID)
-			b.classOf[id] = b.primitives[o.Elem&15]
-			b.size8[id] = uint32(b.Layout.arraySize(int64(o.Count), o.Elem.Width(0)) / 8)
+			l.kinds.set(id, b.primitives[o.Elem&15], b.Layout.arraySize(int64(o.Count), o.Elem.Width(0)))
+			err = l.edges.Empty(uint32(id))
+		}
+		if err != nil {
+			return err
 		}
 	}
 	b.progress("resolving references", u.end-u.start)
@@ -195,130 +223,104 @@ func (l *linker) unit(ctx context.Context, u unit) error {
 }
 
 // instance resolves the current instance.
-func (l *linker) instance() {
+func (l *linker) instance() error {
 	o, b := l.o, l.b
 	id, class := b.index.id(o.ID), l.classAt(o.ClassID)
 	c := &b.Classes[class]
-	b.classOf[id], b.size8[id] = class, uint32(c.instance/8)
+	l.kinds.set(id, class, c.instance)
 	if len(c.refs) == 0 && c.classEdge == 0 && len(c.tables) == 0 {
-		return
+		return l.edges.Empty(uint32(id))
 	}
 	body := o.Body(maxInstance)
-	start := l.take(uint32(len(c.refs)) + 2)
-	blob := b.edges.blob
-	at := start + 1
+	if err := l.edges.Begin(uint32(id), len(c.refs)+1); err != nil {
+		return err
+	}
 	if c.classEdge != 0 {
-		blob[at] = c.classEdge
-		at++
+		l.edges.Add(uint32(c.classEdge))
 	}
 	for _, offset := range c.refs {
-		if target := l.target(body, offset); target != 0 {
-			blob[at] = target
-			at++
-		}
+		l.add(body, offset)
 	}
-	l.finish(id, start, at)
+	l.edges.End()
 	for i := range c.tables {
 		p := &c.tables[i]
 		l.tables[p.table].add(id, body, p, b.idSize, b.index)
 	}
+	return nil
 }
 
-// target resolves the reference at an offset of a body.
-func (l *linker) target(body []byte, offset uint32) ObjID {
-	if l.b.idSize == 8 {
-		if uint64(offset)+8 > uint64(len(body)) {
-			return 0
-		}
-		if a := binary.BigEndian.Uint64(body[offset:]); a != 0 {
-			return l.b.index.id(a)
-		}
-		return 0
+// add appends the reference at an offset of a body.
+func (l *linker) add(body []byte, offset uint32) {
+	var a uint64
+	switch {
+	case uint64(offset)+uint64(l.b.idSize) > uint64(len(body)):
+		return
+	case l.b.idSize == 8:
+		a = binary.BigEndian.Uint64(body[offset:])
+	default:
+		a = uint64(binary.BigEndian.Uint32(body[offset:]))
 	}
-	if uint64(offset)+4 > uint64(len(body)) {
-		return 0
+	if a == 0 {
+		return
 	}
-	if a := binary.BigEndian.Uint32(body[offset:]); a != 0 {
-		return l.b.index.id(uint64(a))
-	}
-	return 0
-}
-
-// finish notes that the references of id lie in [start+1, at) of the blob.
-func (l *linker) finish(id ObjID, start, at uint32) {
-	if at == start+1 {
-		return // none: the room is used by the next object
-	}
-	b := l.b
-	b.edges.blob[start] = ObjID(at - start - 1)
-	b.edges.offset[id] = start
-	if start == l.at {
-		l.at = at
+	if target := l.b.index.id(a); target != 0 {
+		l.edges.Add(uint32(target))
 	}
 }
 
 // array resolves the current object array.
-func (l *linker) array() {
+func (l *linker) array() error {
 	o, b := l.o, l.b
 	id, class := b.index.id(o.ID), l.classAt(o.ClassID)
 	c := &b.Classes[class]
-	b.classOf[id] = class
-	b.size8[id] = uint32(b.Layout.arraySize(int64(o.Count), b.Layout.RefBytes) / 8)
-	start := l.take(o.Count + 2)
-	at := start + 1
+	l.kinds.set(id, class, b.Layout.arraySize(int64(o.Count), b.Layout.RefBytes))
+	if err := l.edges.Begin(uint32(id), int(o.Count)+1); err != nil {
+		return err
+	}
 	if c.classEdge != 0 {
-		b.edges.blob[at] = c.classEdge
-		at++
+		l.edges.Add(uint32(c.classEdge))
 	}
-	for {
-		chunk := o.Chunk()
-		if len(chunk) == 0 {
-			break
-		}
+	for chunk := o.Chunk(); len(chunk) > 0; chunk = o.Chunk() {
 		for i := uint32(0); i < uint32(len(chunk)); i += uint32(b.idSize) {
-			if target := l.target(chunk, i); target != 0 {
-				b.edges.blob[at] = target
-				at++
-			}
+			l.add(chunk, i)
 		}
 	}
-	l.finish(id, start, at)
+	l.edges.End()
+	return nil
 }
 
 // class writes the references of a class object: superclass, loader, signers,
 // protection domain and static fields.
-func (l *linker) class(c ClassID) {
+func (l *linker) class(c ClassID) error {
 	b := l.b
 	k := &b.Classes[c]
 	if k.Object == 0 {
-		return
+		return nil
 	}
-	if m := b.classClass(); m != NoClass {
-		b.classOf[k.Object] = m
-	} else {
-		b.classOf[k.Object] = b.classOf[0]
+	mirror := b.classClass()
+	if mirror == NoClass {
+		mirror = b.unknownClass()
 	}
-	b.size8[k.Object] = uint32(b.mirrorBytes(k) / 8)
-	start := l.take(uint32(len(k.Statics)) + 5)
-	at := start + 1
-	add := func(o ObjID) {
-		if o != 0 {
-			b.edges.blob[at] = o
-			at++
+	l.kinds.set(k.Object, mirror, b.mirrorBytes(k))
+	if err := l.edges.Begin(uint32(k.Object), len(k.Statics)+4); err != nil {
+		return err
+	}
+	if k.Super != NoClass && b.Classes[k.Super].Object != 0 {
+		l.edges.Add(uint32(b.Classes[k.Super].Object))
+	}
+	add := func(address uint64) {
+		if target := b.index.id(address); address != 0 && target != 0 {
+			l.edges.Add(uint32(target))
 		}
 	}
-	if k.Super != NoClass {
-		add(b.Classes[k.Super].Object)
-	}
-	for _, a := range []uint64{k.Loader, k.others[0], k.others[1]} {
-		if a != 0 {
-			add(b.index.id(a))
-		}
-	}
+	add(k.Loader)
+	add(k.others[0])
+	add(k.others[1])
 	for _, s := range k.Statics {
-		if s.Type == hprof.TypeObject && s.Value != 0 {
-			add(b.index.id(s.Value))
+		if s.Type == hprof.TypeObject {
+			add(s.Value)
 		}
 	}
-	l.finish(k.Object, start, at)
+	l.edges.End()
+	return nil
 }

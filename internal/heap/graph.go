@@ -3,6 +3,11 @@
 package heap
 
 import (
+	"context"
+	"iter"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
+	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
@@ -27,14 +32,13 @@ type Graph struct {
 	// Tables hold the watched fields, in the order of the watches.
 	Tables []*Table
 
-	file    *hprof.File
-	index   *index
-	byName  map[string][]ClassID
-	loaded  *classTable // by address
-	classOf []ClassID   // by ObjID
-	size8   []uint32    // shallow size in units of 8 bytes, by ObjID
-	edges   edges
-	units   []unit
+	file   *hprof.File
+	index  *index
+	byName map[string][]ClassID
+	loaded *classTable // by address
+	kinds  *kinds
+	edges  *edges.Graph
+	units  []unit
 }
 
 // Root is a GC root.
@@ -59,25 +63,52 @@ type Thread struct {
 func (g *Graph) Objects() int { return int(g.index.count) }
 
 // Class returns the class of an object.
-func (g *Graph) Class(o ObjID) *Class { return &g.Classes[g.classOf[o]] }
+func (g *Graph) Class(o ObjID) *Class { return &g.Classes[g.kinds.of(o).class] }
 
-// ClassOf returns the ClassID of an object, NoClass if the dump does not tell.
-func (g *Graph) ClassOf(o ObjID) ClassID { return g.classOf[o] }
+// ClassOf returns the ClassID of an object.
+func (g *Graph) ClassOf(o ObjID) ClassID { return g.kinds.of(o).class }
 
 // ShallowBytes returns the size of the object itself.
-func (g *Graph) ShallowBytes(o ObjID) int64 { return int64(g.size8[o]) * 8 }
+func (g *Graph) ShallowBytes(o ObjID) int64 { return int64(g.kinds.of(o).size8) * 8 }
 
-// Sizes returns the shallow sizes in units of 8 bytes, by ObjID; len is
-// Objects()+1. The slice must not be changed.
-func (g *Graph) Sizes() []uint32 { return g.size8 }
+// References yields the objects that o refers to, in the order of its fields or
+// elements; nulls, references to itself and immediate repetitions are left out.
+func (g *Graph) References(o ObjID) iter.Seq[ObjID] {
+	return func(yield func(ObjID) bool) {
+		run := g.edges.From(uint32(o))
+		for v, ok := g.edges.Next(&run); ok; v, ok = g.edges.Next(&run) {
+			if !yield(ObjID(v)) {
+				return
+			}
+		}
+	}
+}
 
-// References returns the objects that o refers to, in the order of its fields or
-// elements, nulls left out, repetitions not. The slice must not be changed.
-func (g *Graph) References(o ObjID) []ObjID { return g.edges.of(o) }
+// Dominators computes the dominator tree of the graph; weights are bytes. Errors:
+// that of ctx; no memory.
+func (g *Graph) Dominators(ctx context.Context) (*dom.Tree, error) {
+	objects := g.RootObjects()
+	roots := make([]uint32, len(objects))
+	for i, o := range objects {
+		roots[i] = uint32(o)
+	}
+	return dom.Build(ctx, dom.Graph{
+		Nodes:  uint32(g.Objects()),
+		Edges:  g.edges,
+		Roots:  roots,
+		Weight: func(v uint32) uint64 { return uint64(g.ShallowBytes(ObjID(v))) },
+	})
+}
 
-// Adjacency returns the references in the form package dom takes: the successors
-// of i are edges[offset[i]+1:][:edges[offset[i]]], with none where offset[i] is 0.
-func (g *Graph) Adjacency() (offset []uint32, edges []ObjID) { return g.edges.offset, g.edges.blob }
+// Close gives the graph's memory back; nothing of it may be used afterwards.
+func (g *Graph) Close() {
+	if g.kinds != nil {
+		g.kinds.free()
+	}
+	if g.edges != nil {
+		g.edges.Free()
+	}
+}
 
 // Address returns the address of an object in the dump.
 func (g *Graph) Address(o ObjID) uint64 { return g.index.address(o) }
@@ -119,20 +150,4 @@ func (g *Graph) Static(class, field string) (value uint64, ok bool) {
 		}
 	}
 	return 0, false
-}
-
-// edges are all references: those of object i are blob[offset[i]+1:][:blob[offset[i]]];
-// offset 0 means none.
-type edges struct {
-	offset []uint32 // len = objects+1
-	blob   []ObjID
-}
-
-func (e *edges) of(o ObjID) []ObjID {
-	at := e.offset[o]
-	if at == 0 {
-		return nil
-	}
-	n := uint32(e.blob[at])
-	return e.blob[at+1 : at+1+n : at+1+n]
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -21,8 +22,12 @@ func build(t testing.TB, d *hproftest.Dump, s hproftest.Shape, o heap.Options) *
 	t.Cleanup(func() { assert.NoError(t, f.Close()) })
 	g, err := heap.Build(context.Background(), f, o)
 	require.NoError(t, err)
+	t.Cleanup(g.Close)
 	return g
 }
+
+// refs lists what an object refers to.
+func refs(g *heap.Graph, o heap.ObjID) []heap.ObjID { return slices.Collect(g.References(o)) }
 
 // TestReferences checks edges, classes and sizes of a small heap by hand.
 func TestReferences(t *testing.T) {
@@ -44,12 +49,12 @@ func TestReferences(t *testing.T) {
 			require.Equal(t, o.ID, g.Address(id))
 			return id
 		}
-		assert.Equal(t, []heap.ObjID{at(b)}, g.References(at(a)))
-		assert.Equal(t, []heap.ObjID{at(c), at(a)}, g.References(at(b)), "own fields first, then the superclass's")
-		assert.Empty(t, g.References(at(weak)), "a weak referent is no edge")
-		assert.Equal(t, []heap.ObjID{at(c)}, g.References(at(soft)), "a soft referent is one")
-		assert.Equal(t, []heap.ObjID{at(a), at(a), at(weak), at(soft)}, g.References(at(list)))
-		assert.Contains(t, g.References(g.Object(node.ID)), at(a), "a static field")
+		assert.Equal(t, []heap.ObjID{at(b)}, refs(g, at(a)))
+		assert.Equal(t, []heap.ObjID{at(c), at(a)}, refs(g, at(b)), "own fields first, then the superclass's")
+		assert.Empty(t, refs(g, at(weak)), "a weak referent is no edge")
+		assert.Equal(t, []heap.ObjID{at(c)}, refs(g, at(soft)), "a soft referent is one")
+		assert.Equal(t, []heap.ObjID{at(a), at(weak), at(soft)}, refs(g, at(list)))
+		assert.Contains(t, refs(g, g.Object(node.ID)), at(a), "a static field")
 		assert.Equal(t, "com.acme.Sub", g.Class(at(b)).Name)
 		assert.Equal(t, "java.lang.Object[]", g.Class(at(list)).Name)
 		assert.True(t, g.IsSubclass(g.ClassOf(at(b)), "com.acme.Node"))
@@ -98,7 +103,7 @@ func describe(g *heap.Graph) string {
 	text := ""
 	for o := heap.ObjID(1); int(o) <= g.Objects(); o++ {
 		text += fmt.Sprintf("%#x %s %d", g.Address(o), g.Class(o).Name, g.ShallowBytes(o))
-		for _, r := range g.References(o) {
+		for _, r := range refs(g, o) {
 			text += fmt.Sprintf(" %#x", g.Address(r))
 		}
 		text += "\n"
@@ -144,7 +149,7 @@ func TestIDsThatAreNoAddresses(t *testing.T) {
 	array := d.Array(list, a, b)
 	d.StickyClasses()
 	g := build(t, d, hproftest.Shape{}, heap.Options{})
-	assert.Equal(t, []heap.ObjID{1, 2}, g.References(g.Object(array.ID)))
+	assert.Equal(t, []heap.ObjID{1, 2}, refs(g, g.Object(array.ID)))
 	assert.Equal(t, uint64(1002), g.Address(2))
 }
 
@@ -166,6 +171,7 @@ func TestCut(t *testing.T) {
 			assert.ErrorIs(t, err, hprof.ErrTruncated)
 		} else {
 			assert.NotEmpty(t, g.Damage, "cut at %d", n)
+			g.Close()
 		}
 		assert.NoError(t, f.Close())
 	}
@@ -210,8 +216,9 @@ func BenchmarkBuild(b *testing.B) {
 	b.SetBytes(f.Size)
 	b.ReportAllocs()
 	for b.Loop() {
-		_, err := heap.Build(b.Context(), f, heap.Options{})
+		g, err := heap.Build(b.Context(), f, heap.Options{})
 		require.NoError(b, err)
+		g.Close()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/object")
 }

@@ -53,7 +53,7 @@ func (g *Graph) ReachableWithout(ctx context.Context, barred *Set) (*Set, error)
 		}
 		o := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		for _, target := range g.References(o) {
+		for target := range g.References(o) {
 			if !barred.Has(target) && seen.Add(target) {
 				stack = append(stack, target)
 			}
@@ -79,7 +79,7 @@ func (g *Graph) ShortestTracks(ctx context.Context) (*Tracks, error) {
 		if i%checkEvery == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		for _, target := range g.References(queue[i]) {
+		for target := range g.References(queue[i]) {
 			if t.from[target] == 0 {
 				t.from[target] = queue[i]
 				queue = append(queue, target)

@@ -16,7 +16,7 @@ const maxRead = 1 << 20
 // Content is the body of one object as it lies in the dump.
 type Content struct {
 	Object ObjID
-	// Class is the object's class.
+	// Class is the object's class, NoClass if the dump does not describe it.
 	Class ClassID
 	// Elem is the element type of arrays, 0 for instances.
 	Elem hprof.Type
@@ -62,21 +62,19 @@ func (g *Graph) Read(ctx context.Context, objects []ObjID, fn func(Content)) err
 				if n%checkEvery == 0 && ctx.Err() != nil {
 					return ctx.Err()
 				}
-				var c Content
+				c := Content{Object: g.index.id(o.ID), Class: g.loaded.get(o.ClassID), Count: int64(o.Count)}
 				switch o.Tag {
 				case hprof.SubInstance:
 				case hprof.SubObjectArray:
 					c.Elem = hprof.TypeObject
 				case hprof.SubPrimArray:
-					c.Elem = o.Elem
+					c.Elem, c.Class = o.Elem, g.byName[o.Elem.JavaName()+"[]"][0]
 				default:
 					continue
 				}
-				c.Object = g.index.id(o.ID)
 				if _, ok := slices.BinarySearch(wanted, c.Object); !ok {
 					continue
 				}
-				c.Class, c.Count = g.classOf[c.Object], int64(o.Count)
 				if c.Data = o.Body(maxRead); c.Data == nil {
 					c.Data = o.Chunk()
 				}

@@ -36,10 +36,9 @@ func (o *Objects) decodeClass() error {
 		return err
 	}
 	for range n {
-		if b, err = o.c.peek(3); err != nil {
+		if _, err := o.u2(); err != nil {
 			return err
 		}
-		o.c.pos += 2
 		if _, _, err := o.value(); err != nil {
 			return err
 		}

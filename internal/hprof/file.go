@@ -22,7 +22,7 @@ type File struct {
 	Compression string
 	// Damage is nil, or what ended the decompression early: the dump then holds
 	// what came before.
-	Damage error
+	Damage *Error
 
 	data *os.File
 }
@@ -81,7 +81,7 @@ func (f *File) inflate(ctx context.Context, in *os.File, progress func(done, tot
 	case err != nil && size == 0:
 		return errors.Join(fmt.Errorf("gzip: %w: %w", err, ErrNotHprof), spool.Close())
 	case err != nil:
-		f.Damage = &Error{Offset: size, What: "gzip data", Err: fmt.Errorf("%w: %w", err, ErrTruncated)}
+		f.Damage = &Error{Offset: size, What: "gzip data", Err: ErrTruncated}
 	}
 	f.data, f.Size = spool, size
 	return in.Close()
@@ -95,8 +95,7 @@ func copyInflated(out *os.File, in io.Reader) (int64, error) {
 		return 0, err
 	}
 	// WriteTo of the gzip reader writes each block as it is inflated.
-	n, err := io.Copy(out, z)
-	return n, errors.Join(err, z.Close())
+	return io.Copy(out, z)
 }
 
 // ReadAt reads from the uncompressed dump.

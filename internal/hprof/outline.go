@@ -79,13 +79,7 @@ const maxDescription = 4 << 20
 func (f *File) Outline(ctx context.Context) (*Outline, error) {
 	o := &Outline{Frames: map[uint64]Frame{}, Traces: map[uint32]Trace{}, file: f}
 	if f.Damage != nil {
-		var at *Error
-		if e, ok := f.Damage.(*Error); ok {
-			at = e
-		} else {
-			at = &Error{Offset: f.Size, What: "input", Err: f.Damage}
-		}
-		defer func() { o.Damage = append(o.Damage, at) }()
+		defer func() { o.Damage = append(o.Damage, f.Damage) }()
 	}
 	w := outlineWalk{Outline: o, c: newCursor(f, f.Header.Length, f.Size), id: f.Header.IDSize}
 	for n := 0; w.c.left() > 0; n++ {

@@ -93,8 +93,10 @@ type ClassRow struct {
 
 // DominatorRow is one of the biggest objects directly under the GC roots.
 type DominatorRow struct {
-	Object        string `json:"object"`
-	Class         string `json:"class"`
+	Object string `json:"object"`
+	Class  string `json:"class"`
+	// Of is the class that a class object stands for, or the name of a thread.
+	Of            string `json:"of,omitempty"`
 	ShallowBytes  int64  `json:"shallow_bytes"`
 	RetainedBytes int64  `json:"retained_bytes"`
 }
@@ -106,6 +108,17 @@ const (
 	// WarningDamaged is about a part of the dump that makes no sense.
 	WarningDamaged = "damaged"
 )
+
+// name tells the objects of one class apart where the dump has names for them.
+func (d DominatorRow) name() string {
+	switch {
+	case d.Of == "":
+		return d.Class
+	case d.Class == "java.lang.Class":
+		return "class " + d.Of
+	}
+	return d.Class + " \"" + d.Of + "\""
+}
 
 // Warning is something that limits how far the report can be trusted.
 type Warning struct {

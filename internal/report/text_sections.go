@@ -63,7 +63,7 @@ func (p *printer) dominators(r *Report) {
 	p.heading("BIGGEST OBJECTS", "by what would be freed with them")
 	rows := make([][]string, len(shown))
 	for i, d := range shown {
-		rows[i] = []string{d.Class, d.Object, unit.Bytes(d.ShallowBytes), unit.Bytes(d.RetainedBytes), unit.Share(d.RetainedBytes, r.Heap.ShallowBytes)}
+		rows[i] = []string{d.name(), d.Object, unit.Bytes(d.ShallowBytes), unit.Bytes(d.RetainedBytes), unit.Share(d.RetainedBytes, r.Heap.ShallowBytes)}
 	}
 	p.table(2, []column{{title: "CLASS", flexible: true}, {title: "OBJECT"}, {title: "SHALLOW", number: true},
 		{title: "RETAINED", number: true}, {title: "OF HEAP", number: true, optional: true}}, rows)

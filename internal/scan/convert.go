@@ -88,15 +88,19 @@ func addClasses(r *report.Report, g *heap.Graph) {
 	}
 }
 
-// addReachability fills what follows from the dominator tree.
-func addReachability(r *report.Report, g *heap.Graph, tree *dom.Tree) {
+// addReachability fills the totals that follow from the dominator tree.
+func addReachability(r *report.Report, tree *dom.Tree) {
 	set := func(to **int64, v int64) { *to = &v }
-	reachable, bytes := int64(tree.Size()), int64(tree.Total())*8
+	reachable, bytes := tree.Size(), int64(tree.Total())
 	set(&r.Heap.ReachableObjects, reachable)
 	set(&r.Heap.ReachableBytes, bytes)
 	set(&r.Heap.UnreachableObjects, r.Heap.Objects-reachable)
 	set(&r.Heap.UnreachableBytes, r.Heap.ShallowBytes-bytes)
+}
 
+// addDominators lists the biggest objects directly under the GC roots.
+func addDominators(r *report.Report, h *finding.Heap) {
+	g, tree := h.Graph, h.Tree
 	top := []heap.ObjID{}
 	for v := range tree.Top {
 		top = append(top, heap.ObjID(v))
@@ -111,8 +115,9 @@ func addReachability(r *report.Report, g *heap.Graph, tree *dom.Tree) {
 		r.Dominators = append(r.Dominators, report.DominatorRow{
 			Object:        fmt.Sprintf("%#x", g.Address(o)),
 			Class:         g.Class(o).Name,
+			Of:            h.NameOf(o),
 			ShallowBytes:  g.ShallowBytes(o),
-			RetainedBytes: int64(tree.Retained(uint32(o))) * 8,
+			RetainedBytes: int64(tree.Retained(uint32(o))),
 		})
 	}
 }

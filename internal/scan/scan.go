@@ -16,6 +16,8 @@ import (
 
 // Options steer a scan. The zero value is a full scan without progress.
 type Options struct {
+	// Tool names the program in the report.
+	Tool report.Tool
 	// Progress is called from one goroutine at a time, at most some ten times a
 	// second. done and total count bytes of work over all phases; phase is a
 	// short name such as "reading objects". Nil means nobody watches.
@@ -48,7 +50,8 @@ func File(ctx context.Context, path string, o Options) (r *report.Report, err er
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	r = &report.Report{SchemaVersion: report.SchemaVersion, Warnings: []report.Warning{}}
+	defer graph.Close()
+	r = &report.Report{SchemaVersion: report.SchemaVersion, Tool: o.Tool, Warnings: []report.Warning{}}
 	r.Dump = describeDump(path, f)
 	addDamage(r, graph)
 	addClasses(r, graph)
@@ -59,12 +62,12 @@ func File(ctx context.Context, path string, o Options) (r *report.Report, err er
 		return nil, err
 	}
 	p.say("finding dominators", 2*f.Size)
-	offsets, edges := graph.Adjacency()
-	tree, err := dom.Build(ctx, graph.Objects(), offsets, edges, graph.RootObjects(), graph.Sizes())
+	tree, err := graph.Dominators(ctx)
 	if err != nil {
 		return nil, err
 	}
-	addReachability(r, graph, tree)
+	defer tree.Free()
+	addReachability(r, tree)
 	p.say("looking for trouble", 2*f.Size+f.Size/2)
 	if err := addFindings(ctx, r, f, graph, tree); err != nil {
 		return nil, err
@@ -73,12 +76,13 @@ func File(ctx context.Context, path string, o Options) (r *report.Report, err er
 	return r, nil
 }
 
-// addFindings runs the analysis of finalizers, schedulers and all detectors.
+// addFindings runs the analysis: dominators, finalizers, schedulers, all detectors.
 func addFindings(ctx context.Context, r *report.Report, f *hprof.File, graph *heap.Graph, tree *dom.Tree) error {
 	h, err := finding.NewHeap(ctx, graph, tree, f.Header.Created)
 	if err != nil {
 		return err
 	}
+	addDominators(r, h)
 	r.Finalizers, r.Limits.FinalizerOmitted, err = h.Census(ctx)
 	if err != nil {
 		return err

@@ -3,32 +3,46 @@ package dom
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 )
 
-// graph builds the arrays of Build from successor lists; index 0 is not used.
-func graph(successors [][]uint32) (offset, edges []uint32) {
-	offset, edges = make([]uint32, len(successors)), []uint32{0}
-	for v, s := range successors {
-		if len(s) > 0 {
-			offset[v] = uint32(len(edges))
-			edges = append(append(edges, uint32(len(s))), s...)
-		}
+// graph packs successor lists; index 0 is not used. Node v weighs v.
+func graph(t testing.TB, successors [][]uint32, roots []uint32) Graph {
+	t.Helper()
+	bound := uint64(0)
+	for _, s := range successors {
+		bound += uint64(len(s))
 	}
-	return offset, edges
+	b, err := edges.NewBuilder(len(successors), bound, 1)
+	require.NoError(t, err)
+	w := b.NewWriter()
+	for v := 1; v < len(successors); v++ {
+		require.NoError(t, w.Begin(uint32(v), len(successors[v])))
+		for _, s := range successors[v] {
+			w.Add(s)
+		}
+		w.End()
+	}
+	w.Close()
+	t.Cleanup(b.Freeze().Free)
+	slices.Sort(roots)
+	return Graph{
+		Nodes: uint32(len(successors) - 1), Edges: b.Freeze(), Roots: slices.Compact(roots),
+		Weight: func(v uint32) uint64 { return uint64(v) },
+	}
 }
 
 func build(t testing.TB, successors [][]uint32, roots []uint32) *Tree {
-	offset, edges := graph(successors)
-	size := make([]uint32, len(successors))
-	for i := range size {
-		size[i] = uint32(i)
-	}
-	tree, err := Build(context.Background(), len(successors)-1, offset, edges, roots, size)
+	t.Helper()
+	tree, err := Build(context.Background(), graph(t, successors, roots))
 	require.NoError(t, err)
+	t.Cleanup(tree.Free)
 	return tree
 }
 
@@ -68,7 +82,13 @@ func TestRandomGraphs(t *testing.T) {
 		}
 		tree := build(t, successors, roots)
 		all := reach(successors, roots, 0)
-		require.Equal(t, len(all), tree.Size(), "seed %d", seed)
+		require.Equal(t, int64(len(all)), tree.Size(), "seed %d", seed)
+		dominators := map[uint32]uint32{}
+		for v, d := range tree.Dominators {
+			require.NotContains(t, dominators, v)
+			dominators[v] = d
+		}
+		require.Len(t, dominators, len(all), "seed %d", seed)
 		var total uint64
 		for v := uint32(1); int(v) <= n; v++ {
 			require.Equal(t, all[v], tree.Reachable(v), "seed %d node %d", seed, v)
@@ -92,9 +112,7 @@ func TestRandomGraphs(t *testing.T) {
 					want, fewest = d, len(all)-len(left)
 				}
 			}
-			got, ok := tree.Dominator(v)
-			require.True(t, ok)
-			require.Equal(t, want, got, "seed %d node %d", seed, v)
+			require.Equal(t, want, dominators[v], "seed %d node %d", seed, v)
 		}
 		require.Equal(t, total, tree.Total(), "seed %d", seed)
 	}
@@ -105,8 +123,11 @@ func TestRandomGraphs(t *testing.T) {
 func TestNearestCommonAncestor(t *testing.T) {
 	const h, c, d, e, x = 1, 2, 3, 4, 5
 	tree := build(t, [][]uint32{h: {c}, c: {d, e}, d: {x}, e: {x}, x: nil}, []uint32{h})
-	got, _ := tree.Dominator(x)
-	assert.Equal(t, uint32(c), got)
+	for v, d := range tree.Dominators {
+		if v == x {
+			assert.Equal(t, uint32(c), d)
+		}
+	}
 	var top []uint32
 	for v := range tree.Top {
 		top = append(top, v)
@@ -114,11 +135,42 @@ func TestNearestCommonAncestor(t *testing.T) {
 	assert.Equal(t, []uint32{h}, top)
 }
 
-// TestRetainedTogether counts nested nodes once.
+// TestRetainedTogether counts nested nodes once, whether they are peeled or not.
 func TestRetainedTogether(t *testing.T) {
-	tree := build(t, [][]uint32{1: {2}, 2: {3}, 3: nil, 4: nil, 5: nil}, []uint32{1, 4})
-	assert.Equal(t, uint64(2+3), tree.RetainedTogether([]uint32{3, 2}))
-	assert.Equal(t, uint64(3+4), tree.RetainedTogether([]uint32{4, 3, 5}))
+	for seed := range uint64(500) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		n := 2 + r.IntN(12)
+		successors := make([][]uint32, n+1)
+		for v := 1; v < n; v++ {
+			for range 1 + r.IntN(2) {
+				successors[r.IntN(v)+1] = append(successors[r.IntN(v)+1], uint32(v+1))
+			}
+		}
+		tree := build(t, successors, []uint32{1})
+		var nodes []uint32
+		for v := 1; v <= n; v++ {
+			if r.IntN(3) == 0 {
+				nodes = append(nodes, uint32(v))
+			}
+		}
+		want := map[uint32]bool{}
+		all := reach(successors, []uint32{1}, 0)
+		for _, v := range nodes {
+			left := reach(successors, []uint32{1}, v)
+			for w := range all {
+				if !left[w] {
+					want[w] = true
+				}
+			}
+		}
+		var sum uint64
+		for w := range want {
+			sum += uint64(w)
+		}
+		got, err := tree.RetainedTogether(nodes)
+		require.NoError(t, err)
+		require.Equal(t, sum, got, "seed %d", seed)
+	}
 }
 
 // TestLongChain is a Finalizer chain: deep, and no stack must grow with it.
@@ -129,8 +181,7 @@ func TestLongChain(t *testing.T) {
 		successors[v] = []uint32{uint32(v + 1)}
 	}
 	tree := build(t, successors, []uint32{1})
-	got, _ := tree.Dominator(n)
-	assert.Equal(t, uint32(n-1), got)
+	assert.Less(t, tree.CoreSize(), 100, "all but the root, and few more, are peeled")
 	assert.Equal(t, uint64(n)*(n+1)/2, tree.Retained(1))
 }
 
@@ -139,10 +190,9 @@ func TestCancelled(t *testing.T) {
 	for v := 1; v < len(successors)-1; v++ {
 		successors[v] = []uint32{uint32(v + 1)}
 	}
-	offset, edges := graph(successors)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := Build(ctx, len(successors)-1, offset, edges, []uint32{1}, make([]uint32, len(successors)))
+	_, err := Build(ctx, graph(t, successors, []uint32{1}))
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
@@ -153,13 +203,12 @@ func BenchmarkBuild(b *testing.B) {
 	for v := 1; v <= n; v++ {
 		successors[v] = []uint32{uint32(1 + r.IntN(n)), uint32(1 + r.IntN(n)), uint32(1 + r.IntN(n))}
 	}
-	offset, edges := graph(successors)
-	size := make([]uint32, n+1)
+	g := graph(b, successors, []uint32{1})
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Build(b.Context(), n, offset, edges, []uint32{1}, size); err != nil {
-			b.Fatal(err)
-		}
+		tree, err := Build(b.Context(), g)
+		require.NoError(b, err)
+		tree.Free()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/node")
 }

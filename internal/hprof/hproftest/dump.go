@@ -88,7 +88,7 @@ func New(idSize int) *Dump {
 	}
 }
 
-// Ref, Int, Long, Bool and Byte declare fields.
+// Ref declares a field that is a reference.
 func Ref(name string) Field { return Field{name, hprof.TypeObject} }
 
 // Int declares an int field.

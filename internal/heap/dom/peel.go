@@ -1,0 +1,178 @@
+package dom
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
+)
+
+const (
+	// stretch is how many nodes a worker takes at once, a multiple of 64.
+	stretch = 1 << 14
+	// maxPeels bounds the passes over all nodes; chains that run against the order
+	// of the addresses need the change of direction, few heaps gain from more.
+	maxPeels = 6
+	// worthPeeling is the least part of the nodes, as 1/worthPeeling, that a pass
+	// must have peeled off for another one to be made.
+	worthPeeling = 64
+)
+
+// degrees tells nodes with no, one and more predecessors apart: two bits a node.
+type degrees struct{ words offheap.Array[uint64] }
+
+// add counts a reference to v.
+func (d *degrees) add(v uint32) {
+	word, shift := &d.words.Items[v/32], v%32*2
+	for {
+		old := atomic.LoadUint64(word)
+		n := old >> shift & 3
+		if n >= 2 {
+			return
+		}
+		if atomic.CompareAndSwapUint64(word, old, old+1<<shift) {
+			return
+		}
+	}
+}
+
+// one says whether v has exactly one predecessor.
+func (d *degrees) one(v uint32) bool { return d.words.Items[v/32]>>(v%32*2)&3 == 1 }
+
+// each runs work on stretches of nodes on all cores.
+func (t *Tree) each(ctx context.Context, work func(from, to uint32) error) error {
+	var next atomic.Uint64
+	last := uint64(t.graph.Nodes)
+	g, ctx := errgroup.WithContext(ctx)
+	for range runtime.GOMAXPROCS(0) {
+		g.Go(func() error {
+			for {
+				from := next.Add(stretch) - stretch
+				if from > last {
+					return nil
+				}
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if err := work(uint32(max(from, 1)), uint32(min(from+stretch-1, last))); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return g.Wait()
+}
+
+// peel finds the nodes that need no algorithm: those with one predecessor whose
+// successors are all peeled. Their dominator is that predecessor, and no path
+// to another node leads through them. Roots have the virtual root as predecessor
+// and stay. t.core is what is left.
+func (t *Tree) peel(ctx context.Context) error {
+	words, err := offheap.Make[uint64](int(t.graph.Nodes)/32 + 1)
+	if err != nil {
+		return err
+	}
+	d := degrees{words}
+	defer d.words.Free()
+	for _, r := range t.graph.Roots {
+		d.add(r)
+		d.add(r)
+	}
+	g := t.graph.Edges
+	err = t.each(ctx, func(from, to uint32) error {
+		c := g.Cursor()
+		for v := from; v <= to; v++ {
+			run := c.From(v)
+			for w, ok := g.Next(&run); ok; w, ok = g.Next(&run) {
+				d.add(w)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	peeled, err := newBitset(t.graph.Nodes)
+	if err != nil {
+		return err
+	}
+	t.core.bitset = peeled
+	for pass, poor := 0, 0; pass < maxPeels && poor < 2; pass++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if gain := t.peelOnce(&d, &peeled, pass%2 == 0); gain < int64(t.graph.Nodes)/worthPeeling {
+			poor++
+		} else {
+			poor = 0
+		}
+	}
+	for i := range peeled.words.Items {
+		peeled.words.Items[i] = ^peeled.words.Items[i]
+	}
+	// There is no node 0, and none beyond the last one.
+	words64 := peeled.words.Items
+	words64[0] &^= 1
+	words64[len(words64)-1] &= 1<<(t.graph.Nodes%64+1) - 1
+	return t.core.rankUp()
+}
+
+// peelOnce makes one pass over all nodes, up or down: a chain is peeled in the pass
+// that begins at its end. Each core has one stretch, so that a chain is cut into
+// few.
+func (t *Tree) peelOnce(d *degrees, peeled *bitset, up bool) int64 {
+	var gain atomic.Int64
+	var wg sync.WaitGroup
+	parts := uint64(runtime.GOMAXPROCS(0))
+	cut := func(i uint64) uint32 { return uint32(1 + uint64(t.graph.Nodes)*i/parts) }
+	for i := range parts {
+		wg.Go(func() {
+			if up {
+				gain.Add(t.peelUp(d, peeled, cut(i), cut(i+1)))
+			} else {
+				gain.Add(t.peelDown(d, peeled, cut(i), cut(i+1)))
+			}
+		})
+	}
+	wg.Wait()
+	return gain.Load()
+}
+
+// peelUp peels the nodes from, ..., to-1 in this order, peelDown in the opposite one.
+func (t *Tree) peelUp(d *degrees, peeled *bitset, from, to uint32) (gain int64) {
+	c := t.graph.Edges.Cursor()
+	for v := from; v < to; v++ {
+		run := c.From(v)
+		if d.one(v) && !peeled.share(v) && t.allPeeled(peeled, run) {
+			peeled.join(v)
+			gain++
+		}
+	}
+	return gain
+}
+
+func (t *Tree) peelDown(d *degrees, peeled *bitset, from, to uint32) (gain int64) {
+	for v := to - 1; v >= from; v-- {
+		if d.one(v) && !peeled.share(v) && t.allPeeled(peeled, t.graph.Edges.From(v)) {
+			peeled.join(v)
+			gain++
+		}
+	}
+	return gain
+}
+
+// allPeeled says whether all successors of a run are peeled.
+func (t *Tree) allPeeled(peeled *bitset, run edges.Run) bool {
+	g := t.graph.Edges
+	for w, ok := g.Next(&run); ok; w, ok = g.Next(&run) {
+		if !peeled.share(w) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,114 @@
+// Package edges stores the references of all objects compactly: the successors
+// of a node as differences in a variable number of bytes, the nodes in blocks of
+// sixteen. It knows only numbers.
+package edges
+
+import "github.com/apm-sidecar/apm-sidecar/internal/offheap"
+
+// blockNodes is how many nodes share one entry of the directory.
+const blockNodes = 16
+
+// Graph holds the successors of the nodes 0 to n-1. It is frozen: any number of
+// goroutines may read it.
+//
+// The successors of a node are a run of bytes: for each one the zigzag-coded
+// 32-bit difference to the one before it (to the node itself for the first), 7 bits
+// a byte, lowest first, the high bit set on all but the last byte. A zero byte ends
+// the run; no difference is zero, as self-references and immediate repetitions are
+// left out, so no other byte of a run is zero.
+type Graph struct {
+	blob offheap.Array[uint8]
+	// directory[b] is where the runs of the nodes 16b to 16b+15 begin, one after
+	// the other; or, with the bit scattered, an index into places. 0 means that no
+	// node of the block has successors.
+	directory offheap.Array[uint64]
+	// places are where the runs of a scattered block's nodes begin, 0 for none.
+	places [][blockNodes]uint64
+}
+
+const scattered = 1 << 63
+
+// Run is a position in the successors of a node.
+type Run struct {
+	at   uint64
+	last uint32
+}
+
+// From returns the successors of v.
+func (g *Graph) From(v uint32) Run {
+	d := g.directory.Items[v/blockNodes]
+	if d == 0 {
+		return Run{last: v} // blob[0] is the end of a run
+	}
+	if d&scattered != 0 {
+		return Run{at: g.places[d&^scattered][v%blockNodes], last: v}
+	}
+	for range v % blockNodes {
+		for g.blob.Items[d] != 0 {
+			d++
+		}
+		d++
+	}
+	return Run{at: d, last: v}
+}
+
+// Next returns the next successor; ok is false after the last one. Numbers from
+// a Writer only ever name nodes of the graph.
+func (g *Graph) Next(r *Run) (v uint32, ok bool) {
+	b := g.blob.Items[r.at]
+	if b == 0 {
+		return 0, false
+	}
+	r.at++
+	delta := uint64(b & 0x7f)
+	for shift := 7; b >= 0x80; shift += 7 {
+		b = g.blob.Items[r.at]
+		r.at++
+		delta |= uint64(b&0x7f) << shift
+	}
+	r.last += uint32(delta>>1) ^ -uint32(delta&1)
+	return r.last, true
+}
+
+// Done says whether r has no successor left.
+func (g *Graph) Done(r Run) bool { return g.blob.Items[r.at] == 0 }
+
+// Place returns how far the run has been read, for Resume.
+func (r Run) Place() uint64 { return r.at }
+
+// Resume returns the run at a place, right behind the successor last.
+func Resume(place uint64, last uint32) Run { return Run{at: place, last: last} }
+
+// Cursor finds the runs of nodes that are asked for in ascending order faster than
+// From does. One goroutine each.
+type Cursor struct {
+	g    *Graph
+	at   uint64
+	node uint32
+}
+
+// Cursor returns a cursor over the graph.
+func (g *Graph) Cursor() Cursor { return Cursor{g: g, node: ^uint32(0) - 1} }
+
+// From returns the successors of v.
+func (c *Cursor) From(v uint32) Run {
+	if v == c.node+1 && v%blockNodes != 0 && c.g.directory.Items[v/blockNodes]&scattered == 0 && c.at != 0 {
+		blob := c.g.blob.Items
+		for blob[c.at] != 0 {
+			c.at++
+		}
+		c.at++
+		c.node = v
+		return Run{at: c.at, last: v}
+	}
+	r := c.g.From(v)
+	c.at, c.node = r.at, v
+	return r
+}
+
+// Free gives the memory back.
+func (g *Graph) Free() {
+	g.blob.Free()
+	g.directory.Free()
+	g.places = nil
+}

@@ -1,0 +1,168 @@
+package edges
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// read returns the successors of v.
+func read(g *Graph, r Run) []uint32 {
+	var all []uint32
+	for v, ok := g.Next(&r); ok; v, ok = g.Next(&r) {
+		all = append(all, v)
+	}
+	return all
+}
+
+// write builds a graph; order is the order in which the nodes are written, dealt
+// out to the writers in stretches.
+func write(t testing.TB, successors [][]uint32, order []uint32, writers int) *Graph {
+	t.Helper()
+	bound := 0
+	for _, s := range successors {
+		bound += len(s)
+	}
+	b, err := NewBuilder(len(successors), uint64(bound), writers)
+	require.NoError(t, err)
+	all := make([]*Writer, writers)
+	for i := range all {
+		all[i] = b.NewWriter()
+	}
+	for i, v := range order {
+		w := all[i/25%writers]
+		require.NoError(t, w.Begin(v, len(successors[v])))
+		for _, s := range successors[v] {
+			w.Add(s)
+		}
+		w.End()
+	}
+	for _, w := range all {
+		w.Close()
+	}
+	t.Cleanup(b.Freeze().Free)
+	return b.Freeze()
+}
+
+// distinct leaves out what the graph does not keep.
+func distinct(v uint32, successors []uint32) []uint32 {
+	var kept []uint32
+	last := v
+	for _, s := range successors {
+		if s != last {
+			kept = append(kept, s)
+		}
+		last = s
+	}
+	return kept
+}
+
+func TestRoundTrip(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		n := 1 + r.IntN(300)
+		successors := make([][]uint32, n)
+		for v := range successors {
+			for range r.IntN(6) * r.IntN(2) {
+				to := uint32(r.IntN(n))
+				if r.IntN(4) == 0 {
+					to = r.Uint32() // far away: the longest codes
+				}
+				successors[v] = append(successors[v], to)
+			}
+		}
+		order := make([]uint32, n)
+		for i := range order {
+			order[i] = uint32(i)
+		}
+		switch seed % 3 {
+		case 1:
+			r.Shuffle(n, func(i, j int) { order[i], order[j] = order[j], order[i] })
+		case 2: // some nodes late, as class objects are
+			for range n / 10 {
+				i := r.IntN(n)
+				order = append(append(order[:i:i], order[i+1:]...), order[i])
+			}
+		}
+		g := write(t, successors, order, 1+int(seed%3))
+		c := g.Cursor()
+		for v := range uint32(n) {
+			want := distinct(v, successors[v])
+			require.Equal(t, want, read(g, g.From(v)), "seed %d node %d", seed, v)
+			require.Equal(t, want, read(g, c.From(v)), "seed %d node %d", seed, v)
+		}
+		for range 20 { // a cursor may jump
+			v := uint32(r.IntN(n))
+			require.Equal(t, distinct(v, successors[v]), read(g, c.From(v)))
+		}
+	}
+}
+
+// TestLongRun has a node with more successors than a chunk of the blob holds.
+func TestLongRun(t *testing.T) {
+	const n = 200_000
+	successors := make([][]uint32, 40)
+	for i := range n {
+		successors[17] = append(successors[17], uint32(i*37%n))
+	}
+	successors[18] = []uint32{3}
+	order := make([]uint32, 40)
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	g := write(t, successors, order, 1)
+	assert.Len(t, read(g, g.From(17)), n)
+	assert.Equal(t, []uint32{3}, read(g, g.From(18)))
+}
+
+// TestResume takes a run up where it was left.
+func TestResume(t *testing.T) {
+	g := write(t, [][]uint32{{5, 900, 2}}, []uint32{0}, 1)
+	r := g.From(0)
+	v, _ := g.Next(&r)
+	again := Resume(r.Place(), v)
+	assert.Equal(t, []uint32{900, 2}, read(g, again))
+}
+
+// TestMoreThanAnnounced is a dump that grew between two passes.
+func TestMoreThanAnnounced(t *testing.T) {
+	b, err := NewBuilder(10, 0, 1)
+	require.NoError(t, err)
+	t.Cleanup(b.Freeze().Free)
+	w := b.NewWriter()
+	for range 100 {
+		if err = w.Begin(1, 1<<20); err != nil {
+			break
+		}
+	}
+	assert.ErrorIs(t, err, ErrChanged)
+}
+
+func BenchmarkNext(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 1))
+	const n = 1 << 20
+	successors := make([][]uint32, n)
+	order := make([]uint32, n)
+	for v := range successors {
+		order[v] = uint32(v)
+		for range 3 {
+			successors[v] = append(successors[v], uint32(v+r.IntN(1000)))
+		}
+	}
+	g := write(b, successors, order, 1)
+	b.SetBytes(3 * n * 4)
+	for b.Loop() {
+		c := g.Cursor()
+		var sum uint32
+		for v := range uint32(n) {
+			run := c.From(v)
+			for s, ok := g.Next(&run); ok; s, ok = g.Next(&run) {
+				sum += s
+			}
+		}
+		assert.NotZero(b, sum)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(3*n), "ns/edge")
+}

@@ -1,0 +1,169 @@
+package edges
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
+)
+
+const (
+	// chunkBytes is how much of the blob a Writer takes at once.
+	chunkBytes = 256 << 10
+	// maxDelta is the longest code of a difference: 33 bits in groups of 7.
+	maxDelta = 5
+)
+
+// ErrChanged is returned when more successors come than were announced: the dump
+// was changed between two passes over it.
+var ErrChanged = errors.New("the dump changed while it was read")
+
+// Builder makes a Graph from the runs that several Writers write.
+type Builder struct {
+	graph *Graph
+	next  atomic.Uint64 // first byte of the blob that no Writer has taken
+	mu    sync.Mutex    // guards graph.places and scattered directory entries
+}
+
+// NewBuilder returns a builder for n nodes with at most bound successors in all.
+// Address space is kept for the worst case, memory taken only as runs are written.
+func NewBuilder(n int, bound uint64, writers int) (*Builder, error) {
+	g := &Graph{places: make([][blockNodes]uint64, 1)}
+	var err error
+	if g.directory, err = offheap.Make[uint64](n/blockNodes + 1); err != nil {
+		return nil, err
+	}
+	// Each node has an end, each chunk a rest that the next run did not fit into.
+	size := maxDelta*bound + uint64(n) + (maxDelta*bound+uint64(n))/4 + uint64(writers+2)*chunkBytes
+	if g.blob, err = offheap.Make[uint8](int(size)); err != nil {
+		g.Free()
+		return nil, err
+	}
+	b := &Builder{graph: g}
+	b.next.Store(1) // blob[0] is an end: that of nodes never written
+	return b, nil
+}
+
+// Freeze returns the graph. All Writers must have been closed.
+func (b *Builder) Freeze() *Graph { return b.graph }
+
+// Writer writes runs for one goroutine. For each node: Begin, Add for each
+// successor, End. Nodes written in the order of their numbers take the least memory.
+type Writer struct {
+	b       *Builder
+	at, end uint64 // what is left of the chunk
+	node    uint32
+	last    uint32
+	start   uint64
+
+	// The block being written: count nodes from first on are at places.
+	block  uint32
+	count  int
+	places [blockNodes]uint64
+}
+
+// NewWriter returns a writer.
+func (b *Builder) NewWriter() *Writer { return &Writer{b: b, block: ^uint32(0)} }
+
+// Begin starts the run of a node with at most n successors.
+func (w *Writer) Begin(node uint32, n int) error {
+	need := uint64(n)*maxDelta + 1
+	if w.end-w.at < need {
+		// A block is written as a whole only within one chunk.
+		w.flush()
+		size := max(need, chunkBytes)
+		w.end = w.b.next.Add(size)
+		w.at = w.end - size
+		if w.end > uint64(len(w.b.graph.blob.Items)) {
+			w.at, w.end = 0, 0
+			return ErrChanged
+		}
+	}
+	if block := node / blockNodes; block != w.block || uint32(w.count) != node%blockNodes {
+		w.flush()
+		w.block = block
+		if node%blockNodes == 0 {
+			w.count = 0
+		} else {
+			w.count = -1 // began in the middle: scattered
+		}
+	}
+	w.node, w.last, w.start = node, node, w.at
+	return nil
+}
+
+// Add appends a successor.
+func (w *Writer) Add(v uint32) {
+	if v == w.last {
+		return
+	}
+	d := int64(v) - int64(w.last)
+	w.last = v
+	// Differences of 33 bits wrap around in 32: the sum is taken in 32 bits too.
+	x := uint64(uint32(int32(d)<<1) ^ uint32(int32(d)>>31))
+	blob := w.b.graph.blob.Items
+	for x >= 0x80 {
+		blob[w.at] = byte(x) | 0x80
+		w.at++
+		x >>= 7
+	}
+	blob[w.at] = byte(x)
+	w.at++
+}
+
+// End ends the run.
+func (w *Writer) End() {
+	w.b.graph.blob.Items[w.at] = 0
+	w.at++
+	if w.count < 0 {
+		if w.at > w.start+1 {
+			w.b.scatter(w.block, w.node%blockNodes, w.start)
+		} else {
+			w.at = w.start // nothing to say: what was never written has no successors
+		}
+		return
+	}
+	w.places[w.count] = w.start
+	if w.count++; w.count == blockNodes {
+		w.b.graph.directory.Items[w.block] = w.places[0]
+		w.block, w.count = ^uint32(0), 0
+	}
+}
+
+// Empty writes the run of a node without successors.
+func (w *Writer) Empty(node uint32) error {
+	if err := w.Begin(node, 0); err != nil {
+		return err
+	}
+	w.End()
+	return nil
+}
+
+// Close ends the writer's work.
+func (w *Writer) Close() { w.flush() }
+
+// flush gives up the block being written: its nodes so far are placed one by one.
+func (w *Writer) flush() {
+	if w.count > 0 {
+		for i, at := range w.places[:w.count] {
+			if w.b.graph.blob.Items[at] != 0 {
+				w.b.scatter(w.block, uint32(i), at)
+			}
+		}
+	}
+	w.block, w.count = ^uint32(0), 0
+}
+
+// scatter places one node of a block.
+func (b *Builder) scatter(block, i uint32, at uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g := b.graph
+	d := &g.directory.Items[block]
+	if *d&scattered == 0 {
+		*d = scattered | uint64(len(g.places))
+		g.places = append(g.places, [blockNodes]uint64{})
+	}
+	g.places[*d&^scattered][i] = at
+}

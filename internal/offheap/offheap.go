@@ -1,0 +1,39 @@
+// Package offheap allocates big arrays outside the garbage collector's heap: they
+// are never scanned, take no memory until they are written to, and are given back
+// to the system at once.
+package offheap
+
+import "unsafe"
+
+// Array is memory for numbers, all zero at first. The zero Array is empty.
+type Array[T Number] struct {
+	// Items is the array itself. It must not be used after Free.
+	Items []T
+	raw   []byte
+}
+
+// Number is what an Array may hold: nothing with pointers.
+type Number interface {
+	~uint8 | ~uint16 | ~uint32 | ~uint64
+}
+
+// Make returns an array of n items. Errors: the system refuses the memory.
+func Make[T Number](n int) (Array[T], error) {
+	if n == 0 {
+		return Array[T]{}, nil
+	}
+	var item T
+	raw, err := allocate(n * int(unsafe.Sizeof(item)))
+	if err != nil {
+		return Array[T]{}, err
+	}
+	return Array[T]{Items: unsafe.Slice((*T)(unsafe.Pointer(&raw[0])), n), raw: raw}, nil
+}
+
+// Free gives the memory back. Freeing twice does nothing.
+func (a *Array[T]) Free() {
+	if a.raw != nil {
+		release(a.raw)
+	}
+	*a = Array[T]{}
+}

@@ -1,0 +1,20 @@
+package offheap
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+func allocate(bytes int) ([]byte, error) {
+	b, err := unix.Mmap(-1, 0, bytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("no memory for an array of %d bytes: %w", bytes, err)
+	}
+	return b, nil
+}
+
+func release(b []byte) {
+	// The only errors are those of arguments that are no mapping.
+	_ = unix.Munmap(b)
+}
