@@ -3,6 +3,8 @@ package heap
 import (
 	"context"
 	"iter"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
 // Set is a set of objects, one bit each.
@@ -67,26 +69,38 @@ type Tracks struct {
 	from []ObjID // by ObjID: the object before it, itself for a root, 0 if unreachable
 }
 
-// ShortestTracks walks the graph breadth first. Memory: 8 bytes an object while it
-// runs, 4 after it. Errors: that of ctx.
+// ShortestTracks walks the graph breadth first, from lasting roots first: a local of
+// a stack frame is shown as the holder only of what nothing else holds. Memory: 8
+// bytes an object while it runs, 4 after it. Errors: that of ctx.
 func (g *Graph) ShortestTracks(ctx context.Context) (*Tracks, error) {
 	t := &Tracks{from: make([]ObjID, g.Objects()+1)}
-	queue := g.RootObjects()
-	for _, r := range queue {
-		t.from[r] = r
-	}
-	for i := 0; i < len(queue); i++ {
-		if i%checkEvery == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+	var queue []ObjID
+	for _, local := range []bool{false, true} {
+		queue = queue[:0]
+		for _, r := range g.Roots {
+			if r.local() == local && t.from[r.Object] == 0 {
+				t.from[r.Object] = r.Object
+				queue = append(queue, r.Object)
+			}
 		}
-		for target := range g.References(queue[i]) {
-			if t.from[target] == 0 {
-				t.from[target] = queue[i]
-				queue = append(queue, target)
+		for i := 0; i < len(queue); i++ {
+			if i%checkEvery == 0 && ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			for target := range g.References(queue[i]) {
+				if t.from[target] == 0 {
+					t.from[target] = queue[i]
+					queue = append(queue, target)
+				}
 			}
 		}
 	}
 	return t, nil
+}
+
+// local says whether the root is a local of a stack frame.
+func (r Root) local() bool {
+	return r.Kind == hprof.SubRootJavaFrame || r.Kind == hprof.SubRootJNILocal || r.Kind == hprof.SubRootNativeStack
 }
 
 // Back yields o, the object before it, and so on to a root; nothing for an

@@ -84,8 +84,8 @@ func lookedAt(r *Report) string {
 func (p *printer) finding(r *Report, f finding.Finding) {
 	p.title(f)
 	cost := unit.Plural(f.Objects, "object", "objects") + ", " + unit.Bytes(f.Bytes)
-	if r.Heap.ShallowBytes > 0 {
-		cost += " = " + unit.Share(f.Bytes, r.Heap.ShallowBytes) + " of the heap"
+	if r.Heap.ReachableBytes != nil {
+		cost += " = " + unit.Share(f.Bytes, *r.Heap.ReachableBytes) + " of what is reachable"
 	}
 	p.paragraph(2, p.paint(sgrDim, fmt.Sprintf("%s · confidence %s · %s", f.Kind, f.Confidence, cost)))
 	p.line()
