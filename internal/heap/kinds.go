@@ -69,7 +69,12 @@ type kindWriter struct {
 	nums []uint32
 }
 
-const kindSlots = 1 << 13
+const (
+	kindBits  = 14
+	kindSlots = 1 << kindBits
+	// kindProbes is how many slots are tried before one is given to a new kind.
+	kindProbes = 4
+)
 
 func newKindWriter(k *kinds) *kindWriter {
 	return &kindWriter{k: k, keys: make([]uint64, kindSlots), nums: make([]uint32, kindSlots)}
@@ -79,9 +84,13 @@ func newKindWriter(k *kinds) *kindWriter {
 func (w *kindWriter) set(o ObjID, class ClassID, bytes int64) {
 	size8 := uint32(bytes / 8)
 	key := uint64(class)<<32 | uint64(size8) + 1
-	slot := hash(key<<20) % kindSlots
-	if w.keys[slot] != key {
-		w.keys[slot], w.nums[slot] = key, w.k.number(kind{class, size8})
+	slot := key * 0x9E3779B97F4A7C15 >> (64 - kindBits)
+	home := slot
+	for w.keys[slot] != key {
+		if slot = (slot + 1) % kindSlots; w.keys[home] == 0 || slot == (home+kindProbes)%kindSlots {
+			slot = home
+			w.keys[slot], w.nums[slot] = key, w.k.number(kind{class, size8})
+		}
 	}
 	n := w.nums[slot]
 	w.k.low.Items[o] = uint16(n)

@@ -71,7 +71,7 @@ func (t *Tree) each(ctx context.Context, work func(from, to uint32) error) error
 // peel finds the nodes that need no algorithm: those with one predecessor whose
 // successors are all peeled. Their dominator is that predecessor, and no path
 // to another node leads through them. Roots have the virtual root as predecessor
-// and stay. t.core is what is left.
+// and stay. t.number is the result: peeled for those, 0 for all others.
 func (t *Tree) peel(ctx context.Context) error {
 	words, err := offheap.Make[uint64](int(t.graph.Nodes)/32 + 1)
 	if err != nil {
@@ -97,35 +97,38 @@ func (t *Tree) peel(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	peeled, err := newBitset(t.graph.Nodes)
+	off, err := newBitset(t.graph.Nodes)
 	if err != nil {
 		return err
 	}
-	t.core.bitset = peeled
+	defer off.free()
 	for pass, poor := 0, 0; pass < maxPeels && poor < 2; pass++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if gain := t.peelOnce(&d, &peeled, pass%2 == 0); gain < int64(t.graph.Nodes)/worthPeeling {
+		if gain := t.peelOnce(&d, &off, pass%2 == 0); gain < int64(t.graph.Nodes)/worthPeeling {
 			poor++
 		} else {
 			poor = 0
 		}
 	}
-	for i := range peeled.words.Items {
-		peeled.words.Items[i] = ^peeled.words.Items[i]
+	if t.number, err = offheap.Make[uint32](int(t.graph.Nodes) + 1); err != nil {
+		return err
 	}
-	// There is no node 0, and none beyond the last one.
-	words64 := peeled.words.Items
-	words64[0] &^= 1
-	words64[len(words64)-1] &= 1<<(t.graph.Nodes%64+1) - 1
-	return t.core.rankUp()
+	return t.each(ctx, func(from, to uint32) error {
+		for v := from; v <= to; v++ {
+			if off.has(v) {
+				t.number.Items[v] = peeled
+			}
+		}
+		return nil
+	})
 }
 
 // peelOnce makes one pass over all nodes, up or down: a chain is peeled in the pass
 // that begins at its end. Each core has one stretch, so that a chain is cut into
 // few.
-func (t *Tree) peelOnce(d *degrees, peeled *bitset, up bool) int64 {
+func (t *Tree) peelOnce(d *degrees, off *bitset, up bool) int64 {
 	var gain atomic.Int64
 	var wg sync.WaitGroup
 	parts := uint64(runtime.GOMAXPROCS(0))
@@ -133,9 +136,9 @@ func (t *Tree) peelOnce(d *degrees, peeled *bitset, up bool) int64 {
 	for i := range parts {
 		wg.Go(func() {
 			if up {
-				gain.Add(t.peelUp(d, peeled, cut(i), cut(i+1)))
+				gain.Add(t.peelUp(d, off, cut(i), cut(i+1)))
 			} else {
-				gain.Add(t.peelDown(d, peeled, cut(i), cut(i+1)))
+				gain.Add(t.peelDown(d, off, cut(i), cut(i+1)))
 			}
 		})
 	}
@@ -144,22 +147,22 @@ func (t *Tree) peelOnce(d *degrees, peeled *bitset, up bool) int64 {
 }
 
 // peelUp peels the nodes from, ..., to-1 in this order, peelDown in the opposite one.
-func (t *Tree) peelUp(d *degrees, peeled *bitset, from, to uint32) (gain int64) {
+func (t *Tree) peelUp(d *degrees, off *bitset, from, to uint32) (gain int64) {
 	c := t.graph.Edges.Cursor()
 	for v := from; v < to; v++ {
 		run := c.From(v)
-		if d.one(v) && !peeled.share(v) && t.allPeeled(peeled, run) {
-			peeled.join(v)
+		if d.one(v) && !off.share(v) && t.allPeeled(off, run) {
+			off.join(v)
 			gain++
 		}
 	}
 	return gain
 }
 
-func (t *Tree) peelDown(d *degrees, peeled *bitset, from, to uint32) (gain int64) {
+func (t *Tree) peelDown(d *degrees, off *bitset, from, to uint32) (gain int64) {
 	for v := to - 1; v >= from; v-- {
-		if d.one(v) && !peeled.share(v) && t.allPeeled(peeled, t.graph.Edges.From(v)) {
-			peeled.join(v)
+		if d.one(v) && !off.share(v) && t.allPeeled(off, t.graph.Edges.From(v)) {
+			off.join(v)
 			gain++
 		}
 	}
@@ -167,10 +170,10 @@ func (t *Tree) peelDown(d *degrees, peeled *bitset, from, to uint32) (gain int64
 }
 
 // allPeeled says whether all successors of a run are peeled.
-func (t *Tree) allPeeled(peeled *bitset, run edges.Run) bool {
+func (t *Tree) allPeeled(off *bitset, run edges.Run) bool {
 	g := t.graph.Edges
 	for w, ok := g.Next(&run); ok; w, ok = g.Next(&run) {
-		if !peeled.share(w) {
+		if !off.share(w) {
 			return false
 		}
 	}

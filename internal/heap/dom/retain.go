@@ -2,10 +2,7 @@ package dom
 
 import (
 	"context"
-	"runtime"
 	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
@@ -21,31 +18,24 @@ func (t *Tree) retain(ctx context.Context) (err error) {
 		return err
 	}
 	// First what each core node weighs with all that was peeled off below it.
-	var next, size atomic.Int64
-	g, gctx := errgroup.WithContext(ctx)
-	for range runtime.GOMAXPROCS(0) {
-		g.Go(func() error {
-			w := walker{t: t}
-			mark := func(u uint32) bool {
-				t.live.join(u)
-				return true
-			}
-			for {
-				from := int(next.Add(stretch)) - stretch
-				if from >= n {
-					size.Add(w.nodes)
-					return nil
-				}
-				if err := gctx.Err(); err != nil {
-					return err
-				}
-				for i := max(from, 1); i < min(from+stretch, n); i++ {
-					t.retained.Items[i] = w.subtree(t.vertex.Items[i], mark)
-				}
-			}
-		})
+	var size atomic.Int64
+	mark := func(u uint32) bool {
+		t.live.join(u)
+		return true
 	}
-	if err := g.Wait(); err != nil {
+	err = t.each(ctx, func(from, to uint32) error {
+		w, c := walker{t: t}, t.graph.Edges.Cursor()
+		for v := from; v <= to; v++ {
+			run := c.From(v)
+			if i := t.number.Items[v]; i != 0 && i != peeled {
+				t.live.join(v)
+				t.retained.Items[i] = w.subtree(v, run, mark)
+			}
+		}
+		size.Add(w.nodes)
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	t.size = size.Load()
@@ -62,16 +52,14 @@ type walker struct {
 	nodes int64 // how many nodes it met in all
 }
 
-// subtree returns the weight of v and of the peeled nodes below it. enter, if not
-// nil, is called for each of them and says whether to go on below it.
-func (w *walker) subtree(v uint32, enter func(u uint32) bool) uint64 {
+// subtree returns the weight of v, whose successors are run, and of the peeled
+// nodes below it. enter, if not nil, is called for each one below and says whether
+// to count it and go on.
+func (w *walker) subtree(v uint32, run edges.Run, enter func(u uint32) bool) uint64 {
 	t, g := w.t, w.t.graph.Edges
 	w.nodes++
-	if enter != nil && !enter(v) {
-		return 0
-	}
 	sum := t.graph.Weight(v)
-	w.stack = append(w.stack[:0], g.From(v))
+	w.stack = append(w.stack[:0], run)
 	for len(w.stack) > 0 {
 		top := &w.stack[len(w.stack)-1]
 		u, ok := g.Next(top)
@@ -82,13 +70,10 @@ func (w *walker) subtree(v uint32, enter func(u uint32) bool) uint64 {
 		if g.Done(*top) {
 			w.stack = w.stack[:len(w.stack)-1] // a chain must not pile up
 		}
-		if t.core.has(u) {
+		if t.number.Items[u] != peeled || enter != nil && !enter(u) {
 			continue
 		}
 		w.nodes++
-		if enter != nil && !enter(u) {
-			continue
-		}
 		sum += t.graph.Weight(u)
 		w.stack = append(w.stack, g.From(u))
 	}

@@ -70,6 +70,9 @@ func (g *Graph) Next(r *Run) (v uint32, ok bool) {
 	return r.last, true
 }
 
+// Prefetch has the place of v's successors fetched from memory.
+func (g *Graph) Prefetch(v uint32) { g.directory.Prefetch(uint64(v / blockNodes)) }
+
 // Done says whether r has no successor left.
 func (g *Graph) Done(r Run) bool { return g.blob.Items[r.at] == 0 }
 
