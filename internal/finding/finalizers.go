@@ -79,51 +79,69 @@ func (h *Heap) Census(ctx context.Context) (f *Finalizers, omitted int64, err er
 	}
 	states := newFinalizerStates(h.Graph)
 	if row := h.Tables[tableQueue].Row(states.own); row >= 0 && h.Tables[tableQueue].Found[0] {
-		n := h.Tables[tableQueue].Int(row, 0)
+		n := h.Tables[tableQueue].Long(row, 0)
 		f.QueueLength = &n
 	}
-	classes := map[string]*FinalizerClass{}
-	held := map[string][]heap.ObjID{}
+	classes := map[string]*referents{}
+	byClass := make([]*referents, len(h.Classes)) // the same, without a look-up by name
+	named := func(name string) *referents {
+		if classes[name] == nil {
+			classes[name] = &referents{FinalizerClass: FinalizerClass{Class: name}}
+		}
+		return classes[name]
+	}
 	for row := range states.table.Len() {
 		state, referent := states.of(row)
-		name := noReferent
+		var c *referents
 		switch {
 		case referent != 0:
-			name = h.Class(referent).Name
-		case state != done:
-			name = missingReferent
-		}
-		c := classes[name]
-		if c == nil {
-			c = &FinalizerClass{Class: name}
-			classes[name] = c
+			id := h.ClassOf(referent)
+			if byClass[id] == nil {
+				byClass[id] = named(h.Classes[id].Name)
+			}
+			c = byClass[id]
+			c.ShallowBytes += h.ShallowBytes(referent)
+		case state == done:
+			c = named(noReferent)
+		default:
+			c = named(missingReferent)
 		}
 		f.Total++
 		c.Total++
-		if referent != 0 {
-			c.ShallowBytes += h.ShallowBytes(referent)
-		}
 		if state == registered && referent == 0 {
 			f.RegisteredUnknown++
 			continue
 		}
-		for _, s := range []*States{&f.States, &c.States} {
-			s.add(state, h.reachable(referent))
-		}
-		if state == registered && h.reachable(referent) {
-			held[name] = append(held[name], referent)
+		reachable := h.reachable(referent)
+		f.States.add(state, reachable)
+		c.States.add(state, reachable)
+		if state == registered && reachable {
+			c.held = append(c.held, referent)
 		}
 	}
+	sorted := make([]*referents, 0, len(classes))
 	for _, c := range classes {
-		f.Classes = append(f.Classes, *c)
+		sorted = append(sorted, c)
 	}
-	slices.SortFunc(f.Classes, func(a, b FinalizerClass) int {
+	slices.SortFunc(sorted, func(a, b *referents) int {
 		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.Class, b.Class))
 	})
-	if n := len(f.Classes) - maxClasses; n > 0 {
-		f.Classes, omitted = f.Classes[:maxClasses], int64(n)
+	if n := len(sorted) - maxClasses; n > 0 {
+		sorted, omitted = sorted[:maxClasses], int64(n)
 	}
-	return f, omitted, h.addPaths(ctx, f.Classes, held)
+	if err := h.addPaths(ctx, sorted); err != nil {
+		return nil, 0, err
+	}
+	for _, c := range sorted {
+		f.Classes = append(f.Classes, c.FinalizerClass)
+	}
+	return f, omitted, nil
+}
+
+// referents are the referents of one class.
+type referents struct {
+	FinalizerClass
+	held []heap.ObjID // those that are held
 }
 
 // add counts a Finalizer in state s whose referent is reachable or not.
@@ -151,32 +169,42 @@ const (
 	pathClasses = 10
 	// pathsPerClass is how many paths each of them gets.
 	pathsPerClass = 3
+	// worthRetained is the least number of held referents of a class for which it is
+	// measured what they retain: that costs a pass over the tree.
+	worthRetained = 1000
 )
 
-// addPaths says who holds the held referents of the biggest classes.
-func (h *Heap) addPaths(ctx context.Context, classes []FinalizerClass, held map[string][]heap.ObjID) error {
-	if len(held) == 0 {
+// addPaths says who holds the held referents of the biggest classes, and what the
+// many ones retain.
+func (h *Heap) addPaths(ctx context.Context, classes []*referents) error {
+	var chosen []*referents
+	var targets []heap.ObjID
+	for _, c := range classes {
+		if len(c.held) > 0 && len(chosen) < pathClasses {
+			chosen = append(chosen, c)
+			targets = append(targets, c.held...)
+		}
+	}
+	if len(chosen) == 0 {
 		return nil
 	}
-	tracks, err := h.ShortestTracks(ctx)
+	tracks, err := h.ShortestTracks(ctx, targets)
 	if err != nil {
 		return err
 	}
-	n := 0
-	for i := range classes {
-		c := &classes[i]
-		if len(held[c.Class]) == 0 || n == pathClasses {
+	defer tracks.Free()
+	for _, c := range chosen {
+		if c.Paths, err = h.mergePaths(ctx, tracks, c.held, pathsPerClass); err != nil {
+			return err
+		}
+		if len(c.held) < worthRetained {
 			continue
 		}
-		n++
-		bytes, err := h.retainedTogether(held[c.Class])
+		bytes, err := h.retainedTogether(c.held)
 		if err != nil {
 			return err
 		}
 		c.RetainedBytes = &bytes
-		if c.Paths, err = h.mergePaths(ctx, tracks, held[c.Class], pathsPerClass); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -49,12 +49,12 @@ func Watches() []heap.Watch {
 	return []heap.Watch{
 		tableFinalizer: {Class: finalizerClass, Fields: []heap.FieldName{
 			{Class: referenceClass, Field: "queue"}, {Class: referenceClass, Field: "next"}, {Class: referenceClass, Field: "referent"}}},
-		tableQueue:     {Class: queueClass, Fields: []heap.FieldName{{Class: queueClass, Field: "queueLength"}}},
+		tableQueue:     {Class: queueClass, Fields: []heap.FieldName{{Class: queueClass, Field: "queueLength", Long: true}}},
 		tableThread:    {Class: "java.lang.Thread", Fields: []heap.FieldName{{Class: "java.lang.Thread", Field: "name"}}},
 		tableTimer:     {Class: "java.util.Timer", Fields: []heap.FieldName{{Class: "java.util.Timer", Field: "queue"}, {Class: "java.util.Timer", Field: "thread"}}},
 		tableTaskQueue: {Class: "java.util.TaskQueue", Fields: []heap.FieldName{{Class: "java.util.TaskQueue", Field: "queue"}, {Class: "java.util.TaskQueue", Field: "size"}}},
 		tableTask: {Class: "java.util.TimerTask", Fields: []heap.FieldName{
-			{Class: "java.util.TimerTask", Field: "state"}, {Class: "java.util.TimerTask", Field: "nextExecutionTime"}}},
+			{Class: "java.util.TimerTask", Field: "state"}, {Class: "java.util.TimerTask", Field: "nextExecutionTime", Long: true}}},
 	}
 }
 

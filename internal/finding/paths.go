@@ -28,27 +28,33 @@ type merger struct {
 	h      *Heap
 	tracks *heap.Tracks
 	trails []trail
-	child  map[[2]uint32]int32 // parent, class -> trail
-	at     map[heap.ObjID]int32
-	run    map[heap.ObjID]int32 // how many of its class in a row end at the object
+	child  map[[2]uint32]int32    // parent, class -> trail
+	known  map[heap.ObjID]reached // objects on the way to others
+	todo   []heap.ObjID
 }
+
+// reached says where a way has come to: a trail, and how many objects of its class
+// in a row end there.
+type reached struct{ trail, run int32 }
 
 // trailOf returns the trail of o.
 func (m *merger) trailOf(o heap.ObjID) int32 {
-	var todo []heap.ObjID
-	at, run := int32(0), int32(0)
+	m.todo = m.todo[:0]
+	var at reached
 	for p := range m.tracks.Back(o) {
-		if known, ok := m.at[p]; ok {
-			at, run = known, m.run[p]
+		if k, ok := m.known[p]; ok {
+			at = k
 			break
 		}
-		todo = append(todo, p)
+		m.todo = append(m.todo, p)
 	}
-	for _, p := range slices.Backward(todo) {
-		at, run = m.step(at, run, p)
-		m.at[p], m.run[p] = at, run
+	for _, p := range slices.Backward(m.todo) {
+		at.trail, at.run = m.step(at.trail, at.run, p)
+		if p != o { // the objects themselves are many, and seldom lead to each other
+			m.known[p] = at
+		}
 	}
-	return at
+	return at.trail
 }
 
 // step returns the trail of an object behind the trail at.
@@ -86,7 +92,7 @@ type group struct {
 // mergePaths merges the shortest ways from GC roots to the objects by class and
 // returns the most frequented ones. Errors: that of ctx.
 func (h *Heap) mergePaths(ctx context.Context, tracks *heap.Tracks, objects []heap.ObjID, limit int) ([]Path, error) {
-	m := &merger{h: h, tracks: tracks, trails: make([]trail, 1), child: map[[2]uint32]int32{}, at: map[heap.ObjID]int32{}, run: map[heap.ObjID]int32{}}
+	m := &merger{h: h, tracks: tracks, trails: make([]trail, 1), child: map[[2]uint32]int32{}, known: map[heap.ObjID]reached{}}
 	groups := map[int32]*group{}
 	for _, o := range objects {
 		t := m.trailOf(o)
@@ -130,7 +136,10 @@ func (m *merger) path(ctx context.Context, g *group) (Path, error) {
 	ends, begins := map[int32]heap.ObjID{}, map[int32]heap.ObjID{}
 	root := g.example
 	for o := range m.tracks.Back(g.example) {
-		t := m.at[o]
+		t := g.trail
+		if o != g.example {
+			t = m.known[o].trail
+		}
 		if _, ok := ends[t]; !ok {
 			ends[t] = o
 		}

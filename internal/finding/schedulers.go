@@ -112,7 +112,7 @@ func (h *Heap) fillTimer(t *timer, array heap.ObjID) {
 			continue
 		}
 		t.tasks = append(t.tasks, task)
-		state, due := table.Int(row, columnState), time.UnixMilli(table.Int(row, columnDue)).UTC()
+		state, due := table.Int(row, columnState), time.UnixMilli(table.Long(row, columnDue)).UTC()
 		counts[TaskCount{Class: h.Class(task).Name, State: taskState(state)}]++
 		if state == taskCancelled {
 			t.cancelled = append(t.cancelled, task)

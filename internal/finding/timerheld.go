@@ -47,7 +47,6 @@ type loss struct {
 // Detect implements Detector.
 func (timerHeld) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	var found []Finding
-	var tracks *heap.Tracks
 	for _, t := range h.timers {
 		if t.Cancelled < fewCancelled || 2*t.Cancelled < t.Size {
 			continue
@@ -60,16 +59,16 @@ func (timerHeld) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if t.Cancelled < manyCancelled && l.bytes*100 < total*worthShare {
 			continue
 		}
-		if tracks == nil {
-			if tracks, err = h.ShortestTracks(ctx); err != nil {
-				return nil, err
-			}
-		}
 		behind := l.instances
 		if len(behind) == 0 {
 			behind = t.cancelled
 		}
+		tracks, err := h.ShortestTracks(ctx, behind)
+		if err != nil {
+			return nil, err
+		}
 		paths, err := h.mergePaths(ctx, tracks, behind, 1)
+		tracks.Free()
 		if err != nil {
 			return nil, err
 		}

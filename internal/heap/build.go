@@ -17,6 +17,8 @@ import (
 type Options struct {
 	// Dump is the number of the dump in the file, from 0.
 	Dump int
+	// Edges are the rules by which objects hold each other.
+	Edges Edges
 	// Watches are the fields to keep values of.
 	Watches []Watch
 	// ClassesOnly stops after counting: the graph has classes, their instances
@@ -47,6 +49,7 @@ type unit struct {
 type builder struct {
 	*Graph
 	options Options
+	rules   rules
 	idSize  int
 	extents []hprof.Extent
 	total   int64 // bytes of all extents
@@ -54,6 +57,12 @@ type builder struct {
 
 	arrayRefs  uint64      // elements of all object arrays
 	primitives [16]ClassID // the class of primitive arrays, by element type
+
+	// What only EdgesMAT has: the invented objects by address, 0x0 among them, and
+	// the locals that are references of their thread.
+	inventedAt map[uint64]ObjID
+	boot       ObjID
+	locals     map[ObjID][]ObjID
 }
 
 // Build reads the dump twice, on all cores: once to number objects and collect
@@ -73,6 +82,7 @@ func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
 		options: o,
 		idSize:  f.Header.IDSize,
 	}
+	b.rules = newRules(b)
 	for _, e := range outline.Extents {
 		if e.Dump == o.Dump {
 			b.extents = append(b.extents, e)
@@ -82,7 +92,7 @@ func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
 	if len(b.extents) == 0 {
 		return nil, errors.Join(fmt.Errorf("the file holds no heap dump number %d: %w", o.Dump, hprof.ErrTruncated), damage(outline))
 	}
-	if b.Layout, err = inferLayout(ctx, f, b.extents); err != nil {
+	if b.Layout, err = b.rules.layout(ctx); err != nil {
 		return nil, err
 	}
 	if err := b.indexPass(ctx); err != nil {

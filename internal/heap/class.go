@@ -42,6 +42,8 @@ type Class struct {
 	refs      []uint32   // offsets in the body of the references that are edges
 	tables    []tablePlan
 	classEdge ObjID // the class object if instances must keep it alive, else 0
+	// mayHoldLocals is true where locals of a stack are references of an instance.
+	mayHoldLocals bool
 }
 
 // Field is an instance field: Offset is its place within the class's own block

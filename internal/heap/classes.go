@@ -61,6 +61,7 @@ func (b *builder) resolveClasses(all *indexer) {
 		b.byName[c.Name] = append(b.byName[c.Name], ClassID(i))
 	}
 	b.addPrimitiveArrays()
+	b.rules.invent(all.tally)
 	b.count(all.tally)
 }
 
@@ -132,7 +133,7 @@ func (b *builder) count(t *tally) {
 	for i := range b.Classes {
 		if c := &b.Classes[i]; c.hasDump && mirror != NoClass {
 			b.Classes[mirror].Instances++
-			b.Classes[mirror].ShallowBytes += b.mirrorBytes(c)
+			b.Classes[mirror].ShallowBytes += b.rules.mirrorBytes(c)
 		}
 	}
 }
@@ -143,23 +144,6 @@ func (b *builder) classClass() ClassID {
 		return ids[0]
 	}
 	return NoClass
-}
-
-// mirrorBytes returns the shallow size of the class object of c: an instance of
-// java.lang.Class with c's static fields behind it (HotSpot's InstanceMirrorKlass).
-func (b *builder) mirrorBytes(c *Class) int64 {
-	size := int64(b.Layout.HeaderBytes)
-	if m := b.classClass(); m != NoClass {
-		size = b.Classes[m].instance
-	}
-	for _, s := range c.Statics {
-		if s.Type == hprof.TypeObject {
-			size += int64(b.Layout.RefBytes)
-		} else {
-			size += int64(s.Type.Width(0))
-		}
-	}
-	return alignUp(size, int64(b.Layout.Align))
 }
 
 // hierarchy yields the class and its superclasses.

@@ -3,9 +3,7 @@ package heap
 import (
 	"context"
 	"encoding/binary"
-	"maps"
 	"runtime"
-	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
@@ -17,7 +15,7 @@ const maxInstance = 16 << 20
 
 // edgePass resolves the references of every object.
 func (b *builder) edgePass(ctx context.Context) error {
-	if err := b.rootPermanentClasses(ctx); err != nil {
+	if err := b.rules.moreRoots(ctx); err != nil {
 		return err
 	}
 	bound := b.planClasses()
@@ -30,17 +28,21 @@ func (b *builder) edgePass(ctx context.Context) error {
 		for _, l := range workers {
 			parts = append(parts, l.tables[i])
 		}
-		b.Tables = append(b.Tables, newTable(len(w.Fields), parts, b.found(i)))
+		t, err := newTable(w, parts, b.found(i))
+		if err != nil {
+			return err
+		}
+		b.Tables = append(b.Tables, t)
 	}
 	return nil
 }
 
 // runLinkers resolves the references of all objects.
 func (b *builder) runLinkers(ctx context.Context, bound uint64) (workers []*linker, err error) {
-	if b.kinds, err = newKinds(b.index.count, b.unknownClass()); err != nil {
+	if b.kinds, err = newKinds(uint64(b.Objects()), b.unknownClass()); err != nil {
 		return nil, err
 	}
-	edge, err := edges.NewBuilder(int(b.index.count)+1, bound, runtime.GOMAXPROCS(0)+1)
+	edge, err := edges.NewBuilder(b.Objects()+1, bound, runtime.GOMAXPROCS(0)+1)
 	if err != nil {
 		return nil, err
 	}
@@ -64,50 +66,13 @@ func (b *builder) runLinkers(ctx context.Context, bound uint64) (workers []*link
 			return nil, err
 		}
 	}
+	if err := last.bootLoader(); err != nil {
+		return nil, err
+	}
 	for _, w := range workers {
 		w.edges.Close()
 	}
 	return workers, nil
-}
-
-// rootPermanentClasses makes roots of the classes that the JVM never unloads: those
-// of the loaders for the platform and the application, and those of the boot loader
-// where the dump lists none, as dumps of old JVMs do.
-//
-// Source: ClassLoaderData::is_permanent_class_loader_data (classLoaderData.cpp).
-func (b *builder) rootPermanentClasses(ctx context.Context) error {
-	loaders := map[ObjID]bool{}
-	for i := range b.Classes {
-		loaders[b.index.id(b.Classes[i].Loader)] = true
-	}
-	delete(loaders, 0)
-	permanent := map[uint64]bool{}
-	err := b.Read(ctx, slices.Collect(maps.Keys(loaders)), func(c Content) {
-		if c.Class != NoClass && builtinLoader(b.Classes[c.Class].Name) {
-			permanent[b.Address(c.Object)] = true
-		}
-	})
-	if err != nil {
-		return err
-	}
-	permanent[0] = !slices.ContainsFunc(b.Roots, func(r Root) bool { return r.Kind == hprof.SubRootStickyClass })
-	for i := range b.Classes {
-		if c := &b.Classes[i]; c.Object != 0 && permanent[c.Loader] && (c.array == 0 || c.Loader != 0) {
-			b.Roots = append(b.Roots, Root{Object: c.Object, Kind: hprof.SubRootStickyClass, Frame: -1})
-		}
-	}
-	return nil
-}
-
-// builtinLoader says whether loaders of this class live as long as the JVM: the
-// names of JDK 9 and later, then those of JDK 8 and before.
-func builtinLoader(class string) bool {
-	switch class {
-	case "jdk.internal.loader.ClassLoaders$AppClassLoader", "jdk.internal.loader.ClassLoaders$PlatformClassLoader",
-		"sun.misc.Launcher$AppClassLoader", "sun.misc.Launcher$ExtClassLoader":
-		return true
-	}
-	return false
 }
 
 // planClasses prepares what the second pass needs of each class and returns an
@@ -123,27 +88,25 @@ func (b *builder) planClasses() (bound uint64) {
 		c, id := &b.Classes[i], ClassID(i)
 		// An edge to an object that is a root itself changes nothing: not reachability,
 		// not dominators. Leaving those out spares most instances one edge.
-		if !sticky[c.Object] {
+		if !sticky[c.Object] && (c.array == 0 || c.array == hprof.TypeObject || b.rules.arraysHoldClass()) {
 			c.classEdge = c.Object
 		}
+		c.mayHoldLocals = len(b.locals) > 0 && b.IsSubclass(id, "java.lang.Thread")
 		c.refs = c.refs[:0]
 		c.bodyBytes = 0
-		weak := b.weak(id)
 		for f := range b.fields(id) {
 			c.bodyBytes = max(c.bodyBytes, f.BodyOffset+uint32(f.Field.Type.Width(b.idSize)))
-			if f.Field.Type == hprof.TypeObject && (!weak || f.Field.Name != "referent" || f.Class.Name != "java.lang.ref.Reference") {
+			if f.Field.Type == hprof.TypeObject && b.rules.holds(id, f) {
 				c.refs = append(c.refs, f.BodyOffset)
 			}
 		}
 		c.tables = b.plan(id)
 		bound += uint64(c.Instances)*uint64(len(c.refs)+2) + uint64(len(c.Statics)+5)
 	}
+	for _, l := range b.locals {
+		bound += uint64(len(l))
+	}
 	return bound + b.arrayRefs
-}
-
-// weak says whether the referent of an instance of c is no edge.
-func (b *builder) weak(c ClassID) bool {
-	return b.IsSubclass(c, "java.lang.ref.Reference") && !b.IsSubclass(c, "java.lang.ref.SoftReference")
 }
 
 // unknownClass returns the class of objects whose class the dump does not tell.
@@ -212,7 +175,7 @@ func (l *linker) unit(ctx context.Context, u unit) error {
 		case hprof.SubPrimArray, hprof.SubPrimArrayNoData:
 			id := b.index.id(o.ID)
 			l.kinds.set(id, b.primitives[o.Elem&15], b.Layout.arraySize(int64(o.Count), o.Elem.Width(0)))
-			err = l.edges.Empty(uint32(id))
+			err = l.primitives(id)
 		}
 		if err != nil {
 			return err
@@ -222,17 +185,35 @@ func (l *linker) unit(ctx context.Context, u unit) error {
 	return nil
 }
 
+// primitives writes the references of a primitive array: its class at most.
+func (l *linker) primitives(id ObjID) error {
+	edge := l.b.Classes[l.b.primitives[l.o.Elem&15]].classEdge
+	if edge == 0 {
+		return l.edges.Empty(uint32(id))
+	}
+	if err := l.edges.Begin(uint32(id), 1); err != nil {
+		return err
+	}
+	l.edges.Add(uint32(edge))
+	l.edges.End()
+	return nil
+}
+
 // instance resolves the current instance.
 func (l *linker) instance() error {
 	o, b := l.o, l.b
 	id, class := b.index.id(o.ID), l.classAt(o.ClassID)
 	c := &b.Classes[class]
 	l.kinds.set(id, class, c.instance)
-	if len(c.refs) == 0 && c.classEdge == 0 && len(c.tables) == 0 {
+	var locals []ObjID
+	if c.mayHoldLocals {
+		locals = b.locals[id]
+	}
+	if len(c.refs) == 0 && c.classEdge == 0 && len(c.tables) == 0 && len(locals) == 0 {
 		return l.edges.Empty(uint32(id))
 	}
 	body := o.Body(maxInstance)
-	if err := l.edges.Begin(uint32(id), len(c.refs)+1); err != nil {
+	if err := l.edges.Begin(uint32(id), len(c.refs)+1+len(locals)); err != nil {
 		return err
 	}
 	if c.classEdge != 0 {
@@ -240,6 +221,9 @@ func (l *linker) instance() error {
 	}
 	for _, offset := range c.refs {
 		l.add(body, offset)
+	}
+	for _, o := range locals {
+		l.edges.Add(uint32(o))
 	}
 	l.edges.End()
 	for i := range c.tables {
@@ -289,8 +273,7 @@ func (l *linker) array() error {
 	return nil
 }
 
-// class writes the references of a class object: superclass, loader, signers,
-// protection domain and static fields.
+// class writes the references of a class object.
 func (l *linker) class(c ClassID) error {
 	b := l.b
 	k := &b.Classes[c]
@@ -301,24 +284,14 @@ func (l *linker) class(c ClassID) error {
 	if mirror == NoClass {
 		mirror = b.unknownClass()
 	}
-	l.kinds.set(k.Object, mirror, b.mirrorBytes(k))
-	if err := l.edges.Begin(uint32(k.Object), len(k.Statics)+4); err != nil {
+	l.kinds.set(k.Object, mirror, b.rules.mirrorBytes(k))
+	refs := b.rules.mirrorRefs(k)
+	if err := l.edges.Begin(uint32(k.Object), len(refs)); err != nil {
 		return err
 	}
-	if k.Super != NoClass && b.Classes[k.Super].Object != 0 {
-		l.edges.Add(uint32(b.Classes[k.Super].Object))
-	}
-	add := func(address uint64) {
-		if target := b.index.id(address); address != 0 && target != 0 {
+	for _, address := range refs {
+		if target := b.object(address); target != 0 {
 			l.edges.Add(uint32(target))
-		}
-	}
-	add(k.Loader)
-	add(k.others[0])
-	add(k.others[1])
-	for _, s := range k.Statics {
-		if s.Type == hprof.TypeObject {
-			add(s.Value)
 		}
 	}
 	l.edges.End()

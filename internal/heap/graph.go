@@ -32,13 +32,14 @@ type Graph struct {
 	// Tables hold the watched fields, in the order of the watches.
 	Tables []*Table
 
-	file   *hprof.File
-	index  *index
-	byName map[string][]ClassID
-	loaded *classTable // by address
-	kinds  *kinds
-	edges  *edges.Graph
-	units  []unit
+	file     *hprof.File
+	index    *index
+	invented []uint64 // addresses of the objects after those of the index
+	byName   map[string][]ClassID
+	loaded   *classTable // by address
+	kinds    *kinds
+	edges    *edges.Graph
+	units    []unit
 }
 
 // Root is a GC root.
@@ -60,7 +61,7 @@ type Thread struct {
 }
 
 // Objects returns the number of objects; valid ObjIDs are 1 to Objects().
-func (g *Graph) Objects() int { return int(g.index.count) }
+func (g *Graph) Objects() int { return int(g.index.count) + len(g.invented) }
 
 // Class returns the class of an object.
 func (g *Graph) Class(o ObjID) *Class { return &g.Classes[g.kinds.of(o).class] }
@@ -108,10 +109,18 @@ func (g *Graph) Close() {
 	if g.edges != nil {
 		g.edges.Free()
 	}
+	for _, t := range g.Tables {
+		t.free()
+	}
 }
 
 // Address returns the address of an object in the dump.
-func (g *Graph) Address(o ObjID) uint64 { return g.index.address(o) }
+func (g *Graph) Address(o ObjID) uint64 {
+	if i := uint64(o) - 1 - g.index.count; i < uint64(len(g.invented)) {
+		return g.invented[i]
+	}
+	return g.index.address(o)
+}
 
 // Object returns the object at an address, 0 if there is none.
 func (g *Graph) Object(address uint64) ObjID { return g.index.id(address) }

@@ -79,11 +79,7 @@ func (b *builder) indexPass(ctx context.Context) error {
 	slices.SortFunc(all.threads, func(x, y hprofThread) int { return int(min(max(x.offset-y.offset, -1), 1)) })
 	b.units = all.units
 	b.resolveClasses(all)
-	for _, r := range all.roots {
-		if id := b.index.id(r.address); id != 0 {
-			b.Roots = append(b.Roots, Root{Object: id, Kind: r.kind, Thread: r.thread, Frame: r.frame})
-		}
-	}
+	b.rules.roots(all.roots)
 	for _, t := range all.threads {
 		b.Threads = append(b.Threads, Thread{Object: b.index.id(t.address), Serial: t.serial, Trace: t.trace})
 	}
@@ -160,7 +156,5 @@ func (w *indexer) root() {
 	if o.Tag == hprof.SubRootThread {
 		w.threads = append(w.threads, hprofThread{o.ID, o.Thread, uint32(o.Frame), o.Offset})
 	}
-	if o.ID != 0 {
-		w.roots = append(w.roots, root{o.ID, o.Tag, o.Thread, o.Frame, o.Offset})
-	}
+	w.roots = append(w.roots, root{o.ID, o.Tag, o.Thread, o.Frame, o.Offset})
 }

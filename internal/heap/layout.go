@@ -30,6 +30,9 @@ type Layout struct {
 	// levels is true for JVMs before 15, which pad each class of a hierarchy to
 	// a multiple of RefBytes instead of filling the gaps of the superclass.
 	levels bool
+	// plain is true where each class of a hierarchy but the topmost one adds the
+	// sum of its fields, padded to a multiple of RefBytes.
+	plain bool
 }
 
 // candidates are the layouts of HotSpot for a width of ids, likeliest first.
@@ -166,7 +169,7 @@ func probe(ctx context.Context, f *hprof.File, extents []hprof.Extent) ([]probed
 	return sample, nil
 }
 
-func gcd(a, b int) int {
+func gcd[T int | uint64](a, b T) T {
 	for b != 0 {
 		a, b = b, a%b
 	}
@@ -200,15 +203,35 @@ func (l *Layout) sizes(fields []Field) fieldSizes {
 func (l *Layout) instanceSize(hierarchy [][]Field) int64 {
 	end := int64(l.HeaderBytes)
 	var gaps []gap
-	for _, fields := range hierarchy {
+	for i, fields := range hierarchy {
 		s := l.sizes(fields)
-		if l.levels {
+		switch {
+		case l.plain && i == 0:
+		case l.plain:
+			end = alignUp(end+l.sum(fields), int64(l.RefBytes))
+		case l.levels:
 			end = l.placeLevel(end, s)
-		} else {
+		default:
 			end, gaps = l.place(end, gaps, s)
 		}
 	}
 	return alignUp(end, int64(l.Align))
+}
+
+// width returns the size of a field.
+func (l *Layout) width(t hprof.Type) int64 {
+	if t == hprof.TypeObject {
+		return int64(l.RefBytes)
+	}
+	return int64(t.Width(0))
+}
+
+// sum returns the size of all the fields.
+func (l *Layout) sum(fields []Field) (bytes int64) {
+	for _, f := range fields {
+		bytes += l.width(f.Type)
+	}
+	return bytes
 }
 
 // gap is a hole in an object's layout.

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
 // Set is a set of objects, one bit each.
@@ -64,33 +65,57 @@ func (g *Graph) ReachableWithout(ctx context.Context, barred *Set) (*Set, error)
 	return seen, nil
 }
 
-// Tracks holds a shortest way from a GC root to every reachable object.
+// Tracks holds a shortest way from a GC root to each of some objects.
 type Tracks struct {
-	from []ObjID // by ObjID: the object before it, itself for a root, 0 if unreachable
+	from offheap.Array[ObjID] // by ObjID: the object before it, itself for a root, 0 if not met
 }
 
-// ShortestTracks walks the graph breadth first, from lasting roots first: a local of
-// a stack frame is shown as the holder only of what nothing else holds. Memory: 8
-// bytes an object while it runs, 4 after it. Errors: that of ctx.
-func (g *Graph) ShortestTracks(ctx context.Context) (*Tracks, error) {
-	t := &Tracks{from: make([]ObjID, g.Objects()+1)}
-	var queue []ObjID
+// Free gives the memory back.
+func (t *Tracks) Free() { t.from.Free() }
+
+// ShortestTracks walks the graph breadth first until it has met all targets, from
+// lasting roots first: a local of a stack frame is shown as the holder only of what
+// nothing else holds. Memory: 4 bytes an object, and 8 for each object of the
+// widest layer while it runs. Errors: that of ctx; no memory.
+func (g *Graph) ShortestTracks(ctx context.Context, targets []ObjID) (*Tracks, error) {
+	from, err := offheap.Make[ObjID](g.Objects() + 1)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tracks{from}
+	wanted, left := g.NewSet(), 0
+	for _, o := range targets {
+		if wanted.Add(o) {
+			left++
+		}
+	}
+	var layer, next []ObjID
 	for _, local := range []bool{false, true} {
-		queue = queue[:0]
-		for _, r := range g.Roots {
-			if r.local() == local && t.from[r.Object] == 0 {
-				t.from[r.Object] = r.Object
-				queue = append(queue, r.Object)
+		layer = layer[:0]
+		meet := func(o, before ObjID) {
+			t.from.Items[o] = before
+			layer = append(layer, o)
+			if wanted.Has(o) {
+				left--
 			}
 		}
-		for i := 0; i < len(queue); i++ {
-			if i%checkEvery == 0 && ctx.Err() != nil {
-				return nil, ctx.Err()
+		for _, r := range g.Roots {
+			if r.local() == local && t.from.Items[r.Object] == 0 {
+				meet(r.Object, r.Object)
 			}
-			for target := range g.References(queue[i]) {
-				if t.from[target] == 0 {
-					t.from[target] = queue[i]
-					queue = append(queue, target)
+		}
+		for len(layer) > 0 && left > 0 {
+			layer, next = next[:0], layer
+			for i, o := range next {
+				if i%checkEvery == 0 && ctx.Err() != nil {
+					t.Free()
+					return nil, ctx.Err()
+				}
+				run := g.edges.From(uint32(o))
+				for v, ok := g.edges.Next(&run); ok; v, ok = g.edges.Next(&run) {
+					if t.from.Items[v] == 0 {
+						meet(ObjID(v), o)
+					}
 				}
 			}
 		}
@@ -104,14 +129,13 @@ func (r Root) local() bool {
 }
 
 // Back yields o, the object before it, and so on to a root; nothing for an
-// unreachable object.
+// object that was not met.
 func (t *Tracks) Back(o ObjID) iter.Seq[ObjID] {
 	return func(yield func(ObjID) bool) {
-		for o != 0 && t.from[o] != 0 {
-			if !yield(o) || t.from[o] == o {
+		for from := t.from.Items; o != 0 && from[o] != 0; o = from[o] {
+			if !yield(o) || from[o] == o {
 				return
 			}
-			o = t.from[o]
 		}
 	}
 }

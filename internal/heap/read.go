@@ -143,16 +143,16 @@ func (g *Graph) Strings(ctx context.Context, objects []ObjID) (map[ObjID]string,
 		if g.Classes[c.Class].Name != class {
 			return
 		}
-		value, _, ok := g.Field(c, FieldName{class, "value"})
+		value, _, ok := g.Field(c, FieldName{Class: class, Field: "value"})
 		if !ok {
 			return
 		}
 		p := part{owner: c.Object, count: -1, utf16: true}
-		if coder, _, ok := g.Field(c, FieldName{class, "coder"}); ok {
+		if coder, _, ok := g.Field(c, FieldName{Class: class, Field: "coder"}); ok {
 			p.utf16 = coder == 1
 		}
-		if count, _, ok := g.Field(c, FieldName{class, "count"}); ok {
-			offset, _, _ := g.Field(c, FieldName{class, "offset"})
+		if count, _, ok := g.Field(c, FieldName{Class: class, Field: "count"}); ok {
+			offset, _, _ := g.Field(c, FieldName{Class: class, Field: "offset"})
 			p.offset, p.count = int64(offset), int64(count)
 		}
 		array := g.Object(value)

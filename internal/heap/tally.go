@@ -40,6 +40,16 @@ func (t *tally) slot(class uint64) *count {
 	return &t.counts[i]
 }
 
+// has says whether objects of the class were counted.
+func (t *tally) has(class uint64) bool {
+	for i := hash(class) & t.mask; t.keys[i] != 0; i = (i + 1) & t.mask {
+		if t.keys[i] == class {
+			return true
+		}
+	}
+	return false
+}
+
 // zeroClass stands for the class id 0, which only damaged dumps have.
 const zeroClass = ^uint64(0)
 

@@ -1,10 +1,12 @@
 package heap
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
 // Watch asks for the values of some fields of all instances of a class and of
@@ -18,7 +20,11 @@ type Watch struct {
 
 // FieldName names a field by the class that declares it: java.lang.ref.Finalizer
 // has two fields called next.
-type FieldName struct{ Class, Field string }
+type FieldName struct {
+	Class, Field string
+	// Long is set for fields of type long, which take two words in a Table.
+	Long bool
+}
 
 // Table holds the values that a Watch asked for, a row for each instance, in the
 // order of their ObjIDs.
@@ -28,8 +34,12 @@ type Table struct {
 	// Found says which columns the dump knows; the others are all zero.
 	Found []bool
 
-	columns int
-	values  []uint64 // row i is values[i*columns:][:columns]
+	// The value of column c in row i is words[i*stride+at[c]], followed by its upper
+	// half if it is a long.
+	words  offheap.Array[uint32]
+	stride int
+	at     []int
+	ids    offheap.Array[ObjID]
 }
 
 // Len returns the number of rows.
@@ -45,24 +55,42 @@ func (t *Table) Row(o ObjID) int {
 }
 
 // Ref returns the object that a reference column refers to.
-func (t *Table) Ref(row, column int) ObjID { return ObjID(t.values[row*t.columns+column]) }
+func (t *Table) Ref(row, column int) ObjID {
+	if w := t.words.Items[row*t.stride+t.at[column]]; w != missing {
+		return ObjID(w)
+	}
+	return 0
+}
 
 // IsNull says whether a reference column is null, not merely a reference to an
 // object that the dump does not have.
-func (t *Table) IsNull(row, column int) bool { return t.values[row*t.columns+column] == 0 }
+func (t *Table) IsNull(row, column int) bool { return t.words.Items[row*t.stride+t.at[column]] == 0 }
 
-// missing is the value of a reference to an object that is not in the dump. Cut
-// to an ObjID it is 0.
-const missing = 1 << 32
+// missing is the value of a reference to an object that is not in the dump.
+const missing = ^uint32(0)
 
-// Int returns a primitive column, sign-extended.
-func (t *Table) Int(row, column int) int64 { return int64(t.values[row*t.columns+column]) }
+// Int returns a primitive column of at most 32 bits, sign-extended.
+func (t *Table) Int(row, column int) int64 {
+	return int64(int32(t.words.Items[row*t.stride+t.at[column]]))
+}
+
+// Long returns a column of type long.
+func (t *Table) Long(row, column int) int64 {
+	i := row*t.stride + t.at[column]
+	return int64(t.words.Items[i]) | int64(t.words.Items[i+1])<<32
+}
+
+func (t *Table) free() {
+	t.words.Free()
+	t.ids.Free()
+}
 
 // tablePlan says where in the bodies of one class the columns of a table lie.
 type tablePlan struct {
 	table   int
 	offsets []int32 // by column, -1 for none
 	types   []hprof.Type
+	wide    []bool
 }
 
 // plan finds the watched fields in class c.
@@ -72,9 +100,10 @@ func (b *builder) plan(c ClassID) []tablePlan {
 		if !b.IsSubclass(c, w.Class) {
 			continue
 		}
-		p := tablePlan{table: i, offsets: make([]int32, len(w.Fields)), types: make([]hprof.Type, len(w.Fields))}
+		p := tablePlan{table: i, offsets: make([]int32, len(w.Fields)), types: make([]hprof.Type, len(w.Fields)), wide: make([]bool, len(w.Fields))}
 		for j, f := range w.Fields {
 			p.offsets[j], p.types[j] = b.fieldOffset(c, f)
+			p.wide[j] = f.Long
 		}
 		plans = append(plans, p)
 	}
@@ -95,24 +124,33 @@ func (b *builder) fieldOffset(c ClassID, name FieldName) (int32, hprof.Type) {
 // rows is a worker's part of a table.
 type rows struct {
 	objects []ObjID
-	values  []uint64
+	words   []uint32
 }
 
 // add appends the row of one instance.
 func (r *rows) add(id ObjID, body []byte, p *tablePlan, idSize int, x *index) {
+	if len(r.objects) == cap(r.objects) { // by halves: these slices grow long
+		r.objects = slices.Grow(r.objects, len(r.objects)/2+1024)
+		r.words = slices.Grow(r.words, len(r.words)/2+1024*len(p.offsets))
+	}
 	r.objects = append(r.objects, id)
 	for i, offset := range p.offsets {
 		var v uint64
 		width := p.types[i].Width(idSize)
 		if offset >= 0 && int(offset)+width <= len(body) {
 			v = readValue(body[offset:], p.types[i], width)
-			if p.types[i] == hprof.TypeObject && v != 0 {
-				if v = uint64(x.id(v)); v == 0 {
-					v = missing
-				}
-			}
 		}
-		r.values = append(r.values, v)
+		switch {
+		case p.wide[i]:
+			r.words = append(r.words, uint32(v), uint32(v>>32))
+		case p.types[i] != hprof.TypeObject || v == 0:
+			r.words = append(r.words, uint32(v))
+		default:
+			if v = uint64(x.id(v)); v == 0 {
+				v = uint64(missing)
+			}
+			r.words = append(r.words, uint32(v))
+		}
 	}
 }
 
@@ -135,34 +173,61 @@ func readValue(b []byte, t hprof.Type, width int) uint64 {
 	return binary.BigEndian.Uint64(b)
 }
 
-// newTable joins the workers' parts of a table.
-func newTable(columns int, parts []rows, found []bool) *Table {
-	t := &Table{columns: columns, Found: found}
+// newTable joins the workers' parts of a table in the order of the objects. Errors:
+// no memory.
+func newTable(w Watch, parts []rows, found []bool) (t *Table, err error) {
+	t = &Table{Found: found}
+	for _, f := range w.Fields {
+		t.at = append(t.at, t.stride)
+		t.stride++
+		if f.Long {
+			t.stride++
+		}
+	}
 	n := 0
-	for _, p := range parts {
-		n += len(p.objects)
+	for i := range parts {
+		parts[i].sort(t.stride)
+		n += len(parts[i].objects)
 	}
-	type place struct {
-		id   ObjID
-		part int32
-		row  int32
+	if t.ids, err = offheap.Make[ObjID](n); err != nil {
+		return nil, err
 	}
-	places := make([]place, 0, n)
-	for i, p := range parts {
-		for j, id := range p.objects {
-			places = append(places, place{id, int32(i), int32(j)})
+	if t.words, err = offheap.Make[uint32](n * t.stride); err != nil {
+		t.free()
+		return nil, err
+	}
+	t.Objects = t.ids.Items
+	next := make([]int, len(parts))
+	for row := range n {
+		least := -1
+		for i := range parts {
+			if next[i] < len(parts[i].objects) && (least < 0 || parts[i].objects[next[i]] < parts[least].objects[next[least]]) {
+				least = i
+			}
 		}
+		p, k := &parts[least], next[least]
+		t.Objects[row] = p.objects[k]
+		copy(t.words.Items[row*t.stride:][:t.stride], p.words[k*t.stride:])
+		next[least]++
 	}
-	slices.SortFunc(places, func(a, b place) int {
-		if a.id < b.id {
-			return -1
-		}
-		return 1
-	})
-	t.Objects, t.values = make([]ObjID, n), make([]uint64, 0, n*columns)
-	for i, p := range places {
-		t.Objects[i] = p.id
-		t.values = append(t.values, parts[p.part].values[int(p.row)*columns:][:columns]...)
+	return t, nil
+}
+
+// sort puts the rows into the order of their objects, in which most dumps have
+// them already.
+func (r *rows) sort(stride int) {
+	if slices.IsSorted(r.objects) {
+		return
 	}
-	return t
+	order := make([]int, len(r.objects))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(r.objects[a], r.objects[b]) })
+	sorted := rows{make([]ObjID, 0, len(r.objects)), make([]uint32, 0, len(r.words))}
+	for _, i := range order {
+		sorted.objects = append(sorted.objects, r.objects[i])
+		sorted.words = append(sorted.words, r.words[i*stride:][:stride]...)
+	}
+	*r = sorted
 }

@@ -1,0 +1,163 @@
+package heap
+
+import (
+	"context"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+)
+
+// matRules make the graph that Eclipse Memory Analyzer 1.17 makes with its defaults,
+// so that numbers can be compared one by one. Its choices, not ours:
+//
+//   - All references are edges, those of weak, soft, phantom and final references too.
+//     Each object refers to its class.
+//   - The boot loader is an object, at address 0: a java.lang.ClassLoader. A class whose
+//     loader is not in the dump is its. The class object refers to it, to its own class,
+//     its superclass and the values of its static fields.
+//   - A class object is as big as its static fields.
+//   - Locals and whatever else a thread's stack holds are references of the thread, not
+//     GC roots, if the thread comes first in the file.
+//
+// Source: HprofParserHandlerImpl, Pass1Parser and ClassImpl of org.eclipse.mat.hprof
+// and org.eclipse.mat.parser.
+type matRules struct{ *builder }
+
+// invent adds the boot loader, and classes that others need and the dump lacks.
+func (b *matRules) invent(t *tally) {
+	b.inventedAt = map[uint64]ObjID{}
+	b.boot = b.builder.invent(0)
+	// Where a class has no address it gets the lowest free one.
+	free := uint64(0)
+	place := func(c ClassID) {
+		k := &b.Classes[c]
+		if k.Object != 0 {
+			return
+		}
+		if k.Address == 0 {
+			for free += uint64(b.Layout.Align); b.object(free) != 0; {
+				free += uint64(b.Layout.Align)
+			}
+			k.Address = free
+			b.loaded.put(free, c)
+		}
+		k.Object, k.hasDump = b.builder.invent(k.Address), true
+		if object := b.byName["java.lang.Object"]; k.Super == NoClass && len(object) > 0 && object[0] != c {
+			k.Super = object[0]
+		}
+	}
+	for _, name := range []string{"java.lang.Class", "java.lang.ClassLoader"} {
+		place(b.classNamed(name))
+	}
+	for elem, n := range t.primitives {
+		if n.objects > 0 {
+			place(b.primitives[elem])
+		}
+	}
+	for i := range b.Classes {
+		if c := &b.Classes[i]; c.Object == 0 && c.Address != 0 && t.has(c.Address) {
+			place(ClassID(i))
+		}
+	}
+	t.instance(b.Classes[b.classNamed("java.lang.ClassLoader")].Address)
+}
+
+// classNamed returns the class of that name, made up if need be.
+func (b *matRules) classNamed(name string) ClassID {
+	if len(b.byName[name]) == 0 {
+		b.byName[name] = []ClassID{ClassID(len(b.Classes))}
+		b.Classes = append(b.Classes, Class{Name: name, Super: NoClass})
+	}
+	return b.byName[name][0]
+}
+
+// roots turns what belongs to a thread's stack into references of the thread, if the
+// thread was listed before.
+func (b *matRules) roots(listed []root) {
+	b.locals = map[ObjID][]ObjID{}
+	threads := map[uint32]uint64{}
+	for _, r := range listed {
+		object := b.object(r.address)
+		switch r.kind {
+		case hprof.SubRootThread:
+			threads[r.thread] = r.address
+		case hprof.SubRootJNILocal, hprof.SubRootJavaFrame, hprof.SubRootNativeStack, hprof.SubRootThreadBlock:
+			if thread := threads[r.thread]; thread != 0 {
+				if object != 0 {
+					holder := b.object(thread)
+					b.locals[holder] = append(b.locals[holder], object)
+				}
+				continue
+			}
+		}
+		if object != 0 {
+			b.Roots = append(b.Roots, Root{Object: object, Kind: r.kind, Thread: r.thread, Frame: r.frame})
+		}
+	}
+}
+
+// moreRoots makes roots of the boot loader's classes, other than arrays, where the
+// dump lists no class as a root.
+func (b *matRules) moreRoots(context.Context) error {
+	listed := map[ObjID]bool{}
+	for _, r := range b.Roots {
+		if r.Kind == hprof.SubRootStickyClass {
+			return nil
+		}
+		listed[r.Object] = true
+	}
+	for i := range b.Classes {
+		c := &b.Classes[i]
+		if c.Object != 0 && b.loader(c) == 0 && c.array == 0 && !listed[c.Object] {
+			b.Roots = append(b.Roots, Root{Object: c.Object, Kind: hprof.SubRootStickyClass, Frame: -1})
+		}
+	}
+	return nil
+}
+
+// loader returns the address of the loader of c, 0 for one that is not in the dump.
+func (b *matRules) loader(c *Class) uint64 {
+	if b.object(c.Loader) == 0 {
+		return 0
+	}
+	return c.Loader
+}
+
+func (*matRules) holds(ClassID, DeclaredField) bool { return true }
+
+func (*matRules) arraysHoldClass() bool { return true }
+
+// mirrorBytes is the sum of the static fields.
+func (b *matRules) mirrorBytes(c *Class) int64 {
+	var sum int64
+	for _, s := range c.Statics {
+		sum += b.Layout.width(s.Type)
+	}
+	return alignUp(sum, int64(b.Layout.Align))
+}
+
+// mirrorRefs are the class of the class object, the superclass, the loader, which is
+// 0x0 for the boot loader, and the static fields.
+func (b *matRules) mirrorRefs(c *Class) []uint64 {
+	refs := []uint64{b.Classes[b.classClass()].Address, b.loader(c)}
+	if super := b.superAddress(c); super != 0 {
+		refs = append(refs, super)
+	}
+	return c.appendStatics(refs)
+}
+
+// bootLoader writes the references of the invented boot loader: its class.
+func (l *linker) bootLoader() error {
+	b := l.b
+	if b.boot == 0 {
+		return nil
+	}
+	id := b.byName["java.lang.ClassLoader"][0]
+	c := &b.Classes[id]
+	l.kinds.set(b.boot, id, c.instance)
+	if err := l.edges.Begin(uint32(b.boot), 1); err != nil {
+		return err
+	}
+	l.edges.Add(uint32(c.Object))
+	l.edges.End()
+	return nil
+}
