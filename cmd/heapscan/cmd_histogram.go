@@ -34,9 +34,9 @@ it is quick and needs little memory; it can't tell live objects from dead ones.`
 			return runHistogram(cmd.Context(), env, args[0], o)
 		},
 	}
-	o.addFlags(cmd.Flags())
+	o.addFlags(cmd.Flags(), formatText, formatJSON)
 	cmd.Flags().IntVarP(&o.rows, "rows", "n", histogramRows, "show the `N` classes that take the most bytes")
-	completeFormat(cmd)
+	completeFormat(cmd, formatText, formatJSON)
 	return cmd
 }
 
@@ -48,7 +48,7 @@ func runHistogram(ctx context.Context, env environment, dump string, o histogram
 	if err := checkOutput(o.output, dump); err != nil {
 		return err
 	}
-	r, err := scanDump(ctx, env, dump, o.commonOptions, scan.Options{HistogramOnly: true})
+	r, err := scanDump(ctx, env, dump, o.commonOptions, scan.Options{HistogramOnly: true}, scan.File)
 	if err != nil {
 		return err
 	}

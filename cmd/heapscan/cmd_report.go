@@ -10,15 +10,24 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/scan"
 )
 
+// reportOptions are the flags of "heapscan report".
+type reportOptions struct {
+	commonOptions
+	edges edges
+}
+
 // newReportCommand builds "heapscan report".
 func newReportCommand(env environment) *cobra.Command {
-	var o commonOptions
+	var o reportOptions
 	cmd := &cobra.Command{
 		Use:   "report DUMP",
 		Short: "Analyse a dump: verdict, finalizers, timers, histogram",
 		Long: `report analyses a dump and writes what is wrong, who is to blame and what to do;
 then the finalizers by state, the timers with their tasks, the class histogram and
-the biggest objects. The JSON form is described in docs/report-schema.md.` + exitStatus,
+the biggest objects. The JSON form is described in docs/report-schema.md.
+
+With --edges mat the numbers are those of Eclipse Memory Analyzer; the verdict, the
+finalizers and the timers are left out, as they follow from the strong graph.` + exitStatus,
 		Example: `  heapscan heap.hprof
   heapscan report --format json -o report.json heap.hprof.gz`,
 		Args:              oneDump,
@@ -27,25 +36,31 @@ the biggest objects. The JSON form is described in docs/report-schema.md.` + exi
 			return runReport(cmd.Context(), env, args[0], o)
 		},
 	}
-	o.addFlags(cmd.Flags())
-	completeFormat(cmd)
+	o.addFlags(cmd.Flags(), formatText, formatJSON)
+	o.edges.addFlag(cmd)
+	completeFormat(cmd, formatText, formatJSON)
 	return cmd
 }
 
 // completeFormat offers the values of --format to the shell.
-func completeFormat(cmd *cobra.Command) {
-	err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats(), cobra.ShellCompDirectiveNoFileComp))
+func completeFormat(cmd *cobra.Command, formats ...format) {
+	mustComplete(cmd, "format", names(formats)...)
+}
+
+// mustComplete offers the values of a flag to the shell.
+func mustComplete(cmd *cobra.Command, flag string, values ...string) {
+	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	if err != nil {
 		panic(err) // the flag is not declared: a bug of ours
 	}
 }
 
 // runReport writes the whole report.
-func runReport(ctx context.Context, env environment, dump string, o commonOptions) error {
+func runReport(ctx context.Context, env environment, dump string, o reportOptions) error {
 	if err := checkOutput(o.output, dump); err != nil {
 		return err
 	}
-	r, err := scanDump(ctx, env, dump, o, scan.Options{})
+	r, err := scanDump(ctx, env, dump, o.commonOptions, scan.Options{Edges: o.edges.rules()}, scan.File)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ what fills the heap, who holds it and what to do about it.
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newReportCommand(env), newHistogramCommand(env), newVersionCommand())
+	root.AddCommand(newReportCommand(env), newHistogramCommand(env), newExportCommand(env), newVersionCommand())
 	return root
 }
 

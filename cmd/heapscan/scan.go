@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/report"
 	"github.com/apm-sidecar/apm-sidecar/internal/scan"
 	"github.com/apm-sidecar/apm-sidecar/internal/term"
@@ -20,51 +22,78 @@ import (
 // commonOptions are the flags of every command that reads a dump.
 type commonOptions struct {
 	format  format
+	formats []format // what format may be, the default first
 	output  string
+	number  int // of the dump in the file, from 1
 	quiet   bool
 	verbose bool
 }
 
-// addFlags declares the flags with their defaults.
-func (o *commonOptions) addFlags(flags *pflag.FlagSet) {
-	o.format = formatText
-	flags.VarP(&o.format, "format", "f", "form of the report: "+strings.Join(formats(), " or "))
-	flags.StringVarP(&o.output, "output", "o", "-", "write the report to `FILE`, - is standard output")
+// addFlags declares the flags with their defaults; the first format is the default.
+func (o *commonOptions) addFlags(flags *pflag.FlagSet, formats ...format) {
+	o.format, o.formats = formats[0], formats
+	flags.VarP(formatFlag{o}, "format", "f", "form of the output: "+join(formats))
+	flags.StringVarP(&o.output, "output", "o", "-", "write to `FILE`, - is standard output")
+	flags.IntVar(&o.number, "dump", 1, "read dump number `N` of a file that holds several")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "show no progress")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say at the end how long each phase took")
 }
 
-// format is the form of a report.
+// format is the form of an output.
 type format string
 
 // The forms.
 const (
 	formatText format = "text"
 	formatJSON format = "json"
+	formatTSV  format = "tsv"
 )
 
-// formats lists the forms by name.
-func formats() []string { return []string{string(formatText), string(formatJSON)} }
+// join lists formats for people.
+func join(formats []format) string { return strings.Join(names(formats), " or ") }
 
-// String is the name of the form.
-func (f *format) String() string { return string(*f) }
-
-// Type names the kind of value in help texts.
-func (f *format) Type() string { return "FORMAT" }
-
-// Set takes over a name given by the user.
-func (f *format) Set(s string) error {
-	switch format(s) {
-	case formatText, formatJSON:
-		*f = format(s)
-		return nil
+// names lists formats by name.
+func names(formats []format) []string {
+	var all []string
+	for _, f := range formats {
+		all = append(all, string(f))
 	}
-	return errors.New("must be " + strings.Join(formats(), " or "))
+	return all
 }
 
-// scanDump reads the dump at path and analyses it, showing progress on stderr.
-// Its errors are inputErrors.
-func scanDump(ctx context.Context, env environment, path string, o commonOptions, options scan.Options) (*report.Report, error) {
+// formatFlag is the flag --format.
+type formatFlag struct{ o *commonOptions }
+
+// String is the name of the form.
+func (f formatFlag) String() string {
+	if f.o == nil {
+		return "" // pflag asks a zero value what its default is
+	}
+	return string(f.o.format)
+}
+
+// Type names the kind of value in help texts.
+func (formatFlag) Type() string { return "FORMAT" }
+
+// Set takes over a name given by the user.
+func (f formatFlag) Set(s string) error {
+	if !slices.Contains(f.o.formats, format(s)) {
+		return errors.New("must be " + join(f.o.formats))
+	}
+	f.o.format = format(s)
+	return nil
+}
+
+// scanner is scan.File or another function that reads a dump.
+type scanner func(ctx context.Context, path string, o scan.Options) (*report.Report, error)
+
+// scanDump has the dump at path read, showing progress on stderr. Its errors are
+// inputErrors, or a usageError where the file has no dump of that number.
+func scanDump(ctx context.Context, env environment, path string, o commonOptions, options scan.Options, read scanner) (*report.Report, error) {
+	if o.number < 1 {
+		return nil, usagef("--dump %d: must be 1 or more", o.number)
+	}
+	options.Dump = o.number - 1
 	if err := mustBeRegular(path); err != nil {
 		return nil, inputError{path, err}
 	}
@@ -72,11 +101,14 @@ func scanDump(ctx context.Context, env environment, path string, o commonOptions
 	progress := term.StartProgress(env.stderr, progressMode(env, o))
 	options.Progress = progress.Update
 	options.Tool = report.Tool{Name: "heapscan", Version: version()}
-	scanned, err := scan.File(ctx, path, options)
+	scanned, err := read(ctx, path, options)
 	phases := progress.Stop()
 	if err == nil {
 		// A scan that ended at the moment of the signal is thrown away as well.
 		err = ctx.Err()
+	}
+	if errors.Is(err, heap.ErrNoDump) {
+		return nil, usageError{err}
 	}
 	if err != nil {
 		return nil, inputError{path, err}

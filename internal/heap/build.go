@@ -71,7 +71,7 @@ type builder struct {
 //
 // Memory: 1/32 of the used address range, 4 bytes an object, 1 to 5 a reference,
 // and what the watches keep; Graph.Close gives it back. Errors: that of ctx; a dump
-// with no objects; more than 2^32-2 objects; no memory.
+// with no objects; ErrNoDump; more than 2^32-2 objects; no memory.
 func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
 	outline, err := f.Outline(ctx)
 	if err != nil {
@@ -90,7 +90,7 @@ func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
 		}
 	}
 	if len(b.extents) == 0 {
-		return nil, errors.Join(fmt.Errorf("the file holds no heap dump number %d: %w", o.Dump, hprof.ErrTruncated), damage(outline))
+		return nil, noDump(outline, o.Dump)
 	}
 	if b.Layout, err = b.rules.layout(ctx); err != nil {
 		return nil, err
@@ -108,11 +108,20 @@ func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
 	return b.Graph, nil
 }
 
-func damage(o *hprof.Outline) error {
-	if len(o.Damage) == 0 {
-		return nil
+// ErrNoDump is wrapped by Build's error where the file has dumps, but none of the
+// number that was asked for.
+var ErrNoDump = errors.New("there is no dump of this number")
+
+// noDump explains why there is no dump of that number.
+func noDump(outline *hprof.Outline, number int) error {
+	if n := outline.Dumps; n > 0 && number >= n {
+		return fmt.Errorf("heap dump number %d of %d: %w", number+1, n, ErrNoDump)
 	}
-	return o.Damage[0]
+	err := fmt.Errorf("the file holds no heap dump: %w", hprof.ErrTruncated)
+	if len(outline.Damage) > 0 {
+		err = errors.Join(err, outline.Damage[0])
+	}
+	return err
 }
 
 // each runs work for every index below n, on all cores, until one fails.

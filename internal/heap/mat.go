@@ -25,7 +25,7 @@ type matRules struct{ *builder }
 // invent adds the boot loader, and classes that others need and the dump lacks.
 func (b *matRules) invent(t *tally) {
 	b.inventedAt = map[uint64]ObjID{}
-	b.boot = b.builder.invent(0)
+	b.boot = b.makeUp(0)
 	// Where a class has no address it gets the lowest free one.
 	free := uint64(0)
 	place := func(c ClassID) {
@@ -40,7 +40,7 @@ func (b *matRules) invent(t *tally) {
 			k.Address = free
 			b.loaded.put(free, c)
 		}
-		k.Object, k.hasDump = b.builder.invent(k.Address), true
+		k.Object, k.hasDump = b.makeUp(k.Address), true
 		if object := b.byName["java.lang.Object"]; k.Super == NoClass && len(object) > 0 && object[0] != c {
 			k.Super = object[0]
 		}

@@ -57,8 +57,8 @@ func (b *builder) object(address uint64) ObjID {
 	return b.index.id(address)
 }
 
-// invent makes up an object at an address where the dump has none.
-func (b *builder) invent(address uint64) ObjID {
+// makeUp adds an object at an address where the dump has none.
+func (b *builder) makeUp(address uint64) ObjID {
 	if o, ok := b.inventedAt[address]; ok {
 		return o
 	}

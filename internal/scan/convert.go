@@ -33,7 +33,7 @@ func describeDump(path string, f *hprof.File) report.Dump {
 }
 
 // addDamage warns of what could not be read.
-func addDamage(r *report.Report, g *heap.Graph) {
+func addDamage(r *report.Report, g *heap.Graph, number int) {
 	for i, d := range g.Damage {
 		code := "damaged"
 		if errors.Is(d, hprof.ErrTruncated) {
@@ -48,7 +48,7 @@ func addDamage(r *report.Report, g *heap.Graph) {
 	}
 	if g.Outline.Dumps > 1 {
 		r.Warnings = append(r.Warnings, report.Warning{Code: "several-dumps",
-			Message: fmt.Sprintf("the file holds %d heap dumps; this is the first one", g.Outline.Dumps)})
+			Message: fmt.Sprintf("the file holds %d heap dumps; this is number %d", g.Outline.Dumps, number+1)})
 	}
 }
 

@@ -5,12 +5,9 @@ package scan
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/finding"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
-	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
-	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/report"
 )
 
@@ -22,67 +19,54 @@ type Options struct {
 	// second. done and total count bytes of work over all phases; phase is a
 	// short name such as "reading objects". Nil means nobody watches.
 	Progress func(phase string, done, total int64)
+	// Dump is the number of the dump in the file, from 0.
+	Dump int
+	// Edges are the rules by which objects hold each other.
+	Edges heap.Edges
 	// HistogramOnly skips the graph: no reachability, retained sizes or findings.
 	HistogramOnly bool
 }
 
 // File reads the dump at path and analyses it. A damaged dump gives a report
 // with warnings and Dump.Truncated set, not an error. Errors wrap
-// hprof.ErrNotHprof for foreign input and *fs.PathError for unreadable input;
-// a cancelled ctx returns its error.
+// hprof.ErrNotHprof for foreign input, heap.ErrNoDump where the file has no dump of
+// that number and *fs.PathError for unreadable input; a cancelled ctx returns its
+// error.
 func File(ctx context.Context, path string, o Options) (r *report.Report, err error) {
-	p := &progress{to: o.Progress}
-	f, err := hprof.Open(ctx, path, p.phase("inflating", 0, 1))
+	d, err := open(ctx, path, o, finding.Watches())
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	p.total = f.Size * phases
-	if f.Compression != "none" {
-		p.before = f.DiskBytes
-		p.total += p.before
-	}
-	graph, err := heap.Build(ctx, f, heap.Options{
-		Watches:     finding.Watches(),
-		ClassesOnly: o.HistogramOnly,
-		Progress:    p.build(f.Size),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	defer graph.Close()
-	r = &report.Report{SchemaVersion: report.SchemaVersion, Tool: o.Tool, Warnings: []report.Warning{}}
-	r.Dump = describeDump(path, f)
-	addDamage(r, graph)
-	addClasses(r, graph)
+	defer func() { err = errors.Join(err, d.close()) }()
 	if o.HistogramOnly {
-		return r, nil
+		return d.report, nil
 	}
-	if r.JVM, err = describeJVM(ctx, graph); err != nil {
+	if d.report.JVM, err = describeJVM(ctx, d.graph); err != nil {
 		return nil, err
 	}
-	p.say("finding dominators", 2*f.Size)
-	tree, err := graph.Dominators(ctx)
-	if err != nil {
+	if err := d.dominate(ctx); err != nil {
 		return nil, err
 	}
-	defer tree.Free()
-	addReachability(r, tree)
-	p.say("looking for trouble", 2*f.Size+f.Size/2)
-	if err := addFindings(ctx, r, f, graph, tree); err != nil {
+	d.progress.say("looking for trouble", 2*d.file.Size+d.file.Size/2)
+	if err := d.judge(ctx, o); err != nil {
 		return nil, err
 	}
-	p.say("done", phases*f.Size)
-	return r, nil
+	d.progress.say("done", phases*d.file.Size)
+	return d.report, nil
 }
 
-// addFindings runs the analysis: dominators, finalizers, schedulers, all detectors.
-func addFindings(ctx context.Context, r *report.Report, f *hprof.File, graph *heap.Graph, tree *dom.Tree) error {
-	h, err := finding.NewHeap(ctx, graph, tree, f.Header.Created)
+// judge adds the biggest objects and, of the strong graph, what is wrong: by the
+// rules of others a Finalizer holds what it waits for, and all verdicts would be off.
+func (d *dump) judge(ctx context.Context, o Options) error {
+	r := d.report
+	h, err := finding.NewHeap(ctx, d.graph, d.tree, d.file.Header.Created)
 	if err != nil {
 		return err
 	}
 	addDominators(r, h)
+	if o.Edges != heap.EdgesStrong {
+		return nil
+	}
 	r.Finalizers, r.Limits.FinalizerOmitted, err = h.Census(ctx)
 	if err != nil {
 		return err
