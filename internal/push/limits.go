@@ -17,7 +17,7 @@ const (
 // refusal is the reason a sample is not queued, empty when it is.
 func refusal(s *series.Sample) string {
 	switch {
-	case math.IsNaN(s.Value) || math.IsInf(s.Value, 0):
+	case (math.IsNaN(s.Value) && !series.IsStale(s.Value)) || math.IsInf(s.Value, 0):
 		return "not_finite"
 	case s.Name == "" || len(s.Name) > maxNameBytes:
 		return "name"

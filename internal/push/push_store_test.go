@@ -2,8 +2,10 @@ package push_test
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 	"time"
 
@@ -44,4 +46,40 @@ func TestAppendedSamplesAreInTheStoreAfterAStop(t *testing.T) {
 	s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/v1/query?query=count_over_time(jvm_memory_used_bytes[5m])", nil))
 	assert.Contains(t, w.Body.String(), `"metric":{"area":"heap"}`)
 	assert.Contains(t, w.Body.String(), `"1"]`)
+}
+
+// A series that ended gives no value any more, all the way through encoder, queue
+// and store; an ordinary NaN never gets there.
+func TestAnEndedSeriesIsNotRepeated(t *testing.T) {
+	dir := t.TempDir()
+	s, err := store.Open(store.Options{Dir: dir})
+	require.NoError(t, err)
+	p, err := push.Open(push.Options{Dir: t.TempDir(), Destinations: []push.Destination{push.Embedded(s)}})
+	require.NoError(t, err)
+	at := time.Now().Add(-2 * time.Minute)
+	f := func(name string, last float64) {
+		require.NoError(t, p.Append([]series.Sample{
+			{Name: name, TimeMs: at.Add(-10 * time.Second).UnixMilli(), Value: 42},
+			{Name: name, TimeMs: at.UnixMilli(), Value: last},
+		}))
+	}
+	f("ended", series.Stale())
+	f("odd", math.NaN())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, p.Run(ctx))
+	require.NoError(t, p.Close())
+	require.NoError(t, s.Close())
+	s, err = store.Open(store.Options{Dir: dir})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.Close()) }()
+
+	query := func(name string) string {
+		w := httptest.NewRecorder()
+		target := "/api/v1/query?query=" + name + "&time=" + strconv.FormatInt(at.Add(time.Minute).Unix(), 10)
+		s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
+		return w.Body.String()
+	}
+	assert.Contains(t, query("ended"), `"result":[]`)
+	assert.Contains(t, query("odd"), `"42"]`)
 }

@@ -37,8 +37,14 @@ type Metric struct {
 const (
 	NameUp             = "up"
 	NameTargetUp       = "apm_sidecar_target_up"
+	NameDumping        = "apm_sidecar_heap_dump_in_progress"
 	NameFindingObjects = "apm_heap_finding_objects"
 	NameFindingBytes   = "apm_heap_finding_bytes"
+)
+
+const (
+	nameQueueObjects = "jvm_finalizer_queue_objects"
+	nameQueueClasses = "jvm_finalizer_queue_classes"
 )
 
 // Catalogue lists every metric that samples are made of, in reading order. Names
@@ -46,8 +52,9 @@ const (
 // that existing dashboards and alerts work; labels beyond it never change a sum.
 func Catalogue() []Metric {
 	return []Metric{
-		{NameUp, Gauge, Flag, nil, "1 if the last poll of the JVM succeeded, else 0. While it is 0 no other series of the target gets samples."},
+		{NameUp, Gauge, Flag, nil, "1 if the last poll of the JVM succeeded, else 0. While it is 0 the series of the JVM itself end."},
 		{NameTargetUp, Gauge, Flag, nil, "The same as up, under a name that no scraper overwrites."},
+		{NameDumping, Gauge, Flag, nil, "1 while the JVM writes a heap dump for the sidecar: it stands still, is not polled, and no other series of it gets samples. Else 0."},
 
 		{"jvm_memory_used_bytes", Gauge, Bytes, areaLabel(), "Memory in use."},
 		{"jvm_memory_committed_bytes", Gauge, Bytes, areaLabel(), "Memory the JVM has reserved from the system."},
@@ -57,13 +64,13 @@ func Catalogue() []Metric {
 		{"jvm_memory_pool_committed_bytes", Gauge, Bytes, poolLabels(), "Memory reserved for a pool."},
 		{"jvm_memory_pool_max_bytes", Gauge, Bytes, poolLabels(), "Most memory the pool may use; absent where there is no limit."},
 		{"jvm_memory_pool_init_bytes", Gauge, Bytes, poolLabels(), "Memory asked for at the start."},
-		{"jvm_memory_pool_collection_used_bytes", Gauge, Bytes, poolLabels(), "Memory in use after the last collection of the pool: the cheapest measure of what is really alive."},
+		{"jvm_memory_pool_collection_used_bytes", Gauge, Bytes, poolLabels(), "Memory in use after the last collection of the pool: the cheapest measure of what is really alive. Absent until the pool has been collected; G1 before JDK 20 collects its old region late."},
 		{"jvm_memory_pool_collection_committed_bytes", Gauge, Bytes, poolLabels(), "Memory reserved after the last collection of the pool."},
 		{"jvm_memory_pool_collection_max_bytes", Gauge, Bytes, poolLabels(), "Most memory the pool could use after its last collection."},
 		{"jvm_memory_pool_collection_init_bytes", Gauge, Bytes, poolLabels(), "Memory asked for at the start, as the last collection of the pool noted it."},
 		{"jvm_memory_objects_pending_finalization", Gauge, Count, nil, "Objects in the queue of the Finalizer thread. Registered objects that something still holds are not in it."},
-		{"jvm_finalizer_queue_objects", Gauge, Count, []string{"class"}, "Objects in the queue of the Finalizer thread by class; classes past the first 20 are summed as class=\"other\". Asked for only while objects are pending."},
-		{"jvm_finalizer_queue_classes", Gauge, Count, nil, "Different classes in the queue of the Finalizer thread."},
+		{nameQueueObjects, Gauge, Count, []string{"class"}, "Objects in the queue of the Finalizer thread by class; classes past the first 20 are summed as class=\"other\". Asked for only while objects are pending."},
+		{nameQueueClasses, Gauge, Count, nil, "Different classes in the queue of the Finalizer thread."},
 
 		{"jvm_gc_collection_seconds_count", Counter, Count, gcLabels(), "Collections of a collector."},
 		{"jvm_gc_collection_seconds_sum", Counter, Seconds, gcLabels(), "Time spent in a collector. Only phase=\"pause\" stops the application."},
@@ -73,7 +80,7 @@ func Catalogue() []Metric {
 		{"jvm_gc_last_before_bytes", Gauge, Bytes, []string{"gc", "pool"}, "Memory in use in a heap pool before the last collection."},
 		{"jvm_gc_last_after_bytes", Gauge, Bytes, []string{"gc", "pool"}, "Memory in use in a heap pool after the last collection."},
 		{"jvm_gc_last_freed_bytes", Gauge, Bytes, []string{"gc"}, "Heap freed by the last collection; negative if the heap grew meanwhile."},
-		{"jvm_gc_pressure_ratio", Gauge, Ratio, []string{"phase", "window"}, "Share of time spent in collectors over the last poll, minute or five minutes. phase=\"pause\" is time in which the application stood still."},
+		{"jvm_gc_pressure_ratio", Gauge, Ratio, []string{"phase", "window"}, "Share of time spent in collectors over the last poll, minute or five minutes. phase=\"pause\" is time in which the application stood still; JVMs count it in whole milliseconds a pause, which hides those of ZGC."},
 
 		{"jvm_threads_current", Gauge, Count, nil, "Live threads."},
 		{"jvm_threads_daemon", Gauge, Count, nil, "Live daemon threads."},

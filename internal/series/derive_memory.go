@@ -32,17 +32,17 @@ func (b *builder) queue(q *jvm.FinalizerQueue) {
 	if q == nil || q.Disabled {
 		return
 	}
-	b.add("jvm_finalizer_queue_classes", float64(len(q.Classes)))
+	b.add(nameQueueClasses, float64(len(q.Classes)))
 	var rest int64
 	for i, c := range q.Classes {
 		if i >= maxQueueSeries {
 			rest += c.Count
 			continue
 		}
-		b.add("jvm_finalizer_queue_objects", float64(c.Count), Label{"class", c.Class})
+		b.add(nameQueueObjects, float64(c.Count), Label{"class", c.Class})
 	}
 	if rest > 0 {
-		b.add("jvm_finalizer_queue_objects", float64(rest), Label{"class", "other"})
+		b.add(nameQueueObjects, float64(rest), Label{"class", "other"})
 	}
 }
 

@@ -13,16 +13,19 @@ import (
 type Deriver struct {
 	labels   []Label
 	pressure pressure
+	series   lifespans
 }
 
 // NewDeriver is a Deriver whose samples all carry labels (see TargetLabels).
 func NewDeriver(labels []Label) *Deriver { return &Deriver{labels: labels} }
 
-// Derive gives the samples of the snapshot. Parts missing in it give no sample.
+// Derive gives the samples of the snapshot. Parts missing in it give no sample;
+// series that the snapshot before had and this one has not are marked stale.
 func (d *Deriver) Derive(s *jvm.Snapshot) []Sample {
 	b := &builder{base: d.labels, timeMs: s.Time.UnixMilli(), out: make([]Sample, 0, 160)}
 	b.add(NameUp, 1)
 	b.add(NameTargetUp, 1)
+	b.add(NameDumping, 0)
 	b.memory(s)
 	b.collectors(s)
 	for _, p := range d.pressure.observe(s) {
@@ -30,15 +33,29 @@ func (d *Deriver) Derive(s *jvm.Snapshot) []Sample {
 	}
 	b.activity(s)
 	b.process(s)
-	return b.out
+	// The finalizer queue is asked for now and then only: until it is known to
+	// be empty, its last answer holds.
+	queueHolds := s.Queue == nil && s.Memory != nil && s.Memory.PendingFinalizers.Or(0) > 0
+	return d.series.end(b.out, b.timeMs, func(old Sample) bool {
+		return queueHolds && (old.Name == nameQueueObjects || old.Name == nameQueueClasses)
+	})
 }
 
 // Down gives the samples of a target that did not answer at the given time: it is
-// down, and nothing else is known.
+// down, and nothing else is known. All its other series end.
 func (d *Deriver) Down(at time.Time) []Sample {
 	b := &builder{base: d.labels, timeMs: at.UnixMilli()}
 	b.add(NameUp, 0)
 	b.add(NameTargetUp, 0)
+	b.add(NameDumping, 0)
+	return d.series.end(b.out, b.timeMs, func(Sample) bool { return false })
+}
+
+// Dumping gives the sample of a target that writes a heap dump at the given time:
+// whether it is up is not asked meanwhile.
+func (d *Deriver) Dumping(at time.Time) []Sample {
+	b := &builder{base: d.labels, timeMs: at.UnixMilli()}
+	b.add(NameDumping, 1)
 	return b.out
 }
 

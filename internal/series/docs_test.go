@@ -37,7 +37,8 @@ Written by a test from the catalogue in ` + "`internal/series`" + `; don't edit.
 Every series has the labels ` + "`job`" + ` (the target's name, ` + "`jvm`" + ` without one) and ` + "`instance`" + `
 (host and port of the Jolokia URL unless the label is set), and the target's own labels.
 A value that the JVM does not know is left out; it is never 0 or -1. When a JVM is down,
-` + "`up`" + ` is 0 and its other series get no samples.
+` + "`up`" + ` is 0 and its other series end: they get a staleness marker, so that queries don't repeat
+the last values. The same goes for a series that a restarted JVM does not have any more.
 
 Names and labels are those of Prometheus' client_java 1.x where it has the metric. The
 labels ` + "`area`" + ` and ` + "`kind`" + ` of pools and ` + "`phase`" + ` and ` + "`generation`" + ` of collectors are additions:
@@ -59,7 +60,8 @@ one word under every collector.
 ## The sidecar's own
 
 Served at ` + "`/metrics`" + ` with the labels ` + "`job`" + ` and ` + "`instance`" + `, beside those of the queue
-(` + "`apm_sidecar_push_`" + `...). They are not stored: have them scraped.
+(` + "`apm_sidecar_push_`" + `...), ` + "`apm_sidecar_build_info`" + `, and ` + "`go_`" + `... and ` + "`process_`" + `... of the sidecar's own
+process. They are not stored: have them scraped.
 
 | metric | type | unit | labels | meaning |
 |---|---|---|---|---|

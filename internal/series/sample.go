@@ -19,6 +19,7 @@ type Sample struct {
 	Labels []Label
 	// TimeMs is the instant in milliseconds since the Unix epoch.
 	TimeMs int64
-	// Value is finite: undefined values are left out upstream.
+	// Value is finite, or the staleness marker: undefined values are left out
+	// upstream.
 	Value float64
 }

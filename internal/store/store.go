@@ -158,8 +158,8 @@ func start(opts Options) (err error) {
 }
 
 // Write stores samples. On an error none of them is stored; the disk being
-// nearly full is one, and passes when space is freed. Values that are not finite
-// are skipped. Label names and values must be shorter than 64 KiB.
+// nearly full is one, and passes when space is freed. Values that are neither
+// finite nor the staleness marker are skipped. Label names and values must be shorter than 64 KiB.
 func (s *Store) Write(samples []series.Sample) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -173,7 +173,7 @@ func (s *Store) Write(samples []series.Sample) error {
 	)
 	for i := range samples {
 		sample := &samples[i]
-		if math.IsNaN(sample.Value) || math.IsInf(sample.Value, 0) {
+		if (math.IsNaN(sample.Value) && !series.IsStale(sample.Value)) || math.IsInf(sample.Value, 0) {
 			continue
 		}
 		labels = append(labels[:0], prompb.Label{Name: "__name__", Value: sample.Name})
