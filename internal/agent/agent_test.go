@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -99,7 +100,7 @@ func TestOneHungTargetDelaysNoOther(t *testing.T) {
 		assert.Len(t, b.sink.values("up", "b"), 10)
 		assert.Equal(t, 1, most, "polls of one target never overlap")
 		assert.Equal(t, 3, polls, "at 0, 4 and 8 s")
-		assert.Equal(t, "8", b.metric(`apm_sidecar_poll_skipped_total{job="test",instance="a"}`), "1 to 3, 5 to 7, 9 and 10 s")
+		assert.Equal(t, "8", b.metric(`apm_sidecar_poll_skipped_total{job="test",instance="a",reason="busy"}`), "1 to 3, 5 to 7, 9 and 10 s")
 		assert.Equal(t, []float64{1, 1}, b.sink.values("up", "a"), "the poll cut by our own end is no failure")
 	})
 }
@@ -174,6 +175,39 @@ func TestRestartsAreCounted(t *testing.T) {
 	})
 }
 
+// TestATargetDownForLongIsSpared: it is asked less and less, and its series goes on
+// saying that it is down.
+func TestATargetDownForLongIsSpared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var asked []time.Duration
+		back := false
+		c := &fakeClient{poll: func(context.Context) (*jvm.Snapshot, error) {
+			asked = append(asked, time.Since(start))
+			if time.Since(start) > 20*time.Minute {
+				back = true
+				return healthy(), nil
+			}
+			return nil, &jmx.Error{Reason: jmx.ReasonTimeout, Err: errors.New("no answer")}
+		}}
+		b := runFor(t, 22*time.Minute-time.Millisecond, time.Second, c)
+		assert.Equal(t, 4*time.Second, asked[4], "not at once: it may be restarting")
+		var gaps []time.Duration
+		for i := 5; asked[i] < 20*time.Minute; i++ {
+			gaps = append(gaps, asked[i]-asked[i-1])
+		}
+		assert.LessOrEqual(t, slices.Max(gaps), time.Minute)
+		assert.GreaterOrEqual(t, slices.Min(gaps[6:]), 30*time.Second)
+		assert.Greater(t, len(slices.Compact(slices.Sorted(slices.Values(gaps[6:])))), 3, "jitter")
+		assert.True(t, back)
+		assert.Len(t, b.sink.values("up", "a"), 22*60, "one sample each second all the same")
+		assert.NotEqual(t, "0", b.metric(`apm_sidecar_poll_skipped_total{job="test",instance="a",reason="backoff"}`))
+		assert.Equal(t, "0", b.metric(`apm_sidecar_poll_skipped_total{job="test",instance="a",reason="busy"}`))
+		assert.Len(t, slices.DeleteFunc(asked, func(at time.Duration) bool { return at < 21*time.Minute }), 60, "back to normal at once")
+	})
+}
+
 func TestSamplesTheSinkRefusesAreCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -182,12 +216,18 @@ func TestSamplesTheSinkRefusesAreCounted(t *testing.T) {
 			Interval: time.Second, Sink: b.sink, Logger: slog.New(slog.NewTextHandler(&b.log, nil)),
 			Watched: []agent.Watched{{Target: jvm.Target{Job: "test", Instance: "a"}, Client: &fakeClient{}}},
 		})
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 		defer cancel()
 		require.NoError(t, b.agent.Run(ctx))
-		assert.Equal(t, "4", b.metric(`apm_sidecar_samples_lost_total{job="test",instance="a"}`))
+		assert.Equal(t, "10", b.metric(`apm_sidecar_samples_lost_total{job="test",instance="a"}`))
 		assert.Equal(t, "0", b.metric(`apm_sidecar_samples_total{job="test",instance="a"}`))
-		assert.Contains(t, b.log.String(), "disk full")
+		assert.Equal(t, 1, strings.Count(b.log.String(), "disk full"), "changes are logged, not states")
+
+		b.sink.err = nil
+		ctx, cancel = context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		require.NoError(t, b.agent.Run(ctx))
+		assert.Contains(t, b.log.String(), "taken again")
 	})
 }
 

@@ -76,10 +76,34 @@ func (c *Capture) Wait() { c.wg.Wait() }
 // freeBytes is the disk space that a dump may use.
 func (c *Capture) freeBytes() jvm.Opt[int64] { return freeBytes(c.opts.Directory) }
 
+// nameTime is the layout of the time in the names of dumps and reports.
+const nameTime = "20060102T150405Z"
+
+// lastTaken is when the target's youngest dump was taken that left a trace in the
+// directory: itself or its report.
+func (c *Capture) lastTaken(t jvm.Target) (time.Time, bool) {
+	entries, err := os.ReadDir(c.opts.Directory)
+	if err != nil {
+		return time.Time{}, false
+	}
+	ours := regexp.MustCompile(`^` + regexp.QuoteMeta(filePrefix(t)) + `-(\d{8}T\d{6}Z)\.(hprof|report\.json)$`)
+	var last time.Time
+	for _, e := range entries {
+		match := ours.FindStringSubmatch(e.Name())
+		if match == nil {
+			continue
+		}
+		if at, err := time.Parse(nameTime, match[1]); err == nil && at.After(last) {
+			last = at
+		}
+	}
+	return last, !last.IsZero()
+}
+
 // Take has the JVM write a dump and returns when it is there; its analysis runs on
 // until Wait. Labels and sink are for the summary samples.
 func (c *Capture) Take(ctx context.Context, t jvm.Target, client Client, labels []series.Label, sink Sink) error {
-	name := fmt.Sprintf("%s-%s.hprof", filePrefix(t), time.Now().UTC().Format("20060102T150405Z"))
+	name := fmt.Sprintf("%s-%s.hprof", filePrefix(t), time.Now().UTC().Format(nameTime))
 	start := time.Now()
 	if err := client.DumpHeap(ctx, path.Join(c.opts.JVMDirectory, name), c.opts.Live); err != nil {
 		return err

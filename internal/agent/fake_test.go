@@ -63,14 +63,15 @@ func (s *sink) Append(samples []series.Sample) error {
 	return s.err
 }
 
-// values are the values of a metric of the instance, in order of arrival.
+// values are the values of a metric of the instance, in order of arrival, without
+// staleness markers.
 func (s *sink) values(name, instance string) []float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []float64
 	for _, sample := range s.samples {
 		for _, l := range sample.Labels {
-			if sample.Name == name && l.Name == "instance" && l.Value == instance {
+			if sample.Name == name && l.Name == "instance" && l.Value == instance && !series.IsStale(sample.Value) {
 				out = append(out, sample.Value)
 			}
 		}

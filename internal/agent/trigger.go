@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
@@ -27,18 +26,6 @@ const trendTime = 10 * time.Minute
 
 // maxTrend bounds the readings kept for the trend.
 const maxTrend = 600
-
-// Reading is what the trigger judges: one poll of one JVM.
-type Reading struct {
-	At time.Time
-	// Ratio is the share of the old region in use after its last collection.
-	Ratio float64
-	// HeapUsedBytes is the heap in use now: what a dump would hold at most.
-	HeapUsedBytes int64
-	// FreeBytes is the free disk space where the dump would go; missing means
-	// unknown, and then nothing stands in the way.
-	FreeBytes jvm.Opt[int64]
-}
 
 // Action is what a decision asks for.
 type Action int
@@ -78,7 +65,7 @@ func NewTrigger(opts TriggerOptions) *Trigger { return &Trigger{opts: opts} }
 // Observe judges a reading. An action other than ActionNone starts the cool-down.
 func (t *Trigger) Observe(r Reading) Decision {
 	t.remember(r)
-	if r.Ratio < t.opts.OldAfterGCRatio {
+	if r.Ratio < t.threshold(r) {
 		t.spent = false
 		return Decision{}
 	}
@@ -93,6 +80,20 @@ func (t *Trigger) Observe(r Reading) Decision {
 	t.spent, t.dumpedAt = true, r.Ratio
 	return Decision{ActionCapture, t.reason(r)}
 }
+
+// threshold is the ratio from which a dump is taken. Where garbage may be among
+// what is in use, it is half way from the one asked for to full: a heap that does
+// well may be used that far before its collector bothers to clean it.
+func (t *Trigger) threshold(r Reading) float64 {
+	if r.Partly {
+		return (1 + t.opts.OldAfterGCRatio) / 2
+	}
+	return t.opts.OldAfterGCRatio
+}
+
+// DumpedAt says that a dump was taken before this trigger was made, by an earlier
+// run of the program: its cool-down holds.
+func (t *Trigger) DumpedAt(at time.Time) { t.coolUntil = at.Add(t.opts.CoolDown) }
 
 // Failed says that the dump asked for was not written: the next attempt needs
 // the cool-down only.
@@ -115,7 +116,7 @@ func (t *Trigger) remember(r Reading) {
 }
 
 func (t *Trigger) reason(r Reading) string {
-	s := fmt.Sprintf("the old region is %.0f %% full after a collection (threshold %.0f %%)", r.Ratio*100, t.opts.OldAfterGCRatio*100)
+	s := fmt.Sprintf("the old region is %.0f %% full after a collection (threshold %.0f %%)", r.Ratio*100, t.threshold(r)*100)
 	first := t.trend[0]
 	if age := r.At.Sub(first.At).Round(time.Second); age > 0 {
 		s += fmt.Sprintf(", %s ago it was %.0f %%", age, first.Ratio*100)
@@ -126,30 +127,3 @@ func (t *Trigger) reason(r Reading) string {
 // spaceNeeded is the disk space for the dump of a heap in use: the dump spells
 // out what the heap keeps compressed (8-byte references, records' headers).
 func spaceNeeded(heapUsedBytes int64) int64 { return heapUsedBytes + heapUsedBytes*3/10 }
-
-// readingOf takes the reading from a poll: the old pools, or the pool that is the
-// whole heap where there are no generations. It is false where the JVM does not
-// say.
-func readingOf(s *jvm.Snapshot) (Reading, bool) {
-	used, limit := int64(0), int64(0)
-	for _, kind := range []jvm.PoolKind{jvm.PoolOld, jvm.PoolSingle} {
-		for _, p := range s.Pools {
-			if p.Kind != kind || p.AfterGC == nil {
-				continue
-			}
-			used += p.AfterGC.Used.Or(0)
-			limit += p.AfterGC.Max.Or(0)
-		}
-		if limit > 0 {
-			break
-		}
-	}
-	if limit == 0 {
-		return Reading{}, false
-	}
-	r := Reading{At: s.Time, Ratio: float64(used) / float64(limit)}
-	if s.Memory != nil {
-		r.HeapUsedBytes = s.Memory.Heap.Used.Or(0)
-	}
-	return r, true
-}

@@ -111,3 +111,22 @@ func TestReadingOf(t *testing.T) {
 	f("nothing", 0, false)
 	f("never collected", 0, false, jvm.Pool{Kind: jvm.PoolOld})
 }
+
+func TestTriggerWhereGarbageMayBeInTheRegion(t *testing.T) {
+	t.Parallel()
+	tr := newTrigger()
+	f := func(minute int, ratio float64) agent.Action {
+		r := reading(minute, ratio)
+		r.Partly = true
+		return tr.Observe(r).Action
+	}
+	assert.Equal(t, agent.ActionNone, f(0, 0.87))
+	assert.Equal(t, agent.ActionCapture, f(1, 0.88), "half way from 75 % to full")
+}
+
+func TestTriggerOfARunAfterADump(t *testing.T) {
+	t.Parallel()
+	tr := newTrigger()
+	tr.DumpedAt(reading(0, 0).At)
+	assert.Equal(t, []int{5}, course(tr, 1, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8), "when the earlier run's cool-down is over")
+}

@@ -42,6 +42,12 @@ type watcher struct {
 	// state is the reason of the last failure, "" after a success and "new"
 	// before the first poll: only changes are logged.
 	state string
+	// rest leaves out polls of a target that is down for long.
+	rest backOff
+	// dumped is true when this round took a heap dump.
+	dumped bool
+	// losing is true while the sink takes no samples: only changes are logged.
+	losing bool
 	// missing is the number of missing parts at the last success.
 	missing int
 	// startMs identifies the JVM; a change is a restart.
@@ -52,6 +58,12 @@ type watcher struct {
 
 func newWatcher(w Watched, offset time.Duration, opts Options, set *metrics.Set) *watcher {
 	labels := series.TargetLabels(w.Target)
+	trigger := NewTrigger(opts.Trigger)
+	if opts.Capture != nil {
+		if at, ok := opts.Capture.lastTaken(w.Target); ok {
+			trigger.DumpedAt(at)
+		}
+	}
 	return &watcher{
 		target:   w.Target,
 		client:   w.Client,
@@ -59,12 +71,13 @@ func newWatcher(w Watched, offset time.Duration, opts Options, set *metrics.Set)
 		deriver:  series.NewDeriver(labels),
 		sink:     opts.Sink,
 		capture:  opts.Capture,
-		trigger:  NewTrigger(opts.Trigger),
+		trigger:  trigger,
 		own:      newSelfMetrics(set, w.Target),
 		log:      opts.Logger.With("target", w.Target.Name()),
 		interval: opts.Interval,
 		offset:   offset,
 		state:    "new",
+		rest:     backOff{interval: opts.Interval},
 	}
 }
 
@@ -80,19 +93,34 @@ func (w *watcher) run(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		w.poll(ctx)
+		w.round(ctx)
 		next = next.Add(w.interval)
 		if late := time.Since(next); late > 0 {
 			skipped := int64(late/w.interval) + 1
-			w.own.skipped.Add(int(skipped))
+			w.own.skipped(w.reasonToBeLate(), int(skipped))
 			next = next.Add(time.Duration(skipped) * w.interval)
 		}
 		timer.Reset(time.Until(next))
 	}
 }
 
-// poll does one round: ask, derive, hand over, judge.
-func (w *watcher) poll(ctx context.Context) {
+// reasonToBeLate says what made the round that has just ended a long one.
+func (w *watcher) reasonToBeLate() string {
+	if w.dumped {
+		return skippedDump
+	}
+	return skippedBusy
+}
+
+// round asks, derives, hands over and judges, or leaves it at saying that the
+// target is down still.
+func (w *watcher) round(ctx context.Context) {
+	w.dumped = false
+	if w.rest.skip() {
+		w.own.skipped(skippedBackOff, 1)
+		w.hand(w.deriver.Down(time.Now()))
+		return
+	}
 	start := time.Now()
 	snapshot, err := w.client.Poll(ctx)
 	if ctx.Err() != nil {
@@ -112,6 +140,7 @@ func (w *watcher) poll(ctx context.Context) {
 
 func (w *watcher) down(err error) {
 	reason := jmx.Reason(err)
+	w.rest.failed()
 	w.own.up.Set(0)
 	w.own.failed(reason)
 	if w.state != reason {
@@ -122,6 +151,7 @@ func (w *watcher) down(err error) {
 }
 
 func (w *watcher) up(s *jvm.Snapshot) {
+	w.rest.succeeded()
 	w.own.up.Set(1)
 	w.own.missing.Set(float64(len(s.Missing)))
 	if w.state != "" {
@@ -171,41 +201,17 @@ func (w *watcher) askQueue(ctx context.Context, s *jvm.Snapshot) {
 
 func (w *watcher) hand(samples []series.Sample) {
 	n := len(samples)
-	if err := w.sink.Append(samples); err != nil {
+	err := w.sink.Append(samples)
+	if err != nil {
 		w.own.lost.Add(n)
-		w.log.Error("samples are lost", "samples", n, "error", err)
-		return
+	} else {
+		w.own.samples.Add(n)
 	}
-	w.own.samples.Add(n)
-}
-
-// judge takes a heap dump if the trigger says so. The dump holds up the target's
-// polls, which the JVM could not answer anyway; the analysis does not.
-func (w *watcher) judge(ctx context.Context, s *jvm.Snapshot) {
-	if w.capture == nil {
-		return
+	switch {
+	case err != nil && !w.losing:
+		w.log.Error("samples are lost until further notice", "error", err)
+	case err == nil && w.losing:
+		w.log.Info("samples are taken again")
 	}
-	reading, ok := readingOf(s)
-	if !ok {
-		return
-	}
-	reading.FreeBytes = w.capture.freeBytes()
-	switch d := w.trigger.Observe(reading); d.Action {
-	case ActionNone:
-	case ActionNoSpace:
-		w.own.captures("no_space")
-		w.log.Warn("no heap dump", "reason", d.Reason)
-	case ActionCapture:
-		w.log.Info("taking a heap dump", "reason", d.Reason)
-		if err := w.capture.Take(ctx, w.target, w.client, w.labels, w.sink); err != nil {
-			if ctx.Err() != nil {
-				return // our own end is no failure of the dump
-			}
-			w.own.captures("failed")
-			w.trigger.Failed()
-			w.log.Error("no heap dump", "error", err, "retry", "after the cool-down")
-			return
-		}
-		w.own.captures("ok")
-	}
+	w.losing = err != nil
 }

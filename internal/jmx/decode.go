@@ -94,12 +94,23 @@ func decodePools(s *jvm.Snapshot, v *fastjson.Value) {
 		}
 		heap := text(bean, "Type") == "HEAP"
 		pool := jvm.Pool{Name: name, Heap: heap, Kind: jvm.KindOfPool(name, heap), Usage: usage(bean.Get("Usage"))}
-		if after := usage(bean.Get("CollectionUsage")); after != (jvm.Usage{}) {
-			pool.AfterGC = &after
-		}
+		pool.AfterGC = afterGC(bean.Get("CollectionUsage"))
 		s.Pools = append(s.Pools, pool)
 	})
 	slices.SortFunc(s.Pools, func(a, b jvm.Pool) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// afterGC reads a CollectionUsage. A pool that no collection has covered yet has
+// one of zeros: nothing committed, so nothing measured (HotSpot, memoryPool.cpp).
+func afterGC(v *fastjson.Value) *jvm.Usage {
+	after := usage(v)
+	if committed, ok := after.Committed.Get(); ok && committed == 0 {
+		return nil
+	}
+	if after == (jvm.Usage{}) {
+		return nil
+	}
+	return &after
 }
 
 func decodeGCs(s *jvm.Snapshot, v *fastjson.Value) {

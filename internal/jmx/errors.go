@@ -84,6 +84,8 @@ func transportError(err error) *Error {
 func statusError(code int) *Error {
 	hint := ""
 	switch code {
+	case 301, 302, 303, 307, 308:
+		hint = ", a redirect, which is not followed; give the URL that it leads to, with its scheme"
 	case 401:
 		hint = "; give a user name and password in the target's URL, or username and password_file in the configuration"
 	case 403:

@@ -37,7 +37,7 @@ func TestFailuresHaveAReason(t *testing.T) {
 		{"fewer items", jmx.ReasonDecode, "1 items", saying(200, `[{"status":200,"value":{}}]`)},
 		{"too deep", jmx.ReasonTruncated, "no JSON", saying(200, strings.Repeat("[", 100_000))},
 		{"everything refused", jmx.ReasonBulkRejected, "refused", saying(400, "no")},
-		{"redirect", "http_302", "302", func(w http.ResponseWriter, r *http.Request, _ []item) {
+		{"redirect", "http_302", "302, a redirect, which is not followed", func(w http.ResponseWriter, r *http.Request, _ []item) {
 			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
 		}},
 		{"huge", jmx.ReasonTooLarge, "longer than", func(w http.ResponseWriter, _ *http.Request, _ []item) {

@@ -96,6 +96,25 @@ func TestPollOfRealAgents(t *testing.T) {
 	}
 }
 
+// TestAPoolNotCollectedYetIsNotEmpty: the old region of G1 says zero after a
+// collection until there was one, with megabytes in it.
+func TestAPoolNotCollectedYetIsNotEmpty(t *testing.T) {
+	t.Parallel()
+	const answer = `{"value":{"java.lang:name=G1 Old Gen,type=MemoryPool":{"Name":"G1 Old Gen","Type":"HEAP",
+		"Usage":{"init":1,"committed":90,"max":100,"used":70},"CollectionUsage":{"init":1,"committed":%s,"max":100,"used":0}}},"status":200}`
+	f := func(committed string) *jvm.Usage {
+		other := `,{"status":404,"error":"no"}`
+		bulk := `[{"status":404,"error":"no"}` + other + "," + strings.Replace(answer, "%s", committed, 1) + strings.Repeat(other, 6) + "]"
+		s, err := client(t, newFake(t, saying(200, bulk)).URL).Poll(t.Context())
+		require.NoError(t, err)
+		require.Len(t, s.Pools, 1)
+		return s.Pools[0].AfterGC
+	}
+	assert.Nil(t, f("0"))
+	require.NotNil(t, f("90"))
+	assert.Equal(t, jvm.Some[int64](0), f("90").Used)
+}
+
 func TestPollAsksForAttributesByListAndNeverForAll(t *testing.T) {
 	t.Parallel()
 	agent := newFake(t, saying(200, captured(t, "jolokia-2.6.0-jdk17-g1.json")))

@@ -95,6 +95,10 @@ var gcRules = []gcRule{
 	{regexp.MustCompile(`MarkSweep|^G1 Old Generation$|^G1 Concurrent GC$`), PhasePause, GenerationOld},
 }
 
+// G1Young is the collector of G1 whose collections, the "mixed" ones among them,
+// empty the old region as well.
+const G1Young = "G1 Young Generation"
+
 // KindOfGC classifies a collector by the JVM's name for it. An unknown one
 // counts as a pause of the whole heap.
 func KindOfGC(name string) (Phase, Generation) {

@@ -72,7 +72,7 @@ type Pool struct {
 	Kind  PoolKind
 	Usage Usage
 	// AfterGC is the usage after the last collection that covered the pool, nil
-	// for pools that are not collected.
+	// before the first one and for pools that are not collected.
 	AfterGC *Usage
 }
 
