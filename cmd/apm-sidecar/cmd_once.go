@@ -1,16 +1,21 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
+
+// maxPollsAtOnce bounds the connections of a single round.
+const maxPollsAtOnce = 64
 
 // newOnceCommand builds "apm-sidecar once".
 func newOnceCommand(env environment) *cobra.Command {
@@ -37,27 +42,39 @@ when no target answered and 3 when some did not.`,
 	return cmd
 }
 
-// once polls one target after the other.
+// answer is what one target gave.
+type answer struct {
+	samples []series.Sample
+	missing []jvm.Missing
+	err     error
+}
+
+// once polls all targets at the same time, so that a hung one holds up the end
+// alone, and tells in the order of the configuration.
 func once(cmd *cobra.Command, env environment, targets []jvm.Target) error {
+	answers := make([]answer, len(targets))
+	var polls errgroup.Group
+	polls.SetLimit(maxPollsAtOnce)
+	for i, t := range targets {
+		polls.Go(func() error {
+			answers[i] = pollOnce(cmd.Context(), t)
+			return nil
+		})
+	}
+	if err := errors.Join(polls.Wait(), cmd.Context().Err()); err != nil {
+		return err
+	}
 	var samples []series.Sample
 	var errs []error
-	for _, t := range targets {
-		client := jmx.New(t, jmx.Options{})
-		snapshot, err := client.Poll(cmd.Context())
-		client.Close()
-		deriver := series.NewDeriver(series.TargetLabels(t))
-		if err != nil {
-			errs = append(errs, fmt.Errorf("target %s: %w", t.Name(), err))
-			samples = append(samples, deriver.Down(time.Now())...)
-			continue
+	for i, a := range answers {
+		name := targets[i].Name()
+		if a.err != nil {
+			errs = append(errs, fmt.Errorf("target %s: %w", name, a.err))
 		}
-		for _, m := range snapshot.Missing {
-			env.logger().Warn("part of the target cannot be read", "target", t.Name(), "part", m.Part, "reason", m.Reason)
+		for _, m := range a.missing {
+			env.logger().Warn("part of the target cannot be read", "target", name, "part", m.Part, "reason", m.Reason)
 		}
-		samples = append(samples, deriver.Derive(snapshot)...)
-	}
-	if err := cmd.Context().Err(); err != nil {
-		return err
+		samples = append(samples, a.samples...)
 	}
 	if err := series.WriteText(env.stdout, samples); err != nil {
 		return err
@@ -68,4 +85,15 @@ func once(cmd *cobra.Command, env environment, targets []jvm.Target) error {
 		return errPartial
 	}
 	return err
+}
+
+func pollOnce(ctx context.Context, t jvm.Target) answer {
+	client := jmx.New(t, jmx.Options{})
+	defer client.Close()
+	deriver := series.NewDeriver(series.TargetLabels(t))
+	snapshot, err := client.Poll(ctx)
+	if err != nil {
+		return answer{samples: deriver.Down(time.Now()), err: err}
+	}
+	return answer{samples: deriver.Derive(snapshot), missing: snapshot.Missing}
 }

@@ -110,6 +110,9 @@ func TestRunStoresAndServes(t *testing.T) {
 		assert.Regexp(t, `apm_sidecar_target_up\{job="jvm",instance="127.0.0.1:\d\d+"\} 1`, body)
 		assert.Contains(t, body, `apm_sidecar_poll_errors_total{job="jvm",instance="127.0.0.1:1",reason="dial"}`)
 		assert.Contains(t, body, "apm_sidecar_push_samples_total")
+		assert.Contains(t, body, "apm_sidecar_build_info{")
+		assert.Contains(t, body, "\ngo_goroutines ")
+		assert.Contains(t, body, "\nprocess_resident_memory_bytes ")
 		code, _ = r.get(t, "vmui/")
 		assert.Equal(t, http.StatusOK, code)
 		r.end(t)
@@ -142,7 +145,7 @@ func TestRunEndsWithAClearError(t *testing.T) {
 	taken := agent.Listener.Addr().String()
 	code := run(t.Context(), env, []string{"run", "--target", agent.URL, "--listen", taken, "--data-dir", t.TempDir()})
 	assert.Equal(t, exitError, code)
-	assert.Contains(t, stderr.String(), "choose another address")
+	assert.Contains(t, stderr.String(), "choose another address by --listen")
 }
 
 func TestPageURL(t *testing.T) {

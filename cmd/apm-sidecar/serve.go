@@ -49,6 +49,8 @@ func serve(ctx context.Context, env environment, c config.Config) (err error) {
 		Logger: log,
 		Store:  dest.handler,
 		Metrics: func(w io.Writer) {
+			// A failed write is the scraper's own doing.
+			_, _ = fmt.Fprintf(w, "apm_sidecar_build_info{version=%q} 1\n", version())
 			watch.WriteMetrics(w)
 			pusher.WriteMetrics(w)
 		},

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+
+	"github.com/VictoriaMetrics/metrics"
 )
 
 //go:embed index.html
@@ -18,6 +20,7 @@ func newMux(opts Options) *http.ServeMux {
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		opts.Metrics(w)
+		metrics.WriteProcessMetrics(w)
 	})
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "healthy")

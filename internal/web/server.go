@@ -37,7 +37,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Store answers /api/, /prometheus/ and /vmui/; nil when there is none.
 	Store http.Handler
-	// Metrics writes the self metrics in Prometheus text form. Required.
+	// Metrics writes the self metrics in Prometheus text form; those of the process
+	// (go_*, process_*) come on top. Required.
 	Metrics func(io.Writer)
 	// Ready tells why the sidecar is not ready yet; nil when it is. Its text is
 	// shown to everyone who can reach the server. Required.
@@ -76,7 +77,7 @@ func New(opts Options) (*Server, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(context.Background(), "tcp", opts.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("web: %w; choose another address to listen on", err)
+		return nil, fmt.Errorf("web: %w; choose another address by --listen, 127.0.0.1:0 takes any free port", err)
 	}
 	return &Server{
 		listener: l,

@@ -66,6 +66,7 @@ func TestRoutes(t *testing.T) {
 	}{
 		{"/", "<h1>apm-sidecar</h1>", http.StatusOK},
 		{"/metrics", "m 1\n", http.StatusOK},
+		{"/metrics", "go_goroutines ", http.StatusOK},
 		{"/-/healthy", "healthy\n", http.StatusOK},
 		{"/-/ready", "ready\n", http.StatusOK},
 		{"/api/v1/query", "store /api/v1/query", http.StatusOK},
