@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 
@@ -103,6 +104,7 @@ func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
 			b.Close()
 			return nil, err
 		}
+		debug.FreeOSMemory() // what the passes left behind, before others take their own
 	}
 	slices.SortFunc(b.Damage, func(x, y *hprof.Error) int { return int(min(max(x.Offset-y.Offset, -1), 1)) })
 	return b.Graph, nil

@@ -1,6 +1,7 @@
 package dom
 
 import (
+	"math/bits"
 	"sync/atomic"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
@@ -23,3 +24,41 @@ func (b *bitset) share(v uint32) bool {
 	return atomic.LoadUint64(&b.words.Items[v/64])&(1<<(v%64)) != 0
 }
 func (b *bitset) join(v uint32) { atomic.OrUint64(&b.words.Items[v/64], 1<<(v%64)) }
+
+// core is the set of the nodes that are not peeled. It knows the place of each
+// member among them, in order; members and counts lie side by side, as they are
+// always needed together.
+type core struct {
+	words offheap.Array[uint64] // for 64 nodes each: the members, and how many lie before
+	count uint32
+}
+
+// newCore returns all nodes up to last but 0 and those in off.
+func newCore(off *bitset, last uint32) (c core, err error) {
+	n := len(off.words.Items)
+	if c.words, err = offheap.Make[uint64](2 * n); err != nil {
+		return c, err
+	}
+	for i, w := range off.words.Items {
+		members := ^w
+		if i == 0 {
+			members &^= 1
+		}
+		if i == n-1 {
+			members &= 1<<(last%64+1) - 1
+		}
+		c.words.Items[2*i], c.words.Items[2*i+1] = members, uint64(c.count)
+		c.count += uint32(bits.OnesCount64(members))
+	}
+	return c, nil
+}
+
+// place returns where v stands among the members, and whether it is one.
+func (c *core) place(v uint32) (place uint32, ok bool) {
+	i, bit := v/64*2, uint64(1)<<(v%64)
+	w := c.words.Items[i : i+2 : i+2]
+	return uint32(w[1]) + uint32(bits.OnesCount64(w[0]&(bit-1))), w[0]&bit != 0
+}
+
+func (c *core) has(v uint32) bool { return c.words.Items[v/64*2]&(1<<(v%64)) != 0 }
+func (c *core) free()             { c.words.Free() }

@@ -71,7 +71,7 @@ func (t *Tree) each(ctx context.Context, work func(from, to uint32) error) error
 // peel finds the nodes that need no algorithm: those with one predecessor whose
 // successors are all peeled. Their dominator is that predecessor, and no path
 // to another node leads through them. Roots have the virtual root as predecessor
-// and stay. t.number is the result: peeled for those, 0 for all others.
+// and stay. t.core is what is left.
 func (t *Tree) peel(ctx context.Context) error {
 	words, err := offheap.Make[uint64](int(t.graph.Nodes)/32 + 1)
 	if err != nil {
@@ -112,17 +112,8 @@ func (t *Tree) peel(ctx context.Context) error {
 			poor = 0
 		}
 	}
-	if t.number, err = offheap.Make[uint32](int(t.graph.Nodes) + 1); err != nil {
-		return err
-	}
-	return t.each(ctx, func(from, to uint32) error {
-		for v := from; v <= to; v++ {
-			if off.has(v) {
-				t.number.Items[v] = peeled
-			}
-		}
-		return nil
-	})
+	t.core, err = newCore(&off, t.graph.Nodes)
+	return err
 }
 
 // peelOnce makes one pass over all nodes, up or down: a chain is peeled in the pass

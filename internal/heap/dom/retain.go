@@ -27,7 +27,7 @@ func (t *Tree) retain(ctx context.Context) (err error) {
 		w, c := walker{t: t}, t.graph.Edges.Cursor()
 		for v := from; v <= to; v++ {
 			run := c.From(v)
-			if i := t.number.Items[v]; i != 0 && i != peeled {
+			if i := t.numberOf(v); i != 0 {
 				t.live.join(v)
 				t.retained.Items[i] = w.subtree(v, run, mark)
 			}
@@ -70,7 +70,7 @@ func (w *walker) subtree(v uint32, run edges.Run, enter func(u uint32) bool) uin
 		if g.Done(*top) {
 			w.stack = w.stack[:len(w.stack)-1] // a chain must not pile up
 		}
-		if t.number.Items[u] != peeled || enter != nil && !enter(u) {
+		if t.core.has(u) || enter != nil && !enter(u) {
 			continue
 		}
 		w.nodes++

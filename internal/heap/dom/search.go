@@ -28,11 +28,9 @@ func (s *found) free() {
 // reference between them when it passes it.
 func (t *Tree) search(ctx context.Context) (s *found, err error) {
 	s = &found{}
-	core := 0
-	for _, n := range t.number.Items[1:] {
-		if n != peeled {
-			core++
-		}
+	core := int(t.core.count)
+	if t.number, err = offheap.Make[uint32](core); err != nil {
+		return s, err
 	}
 	// vertex[i] is the node numbered i.
 	vertices, err := offheap.Make[uint32](core + 1)
@@ -57,12 +55,13 @@ func (t *Tree) search(ctx context.Context) (s *found, err error) {
 	g, number, vertex, parent, least := t.graph.Edges, t.number.Items, vertices.Items, s.parent.Items, s.least.Items
 	count := uint32(0)
 	for _, r := range t.graph.Roots {
-		if n := number[r]; n != 0 {
+		place, _ := t.core.place(r)
+		if n := number[place]; n != 0 {
 			least[n] = 0
 			continue
 		}
 		count++
-		number[r], vertex[count] = count, r
+		number[place], vertex[count] = count, r
 		depth, at := 0, count
 		run := g.From(r)
 		for {
@@ -76,10 +75,14 @@ func (t *Tree) search(ctx context.Context) (s *found, err error) {
 				at = parent[at]
 				continue
 			}
-			switch n := number[v]; {
+			place, ok := t.core.place(v)
+			if !ok {
+				continue
+			}
+			switch n := number[place]; {
 			case n == 0:
 				count++
-				number[v], vertex[count], parent[count], least[count] = count, v, at, at
+				number[place], vertex[count], parent[count], least[count] = count, v, at, at
 				stack.Items[depth] = run.Place()
 				depth++
 				at = count
@@ -87,7 +90,6 @@ func (t *Tree) search(ctx context.Context) (s *found, err error) {
 				if count%checkEvery == 0 && ctx.Err() != nil {
 					return s, ctx.Err()
 				}
-			case n == peeled:
 			case n < at:
 				if err := s.later.add(n, at); err != nil {
 					return s, err
@@ -111,8 +113,10 @@ func (t *Tree) arrive(v uint32) edges.Run {
 		if !ok {
 			break
 		}
-		t.number.Prefetch(uint64(w))
-		t.graph.Edges.Prefetch(w)
+		if place, ok := t.core.place(w); ok {
+			t.number.Prefetch(uint64(place))
+			t.graph.Edges.Prefetch(w)
+		}
 	}
 	return run
 }
