@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
@@ -76,45 +77,43 @@ func (c *Capture) Wait() { c.wg.Wait() }
 // freeBytes is the disk space that a dump may use.
 func (c *Capture) freeBytes() jvm.Opt[int64] { return freeBytes(c.opts.Directory) }
 
-// nameTime is the layout of the time in the names of dumps and reports.
-const nameTime = "20060102T150405Z"
-
-// lastTaken is when the target's youngest dump was taken that left a trace in the
-// directory: itself or its report.
-func (c *Capture) lastTaken(t jvm.Target) (time.Time, bool) {
-	entries, err := os.ReadDir(c.opts.Directory)
-	if err != nil {
-		return time.Time{}, false
-	}
-	ours := regexp.MustCompile(`^` + regexp.QuoteMeta(filePrefix(t)) + `-(\d{8}T\d{6}Z)\.(hprof|report\.json)$`)
-	var last time.Time
-	for _, e := range entries {
-		match := ours.FindStringSubmatch(e.Name())
-		if match == nil {
-			continue
-		}
-		if at, err := time.Parse(nameTime, match[1]); err == nil && at.After(last) {
-			last = at
-		}
-	}
-	return last, !last.IsZero()
-}
-
 // Take has the JVM write a dump and returns when it is there; its analysis runs on
 // until Wait. Labels and sink are for the summary samples.
 func (c *Capture) Take(ctx context.Context, t jvm.Target, client Client, labels []series.Label, sink Sink) error {
 	name := fmt.Sprintf("%s-%s.hprof", filePrefix(t), time.Now().UTC().Format(nameTime))
+	dump := filepath.Join(c.opts.Directory, name)
+	if _, err := os.Lstat(dump); err == nil {
+		return fmt.Errorf("%s is there already", dump)
+	}
 	start := time.Now()
 	if err := client.DumpHeap(ctx, path.Join(c.opts.JVMDirectory, name), c.opts.Live); err != nil {
-		return err
+		return c.failed(err, dump)
 	}
-	dump := filepath.Join(c.opts.Directory, name)
 	info, err := checkDump(dump)
 	if err != nil {
 		return err
 	}
 	log := c.opts.Logger.With("target", t.Name())
 	log.Info("heap dump written", "dump", dump, "bytes", info.Size(), "seconds", time.Since(start).Seconds())
+	c.startAnalysis(ctx, log, t, dump, labels, sink)
+	return nil
+}
+
+// failed explains why the JVM wrote no dump, and removes what it left of one: a JVM
+// that meets a full disk leaves it full.
+func (c *Capture) failed(err error, dump string) error {
+	if jmx.Reason(err) != jmx.ReasonOperation || errors.Is(err, jmx.ErrUnsupported) {
+		return err // the JVM may be writing still, or never began
+	}
+	err = fmt.Errorf("%w; capture.directory must exist for the JVM, have room, and be writable for the JVM's user", err)
+	if e := os.Remove(dump); e != nil && !errors.Is(e, fs.ErrNotExist) {
+		return errors.Join(err, e)
+	}
+	return err
+}
+
+// startAnalysis has a dump analysed; Wait waits for it.
+func (c *Capture) startAnalysis(ctx context.Context, log *slog.Logger, t jvm.Target, dump string, labels []series.Label, sink Sink) {
 	c.wg.Go(func() {
 		if err := c.analyse(ctx, log, dump, labels, sink); err != nil && ctx.Err() == nil {
 			log.Error("no analysis", "dump", dump, "error", err)
@@ -123,7 +122,6 @@ func (c *Capture) Take(ctx context.Context, t jvm.Target, client Client, labels 
 			log.Warn("old heap dumps stay on disk", "error", err)
 		}
 	})
-	return nil
 }
 
 // checkDump makes sure that the sidecar sees what the JVM wrote.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,13 +11,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/agent"
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
@@ -165,6 +164,49 @@ func TestCaptureWithoutADump(t *testing.T) {
 	assert.Empty(t, b.stdout.String())
 }
 
+// TestAFailedDumpLeavesNothing: HotSpot leaves what it wrote until the disk was
+// full. What was there before is not touched.
+func TestAFailedDumpLeavesNothing(t *testing.T) {
+	t.Parallel()
+	b := newCaptureBench(t, goodReport, nil)
+	c := writer(b.directory)
+	write := c.dump
+	f := func(reason string) error {
+		c.dump = func(ctx context.Context, file string, live bool) error {
+			return errors.Join(write(ctx, file, live), &jmx.Error{Reason: reason, Err: errors.New("No space left on device")})
+		}
+		return b.take(t.Context(), c)
+	}
+	require.ErrorContains(t, f(jmx.ReasonOperation), "writable for the JVM's user")
+	assert.Empty(t, b.files(t, ".hprof"))
+
+	require.Error(t, f(jmx.ReasonTimeout))
+	assert.Len(t, b.files(t, ".hprof"), 1, "it may be written still")
+}
+
+// TestAnAnalysisCutShortIsTakenUpAgain by the next run, once.
+func TestAnAnalysisCutShortIsTakenUpAgain(t *testing.T) {
+	t.Parallel()
+	b := newCaptureBench(t, goodReport, nil)
+	for _, name := range []string{"shop-h_1-20200101T000000Z.hprof", "shop-h_1-20210101T000000Z.hprof", "shop-h_2-20220101T000000Z.hprof"} {
+		require.NoError(t, os.WriteFile(filepath.Join(b.directory, name), []byte("of "+name), 0o600))
+	}
+	f := func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := &fakeClient{poll: func(ctx context.Context) (*jvm.Snapshot, error) {
+			assert.Eventually(t, func() bool { return len(b.files(t, ".report.json")) > 0 }, 20*time.Second, time.Millisecond)
+			cancel()
+			return nil, ctx.Err()
+		}}
+		require.NoError(t, b.agentOver(c).Run(ctx))
+	}
+	f()
+	assert.Equal(t, []string{"shop-h_1-20210101T000000Z.report.json"}, b.files(t, ".report.json"), "the youngest")
+	f()
+	assert.Equal(t, 1, strings.Count(b.log.String(), "of an earlier run"))
+}
+
 func TestCaptureTellsTheJVMItsOwnPath(t *testing.T) {
 	t.Parallel()
 	var asked string
@@ -246,160 +288,4 @@ func TestNewCaptureNeedsADirectory(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	_, err = agent.NewCapture(agent.CaptureOptions{Directory: file})
 	require.ErrorContains(t, err, "no directory")
-}
-
-// TestAgentCapturesOnceInTime goes from polls to the verdict.
-func TestAgentCapturesOnceInTime(t *testing.T) {
-	t.Parallel()
-	b := newCaptureBench(t, goodReport, nil)
-	c := writer(b.directory)
-	n := 0
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	c.poll = func(context.Context) (*jvm.Snapshot, error) {
-		if n++; n == 20 {
-			cancel()
-		}
-		return filled(float64(n) / 20), nil
-	}
-	a := b.agentOver(c)
-	require.NoError(t, a.Run(ctx))
-	assert.Equal(t, 1, strings.Count(b.log.String(), "taking a heap dump"))
-	assert.Contains(t, b.log.String(), "50 % full")
-	var out bytes.Buffer
-	a.WriteMetrics(&out)
-	assert.Contains(t, out.String(), `apm_sidecar_captures_total{job="shop",instance="h:1",result="ok"} 1`)
-}
-
-// TestADumpIsNoOutage: while the JVM writes, its series say why there is nothing
-// else of it, and up says nothing.
-func TestADumpIsNoOutage(t *testing.T) {
-	t.Parallel()
-	b := newCaptureBench(t, goodReport, nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	c := writer(b.directory)
-	write := c.dump
-	c.dump = func(ctx context.Context, file string, live bool) error {
-		assert.Eventually(t, func() bool { return len(b.sink.values(series.NameDumping, "h:1")) >= 4 }, 20*time.Second, time.Millisecond)
-		return write(ctx, file, live)
-	}
-	polls := 0
-	c.poll = func(context.Context) (*jvm.Snapshot, error) {
-		if polls++; polls == 2 {
-			defer cancel()
-		}
-		return filled(1), nil
-	}
-	a := b.agentOver(c)
-	require.NoError(t, a.Run(ctx))
-	dumping := b.sink.values(series.NameDumping, "h:1")
-	assert.Equal(t, 0.0, dumping[0])
-	assert.Equal(t, []float64{1, 1, 1}, dumping[1:4])
-	assert.Equal(t, []float64{1}, b.sink.values("up", "h:1"))
-	var out bytes.Buffer
-	a.WriteMetrics(&out)
-	assert.NotContains(t, out.String(), `apm_sidecar_poll_skipped_total{job="shop",instance="h:1",reason="dump"} 0`)
-}
-
-// TestARestartedSidecarKeepsTheCoolDown: it does not stop a JVM for a dump that was
-// taken minutes ago.
-func TestARestartedSidecarKeepsTheCoolDown(t *testing.T) {
-	t.Parallel()
-	ago := func(d time.Duration) string { return time.Now().UTC().Add(-d).Format("20060102T150405Z") }
-	for name, want := range map[string]int{
-		"shop-h_1-" + ago(30*time.Minute) + ".hprof":       0,
-		"shop-h_1-" + ago(30*time.Minute) + ".report.json": 0,
-		"shop-h_1-" + ago(2*time.Hour) + ".hprof":          1,
-		"shop-h_2-" + ago(30*time.Minute) + ".hprof":       1,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newCaptureBench(t, goodReport, nil)
-			require.NoError(t, os.WriteFile(filepath.Join(b.directory, name), nil, 0o600))
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-			defer cancel()
-			c := writer(b.directory)
-			polls := 0
-			c.poll = func(context.Context) (*jvm.Snapshot, error) {
-				if polls++; polls == 3 {
-					cancel()
-				}
-				return filled(1), nil
-			}
-			require.NoError(t, b.agentOver(c).Run(ctx))
-			assert.Equal(t, want, strings.Count(b.log.String(), "heap dump written"))
-		})
-	}
-}
-
-// TestG1IsCaughtBeforeItsFullCollection: its old pool is silent all the while.
-func TestG1IsCaughtBeforeItsFullCollection(t *testing.T) {
-	t.Parallel()
-	f := func(name string, want int, gcs ...jvm.GC) {
-		t.Helper()
-		b := newCaptureBench(t, goodReport, nil)
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
-		c := writer(b.directory)
-		polls := 0
-		c.poll = func(context.Context) (*jvm.Snapshot, error) {
-			if polls++; polls == 2 {
-				cancel()
-			}
-			s := healthy()
-			s.Pools = []jvm.Pool{{Name: "G1 Old Gen", Heap: true, Kind: jvm.PoolOld, Usage: jvm.Usage{Max: jvm.Some[int64](100)}}}
-			s.GCs = gcs
-			return s, nil
-		}
-		c.dump = func(context.Context, string, bool) error { return errors.New("enough is known") }
-		require.NoError(t, b.agentOver(c).Run(ctx))
-		assert.Equal(t, want, strings.Count(b.log.String(), "taking a heap dump"), name)
-	}
-	gc := func(name string, endMs, after int64) jvm.GC {
-		return jvm.GC{Name: name, Last: &jvm.LastGC{EndMs: jvm.Some(endMs), Pools: []jvm.PoolChange{{Pool: "G1 Old Gen", AfterBytes: after}}}}
-	}
-	f("full after a young collection", 1, gc("G1 Young Generation", 20, 80))
-	f("it may be garbage yet", 0, gc("G1 Young Generation", 20, 70))
-	f("a full collection came later", 0, gc("G1 Old Generation", 30, 10), gc("G1 Young Generation", 20, 80))
-	f("another came long ago", 1, gc("G1 Old Generation", 10, 10), gc("G1 Young Generation", 20, 80))
-	f("a collector that leaves garbage in the old region", 0, gc("PS Scavenge", 20, 80))
-	f("none yet", 0, jvm.GC{Name: "G1 Young Generation"})
-}
-
-func TestAgentEndsDuringADump(t *testing.T) {
-	t.Parallel()
-	b := newCaptureBench(t, goodReport, nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	c := &fakeClient{
-		poll: func(context.Context) (*jvm.Snapshot, error) { return filled(1), nil },
-		dump: func(ctx context.Context, _ string, _ bool) error {
-			cancel()
-			<-ctx.Done()
-			return ctx.Err()
-		},
-	}
-	a := b.agentOver(c)
-	require.NoError(t, a.Run(ctx))
-	assert.NotContains(t, b.log.String(), "level=ERROR")
-}
-
-func TestSpareMemory(t *testing.T) {
-	t.Parallel()
-	f := func(want int64, files map[string]string) {
-		t.Helper()
-		root := fstest.MapFS{}
-		for name, content := range files {
-			root[name] = &fstest.MapFile{Data: []byte(content)}
-		}
-		assert.Equal(t, want, agent.SpareMemoryBytes(root), fmt.Sprint(files))
-	}
-	meminfo := "MemTotal:       100 kB\nMemAvailable:       8 kB\n"
-	f(0, nil)
-	f(8192, map[string]string{"proc/meminfo": meminfo})
-	f(8192, map[string]string{"proc/meminfo": meminfo, "sys/fs/cgroup/memory.max": "max\n", "sys/fs/cgroup/memory.current": "1\n"})
-	f(1000, map[string]string{"proc/meminfo": meminfo, "sys/fs/cgroup/memory.max": "4000\n", "sys/fs/cgroup/memory.current": "3000\n"})
-	f(8192, map[string]string{"proc/meminfo": meminfo, "sys/fs/cgroup/memory.max": "400000\n", "sys/fs/cgroup/memory.current": "3000\n"})
-	f(0, map[string]string{"proc/meminfo": "rubbish\nMemAvailable: x kB\n"})
 }

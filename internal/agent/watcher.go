@@ -60,8 +60,8 @@ func newWatcher(w Watched, offset time.Duration, opts Options, set *metrics.Set)
 	labels := series.TargetLabels(w.Target)
 	trigger := NewTrigger(opts.Trigger)
 	if opts.Capture != nil {
-		if at, ok := opts.Capture.lastTaken(w.Target); ok {
-			trigger.DumpedAt(at)
+		if left, ok := opts.Capture.leftoverOf(w.Target); ok {
+			trigger.DumpedAt(left.taken)
 		}
 	}
 	return &watcher{
@@ -84,6 +84,9 @@ func newWatcher(w Watched, offset time.Duration, opts Options, set *metrics.Set)
 // run polls at offset, offset+interval, ... A poll that takes longer than the
 // interval leaves out the moments it missed and counts them.
 func (w *watcher) run(ctx context.Context) {
+	if w.capture != nil {
+		w.capture.Resume(ctx, w.target, w.labels, w.sink)
+	}
 	next := time.Now().Add(w.offset)
 	timer := time.NewTimer(w.offset)
 	defer timer.Stop()
