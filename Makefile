@@ -8,6 +8,9 @@ GOLANGCI_LINT := build/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)
 TESTBED_STAMP   := testbed/target/built
 TESTBED_SOURCES := $(shell find testbed -name target -prune -o \( -name pom.xml -o -name '*.java' \) -print)
 
+# The dumps that benchmarks read, about a gigabyte each: kind and count.
+DUMPS := mix-700000 list-15000000 graph-14000000 fins-3000000 maps-1200000 arrays-9500
+
 # The race detector needs a C compiler.
 ifneq ($(shell command -v $${CC:-gcc} 2>/dev/null),)
 RACE := CGO_ENABLED=1 $(GO) test -race
@@ -16,7 +19,7 @@ RACE := echo "no C compiler: testing without the race detector" && $(GO) test
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build testbed postgres demo demo-once test lint bench e2e-full clean tools
+.PHONY: help build testbed postgres demo demo-once test lint bench dumps e2e-full clean tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,11 +57,20 @@ lint: $(GOLANGCI_LINT) ## go vet and golangci-lint
 	$(GOLANGCI_LINT) run --allow-parallel-runners ./...
 
 $(GOLANGCI_LINT):
-	GOBIN=$(CURDIR)/build/tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	GOBIN="$(CURDIR)/build/tools" $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	@mv build/tools/golangci-lint $@
 
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
+
+dumps: testbed $(DUMPS:%=build/dumps/%.hprof) ## write the benchmarks' heap dumps to build/dumps (6 GiB memory, 7 GiB disk)
+
+# The JVM refuses to write over a file, and a dump cut short must not look whole.
+build/dumps/%.hprof: | $(TESTBED_STAMP)
+	@mkdir -p $(@D) && rm -f $@.part.hprof
+	java -XX:+UseParallelGC -Xms4g -Xmx6g -jar testbed/dump-maker/target/dump-maker.jar \
+	  $(firstword $(subst -, ,$*)) $(lastword $(subst -, ,$*)) $@.part.hprof
+	@mv $@.part.hprof $@
 
 e2e-full: build testbed postgres ## all finalizer states on every JDK found, all collectors
 	E2E_FULL=1 $(GO) test -count=1 -v -timeout 60m ./testbed/e2e

@@ -29,7 +29,19 @@ const (
 // TestChain runs the case from the leak to the verdict: a web application leaks
 // statements through an old driver, the sidecar sees the old region fill, takes
 // a dump, and the analysis names what leaks and who holds it.
-func TestChain(t *testing.T) {
+func TestChain(t *testing.T) { testChain(t, harness.SmallHeap()...) }
+
+// TestChainOfG1 is the same with a collector that does not empty its old region as
+// long as it finds nothing dead in it.
+func TestChainOfG1(t *testing.T) {
+	if !full() {
+		t.Skip("E2E_FULL=1 runs it: it takes a minute")
+	}
+	testChain(t, "-XX:+UseG1GC", "-Xmx96m")
+}
+
+func testChain(t *testing.T, jvmOptions ...string) {
+	t.Helper()
 	java := defaultJDK(t).java
 	bench, err := harness.NewBench()
 	require.NoError(t, err)
@@ -42,7 +54,7 @@ func TestChain(t *testing.T) {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
-	app, err := bench.StartLeakyWebApp(ctx, java, db, harness.SmallHeap()...)
+	app, err := bench.StartLeakyWebApp(ctx, java, db, jvmOptions...)
 	if errors.Is(err, harness.ErrNoJava) {
 		t.Skip(err)
 	}

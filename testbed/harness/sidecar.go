@@ -66,7 +66,7 @@ func (b *Bench) StartSidecar(ctx context.Context, target string, oldAfterGCRatio
 		return nil, err
 	}
 	config := filepath.Join(b.Dir, "apm-sidecar.yml")
-	text := fmt.Sprintf("capture:\n  directory: %s\n  old_after_gc_ratio: %g\n", captureDir, oldAfterGCRatio)
+	text := fmt.Sprintf("capture:\n  directory: %q\n  old_after_gc_ratio: %g\n", captureDir, oldAfterGCRatio)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -81,31 +81,44 @@ func (b *Bench) StartSidecar(ctx context.Context, target string, oldAfterGCRatio
 	if err != nil {
 		return nil, err
 	}
-	address, err := process.AwaitOutput(ctx, regexp.MustCompile(`listening\b.*\baddr"?[=:]"?(127\.0\.0\.1:\d+)`))
+	sidecar := &Sidecar{Process: process, CaptureDir: captureDir}
+	address, err := sidecar.awaitLog(ctx, "listening", "addr")
 	if err != nil {
 		return nil, err
 	}
-	return &Sidecar{Process: process, URL: "http://" + address[1], CaptureDir: captureDir}, nil
+	sidecar.URL = "http://" + address
+	return sidecar, nil
+}
+
+// awaitLog waits for the first log line with a message and returns the value of
+// one of its keys.
+func (s *Sidecar) awaitLog(ctx context.Context, message, key string) (string, error) {
+	// Values with blanks are quoted as Go quotes strings.
+	pattern := fmt.Sprintf(`msg="?%s"? .*\b%s=("(?:[^"\\]|\\.)*"|\S+)`, regexp.QuoteMeta(message), regexp.QuoteMeta(key))
+	match, err := s.AwaitOutput(ctx, regexp.MustCompile(pattern))
+	if err != nil {
+		return "", err
+	}
+	if value, err := strconv.Unquote(match[1]); err == nil {
+		return value, nil
+	}
+	return match[1], nil
 }
 
 // AwaitDump waits until the sidecar says that the JVM wrote a dump, and returns
 // the dump's path.
 func (s *Sidecar) AwaitDump(ctx context.Context) (string, error) {
-	match, err := s.AwaitOutput(ctx, regexp.MustCompile(`heap dump written\b.*\bdump"?[=:]"?([^\s"]+)`))
-	if err != nil {
-		return "", err
-	}
-	return match[1], nil
+	return s.awaitLog(ctx, "heap dump written", "dump")
 }
 
 // AwaitReport waits for the analysis of the first dump and returns its report.
 // It fails when the sidecar ends before, or with ctx.
 func (s *Sidecar) AwaitReport(ctx context.Context) (*report.Report, error) {
-	match, err := s.AwaitOutput(ctx, regexp.MustCompile(`heap dump analysed\b.*\breport"?[=:]"?([^\s"]+)`))
+	path, err := s.awaitLog(ctx, "heap dump analysed", "report")
 	if err != nil {
 		return nil, err
 	}
-	return ReadReport(match[1])
+	return ReadReport(path)
 }
 
 // ReadReport reads a report in its JSON form.
