@@ -3,6 +3,7 @@ package heap
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
@@ -95,25 +96,12 @@ func inferLayout(ctx context.Context, f *hprof.File, extents []hprof.Extent) (La
 	if align < 8 || align > 256 {
 		align = 8
 	}
-	type score struct {
-		Layout
-		fits, refuted, tests int
-	}
 	var scores []score
 	for _, l := range candidates(f.Header.IDSize) {
 		l.Align = align
 		s := score{Layout: l}
-		for i := 1; i < len(sample); i++ {
-			a, gap := sample[i-1], int64(sample[i].address-sample[i-1].address)
-			if a.width == 0 || gap == 0 {
-				continue
-			}
-			width := int(a.width)
-			if a.ref {
-				width = l.RefBytes
-			}
-			s.tests++
-			switch size := l.arraySize(int64(a.count), width); {
+		for i := range pairs(sample) {
+			switch size, gap := l.probedSize(sample[i]), int64(sample[i+1].address-sample[i].address); {
 			case gap == size:
 				s.fits++
 			case gap < size:
@@ -128,15 +116,58 @@ func inferLayout(ctx context.Context, f *hprof.File, extents []hprof.Extent) (La
 			best = s
 		}
 	}
-	// A smaller layout is never refuted, but by it fewer neighbours touch.
-	best.Sure = best.fits > 100 && best.refuted == 0
+	best.Sure = best.refuted == 0
 	for _, s := range scores {
-		if s.Name != best.Name && s.refuted == 0 && s.fits > best.fits*9/10 {
+		if s.Name != best.Name && s.refuted == 0 && !clearly(sample, best.Layout, s.Layout) {
 			best.Sure = false
 		}
 	}
 	best.Name = fmt.Sprintf("%s, %d-byte alignment", best.Name, align)
 	return best.Layout, nil
+}
+
+// score is how well a layout fits: how many neighbours touch by it, and how many
+// would overlap.
+type score struct {
+	Layout
+	fits, refuted int
+}
+
+// pairs yields the i for which sample[i] is an array with another object behind it.
+func pairs(sample []probed) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := 0; i+1 < len(sample); i++ {
+			if sample[i].width != 0 && sample[i].address != sample[i+1].address && !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// probedSize returns the size of a probed array by the layout.
+func (l *Layout) probedSize(p probed) int64 {
+	width := int(p.width)
+	if p.ref {
+		width = l.RefBytes
+	}
+	return l.arraySize(int64(p.count), width)
+}
+
+// clearly says whether best fits much better than another layout where the two
+// differ: a smaller layout is never refuted, but by it few neighbours touch.
+func clearly(sample []probed, best, other Layout) bool {
+	var fits, otherFits int
+	for i := range pairs(sample) {
+		a, b := best.probedSize(sample[i]), other.probedSize(sample[i])
+		switch gap := int64(sample[i+1].address - sample[i].address); {
+		case a == b:
+		case gap == a:
+			fits++
+		case gap == b:
+			otherFits++
+		}
+	}
+	return fits >= 50 && fits > 20*otherFits
 }
 
 // probe collects the objects in the first probeBytes of sub-records.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 // File is an open dump. Its methods may be called from several goroutines.
@@ -16,9 +14,9 @@ type File struct {
 	Header Header
 	// Size is the length of the uncompressed dump in bytes.
 	Size int64
-	// DiskBytes is the size of the file as it was given.
+	// DiskBytes is the size of the input as it was given.
 	DiskBytes int64
-	// Compression is "none" or "gzip".
+	// Compression is "none", "gzip", "gzip-chunked" or "zstd".
 	Compression string
 	// Damage is nil, or what ended the decompression early: the dump then holds
 	// what came before.
@@ -27,30 +25,34 @@ type File struct {
 	data *os.File
 }
 
-// Open opens the dump at path. A gzip file is inflated once into an unlinked
-// file in the folder for temporary files ($TMPDIR), which must have the room.
-// Progress, if not nil, is told how many bytes of the compressed file are done.
+// Stdin is the path that stands for standard input.
+const Stdin = "-"
+
+// Progress is told how many bytes of the input are done; total is 0 where that is
+// not known. It is called from several goroutines.
+type Progress func(done, total int64)
+
+// Open opens the dump at path, Stdin for standard input. Compressed input, and what
+// comes from a pipe, is written once into an unlinked file in the folder for
+// temporary files ($TMPDIR), which must have the room. progress may be nil.
 //
 // Errors: *fs.PathError for a file that cannot be read, ErrNotHprof for foreign
 // input, ErrTruncated for a file that ends within its header, and that of ctx.
-func Open(ctx context.Context, path string, progress func(done, total int64)) (*File, error) {
-	in, err := os.Open(path)
+func Open(ctx context.Context, path string, progress Progress) (*File, error) {
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	in, err := openInput(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := in.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &os.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
-	}
+	f, err := unpack(ctx, in, progress)
 	if err != nil {
-		return nil, errors.Join(err, in.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), in.Close())
 	}
-	f := &File{Size: info.Size(), DiskBytes: info.Size(), Compression: "none", data: in}
-	var lead [2]byte
-	if n, _ := in.ReadAt(lead[:], 0); n == 2 && lead == [2]byte{0x1f, 0x8b} {
-		f.Compression = "gzip"
-		if err := f.inflate(ctx, in, progress); err != nil {
-			return nil, errors.Join(err, in.Close())
+	if f.data != in {
+		if err := in.Close(); err != nil {
+			return nil, errors.Join(err, f.Close())
 		}
 	}
 	f.Header, err = readHeader(f.data)
@@ -60,42 +62,67 @@ func Open(ctx context.Context, path string, progress func(done, total int64)) (*
 	return f, nil
 }
 
-// inflate replaces f.data by an unlinked temporary file with the content of the
-// gzip file in, which it closes.
-func (f *File) inflate(ctx context.Context, in *os.File, progress func(done, total int64)) error {
-	spool, err := os.CreateTemp("", "heapscan-*.hprof")
+// openInput opens the file at path. Opening a pipe waits for its writer, so that is
+// given up when ctx ends.
+func openInput(ctx context.Context, path string) (*os.File, error) {
+	if path == Stdin {
+		return os.Stdin, nil
+	}
+	type opened struct {
+		file *os.File
+		err  error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		file, err := os.Open(path)
+		done <- opened{file, err}
+	}()
+	var o opened
+	select {
+	case o = <-done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if o.err != nil {
+		return nil, o.err
+	}
+	info, err := o.file.Stat()
+	if err == nil && info.IsDir() {
+		err = &os.PathError{Op: "read", Path: path, Err: errors.New("is a directory, not a file")}
+	}
 	if err != nil {
-		return fmt.Errorf("no room to inflate the dump: %w (set TMPDIR to a folder with space)", err)
+		return nil, errors.Join(err, o.file.Close())
 	}
-	if err := os.Remove(spool.Name()); err != nil {
-		return errors.Join(fmt.Errorf("temporary file: %w", err), spool.Close())
-	}
-	counted := &countingReader{ctx: ctx, r: in, total: f.DiskBytes, progress: progress}
-	size, err := copyInflated(spool, counted)
-	var path *os.PathError
-	switch {
-	case ctx.Err() != nil:
-		return errors.Join(ctx.Err(), spool.Close())
-	case errors.As(err, &path) && path.Op == "write":
-		return errors.Join(fmt.Errorf("no room to inflate the dump after %d bytes: %w (set TMPDIR to a folder with space)", size, err), spool.Close())
-	case err != nil && size == 0:
-		return errors.Join(fmt.Errorf("gzip: %w: %w", err, ErrNotHprof), spool.Close())
-	case err != nil:
-		f.Damage = &Error{Offset: size, What: "gzip data", Err: ErrTruncated}
-	}
-	f.data, f.Size = spool, size
-	return in.Close()
+	return o.file, nil
 }
 
-// copyInflated writes what the gzip stream in holds to out and returns how many
-// bytes that were. The error of a failed write is an *os.PathError.
-func copyInflated(out *os.File, in io.Reader) (int64, error) {
-	z, err := gzip.NewReader(in)
+// unpack returns in itself if it is a plain file, else a file with its content.
+func unpack(ctx context.Context, in *os.File, progress Progress) (*File, error) {
+	info, err := in.Stat()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	// WriteTo of the gzip reader writes each block as it is inflated.
-	return io.Copy(out, z)
+	if !info.Mode().IsRegular() {
+		return spoolStream(ctx, in, 0, progress)
+	}
+	var lead [4]byte
+	if _, err := in.ReadAt(lead[:], 0); err != nil && err != io.EOF {
+		return nil, err
+	}
+	switch compressionOf(lead[:]) {
+	case "gzip":
+		members, err := chunks(ctx, in, info.Size())
+		if err != nil {
+			return nil, err
+		}
+		if members != nil {
+			return inflateChunks(ctx, in, members, progress)
+		}
+		return spoolStream(ctx, in, info.Size(), progress)
+	case "zstd":
+		return spoolStream(ctx, in, info.Size(), progress)
+	}
+	return &File{Size: info.Size(), DiskBytes: info.Size(), Compression: "none", data: in}, nil
 }
 
 // ReadAt reads from the uncompressed dump.
@@ -103,23 +130,3 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) { return f.data.ReadAt(p
 
 // Close releases the file.
 func (f *File) Close() error { return f.data.Close() }
-
-// countingReader reports how far r was read, until its context ends.
-type countingReader struct {
-	ctx         context.Context
-	r           io.Reader
-	done, total int64
-	progress    func(done, total int64)
-}
-
-func (c *countingReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := c.r.Read(p)
-	c.done += int64(n)
-	if c.progress != nil {
-		c.progress(c.done, c.total)
-	}
-	return n, err
-}

@@ -6,10 +6,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
@@ -82,6 +85,7 @@ func TestReadsAllShapes(t *testing.T) {
 		assert.Contains(t, want, "com/acme/Node")
 		for name, shape := range map[string]hproftest.Shape{
 			"segments": {SegmentBytes: 64}, "gzip": {Gzip: true}, "both": {SegmentBytes: 100, Gzip: true},
+			"zstd": {Zstd: true}, "chunks": {ChunkBytes: 100}, "one chunk": {ChunkBytes: 1 << 20},
 		} {
 			f, err := open(t, d.Encode(shape))
 			require.NoError(t, err, name)
@@ -148,19 +152,84 @@ func TestUnwrittenLength(t *testing.T) {
 	assert.Equal(t, want, extents())
 }
 
-func TestCutGzipKeepsWhatCameBefore(t *testing.T) {
+// big is a heap that takes many blocks of any compression.
+func big() *hproftest.Dump {
 	d := hproftest.New(8)
 	object := d.Class("java.lang.Object", nil)
 	for range 20000 {
 		d.New(object)
 	}
-	data := d.Encode(hproftest.Shape{Gzip: true, SegmentBytes: 1000})
-	f, err := open(t, data[:len(data)/2])
+	return d
+}
+
+// TestCutCompressedKeepsWhatCameBefore cuts compressed dumps in the middle.
+func TestCutCompressedKeepsWhatCameBefore(t *testing.T) {
+	for name, shape := range map[string]hproftest.Shape{
+		"gzip":   {Gzip: true, SegmentBytes: 1000},
+		"chunks": {ChunkBytes: 5000, SegmentBytes: 1000},
+		"zstd":   {Zstd: true, SegmentBytes: 1000},
+	} {
+		data := big().Encode(shape)
+		f, err := open(t, data[:len(data)*2/3])
+		require.NoError(t, err, name)
+		require.NotNil(t, f.Damage, name)
+		assert.ErrorIs(t, f.Damage, hprof.ErrTruncated, name)
+		text, whole := walk(t, f)
+		assert.False(t, whole, name)
+		assert.Greater(t, strings.Count(text, "\n"), 3000, name)
+	}
+}
+
+// TestDamagedChunk breaks one block: the dump ends there.
+func TestDamagedChunk(t *testing.T) {
+	data := big().Encode(hproftest.Shape{ChunkBytes: 5000, SegmentBytes: 1000})
+	whole, err := open(t, data)
 	require.NoError(t, err)
-	assert.ErrorIs(t, f.Damage, hprof.ErrTruncated)
-	text, whole := walk(t, f)
-	assert.False(t, whole)
-	assert.Greater(t, bytes.Count([]byte(text), []byte("\n")), 5000)
+	assert.Equal(t, "gzip-chunked", whole.Compression)
+	data[len(data)/2] ^= 0xff
+	f, err := open(t, data)
+	require.NoError(t, err)
+	require.NotNil(t, f.Damage)
+	assert.Less(t, f.Size, whole.Size*2/3)
+	assert.Greater(t, f.Size, whole.Size/3)
+}
+
+// TestPipe reads a dump, plain and compressed, from a named pipe.
+func TestPipe(t *testing.T) {
+	plain, err := open(t, sample(8).Encode(hproftest.Shape{}))
+	require.NoError(t, err)
+	want, _ := walk(t, plain)
+	for _, shape := range []hproftest.Shape{{}, {Gzip: true}, {ChunkBytes: 100}, {Zstd: true}} {
+		pipe := filepath.Join(t.TempDir(), "pipe")
+		require.NoError(t, unix.Mkfifo(pipe, 0o600))
+		go func() {
+			assert.NoError(t, os.WriteFile(pipe, sample(8).Encode(shape), 0o600))
+		}()
+		f, err := hprof.Open(t.Context(), pipe, nil)
+		require.NoError(t, err)
+		got, whole := walk(t, f)
+		assert.True(t, whole)
+		assert.Equal(t, want, got)
+		assert.NoError(t, f.Close())
+	}
+}
+
+// TestPipeWithoutWriter does not wait for ever.
+func TestPipeWithoutWriter(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, unix.Mkfifo(pipe, 0o600))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := hprof.Open(ctx, pipe, nil)
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
+// TestNoRoom has no folder for the temporary file.
+func TestNoRoom(t *testing.T) {
+	path := hproftest.WriteBytes(t, sample(8).Encode(hproftest.Shape{Gzip: true}))
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
+	_, err := hprof.Open(t.Context(), path, nil)
+	assert.ErrorContains(t, err, "set TMPDIR")
 }
 
 // FuzzFile feeds whole files: whatever they hold, reading ends.

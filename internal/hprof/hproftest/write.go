@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -23,6 +26,11 @@ type Shape struct {
 	Shuffle uint64
 	// Gzip compresses the whole.
 	Gzip bool
+	// ChunkBytes, if positive, compresses blocks of this size one by one, as the
+	// JDK's own dumps to gzip are.
+	ChunkBytes int
+	// Zstd compresses the whole.
+	Zstd bool
 }
 
 // writer encodes big-endian values.
@@ -111,18 +119,45 @@ func (d *Dump) Encode(s Shape) []byte {
 	if tag == hprof.TagHeapSegment {
 		w.record(hprof.TagHeapEnd, nil)
 	}
-	if !s.Gzip {
-		return w.Bytes()
+	switch {
+	case s.Gzip:
+		return gzipped(w.Bytes(), "")
+	case s.Zstd:
+		z, err := zstd.NewWriter(nil)
+		must(err)
+		return z.EncodeAll(w.Bytes(), nil)
+	case s.ChunkBytes > 0:
+		var all []byte
+		comment := fmt.Sprintf("HPROF BLOCKSIZE=%d", s.ChunkBytes)
+		for i, rest := 0, w.Bytes(); len(rest) > 0; i++ {
+			// The JDK's blocks are of many sizes, and some later ones have the comment too.
+			n := min(len(rest), s.ChunkBytes-i%7)
+			if i > 1 {
+				comment = ""
+			}
+			all = append(all, gzipped(rest[:n], comment)...)
+			rest = rest[n:]
+		}
+		return all
 	}
-	var z bytes.Buffer
-	zw := gzip.NewWriter(&z)
-	if _, err := zw.Write(w.Bytes()); err != nil {
+	return w.Bytes()
+}
+
+// gzipped returns data as one gzip member.
+func gzipped(data []byte, comment string) []byte {
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	z.Comment, z.OS = comment, 0
+	_, err := z.Write(data)
+	must(err)
+	must(z.Close())
+	return out.Bytes()
+}
+
+func must(err error) {
+	if err != nil {
 		panic(err)
 	}
-	if err := zw.Close(); err != nil {
-		panic(err)
-	}
-	return z.Bytes()
 }
 
 // describe writes names, loaded classes and stacks.
