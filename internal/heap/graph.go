@@ -101,6 +101,13 @@ func (g *Graph) Dominators(ctx context.Context) (*dom.Tree, error) {
 	})
 }
 
+// RetainedByClass returns what the reachable instances of each class retain, in bytes,
+// by ClassID: the sum over those that no other instance of the class dominates. It
+// costs a pass over the tree. Errors: that of ctx; no memory.
+func (g *Graph) RetainedByClass(ctx context.Context, tree *dom.Tree) ([]uint64, error) {
+	return tree.RetainedByGroup(ctx, len(g.Classes), func(v uint32) uint32 { return uint32(g.ClassOf(ObjID(v))) })
+}
+
 // Close gives the graph's memory back; nothing of it may be used afterwards.
 func (g *Graph) Close() {
 	if g.kinds != nil {

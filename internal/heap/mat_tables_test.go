@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
@@ -83,27 +85,36 @@ func TestMATTables(t *testing.T) {
 			}
 		}
 		t.Run(fmt.Sprintf("%s-%d", filepath.Base(name), number+1), func(t *testing.T) {
-			compareTable(t, name+".hprof.gz", number, readTable(t, path))
+			g, tree := buildFile(t, name+".hprof.gz", number)
+			compareObjects(t, g, tree, readTable(t, path))
+			compareClasses(t, g, tree, strings.TrimSuffix(path, "tsv.gz")+"json")
 		})
 	}
 }
 
-// compareTable builds the graph of a dump and compares it with a table.
-func compareTable(t *testing.T, path string, number int, want map[uint64]matRow) {
+// buildFile builds the graph that Eclipse MAT would.
+func buildFile(t *testing.T, path string, number int) (*heap.Graph, *dom.Tree) {
+	t.Helper()
 	f, err := hprof.Open(context.Background(), path, nil)
 	require.NoError(t, err)
-	defer func() { assert.NoError(t, f.Close()) }()
+	t.Cleanup(func() { assert.NoError(t, f.Close()) })
 	g, err := heap.Build(context.Background(), f, heap.Options{Dump: number, Edges: heap.EdgesMAT})
 	require.NoError(t, err)
-	defer g.Close()
+	t.Cleanup(g.Close)
 	tree, err := g.Dominators(context.Background())
 	require.NoError(t, err)
-	defer tree.Free()
+	t.Cleanup(tree.Free)
+	return g, tree
+}
+
+// compareObjects compares all objects with a table.
+func compareObjects(t *testing.T, g *heap.Graph, tree *dom.Tree, want map[uint64]matRow) {
+	t.Helper()
 	all, err := tree.All(context.Background())
 	require.NoError(t, err)
 	defer all.Free()
 	extra, class, shallow, retained, dominator := 0, 0, 0, 0, 0
-	shown := 0
+	shown := 0 // differences
 	same := func(n *int, address uint64, what string, want, got any) {
 		if want == got {
 			*n++
@@ -133,4 +144,34 @@ func compareTable(t *testing.T, path string, number int, want map[uint64]matRow)
 	t.Logf("of %d objects match %d classes, %d shallow sizes, %d retained sizes, %d dominators; %d objects too many",
 		len(want), class, shallow, retained, dominator, extra)
 	assert.Equal(t, [5]int{len(want), len(want), len(want), len(want), 0}, [5]int{class, shallow, retained, dominator, extra})
+}
+
+// compareClasses compares what the instances of each class retain with MAT's lower
+// bound.
+func compareClasses(t *testing.T, g *heap.Graph, tree *dom.Tree, path string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var summary struct {
+		Classes []struct {
+			Name     string `json:"name"`
+			Address  string `json:"address"`
+			Retained uint64 `json:"retained_min_instances"`
+		} `json:"class_table"`
+	}
+	require.NoError(t, json.Unmarshal(text, &summary))
+	require.NotEmpty(t, summary.Classes)
+	retained, err := g.RetainedByClass(context.Background(), tree)
+	require.NoError(t, err)
+	match := 0
+	for _, c := range summary.Classes {
+		address, err := strconv.ParseUint(c.Address, 0, 64)
+		require.NoError(t, err)
+		id := g.ClassAt(address)
+		require.NotEqual(t, heap.NoClass, id, c.Name)
+		if assert.Equal(t, c.Retained, retained[id], c.Name) {
+			match++
+		}
+	}
+	t.Logf("of %d classes match the retained sizes of %d", len(summary.Classes), match)
 }
