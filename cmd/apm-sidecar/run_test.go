@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -146,6 +147,18 @@ func TestRunEndsWithAClearError(t *testing.T) {
 	code := run(t.Context(), env, []string{"run", "--target", agent.URL, "--listen", taken, "--data-dir", t.TempDir()})
 	assert.Equal(t, exitError, code)
 	assert.Contains(t, stderr.String(), "choose another address by --listen")
+}
+
+func TestRunNamesTheFlagOfAFolderItCannotUse(t *testing.T) {
+	var stderr safeBuffer
+	env := environment{stdout: io.Discard, stderr: &stderr, getenv: func(string) string { return "" }}
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for _, more := range [][]string{nil, {"--remote-write", "http://127.0.0.1:1/"}} {
+		args := append([]string{"run", "--target", "http://127.0.0.1:1/", "--listen", "127.0.0.1:0", "--data-dir", file}, more...)
+		assert.Equal(t, exitError, run(t.Context(), env, args))
+	}
+	assert.Equal(t, 2, strings.Count(stderr.String(), "data folder "+file+" (--data-dir gives another)"), stderr.String())
 }
 
 func TestPageURL(t *testing.T) {

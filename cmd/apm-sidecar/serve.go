@@ -34,7 +34,7 @@ func serve(ctx context.Context, env environment, c config.Config) (err error) {
 
 	pusher, err := push.Open(push.Options{Dir: filepath.Join(c.DataDir, "queue"), Destinations: dest.list, Logger: log})
 	if err != nil {
-		return err
+		return dataDirError(c, err)
 	}
 	defer func() { err = errors.Join(err, pusher.Close()) }()
 
@@ -95,7 +95,7 @@ func openDestinations(env environment, c config.Config) (*destinations, error) {
 			Logger:    env.logger(),
 		})
 		if err != nil {
-			return nil, err
+			return nil, dataDirError(c, err)
 		}
 		return &destinations{list: []push.Destination{push.Embedded(s)}, handler: s.Handler(), close: s.Close}, nil
 	}
@@ -108,6 +108,11 @@ func openDestinations(env environment, c config.Config) (*destinations, error) {
 		d.list = append(d.list, remote)
 	}
 	return d, nil
+}
+
+// dataDirError tells how to have another folder.
+func dataDirError(c config.Config, err error) error {
+	return fmt.Errorf("data folder %s (--data-dir gives another): %w", c.DataDir, err)
 }
 
 // newAgent builds the agent and its clients; the returned function closes these.

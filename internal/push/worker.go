@@ -46,6 +46,9 @@ type worker struct {
 	// singleUntil makes batches of one record up to that offset, to find the one
 	// that was rejected.
 	singleUntil uint64
+	// dropped counts the samples rejected since one was accepted: a receiver that
+	// takes none is logged once.
+	dropped int
 }
 
 // pending is a batch with the records it was made of.
@@ -223,6 +226,10 @@ func (w *worker) deliver(ctx context.Context, b pending) (time.Duration, error) 
 		w.reject(b, err)
 		return 0, nil
 	}
+	if w.dropped > 0 && b.Samples > 0 {
+		w.log.Info("samples are accepted again", slog.Int("samples_dropped", w.dropped))
+		w.dropped = 0
+	}
 	w.metrics.samples.Add(b.Samples)
 	w.settle(b, receipt.Window)
 	return 0, nil
@@ -261,7 +268,10 @@ func (w *worker) reject(b pending, err error) {
 		w.queue.stepBack(b.start)
 		return
 	}
-	w.log.Error("samples dropped", slog.Int("samples", b.Samples), slog.Any("error", err))
+	if w.dropped == 0 {
+		w.log.Error("samples dropped until further notice", slog.Any("error", err))
+	}
+	w.dropped += b.Samples
 	w.metrics.rejected.Add(b.Samples)
 	w.settle(b, 0)
 }

@@ -1,8 +1,10 @@
 package push
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -227,6 +229,28 @@ func TestRejectedRecordIsIsolatedAndCounted(t *testing.T) {
 		cancel()
 		require.NoError(t, <-done)
 		require.NoError(t, p.Close())
+	})
+}
+
+func TestAReceiverThatTakesNothingIsLoggedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		d := &scripted{poison: 3}
+		p, err := Open(Options{Dir: t.TempDir(), Destinations: []Destination{d}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		require.NoError(t, err)
+		appendValues(t, p, 3, 3, 3, 3)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		pass(5 * time.Second)
+		appendValues(t, p, 1)
+		pass(5 * time.Second)
+		cancel()
+		require.NoError(t, <-done)
+		require.NoError(t, p.Close())
+		assert.Equal(t, 1, strings.Count(log.String(), "samples dropped"))
+		assert.Contains(t, log.String(), "accepted again")
+		assert.Contains(t, log.String(), "samples_dropped=4")
 	})
 }
 
