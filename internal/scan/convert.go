@@ -2,6 +2,7 @@ package scan
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -52,10 +53,14 @@ func addDamage(r *report.Report, g *heap.Graph, number int) {
 	}
 }
 
-// addClasses fills the histogram and the totals.
-func addClasses(r *report.Report, g *heap.Graph) {
+// addClasses fills the histogram and the totals, and returns the class of each row.
+func addClasses(r *report.Report, g *heap.Graph) []heap.ClassID {
 	loaders := map[uint64]bool{}
-	rows := []report.ClassRow{}
+	type row struct {
+		report.ClassRow
+		id heap.ClassID
+	}
+	rows := []row{}
 	for i := range g.Classes {
 		c := &g.Classes[i]
 		if c.Object != 0 {
@@ -71,14 +76,19 @@ func addClasses(r *report.Report, g *heap.Graph) {
 		if c.Loader != 0 {
 			loader = fmt.Sprintf("%#x", c.Loader)
 		}
-		rows = append(rows, report.ClassRow{Class: c.Name, Loader: loader, Instances: c.Instances, ShallowBytes: c.ShallowBytes})
+		rows = append(rows, row{report.ClassRow{Class: c.Name, Loader: loader, Instances: c.Instances, ShallowBytes: c.ShallowBytes}, heap.ClassID(i)})
 	}
-	slices.SortFunc(rows, func(a, b report.ClassRow) int {
-		return cmp.Or(cmp.Compare(b.ShallowBytes, a.ShallowBytes), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Loader, b.Loader))
+	slices.SortFunc(rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(b.ShallowBytes, a.ShallowBytes), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Loader, b.Loader), cmp.Compare(a.id, b.id))
 	})
 	r.Limits.HistogramRows = maxHistogram
 	r.Limits.HistogramOmitted = int64(max(0, len(rows)-maxHistogram))
-	r.Histogram = rows[:min(len(rows), maxHistogram)]
+	r.Histogram = []report.ClassRow{}
+	var classes []heap.ClassID
+	for _, row := range rows[:min(len(rows), maxHistogram)] {
+		r.Histogram = append(r.Histogram, row.ClassRow)
+		classes = append(classes, row.id)
+	}
 	r.Heap.Loaders = int64(len(loaders))
 	r.Heap.GCRoots = int64(len(g.Roots))
 	r.Heap.Layout = g.Layout.Name
@@ -86,6 +96,19 @@ func addClasses(r *report.Report, g *heap.Graph) {
 	if g.Layout.Sure {
 		r.Heap.LayoutConfidence = finding.ConfidenceHigh
 	}
+	return classes
+}
+
+// addRetained adds to the histogram what the instances of each class retain.
+func addRetained(ctx context.Context, r *report.Report, classes []heap.ClassID, g *heap.Graph, tree *dom.Tree) error {
+	retained, err := g.RetainedByClass(ctx, tree)
+	if err != nil {
+		return err
+	}
+	for i, id := range classes {
+		r.Histogram[i].RetainedBytes = new(int64(retained[id]))
+	}
+	return nil
 }
 
 // addReachability fills the totals that follow from the dominator tree.

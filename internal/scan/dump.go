@@ -17,6 +17,7 @@ type dump struct {
 	graph    *heap.Graph
 	tree     *dom.Tree // nil until dominate
 	report   *report.Report
+	classes  []heap.ClassID // of the rows of the histogram
 	progress *progress
 }
 
@@ -46,7 +47,7 @@ func open(ctx context.Context, path string, o Options, watches []heap.Watch) (*d
 	d.report = &report.Report{SchemaVersion: report.SchemaVersion, Tool: o.Tool, Warnings: []report.Warning{}}
 	d.report.Dump = describeDump(path, f)
 	addDamage(d.report, d.graph, o.Dump)
-	addClasses(d.report, d.graph)
+	d.classes = addClasses(d.report, d.graph)
 	return d, nil
 }
 

@@ -47,7 +47,11 @@ func File(ctx context.Context, path string, o Options) (r *report.Report, err er
 	if err := d.dominate(ctx); err != nil {
 		return nil, err
 	}
-	d.progress.say("looking for trouble", 2*d.file.Size+d.file.Size/2)
+	d.progress.say("adding up by class", 2*d.file.Size+d.file.Size/2)
+	if err := addRetained(ctx, d.report, d.classes, d.graph, d.tree); err != nil {
+		return nil, err
+	}
+	d.progress.say("looking for trouble", 2*d.file.Size+3*d.file.Size/4)
 	if err := d.judge(ctx, o); err != nil {
 		return nil, err
 	}

@@ -24,11 +24,7 @@ func (t *Tree) RetainedByGroup(ctx context.Context, groups int, group func(v uin
 	if err := s.build(); err != nil {
 		return nil, err
 	}
-	var tops []uint32
-	for i := s.first.Items[0]; i != 0; i = s.next.Items[i] {
-		tops = append(tops, i)
-	}
-	var taken atomic.Int64
+	var taken atomic.Uint64
 	workers := make([]*grouper, runtime.GOMAXPROCS(0))
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range workers {
@@ -36,11 +32,11 @@ func (t *Tree) RetainedByGroup(ctx context.Context, groups int, group func(v uin
 		workers[i] = w
 		g.Go(func() error {
 			for {
-				k := int(taken.Add(1)) - 1
-				if k >= len(tops) {
+				from := taken.Add(stretch) - stretch
+				if from > uint64(t.graph.Nodes) {
 					return nil
 				}
-				if err := w.top(ctx, tops[k]); err != nil {
+				if err := w.tops(ctx, uint32(max(from, 1)), uint32(min(from+stretch-1, uint64(t.graph.Nodes)))); err != nil {
 					return err
 				}
 			}
@@ -110,6 +106,32 @@ type groupRun struct {
 	before uint64 // passed, before the node
 }
 
+// tops walks over the subtrees of the core nodes directly under the virtual root, from
+// one node to another.
+func (w *grouper) tops(ctx context.Context, from, to uint32) error {
+	t, c := w.t, w.t.graph.Edges.Cursor()
+	for v := from; v <= to; v++ {
+		run := c.From(v)
+		i := t.numberOf(v)
+		switch {
+		case i == 0 || t.idom.Items[i] != 0:
+		case w.first.Items[i] != 0:
+			if err := w.top(ctx, i); err != nil {
+				return err
+			}
+		default: // most of them; in this order memory is read from front to back
+			k := w.group(v)
+			w.sums[k] += t.retained.Items[i]
+			if t.bearing.has(i) {
+				w.open[k] = true
+				w.peeled(run)
+				w.open[k] = false
+			}
+		}
+	}
+	return ctx.Err()
+}
+
 // top walks over the subtree of a core node directly under the virtual root.
 func (w *grouper) top(ctx context.Context, top uint32) error {
 	t := w.t
@@ -123,7 +145,9 @@ func (w *grouper) top(ctx context.Context, top uint32) error {
 			w.opened.join(i)
 			w.sums[k] += t.retained.Items[i]
 		}
-		w.peeled(t.graph.Edges.From(v))
+		if t.bearing.has(i) {
+			w.peeled(t.graph.Edges.From(v))
+		}
 		if child := w.first.Items[i]; child != 0 {
 			i = child
 			continue

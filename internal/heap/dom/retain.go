@@ -17,6 +17,9 @@ func (t *Tree) retain(ctx context.Context) (err error) {
 	if t.live, err = newBitset(t.graph.Nodes); err != nil {
 		return err
 	}
+	if t.bearing, err = newBitset(uint32(n)); err != nil {
+		return err
+	}
 	// First what each core node weighs with all that was peeled off below it.
 	var size atomic.Int64
 	mark := func(u uint32) bool {
@@ -29,7 +32,11 @@ func (t *Tree) retain(ctx context.Context) (err error) {
 			run := c.From(v)
 			if i := t.numberOf(v); i != 0 {
 				t.live.join(v)
+				before := w.nodes
 				t.retained.Items[i] = w.subtree(v, run, mark)
+				if w.nodes > before+1 {
+					t.bearing.join(i)
+				}
 			}
 		}
 		size.Add(w.nodes)

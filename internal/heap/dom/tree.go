@@ -52,6 +52,8 @@ type Tree struct {
 	// idom and retained are indexed by number, 0 being the virtual root; idom[i] < i.
 	idom     offheap.Array[uint32]
 	retained offheap.Array[uint64]
+	// bearing are the numbers of the core nodes with peeled nodes below them.
+	bearing bitset
 }
 
 // Build returns the dominator tree of g.
@@ -121,6 +123,7 @@ func (t *Tree) Free() {
 	t.vertex.Free()
 	t.idom.Free()
 	t.retained.Free()
+	t.bearing.free()
 }
 
 // Reachable says whether the node, 0 for none, can be reached from a root.
