@@ -31,7 +31,7 @@ func (w *watcher) judge(ctx context.Context, s *jvm.Snapshot) {
 		case err == nil:
 			w.own.captures("ok")
 		case ctx.Err() != nil: // our own end is no failure of the dump
-			w.log.Info("stopping; the JVM may go on writing its heap dump, which nobody will analyse")
+			w.log.Info("stopping; the JVM may go on writing its heap dump, which the next run analyses")
 		default:
 			w.own.captures("failed")
 			w.trigger.Failed()
