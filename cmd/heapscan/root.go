@@ -31,6 +31,7 @@ func newRootCommand(env environment) *cobra.Command {
 	root.Long = `heapscan reads a heap dump of a Java virtual machine (HPROF, also gzipped) and says
 what fills the heap, who holds it and what to do about it.
 
+DUMP is a file, plain or compressed by gzip or zstd, a pipe, or - for standard input.
 "heapscan DUMP" is short for "heapscan report DUMP".` + exitStatus
 	root.SilenceErrors = true
 	root.SilenceUsage = true
@@ -46,8 +47,6 @@ func oneDump(_ *cobra.Command, args []string) error {
 		return usagef("which dump? Give the path of an HPROF file")
 	case len(args) > 1:
 		return usagef("one dump at a time, not %d: %q is too much", len(args), args[1])
-	case args[0] == "-":
-		return usagef("a dump is read more than once, so it can't come from standard input: give its path")
 	case args[0] == "":
 		return usagef("the path of the dump is empty")
 	}

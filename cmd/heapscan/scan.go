@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -94,9 +92,6 @@ func scanDump(ctx context.Context, env environment, path string, o commonOptions
 		return nil, usagef("--dump %d: must be 1 or more", o.number)
 	}
 	options.Dump = o.number - 1
-	if err := mustBeRegular(path); err != nil {
-		return nil, inputError{path, err}
-	}
 	started := time.Now()
 	progress := term.StartProgress(env.stderr, progressMode(env, o))
 	options.Progress = progress.Update
@@ -117,31 +112,6 @@ func scanDump(ctx context.Context, env environment, path string, o commonOptions
 		sayPhases(env, scanned.Dump.Bytes, time.Since(started), phases)
 	}
 	return scanned, nil
-}
-
-// mustBeRegular refuses what can't be read twice or at any place: directories,
-// pipes and devices. Opening a pipe that nobody writes to would hang.
-func mustBeRegular(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("a %s, not a file", kindOf(info.Mode()))}
-	}
-	return nil
-}
-
-// kindOf names what is no regular file.
-func kindOf(mode fs.FileMode) string {
-	switch {
-	case mode.IsDir():
-		return "directory"
-	case mode&fs.ModeNamedPipe != 0:
-		return "pipe"
-	default:
-		return "device or socket"
-	}
 }
 
 // progressMode is the form of progress: none where it was not asked for, or
