@@ -38,10 +38,16 @@ type CaptureOptions struct {
 	// MemoryLimitBytes is the analyser's soft memory limit (GOMEMLIMIT); zero
 	// sets none.
 	MemoryLimitBytes int64
+	// AnalysisTimeout bounds one analysis, for the next one waits for its end; an
+	// hour if zero.
+	AnalysisTimeout time.Duration
 	// Stdout receives the verdicts, one after the other.
 	Stdout io.Writer
 	Logger *slog.Logger
 }
+
+// defaultAnalysisTimeout is far beyond what the biggest dumps take, minutes.
+const defaultAnalysisTimeout = time.Hour
 
 // Capture takes heap dumps and has them analysed by a child process, one at a
 // time. Safe for concurrent use.
@@ -60,6 +66,9 @@ func NewCapture(opts CaptureOptions) (*Capture, error) {
 			return nil, fmt.Errorf("capture directory: %w", err)
 		}
 		opts.JVMDirectory = filepath.ToSlash(abs)
+	}
+	if opts.AnalysisTimeout == 0 {
+		opts.AnalysisTimeout = defaultAnalysisTimeout
 	}
 	info, err := os.Stat(opts.Directory)
 	if err != nil {
@@ -147,6 +156,8 @@ func (c *Capture) analyse(ctx context.Context, log *slog.Logger, dump string, la
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.opts.AnalysisTimeout, fmt.Errorf("not done within %s", c.opts.AnalysisTimeout))
+	defer cancel()
 	start := time.Now()
 	reportFile := reportPath(dump)
 	verdict, err := runAnalyser(ctx, c.opts.Analyser, c.opts.MemoryLimitBytes, dump, reportFile)

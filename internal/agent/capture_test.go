@@ -154,6 +154,14 @@ func TestCaptureWhoseAnalysisFails(t *testing.T) {
 	}
 }
 
+func TestAnAnalysisWithoutEndIsEnded(t *testing.T) {
+	t.Parallel()
+	b := newCaptureBench(t, `exec sleep 600`, func(o *agent.CaptureOptions) { o.AnalysisTimeout = 100 * time.Millisecond })
+	require.NoError(t, b.take(t.Context(), writer(b.directory)))
+	assert.Contains(t, b.log.String(), "no analysis")
+	assert.Contains(t, b.log.String(), "the analysis was not done within 100ms")
+}
+
 func TestCaptureWithoutADump(t *testing.T) {
 	t.Parallel()
 	b := newCaptureBench(t, goodReport, nil)

@@ -49,6 +49,9 @@ func runAnalyser(ctx context.Context, analyser []string, memoryLimitBytes int64,
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == exitPartial {
 		err = nil
 	}
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, fmt.Errorf("the analysis was %w", context.Cause(ctx))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the analysis ended with %w: %s", err, strings.TrimSpace(stderr.String()))
 	}

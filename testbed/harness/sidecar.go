@@ -90,14 +90,22 @@ func (b *Bench) StartSidecar(ctx context.Context, target string, oldAfterGCRatio
 	return sidecar, nil
 }
 
+// ErrNoAnalysis says that the sidecar could not take or analyse a heap dump.
+var ErrNoAnalysis = errors.New("the sidecar failed")
+
 // awaitLog waits for the first log line with a message and returns the value of
-// one of its keys.
+// one of its keys. It gives up with ErrNoAnalysis when a dump or its analysis
+// failed.
 func (s *Sidecar) awaitLog(ctx context.Context, message, key string) (string, error) {
 	// Values with blanks are quoted as Go quotes strings.
-	pattern := fmt.Sprintf(`msg="?%s"? .*\b%s=("(?:[^"\\]|\\.)*"|\S+)`, regexp.QuoteMeta(message), regexp.QuoteMeta(key))
+	pattern := fmt.Sprintf(`msg="?%s"? .*\b%s=("(?:[^"\\]|\\.)*"|\S+)|level=ERROR msg="no (?:heap dump|analysis)" (.*)`,
+		regexp.QuoteMeta(message), regexp.QuoteMeta(key))
 	match, err := s.AwaitOutput(ctx, regexp.MustCompile(pattern))
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
+	case match[1] == "":
+		return "", fmt.Errorf("%w: %s", ErrNoAnalysis, match[2])
 	}
 	if value, err := strconv.Unquote(match[1]); err == nil {
 		return value, nil

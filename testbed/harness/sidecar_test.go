@@ -14,6 +14,7 @@ func TestLogsAreReadWithBlanksInPaths(t *testing.T) {
 	script := `cat <<'EOF'
 time=1 level=INFO msg=listening addr=127.0.0.1:80 url=http://127.0.0.1:80/
 time=2 level=INFO msg="heap dump written" target=jvm/a dump="/a b/c \"d\".hprof" bytes=3
+time=3 level=ERROR msg="no analysis" dump=/a error="it broke"
 EOF`
 	process, err := bench.Start(t.Context(), Command{Name: "logs", Path: "sh", Args: []string{"-c", script}})
 	require.NoError(t, err)
@@ -24,4 +25,7 @@ EOF`
 	dump, err := sidecar.AwaitDump(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, `/a b/c "d".hprof`, dump)
+	_, err = sidecar.AwaitReport(t.Context())
+	require.ErrorIs(t, err, ErrNoAnalysis)
+	assert.ErrorContains(t, err, "it broke", "rather than waiting for what never comes")
 }
