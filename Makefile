@@ -19,7 +19,7 @@ RACE := echo "no C compiler: testing without the race detector" && $(GO) test
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build testbed postgres demo demo-once test lint bench dumps e2e-full clean tools
+.PHONY: help build testbed postgres demo demo-once test lint bench dumps bench-peers e2e-full clean tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,17 @@ build/dumps/%.hprof: | $(TESTBED_STAMP)
 	java -XX:+UseParallelGC -Xms4g -Xmx6g -jar testbed/dump-maker/target/dump-maker.jar \
 	  $(firstword $(subst -, ,$*)) $(lastword $(subst -, ,$*)) $@.part.hprof
 	@mv $@.part.hprof $@
+
+PEERS := build/peers/bin/hprof-slurp build/peers/bin/hprof-analyzer
+
+bench-peers: build dumps $(PEERS) ## heapscan and its peers side by side on those dumps (needs cargo, takes half an hour)
+	$(GO) run ./testbed/peers $(DUMPS:%=build/dumps/%.hprof)
+
+build/peers/bin/hprof-slurp: PEER_VERSION := 0.10.0
+build/peers/bin/hprof-analyzer: PEER_VERSION := 0.3.2
+$(PEERS):
+	@command -v cargo >/dev/null || { echo "cargo is missing. Install Rust, on Debian: sudo apt-get install cargo" >&2; exit 1; }
+	cargo install --locked --root build/peers $(notdir $@)@$(PEER_VERSION)
 
 e2e-full: build testbed postgres ## all finalizer states on every JDK found, all collectors
 	E2E_FULL=1 $(GO) test -count=1 -v -timeout 60m ./testbed/e2e
