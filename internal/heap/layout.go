@@ -62,7 +62,7 @@ func (l *Layout) arraySize(n int64, width int) int64 {
 }
 
 // probeBytes is how much of a dump is looked at to infer the layout.
-const probeBytes = 48 << 20
+const probeBytes = 8 << 20
 
 // probed is an object met while probing: width is 0 for those that are no arrays.
 type probed struct {

@@ -102,6 +102,10 @@ func TestHistogramOnly(t *testing.T) {
 	r, err := scan.File(context.Background(), path, scan.Options{HistogramOnly: true})
 	require.NoError(t, err)
 	full := file(t, path)
+	for i := range full.Histogram {
+		assert.NotNil(t, full.Histogram[i].RetainedBytes, "the whole report has it")
+		full.Histogram[i].RetainedBytes = nil
+	}
 	assert.Equal(t, full.Histogram, r.Histogram)
 	assert.Equal(t, full.Heap.Objects, r.Heap.Objects)
 	assert.Nil(t, r.Findings)
