@@ -293,3 +293,48 @@ func BenchmarkObjects(b *testing.B) {
 		}
 	}
 }
+
+// TestWrappedLength is a HEAP_DUMP record of more than 4 GiB as JDK 8 writes it: with
+// the low 32 bits of its length. The file is sparse.
+func TestWrappedLength(t *testing.T) {
+	const big, small = 4_000_000_000, 400_000_000
+	array := func(id uint64, n uint32) []byte {
+		b := binary.BigEndian.AppendUint64([]byte{byte(hprof.SubPrimArray)}, id)
+		b = binary.BigEndian.AppendUint32(append(b, 0, 0, 0, 0), n)
+		return append(b, byte(hprof.TypeByte))
+	}
+	first, second := array(0x1000, big), array(0x2000, small)
+	length := int64(len(first)+len(second)) + big + small
+	head := append([]byte("JAVA PROFILE 1.0.1\x00"), 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0)
+	head = binary.BigEndian.AppendUint32(append(head, byte(hprof.TagHeapDump), 0, 0, 0, 0), uint32(length&0xffffffff))
+
+	path := filepath.Join(t.TempDir(), "big.hprof")
+	out, err := os.Create(path)
+	require.NoError(t, err)
+	write := func(b []byte, at int64) {
+		_, err := out.WriteAt(b, at)
+		require.NoError(t, err)
+	}
+	write(head, 0)
+	start := int64(len(head))
+	write(first, start)
+	write(second, start+int64(len(first))+big)
+	require.NoError(t, out.Truncate(start+length))
+	require.NoError(t, out.Close())
+
+	f, err := hprof.Open(t.Context(), path, nil)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, f.Close()) }()
+	o, err := f.Outline(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, o.Damage)
+	require.Equal(t, []hprof.Extent{{Start: start, End: start + length}}, o.Extents)
+	objects := hprof.NewObjects(f, 8)
+	objects.Reset(o.Extents[0].Start, o.Extents[0].End)
+	var counts []uint32
+	for objects.Next() {
+		counts = append(counts, objects.Count)
+	}
+	assert.Nil(t, objects.Err())
+	assert.Equal(t, []uint32{big, small}, counts)
+}
