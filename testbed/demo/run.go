@@ -21,6 +21,9 @@ const (
 	// progressInterval is the pace of the lines that show the heap filling.
 	progressInterval = 5 * time.Second
 
+	// lastMinutes has vmui show the time that the demo takes, not half an hour.
+	lastMinutes = "g0.range_input=5m&g0.relative_time=last_5_minutes"
+
 	expectedKind    = "timer-held"
 	expectedCulprit = "org.postgresql.jdbc3g.Jdbc3gPreparedStatement"
 )
@@ -86,7 +89,7 @@ func start(ctx context.Context, p *printer, bench *harness.Bench) (*parts, error
 		return nil, err
 	}
 	p.step("apm-sidecar watches it; look here:")
-	p.more("%s/vmui/#/dashboards", sidecar.URL)
+	p.more("%s/vmui/#/dashboards?%s", sidecar.URL, lastMinutes)
 
 	if _, err := bench.StartLoad(ctx, java, app.OrderURL, requestsPerSecond, clients); err != nil {
 		return nil, err
