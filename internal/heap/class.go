@@ -33,17 +33,28 @@ type Class struct {
 	Instances    int64
 	ShallowBytes int64
 
-	serial    uint32
-	others    [2]uint64 // signers, protection domain
-	hasDump   bool
-	array     hprof.Type // element type for array classes, 0 otherwise
-	instance  int64      // shallow size of an instance, not of arrays
-	bodyBytes uint32     // length of an instance's body
-	refs      []uint32   // offsets in the body of the references that are edges
-	tables    []tablePlan
-	classEdge ObjID // the class object if instances must keep it alive, else 0
+	serial       uint32
+	others       [2]uint64 // signers, protection domain
+	superAddress uint64    // 0 for none, also where Super is NoClass
+	declared     uint32    // the instance size that the dump declares
+	hasDump      bool
+	array        hprof.Type // element type for array classes, 0 otherwise
+	instance     int64      // shallow size of an instance, not of arrays
+	bodyBytes    uint32     // length of an instance's body
+	refs         []uint32   // offsets in the body of the references that are edges
+	tables       []tablePlan
+	classEdge    ObjID // the class object if instances must keep it alive, else 0
 	// mayHoldLocals is true where locals of a stack are references of an instance.
 	mayHoldLocals bool
+}
+
+// ownBytes returns the length of the class's own fields in the body of an instance.
+func (c *Class) ownBytes(idSize int) int64 {
+	if len(c.Fields) == 0 {
+		return 0
+	}
+	last := c.Fields[len(c.Fields)-1]
+	return int64(last.Offset) + int64(last.Type.Width(idSize))
 }
 
 // Field is an instance field: Offset is its place within the class's own block

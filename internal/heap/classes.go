@@ -77,7 +77,7 @@ func (b *builder) describe(c *Class, d *hprof.ClassDump, names map[uint64]string
 	}
 	c.hasDump = true
 	c.Object, c.Loader, c.others = b.index.id(c.Address), d.Loader, d.Others
-	c.Super = b.loaded.get(d.Super)
+	c.Super, c.superAddress, c.declared = b.loaded.get(d.Super), d.Super, d.InstanceSize
 	var offset uint32
 	for _, f := range d.Fields {
 		c.Fields = append(c.Fields, Field{name(f.NameID), f.Type, offset})
@@ -176,10 +176,7 @@ func (g *Graph) fields(c ClassID) iter.Seq[DeclaredField] {
 					return
 				}
 			}
-			if n := len(k.Fields); n > 0 {
-				last := k.Fields[n-1]
-				base += last.Offset + uint32(last.Type.Width(g.file.Header.IDSize))
-			}
+			base += uint32(k.ownBytes(g.file.Header.IDSize))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package heap
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -38,7 +39,6 @@ func (b *matRules) invent(t *tally) {
 				free += uint64(b.Layout.Align)
 			}
 			k.Address = free
-			b.loaded.put(free, c)
 		}
 		k.Object, k.hasDump = b.makeUp(k.Address), true
 		if object := b.byName["java.lang.Object"]; k.Super == NoClass && len(object) > 0 && object[0] != c {
@@ -53,13 +53,68 @@ func (b *matRules) invent(t *tally) {
 			place(b.primitives[elem])
 		}
 	}
+	for _, c := range b.missingSupers() {
+		place(c)
+	}
 	for i := range b.Classes {
 		if c := &b.Classes[i]; c.Object == 0 && c.Address != 0 && t.has(c.Address) {
 			place(ClassID(i))
 		}
 	}
+	b.loaded = newClassTable(len(b.Classes))
+	for i := range b.Classes {
+		if a := b.Classes[i].Address; a != 0 {
+			b.loaded.put(a, ClassID(i))
+		}
+	}
 	t.instance(b.Classes[b.classNamed("java.lang.ClassLoader")].Address)
 }
+
+// missingSupers returns the superclasses that the dump does not describe, as dumps of
+// JDK 5 leave some out. Their fields take what an instance of the subclass has left.
+func (b *matRules) missingSupers() (missing []ClassID) {
+	added := map[uint64]ClassID{}
+	for i, n := 0, len(b.Classes); i < n; i++ {
+		address := b.Classes[i].superAddress
+		if address == 0 {
+			continue
+		}
+		if b.Classes[i].Super == NoClass {
+			if _, ok := added[address]; !ok {
+				added[address] = ClassID(len(b.Classes))
+				b.Classes = append(b.Classes, Class{Name: fmt.Sprintf("(unknown class %#x)", address), Address: address, Super: NoClass})
+			}
+			b.Classes[i].Super = added[address]
+		}
+		c := &b.Classes[i]
+		if super := &b.Classes[c.Super]; super.Object == 0 && super.Fields == nil {
+			super.Fields = filler(int64(c.declared) - c.ownBytes(b.idSize))
+			missing = append(missing, c.Super)
+		}
+	}
+	return missing
+}
+
+// filler returns fields, none of them a reference, of so many bytes in all.
+func filler(bytes int64) []Field {
+	fields := []Field{}
+	for at := int64(0); at < min(bytes, maxFiller); {
+		t := hprof.TypeByte
+		switch {
+		case bytes-at >= 4:
+			t = hprof.TypeInt
+		case bytes-at >= 2:
+			t = hprof.TypeShort
+		}
+		fields = append(fields, Field{Type: t, Offset: uint32(at)})
+		at += int64(t.Width(0))
+	}
+	return fields
+}
+
+// maxFiller bounds the fields of a made-up superclass: the class file format allows
+// no bigger object than 65,535 fields of 8 bytes a class.
+const maxFiller = 1 << 19
 
 // classNamed returns the class of that name, made up if need be.
 func (b *matRules) classNamed(name string) ClassID {

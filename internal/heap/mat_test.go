@@ -209,3 +209,26 @@ func TestMATNullRoots(t *testing.T) {
 	assert.True(t, isRoot(g, bootLoader(t, g)))
 	assert.NotContains(t, build(t, d, hproftest.Shape{}, heap.Options{}).RootObjects(), heap.ObjID(0))
 }
+
+// TestMATMissingSuper: a superclass that the dump lacks is made up at its address; its
+// fields are what an instance of the subclass has left.
+func TestMATMissingSuper(t *testing.T) {
+	d := hproftest.New(4)
+	object := d.Class("java.lang.Object", nil)
+	// Sub declares the fields of the class that will be missing as well.
+	gone := d.Class("com.acme.Gone", object, hproftest.Long("a"), hproftest.Int("b"), hproftest.Byte("c"))
+	sub := d.Class("com.acme.Sub", gone, hproftest.Ref("r"))
+	a := d.New(sub)
+	d.Bytes(nil) // for an alignment of 8
+	d.Bytes(make([]byte, 5))
+	d.Bytes(nil)
+	d.Forget(gone)
+	g := buildMAT(t, d)
+	super := g.ClassAt(gone.ID)
+	require.NotEqual(t, heap.NoClass, super)
+	assert.NotZero(t, g.Object(a.ID))
+	assert.Equal(t, int64(32), g.ShallowBytes(g.Object(a.ID)), "header 8, 13 padded to 16, reference 4, aligned")
+	assert.Equal(t, "java.lang.Object", g.Classes[g.Classes[super].Super].Name)
+	assert.Contains(t, refs(g, g.Object(sub.ID)), g.Classes[super].Object)
+	assert.Equal(t, "java.lang.Class", g.Class(g.Classes[super].Object).Name)
+}

@@ -4,6 +4,7 @@ package hproftest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -157,6 +158,11 @@ func (c *Class) Static(name string, value any) *Class {
 	}
 	c.statics = append(c.statics, static{f, value})
 	return c
+}
+
+// Forget leaves a class out of the dump; what refers to it goes on doing so.
+func (d *Dump) Forget(c *Class) {
+	d.classes = slices.DeleteFunc(d.classes, func(k *Class) bool { return k == c })
 }
 
 // hierarchy returns the class and its superclasses.
