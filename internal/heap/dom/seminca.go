@@ -94,7 +94,7 @@ func (f *forest) semidominators(ctx context.Context, s *found) error {
 			semi[i] = least
 			f.link.Items[i] = f.link.Items[i]&^0xffffffff | uint64(least)
 		}
-		top = bottom - 1
+		top = min(top, bottom-1) // the last buckets may be those of unreachable nodes
 		free <- k
 	}
 	return nil
