@@ -2,6 +2,7 @@ package heap_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -231,4 +232,24 @@ func TestMATMissingSuper(t *testing.T) {
 	assert.Equal(t, "java.lang.Object", g.Classes[g.Classes[super].Super].Name)
 	assert.Contains(t, refs(g, g.Object(sub.ID)), g.Classes[super].Object)
 	assert.Equal(t, "java.lang.Class", g.Class(g.Classes[super].Object).Name)
+}
+
+// TestMATUndescribedClass is a difference that is left: instances of a class that the
+// dump does not describe count as a header, where MAT takes the length of their fields.
+func TestMATUndescribedClass(t *testing.T) {
+	d := hproftest.New(4)
+	object := d.Class("java.lang.Object", nil)
+	gone := d.Class("com.acme.Gone", object, hproftest.Long("a"), hproftest.Long("b"))
+	a := d.New(gone)
+	d.Bytes(nil) // for an alignment of 8
+	d.Bytes(make([]byte, 5))
+	d.Bytes(nil)
+	d.Forget(gone)
+	g := buildMAT(t, d)
+	id := g.Object(a.ID)
+	assert.Equal(t, fmt.Sprintf("(unknown class %#x)", gone.ID), g.Class(id).Name)
+	assert.Equal(t, int64(8), g.ShallowBytes(id))
+	assert.Equal(t, gone.ID, g.Address(g.Class(id).Object), "the class is an object all the same")
+	strong := build(t, d, hproftest.Shape{}, heap.Options{})
+	assert.Zero(t, strong.Class(strong.Object(a.ID)).Object)
 }
