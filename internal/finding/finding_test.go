@@ -173,6 +173,42 @@ func TestTimerHeldSharedStatement(t *testing.T) {
 	assert.Contains(t, found[0].Advice, "purge()")
 }
 
+// TestSchedulerHeld has an executor whose cancelled tasks keep what decorates them.
+func TestSchedulerHeld(t *testing.T) {
+	j := hproftest.NewJDK(21, 8)
+	call := j.Class("com.acme.Call", j.Object, hproftest.Ref("request"))
+	var tasks []*hproftest.Object
+	for i := range 1500 {
+		state := int32(4 + 2*(i%2)) // CANCELLED and INTERRUPTED
+		if i < 10 {
+			state = 0
+		}
+		tasks = append(tasks, j.Future(state, j.New(call).Set("request", j.Bytes(make([]byte, 300)))))
+	}
+	j.Executor("pool-1-thread-1", 2000, tasks...)
+	h := analyse(t, j.Finish())
+	schedulers, omitted := h.Schedulers()
+	assert.Zero(t, omitted)
+	require.Len(t, schedulers, 1)
+	s := schedulers[0]
+	assert.Equal(t, "ScheduledThreadPoolExecutor", s.Kind)
+	assert.Equal(t, "pool-1-thread-1", s.Thread)
+	assert.Equal(t, int64(1500), s.Size)
+	assert.Equal(t, int64(2000), s.Capacity)
+	assert.Equal(t, int64(1490), s.Cancelled)
+	assert.Empty(t, s.HeadDue, "a nanoTime is no hour")
+	assert.Nil(t, s.Overdue)
+	found, err := finding.Detect(context.Background(), h)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	assert.Equal(t, "scheduler-held", found[0].Kind)
+	assert.Equal(t, "com.acme.Call", found[0].Culprit.Class)
+	assert.Equal(t, "pool-1-thread-1", found[0].Culprit.Thread)
+	assert.Equal(t, int64(3*1490), found[0].Objects)
+	assert.Contains(t, found[0].Advice, "setRemoveOnCancelPolicy(true)")
+	assert.LessOrEqual(t, utf8.RuneCountInString(found[0].Title+found[0].Summary), 600)
+}
+
 // TestSilence holds heaps that are merely in use.
 func TestSilence(t *testing.T) {
 	for name, build := range map[string]func(j *hproftest.JDK){
@@ -210,6 +246,13 @@ func TestSilence(t *testing.T) {
 				tasks = append(tasks, j.Task(task, state, int64(1000*i)))
 			}
 			j.Timer("jobs", 8192, tasks...)
+		},
+		"an executor with a few cancelled tasks": func(j *hproftest.JDK) {
+			var tasks []*hproftest.Object
+			for range 90 {
+				tasks = append(tasks, j.Future(4, nil))
+			}
+			j.Executor("pool-1-thread-1", 128, tasks...)
 		},
 		"a busy timer with short timeouts": func(j *hproftest.JDK) {
 			task := j.Class("com.acme.Timeout", j.TimerTask)

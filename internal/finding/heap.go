@@ -18,7 +18,7 @@ type Heap struct {
 	Created time.Time
 
 	threadNames map[heap.ObjID]string
-	timers      []*timer // biggest first
+	schedulers  []*scheduler // biggest first
 }
 
 // The tables that Watches asks for, in order.
@@ -29,6 +29,10 @@ const (
 	tableTimer
 	tableTaskQueue
 	tableTask
+	tableExecutor
+	tableWorkQueue
+	tableFuture
+	tableWorker
 )
 
 // The columns of tableFinalizer.
@@ -37,6 +41,9 @@ const (
 	finalizerNext
 	finalizerReferent
 )
+
+// maxWorkers bounds the workers of thread pools whose threads' names are read.
+const maxWorkers = 10_000
 
 const (
 	referenceClass = "java.lang.ref.Reference"
@@ -55,10 +62,17 @@ func Watches() []heap.Watch {
 		tableTaskQueue: {Class: "java.util.TaskQueue", Fields: []heap.FieldName{{Class: "java.util.TaskQueue", Field: "queue"}, {Class: "java.util.TaskQueue", Field: "size"}}},
 		tableTask: {Class: "java.util.TimerTask", Fields: []heap.FieldName{
 			{Class: "java.util.TimerTask", Field: "state"}, {Class: "java.util.TimerTask", Field: "nextExecutionTime", Long: true}}},
+		tableExecutor: {Class: executorClass, Fields: []heap.FieldName{{Class: poolClass, Field: "workQueue"}}},
+		tableWorkQueue: {Class: executorClass + "$DelayedWorkQueue", Fields: []heap.FieldName{
+			{Class: executorClass + "$DelayedWorkQueue", Field: "queue"}, {Class: executorClass + "$DelayedWorkQueue", Field: "size"}}},
+		tableFuture: {Class: executorClass + "$ScheduledFutureTask", Fields: []heap.FieldName{
+			{Class: "java.util.concurrent.FutureTask", Field: "state"}}},
+		tableWorker: {Class: poolClass + "$Worker", Fields: []heap.FieldName{
+			{Class: poolClass + "$Worker", Field: "thread"}, {Class: poolClass + "$Worker", Field: "this$0"}}},
 	}
 }
 
-// NewHeap reads what all detectors need: the threads' names and the timers. The graph must
+// NewHeap reads what all detectors need: the threads' names and the schedulers. The graph must
 // have been built with Watches. Errors: that of ctx.
 func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Time) (*Heap, error) {
 	h := &Heap{Graph: g, Tree: tree, Created: created, threadNames: map[heap.ObjID]string{}}
@@ -74,7 +88,11 @@ func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Ti
 	}
 	timers := g.Tables[tableTimer]
 	for row := range timers.Len() {
-		add(timers.Ref(row, 1))
+		add(timers.Ref(row, columnOwner))
+	}
+	workers := g.Tables[tableWorker]
+	for row := range min(workers.Len(), maxWorkers) {
+		add(workers.Ref(row, columnThread))
 	}
 	strings := make([]heap.ObjID, 0, len(names))
 	for _, s := range names {
@@ -87,7 +105,7 @@ func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Ti
 	for thread, name := range names {
 		h.threadNames[thread] = text[name]
 	}
-	h.timers, err = h.readTimers(ctx)
+	h.schedulers, err = h.readSchedulers(ctx)
 	return h, err
 }
 

@@ -9,49 +9,23 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 )
 
-// States of a java.util.TimerTask (java/util/TimerTask.java).
+// The kinds of schedulers.
 const (
-	taskVirgin    = 0
-	taskScheduled = 1
-	taskExecuted  = 2
-	taskCancelled = 3
+	kindTimer    = "java.util.Timer"
+	kindExecutor = "ScheduledThreadPoolExecutor"
 )
 
-func taskState(s int64) string {
-	switch s {
-	case taskVirgin:
-		return "virgin"
-	case taskScheduled:
-		return "scheduled"
-	case taskExecuted:
-		return "executed"
-	case taskCancelled:
-		return "cancelled"
-	}
-	return "unknown"
-}
-
-// timer is a java.util.Timer's queue as it lies in the heap.
-//
-// Source: java/util/Timer.java: TaskQueue.queue is a binary heap from index 1,
-// ordered by nextExecutionTime; cancel() only sets a task's state, the task leaves
-// the queue when it reaches the head and the thread wakes up.
-type timer struct {
+// scheduler is a queue of tasks as it lies in the heap.
+type scheduler struct {
 	Scheduler
-	owner     heap.ObjID   // the Timer, or its TaskQueue where the Timer is gone
-	tasks     []heap.ObjID // in the order of the heap: the head first
+	owner     heap.ObjID   // the object that owns the queue
+	array     heap.ObjID   // the array that the tasks lie in
+	tasks     []heap.ObjID // in the order of the array: the head first
 	cancelled []heap.ObjID
-	head      time.Time // zero for an empty queue
-	last      time.Time
+	// head and last are when the first and the last task are due; zero where the
+	// dump cannot say.
+	head, last time.Time
 }
-
-const (
-	columnQueue = 0 // of tableTimer and tableTaskQueue
-	columnOwner = 1 // thread of tableTimer
-	columnSize  = 1 // of tableTaskQueue
-	columnState = 0 // of tableTask
-	columnDue   = 1 // of tableTask
-)
 
 // maxSchedulers bounds the schedulers of a report, maxTaskRows the rows of each.
 const (
@@ -59,31 +33,17 @@ const (
 	maxTaskRows   = 20
 )
 
-// readTimers returns the queues of all java.util.Timers that hold a task, biggest
-// first. Errors: that of ctx.
-func (h *Heap) readTimers(ctx context.Context) ([]*timer, error) {
-	owners := map[heap.ObjID]int{} // task queue -> row of its Timer
-	table := h.Tables[tableTimer]
-	for row := range table.Len() {
-		owners[table.Ref(row, columnQueue)] = row
-	}
-	queues := h.Tables[tableTaskQueue]
-	var timers []*timer
-	arrays := map[heap.ObjID]*timer{}
-	for row, queue := range queues.Objects {
-		t := &timer{owner: queue}
-		t.Kind, t.Size = "java.util.Timer", queues.Int(row, columnSize)
-		if r, ok := owners[queue]; ok {
-			t.owner = table.Objects[r]
-			t.Thread = h.threadNames[table.Ref(r, columnOwner)]
-		}
-		array := queues.Ref(row, columnQueue)
-		if h.fillTimer(t, array); len(t.tasks) == 0 {
-			continue
-		}
-		t.Object = address(h.Address(t.owner))
-		timers = append(timers, t)
-		arrays[array] = t
+// readSchedulers returns all schedulers that hold a task, biggest first. Errors:
+// that of ctx.
+func (h *Heap) readSchedulers(ctx context.Context) ([]*scheduler, error) {
+	all := append(h.timers(), h.executors()...)
+	all = slices.DeleteFunc(all, func(s *scheduler) bool { return len(s.tasks) == 0 })
+	arrays := map[heap.ObjID]*scheduler{}
+	for _, s := range all {
+		s.Object, s.Cancelled = address(h.Address(s.owner)), int64(len(s.cancelled))
+		retained := h.retained(s.array)
+		s.RetainedBytes = &retained
+		arrays[s.array] = s
 	}
 	ids := make([]heap.ObjID, 0, len(arrays))
 	for a := range arrays {
@@ -92,65 +52,58 @@ func (h *Heap) readTimers(ctx context.Context) ([]*timer, error) {
 	if err := h.Read(ctx, ids, func(c heap.Content) { arrays[c.Object].Capacity = c.Count }); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(timers, func(a, b *timer) int {
+	slices.SortFunc(all, func(a, b *scheduler) int {
 		return cmp.Or(cmp.Compare(b.Size, a.Size), cmp.Compare(a.owner, b.owner))
 	})
-	return timers, nil
+	return all, nil
 }
 
-// fillTimer counts the tasks in the array of a timer's queue.
-func (h *Heap) fillTimer(t *timer, array heap.ObjID) {
-	if array == 0 {
+// fill takes the tasks from the array of the queue: those objects that have a row
+// in the table, whose first column is their state. name tells a state's name.
+func (h *Heap) fill(s *scheduler, table *heap.Table, name func(state int64) string, each func(row int, state string)) {
+	if s.array == 0 {
 		return
 	}
-	table := h.Tables[tableTask]
 	counts := map[TaskCount]int64{}
-	var overdue int64
-	for task := range h.References(array) {
+	for task := range h.References(s.array) {
 		row := table.Row(task)
 		if row < 0 {
 			continue
 		}
-		t.tasks = append(t.tasks, task)
-		state, due := table.Int(row, columnState), time.UnixMilli(table.Long(row, columnDue)).UTC()
-		counts[TaskCount{Class: h.Class(task).Name, State: taskState(state)}]++
-		if state == taskCancelled {
-			t.cancelled = append(t.cancelled, task)
+		state := name(table.Int(row, columnState))
+		s.tasks = append(s.tasks, task)
+		if state == cancelledState {
+			s.cancelled = append(s.cancelled, task)
 		}
-		if state == taskScheduled && due.Before(h.Created) {
-			overdue++
-		}
-		if t.head.IsZero() {
-			t.head = due
-		}
-		if due.After(t.last) {
-			t.last = due
-		}
+		counts[TaskCount{Class: h.Class(task).Name, State: state}]++
+		each(row, state)
 	}
-	if len(t.tasks) == 0 {
-		return
-	}
-	t.Cancelled, t.Overdue = int64(len(t.cancelled)), &overdue
-	t.HeadDue, t.LastDue = t.head.Format(time.RFC3339Nano), t.last.Format(time.RFC3339Nano)
-	t.Tasks = []TaskCount{}
+	s.Tasks = []TaskCount{}
 	for k, n := range counts {
 		k.Count = n
-		t.Tasks = append(t.Tasks, k)
+		s.Tasks = append(s.Tasks, k)
 	}
-	slices.SortFunc(t.Tasks, func(a, b TaskCount) int {
+	slices.SortFunc(s.Tasks, func(a, b TaskCount) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Class, b.Class), cmp.Compare(a.State, b.State))
 	})
-	t.Tasks = t.Tasks[:min(len(t.Tasks), maxTaskRows)]
-	retained := h.retained(array)
-	t.RetainedBytes = &retained
+	s.Tasks = s.Tasks[:min(len(s.Tasks), maxTaskRows)]
+}
+
+// cancelledClass returns the class of most cancelled tasks.
+func (s *scheduler) cancelledClass() string {
+	i := slices.IndexFunc(s.Tasks, func(c TaskCount) bool { return c.State == cancelledState })
+	if i < 0 {
+		return ""
+	}
+	return s.Tasks[i].Class
 }
 
 // Schedulers lists the schedulers that hold tasks, biggest first. omitted is how
 // many the bound cut off.
 func (h *Heap) Schedulers() (list []Scheduler, omitted int64) {
 	list = []Scheduler{}
-	for _, t := range h.timers[:min(len(h.timers), maxSchedulers)] {
-		list = append(list, t.Scheduler)
+	for _, s := range h.schedulers[:min(len(h.schedulers), maxSchedulers)] {
+		list = append(list, s.Scheduler)
 	}
-	return list, int64(len(h.timers) - len(list))
+	return list, int64(len(h.schedulers) - len(list))
 }

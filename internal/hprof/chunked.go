@@ -176,7 +176,7 @@ func (c *chunkReader) inflate(from, to int64) (int, error) {
 		return n, errors.New("a block longer than announced")
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
 		// ReadFull says so at the regular end too; only the member's checksum tells.
-		if _, err := c.z.Read(c.out[n:]); err != io.EOF {
+		if _, err := c.z.Read(c.out[n:]); !errors.Is(err, io.EOF) {
 			return n, ErrTruncated
 		}
 		return n, nil

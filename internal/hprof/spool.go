@@ -51,7 +51,7 @@ func spoolStream(ctx context.Context, in io.Reader, total int64, progress Progre
 	counted := &countingReader{ctx: ctx, r: in, total: total, progress: progress}
 	buffered := bufio.NewReaderSize(counted, blockSize)
 	lead, err := buffered.Peek(4)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	f = &File{Compression: compressionOf(lead)}

@@ -48,13 +48,13 @@ func main() {
 
 func run(ctx context.Context, rounds int, peers, heapscan string, dumps []string) error {
 	if len(dumps) == 0 || rounds < 1 {
-		return errors.New("usage: peers [-rounds N] DUMP ...")
+		return errors.New("name the dumps, and at least one round: peers [-rounds N] DUMP")
 	}
 	scratch, err := os.MkdirTemp("", "peers-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(scratch) //nolint:errcheck // a folder of temporary files
+	defer os.RemoveAll(scratch)
 	pairs := [][2]program{
 		{
 			{"heapscan histogram", func(d, r string) []string { return []string{heapscan, "histogram", "-q", "-f", "json", "-o", r, d} }},

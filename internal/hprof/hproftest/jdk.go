@@ -22,6 +22,8 @@ type JDK struct {
 
 	str, finalizer, weak, soft             *Class
 	timer, timerThread, taskQueue          *Class
+	executor, workQueue, future, worker    *Class
+	futures                                *Class
 	finalizerQueue, nullQueue, enqueuedAll *Object
 	unfinalized                            *Object
 }
@@ -46,6 +48,7 @@ func NewJDK(version, idSize int) *JDK {
 	j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Int("priority"))
 	j.references()
 	j.timers()
+	j.executors()
 	return j
 }
 
@@ -85,6 +88,38 @@ func (j *JDK) timers() {
 	j.taskQueue = d.Class("java.util.TaskQueue", j.Object, Ref("queue"), Int("size"))
 	j.TimerTask = d.Class("java.util.TimerTask", j.Object, Ref("lock"), Int("state"), Long("nextExecutionTime"), Long("period"))
 	j.Tasks = d.Class("[Ljava.util.TimerTask;", j.Object)
+}
+
+// executors adds java.util.concurrent.ScheduledThreadPoolExecutor.
+func (j *JDK) executors() {
+	d := j.Dump
+	const pool, scheduled = "java.util.concurrent.ThreadPoolExecutor", "java.util.concurrent.ScheduledThreadPoolExecutor"
+	base := d.Class(pool, j.Object, Ref("workQueue"))
+	j.worker = d.Class(pool+"$Worker", j.Object, Ref("thread"), Ref("this$0"))
+	j.executor = d.Class(scheduled, base, Bool("removeOnCancel"))
+	j.workQueue = d.Class(scheduled+"$DelayedWorkQueue", j.Object, Ref("queue"), Int("size"))
+	task := d.Class("java.util.concurrent.FutureTask", j.Object, Int("state"), Ref("callable"))
+	j.future = d.Class(scheduled+"$ScheduledFutureTask", task, Long("time"), Ref("this$0"), Ref("outerTask"))
+	j.futures = d.Class("[Ljava.util.concurrent.RunnableScheduledFuture;", j.Object)
+}
+
+// Future adds a task of an executor in a state of java.util.concurrent.FutureTask.
+// outer is what an executor that decorates its tasks lets it keep.
+func (j *JDK) Future(state int32, outer *Object) *Object {
+	return j.New(j.future).Set("state", state).Set("outerTask", outer)
+}
+
+// Executor adds a ScheduledThreadPoolExecutor with one live thread and a queue of
+// tasks, the head first, in an array of the given capacity.
+func (j *JDK) Executor(name string, capacity int, tasks ...*Object) *Object {
+	slots := make([]*Object, capacity)
+	copy(slots, tasks)
+	queue := j.New(j.workQueue).Set("queue", j.Array(j.futures, slots...)).Set("size", int32(len(tasks)))
+	pool := j.New(j.executor).Set("workQueue", queue)
+	thread := j.NewThread(j.Thread, name)
+	worker := j.New(j.worker).Set("thread", thread).Set("this$0", pool)
+	j.Root(hprof.SubRootJNIGlobal, worker)
+	return pool
 }
 
 // String adds a java.lang.String of ASCII text.

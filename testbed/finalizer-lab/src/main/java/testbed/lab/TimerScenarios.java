@@ -96,7 +96,7 @@ final class TimerScenarios {
         for (int i = 0; i < cancelled; i++) {
             tasks.get(i).cancel(i % 2 == 0);
         }
-        census.scheduler(ScheduledThreadPoolExecutor.class.getName(), EXECUTOR_THREAD, count, cancelled);
+        census.scheduler(ScheduledThreadPoolExecutor.class.getSimpleName(), EXECUTOR_THREAD, count, cancelled);
     }
 
     private static void awaitAsleep(String threadName) throws Exception {

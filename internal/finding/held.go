@@ -1,0 +1,157 @@
+package finding
+
+import (
+	"context"
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+)
+
+// tasksHeld finds memory that only the cancelled tasks of a scheduler hold. A
+// cancelled task, with all it refers to, stays in the queue of a java.util.Timer or
+// a ScheduledThreadPoolExecutor until it is due, unless it is purged.
+type tasksHeld struct{}
+
+const (
+	// fewCancelled is how many cancelled tasks nobody needs to hear of.
+	fewCancelled = 100
+	// manyCancelled is how many are worth a finding whatever they hold.
+	manyCancelled = 1000
+	// worthShare and criticalShare are percentages of the reachable heap.
+	worthShare    = 5
+	criticalShare = 25
+	// lasting is how far off a queue's last task must be for the queue to keep
+	// growing: with shorter timeouts it is as long as the traffic of that time.
+	lasting = time.Minute
+)
+
+// loss is what only the cancelled tasks of one scheduler keep alive.
+type loss struct {
+	objects, bytes int64
+	// class is the class of most of the memory behind the tasks, instances how many
+	// of it are kept, and finalizable says whether they have Finalizers.
+	class       string
+	instances   []heap.ObjID
+	finalizable bool
+	// closed is how many of the instances say that they are closed, -1 if their
+	// class has no such field.
+	closed int64
+}
+
+// Detect implements Detector.
+func (tasksHeld) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
+	var found []Finding
+	for _, s := range h.schedulers {
+		if s.Cancelled < fewCancelled || 2*s.Cancelled < s.Size {
+			continue
+		}
+		l, err := h.lossBy(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		total := int64(h.Tree.Total())
+		if s.Cancelled < manyCancelled && l.bytes*100 < total*worthShare {
+			continue
+		}
+		behind := l.instances
+		if len(behind) == 0 {
+			behind = s.cancelled
+		}
+		tracks, err := h.ShortestTracks(ctx, behind)
+		if err != nil {
+			return nil, err
+		}
+		paths, err := h.mergePaths(ctx, tracks, behind, 1)
+		tracks.Free()
+		if err != nil {
+			return nil, err
+		}
+		f := h.heldFinding(s, l, total)
+		if len(paths) > 0 {
+			f.Evidence.Path = &paths[0]
+		}
+		found = append(found, f)
+	}
+	return found, nil
+}
+
+// lossBy measures what would go if the scheduler's cancelled tasks went.
+func (h *Heap) lossBy(ctx context.Context, s *scheduler) (loss, error) {
+	barred := h.NewSet()
+	for _, task := range s.cancelled {
+		barred.Add(task)
+	}
+	alive, err := h.ReachableWithout(ctx, barred)
+	if err != nil {
+		return loss{}, err
+	}
+	lost := func(o heap.ObjID) bool { return h.reachable(o) && !alive.Has(o) }
+	l := loss{closed: -1}
+	for o := heap.ObjID(1); int(o) <= h.Objects(); o++ {
+		if lost(o) {
+			l.objects++
+			l.bytes += h.ShallowBytes(o)
+		}
+	}
+	// What the tasks refer to, by class: the finalizable ones first, as those are
+	// what an operator sees piling up; else what retains most.
+	finalizable := map[string][]heap.ObjID{}
+	states := newFinalizerStates(h.Graph)
+	for row := range states.table.Len() {
+		if s, referent := states.of(row); s == registered && lost(referent) {
+			name := h.Class(referent).Name
+			finalizable[name] = append(finalizable[name], referent)
+		}
+	}
+	l.class, l.instances = most(finalizable, func(heap.ObjID) int64 { return 1 })
+	if l.finalizable = l.class != ""; !l.finalizable {
+		payload := map[string][]heap.ObjID{}
+		seen := h.NewSet()
+		for _, task := range s.cancelled {
+			for o := range h.References(task) {
+				if lost(o) && h.Tables[tableTask].Row(o) < 0 && h.Tables[tableFuture].Row(o) < 0 && seen.Add(o) {
+					payload[h.Class(o).Name] = append(payload[h.Class(o).Name], o)
+				}
+			}
+		}
+		l.class, l.instances = most(payload, h.retained)
+	}
+	l.closed, err = h.closed(ctx, l.instances)
+	return l, err
+}
+
+// most returns the group that weighs most.
+func most(groups map[string][]heap.ObjID, weight func(heap.ObjID) int64) (string, []heap.ObjID) {
+	var best string
+	var heaviest int64
+	for name, objects := range groups {
+		var sum int64
+		for _, o := range objects {
+			sum += weight(o)
+		}
+		if sum > heaviest || sum == heaviest && name < best {
+			best, heaviest = name, sum
+		}
+	}
+	return best, groups[best]
+}
+
+// closed counts the objects whose boolean field isClosed or closed is true, -1 if
+// they have none.
+func (h *Heap) closed(ctx context.Context, objects []heap.ObjID) (int64, error) {
+	n := int64(-1)
+	err := h.Read(ctx, objects, func(c heap.Content) {
+		for _, name := range []string{"isClosed", "closed"} {
+			v, t, ok := h.Field(c, heap.FieldName{Field: name})
+			if ok && t == hprof.TypeBoolean {
+				n = max(n, 0)
+				if v != 0 {
+					n++
+				}
+				return
+			}
+		}
+	})
+	return n, err
+}

@@ -1,0 +1,142 @@
+package finding
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
+)
+
+// heldFinding words the verdict on a scheduler whose cancelled tasks hold memory.
+// total is the size of the reachable heap.
+func (h *Heap) heldFinding(s *scheduler, l loss, total int64) Finding {
+	task := s.cancelledClass()
+	f := Finding{
+		Kind: "timer-held", Severity: h.heldSeverity(s, l, total), Confidence: ConfidenceHigh,
+		Culprit: Culprit{Class: cmp.Or(l.class, task), Object: s.Object, Thread: s.Thread},
+		Objects: l.objects,
+		Bytes:   l.bytes,
+		Advice:  h.heldAdvice(s, task),
+	}
+	if s.Kind == kindExecutor {
+		f.Kind = "scheduler-held"
+	}
+	f.Fingerprint = fingerprint(f.Kind, task, l.class, s.Thread)
+	tasks := unit.Plural(s.Cancelled, "cancelled task", "cancelled tasks")
+	if l.class == "" {
+		f.Title = fmt.Sprintf("%s in the queue of %s", tasks, s.called())
+	} else {
+		f.Title = fmt.Sprintf("%s held by %s of %s", l.held(), tasks, s.called())
+	}
+	f.Summary = fmt.Sprintf("%s of the %s tasks in the queue are cancelled %s; only they keep %s alive (%s of the reachable heap).",
+		unit.Count(s.Cancelled), unit.Count(s.Size), clip(simpleName(task), 60), unit.Bytes(l.bytes), unit.Share(l.bytes, total))
+	if l.finalizable {
+		f.Summary += " Their Finalizers are registered, not pending: finalization is not the cause."
+	}
+	f.Summary += " " + h.whenItLetsGo(s)
+	f.Evidence = Evidence{
+		Facts:   h.heldFacts(s, l, total, task),
+		Refutes: "a second dump after the last task's time in which the queue is empty without a restart or a purge()",
+	}
+	return f
+}
+
+// heldSeverity rests on the share of the heap and, for many tasks, on evidence that
+// they do not go away.
+func (h *Heap) heldSeverity(s *scheduler, l loss, total int64) Severity {
+	switch {
+	case l.bytes*100 >= total*criticalShare:
+		return SeverityCritical
+	case l.bytes*100 >= total*worthShare, s.Cancelled >= manyCancelled && s.last.Sub(h.Created) > lasting:
+		return SeverityWarning
+	}
+	return SeverityInfo
+}
+
+// called names the scheduler for a sentence.
+func (s *scheduler) called() string {
+	switch {
+	case s.Thread == "":
+		return "a " + s.Kind
+	case s.Kind == kindExecutor:
+		return fmt.Sprintf("executor thread %q", clip(s.Thread, 60))
+	}
+	return fmt.Sprintf("timer thread %q", clip(s.Thread, 60))
+}
+
+// held names what lies behind the tasks.
+func (l *loss) held() string {
+	n := int64(len(l.instances))
+	state := ""
+	if l.closed == n {
+		state = "closed "
+	}
+	return unit.Count(n) + " " + state + clip(simpleName(l.class), 60)
+}
+
+// heldFacts lists what the verdict rests on.
+func (h *Heap) heldFacts(s *scheduler, l loss, total int64, task string) []Fact {
+	facts := []Fact{
+		fact("cancelled tasks", "%s of %s (%s)", unit.Count(s.Cancelled), unit.Count(s.Size), unit.Share(s.Cancelled, s.Size)),
+		fact("task class", "%s", task),
+		fact("kept only by them", "%s in %s objects, %s of the reachable heap", unit.Bytes(l.bytes), unit.Count(l.objects), unit.Share(l.bytes, total)),
+	}
+	if !s.head.IsZero() {
+		facts = append(facts, fact("head task due", "%s", h.due(s.head)), fact("last task due", "%s", h.due(s.last)))
+	}
+	if l.class != "" {
+		facts = append(facts, fact("held class", "%s: %s", l.class, unit.Plural(int64(len(l.instances)), "object", "objects")))
+	}
+	if l.closed >= 0 {
+		facts = append(facts, fact("closed", "%s of %s", unit.Count(l.closed), unit.Count(int64(len(l.instances)))))
+	}
+	return facts
+}
+
+// whenItLetsGo says when the queue would give up its first and its last task.
+func (h *Heap) whenItLetsGo(s *scheduler) string {
+	head, last := s.head.Sub(h.Created), s.last.Sub(h.Created)
+	switch {
+	case s.head.IsZero():
+		return "Each leaves the queue at its time, which the dump does not tell."
+	case head < 0:
+		return "The head task is overdue: the timer's thread is busy or dead."
+	}
+	return fmt.Sprintf("The head task is due %s after the dump, the last one after %s; none leaves before.",
+		unit.Duration(head), unit.Duration(last))
+}
+
+// due words an instant with its distance from the dump.
+func (h *Heap) due(at time.Time) string {
+	d := at.Sub(h.Created)
+	if d < 0 {
+		return fmt.Sprintf("%s (%s before the dump)", at.Format(time.RFC3339), unit.Duration(-d))
+	}
+	return fmt.Sprintf("%s (%s after the dump)", at.Format(time.RFC3339), unit.Duration(d))
+}
+
+// heldAdvice says what to do, by the kind of the scheduler and the class of the
+// cancelled tasks.
+func (h *Heap) heldAdvice(s *scheduler, task string) string {
+	switch {
+	case s.Kind == kindExecutor:
+		return "Call setRemoveOnCancelPolicy(true) on the executor, or purge() after cancelling. Shorter delays shorten the queue."
+	case strings.HasPrefix(task, "org.postgresql."):
+		return fmt.Sprintf("Upgrade the PostgreSQL JDBC driver (9.3-1101 or later purges its timer; 42.6 or later also has no finalizers). "+
+			"Until then lower the query timeout (setQueryTimeout, about %s here): the queue is as long as the statements of that time.",
+			unit.Duration(s.last.Sub(h.Created)))
+	}
+	return "Call Timer.purge() after cancelling, drop what the task refers to in its cancel(), " +
+		"or use a ScheduledThreadPoolExecutor with setRemoveOnCancelPolicy(true). Shorter delays shorten the queue."
+}
+
+// clip bounds a name that comes from the dump.
+func clip(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}

@@ -1,0 +1,79 @@
+package finding
+
+import (
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+)
+
+// The names of a task's states.
+const (
+	scheduledState = "scheduled"
+	executedState  = "executed"
+	cancelledState = "cancelled"
+)
+
+// timerTaskState names a state of a java.util.TimerTask (java/util/TimerTask.java).
+func timerTaskState(state int64) string {
+	switch state {
+	case 0:
+		return "virgin"
+	case 1:
+		return scheduledState
+	case 2:
+		return executedState
+	case 3:
+		return cancelledState
+	}
+	return "unknown"
+}
+
+const (
+	columnQueue = 0 // of tableTimer and tableTaskQueue
+	columnOwner = 1 // thread of tableTimer
+	columnSize  = 1 // of tableTaskQueue and tableWorkQueue
+	columnState = 0 // of tableTask and tableFuture
+	columnDue   = 1 // of tableTask
+)
+
+// timers returns all java.util.Timers.
+//
+// Source: java/util/Timer.java: TaskQueue.queue is a binary heap from index 1,
+// ordered by nextExecutionTime; cancel() only sets a task's state, the task leaves
+// the queue when it reaches the head and the thread wakes up.
+func (h *Heap) timers() []*scheduler {
+	owners := map[heap.ObjID]int{} // task queue -> row of its Timer
+	table := h.Tables[tableTimer]
+	for row := range table.Len() {
+		owners[table.Ref(row, columnQueue)] = row
+	}
+	queues, tasks := h.Tables[tableTaskQueue], h.Tables[tableTask]
+	var timers []*scheduler
+	for row, queue := range queues.Objects {
+		s := &scheduler{owner: queue, array: queues.Ref(row, columnQueue)}
+		s.Kind, s.Size = kindTimer, queues.Int(row, columnSize)
+		if r, ok := owners[queue]; ok {
+			s.owner = table.Objects[r]
+			s.Thread = h.threadNames[table.Ref(r, columnOwner)]
+		}
+		var overdue int64
+		h.fill(s, tasks, timerTaskState, func(row int, state string) {
+			due := time.UnixMilli(tasks.Long(row, columnDue)).UTC()
+			if state == scheduledState && due.Before(h.Created) {
+				overdue++
+			}
+			if s.head.IsZero() {
+				s.head = due
+			}
+			if due.After(s.last) {
+				s.last = due
+			}
+		})
+		if len(s.tasks) > 0 {
+			s.Overdue = &overdue
+			s.HeadDue, s.LastDue = s.head.Format(time.RFC3339Nano), s.last.Format(time.RFC3339Nano)
+		}
+		timers = append(timers, s)
+	}
+	return timers
+}
