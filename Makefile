@@ -18,6 +18,10 @@ else
 RACE := echo "no C compiler: testing without the race detector" && $(GO) test
 endif
 
+# Heap dumps with Eclipse Memory Analyzer's tables of them: the test that compares is
+# skipped where there are none.
+export HEAPSCAN_MAT_DUMPS ?= $(wildcard $(CURDIR)/../shared/dumps)
+
 .DEFAULT_GOAL := help
 .PHONY: help build testbed postgres demo demo-once test lint bench dumps bench-peers e2e-full clean tools
 
