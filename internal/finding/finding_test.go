@@ -153,6 +153,17 @@ func TestTimerHeld(t *testing.T) {
 	}
 }
 
+// TestTimerWithoutTimer has a queue whose Timer object is gone, not its thread.
+func TestTimerWithoutTimer(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	task := j.Class("com.acme.Job", j.TimerTask)
+	j.Timer("jobs", 16, j.Task(task, hproftest.Scheduled, 1000)).Forget()
+	schedulers, _ := analyse(t, j.Finish()).Schedulers()
+	require.Len(t, schedulers, 1)
+	assert.Equal(t, "jobs", schedulers[0].Thread)
+	assert.Equal(t, int64(1), schedulers[0].Size)
+}
+
 // TestTimerHeldSharedStatement has one statement behind many tasks: no task alone
 // retains it, all of them together do.
 func TestTimerHeldSharedStatement(t *testing.T) {

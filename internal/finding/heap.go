@@ -27,6 +27,7 @@ const (
 	tableQueue
 	tableThread
 	tableTimer
+	tableTimerThread
 	tableTaskQueue
 	tableTask
 	tableExecutor
@@ -56,10 +57,11 @@ func Watches() []heap.Watch {
 	return []heap.Watch{
 		tableFinalizer: {Class: finalizerClass, Fields: []heap.FieldName{
 			{Class: referenceClass, Field: "queue"}, {Class: referenceClass, Field: "next"}, {Class: referenceClass, Field: "referent"}}},
-		tableQueue:     {Class: queueClass, Fields: []heap.FieldName{{Class: queueClass, Field: "queueLength", Long: true}}},
-		tableThread:    {Class: "java.lang.Thread", Fields: []heap.FieldName{{Class: "java.lang.Thread", Field: "name"}}},
-		tableTimer:     {Class: "java.util.Timer", Fields: []heap.FieldName{{Class: "java.util.Timer", Field: "queue"}, {Class: "java.util.Timer", Field: "thread"}}},
-		tableTaskQueue: {Class: "java.util.TaskQueue", Fields: []heap.FieldName{{Class: "java.util.TaskQueue", Field: "queue"}, {Class: "java.util.TaskQueue", Field: "size"}}},
+		tableQueue:       {Class: queueClass, Fields: []heap.FieldName{{Class: queueClass, Field: "queueLength", Long: true}}},
+		tableThread:      {Class: "java.lang.Thread", Fields: []heap.FieldName{{Class: "java.lang.Thread", Field: "name"}}},
+		tableTimer:       {Class: "java.util.Timer", Fields: []heap.FieldName{{Class: "java.util.Timer", Field: "queue"}, {Class: "java.util.Timer", Field: "thread"}}},
+		tableTimerThread: {Class: "java.util.TimerThread", Fields: []heap.FieldName{{Class: "java.util.TimerThread", Field: "queue"}}},
+		tableTaskQueue:   {Class: "java.util.TaskQueue", Fields: []heap.FieldName{{Class: "java.util.TaskQueue", Field: "queue"}, {Class: "java.util.TaskQueue", Field: "size"}}},
 		tableTask: {Class: "java.util.TimerTask", Fields: []heap.FieldName{
 			{Class: "java.util.TimerTask", Field: "state"}, {Class: "java.util.TimerTask", Field: "nextExecutionTime", Long: true}}},
 		tableExecutor: {Class: executorClass, Fields: []heap.FieldName{{Class: poolClass, Field: "workQueue"}}},

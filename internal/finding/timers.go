@@ -29,7 +29,7 @@ func timerTaskState(state int64) string {
 }
 
 const (
-	columnQueue = 0 // of tableTimer and tableTaskQueue
+	columnQueue = 0 // of tableTimer, tableTimerThread and tableTaskQueue
 	columnOwner = 1 // thread of tableTimer
 	columnSize  = 1 // of tableTaskQueue and tableWorkQueue
 	columnState = 0 // of tableTask and tableFuture
@@ -47,11 +47,16 @@ func (h *Heap) timers() []*scheduler {
 	for row := range table.Len() {
 		owners[table.Ref(row, columnQueue)] = row
 	}
+	// A thread outlives its Timer while tasks are left.
+	threads := map[heap.ObjID]string{} // task queue -> name of the thread
+	for row, thread := range h.Tables[tableTimerThread].Objects {
+		threads[h.Tables[tableTimerThread].Ref(row, columnQueue)] = h.threadNames[thread]
+	}
 	queues, tasks := h.Tables[tableTaskQueue], h.Tables[tableTask]
 	var timers []*scheduler
 	for row, queue := range queues.Objects {
 		s := &scheduler{owner: queue, array: queues.Ref(row, columnQueue)}
-		s.Kind, s.Size = kindTimer, queues.Int(row, columnSize)
+		s.Kind, s.Size, s.Thread = kindTimer, queues.Int(row, columnSize), threads[queue]
 		if r, ok := owners[queue]; ok {
 			s.owner = table.Objects[r]
 			s.Thread = h.threadNames[table.Ref(r, columnOwner)]

@@ -165,6 +165,11 @@ func (d *Dump) Forget(c *Class) {
 	d.classes = slices.DeleteFunc(d.classes, func(k *Class) bool { return k == c })
 }
 
+// Forget leaves an object out of the dump, references to it stay.
+func (o *Object) Forget() {
+	o.dump.objects = slices.DeleteFunc(o.dump.objects, func(k *Object) bool { return k == o })
+}
+
 // hierarchy returns the class and its superclasses.
 func (c *Class) hierarchy() []*Class {
 	var all []*Class
