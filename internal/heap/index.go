@@ -50,23 +50,34 @@ type index struct {
 
 func newIndex(shift uint) *index { return &index{shift: shift, pages: map[uint64]*page{}} }
 
-// marker marks objects; it remembers the last page. One goroutine each.
+// marker marks objects; it remembers the last page, and collects the bits of the
+// last word, as neighbours come one after the other. One goroutine each; flush ends
+// its work.
 type marker struct {
 	x    *index
 	last *page
+	word uint64 // slot / 64
+	bits uint64 // of that word, not yet in the page
 }
 
 // mark notes that an object begins at address.
 func (m *marker) mark(address uint64) {
 	slot := address >> m.x.shift
-	number := slot / pageSlots
-	if m.last == nil || m.last.number != number {
-		m.last = m.x.page(number)
+	if word := slot / 64; word != m.word || m.last == nil {
+		m.flush()
+		m.word = word
+		if number := slot / pageSlots; m.last == nil || m.last.number != number {
+			m.last = m.x.page(number)
+		}
 	}
-	w := &m.last.words[slot%pageSlots/64]
-	bit := uint64(1) << (slot % 64)
-	if atomic.LoadUint64(&w.bits)&bit == 0 {
-		atomic.OrUint64(&w.bits, bit)
+	m.bits |= 1 << (slot % 64)
+}
+
+// flush hands over the bits collected.
+func (m *marker) flush() {
+	if m.bits != 0 {
+		atomic.OrUint64(&m.last.words[m.word%pageWords].bits, m.bits)
+		m.bits = 0
 	}
 }
 

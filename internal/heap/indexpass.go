@@ -139,6 +139,7 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 		w.damage = append(w.damage, err)
 		end = err.Offset
 	}
+	w.marker.flush()
 	w.finish(u, end)
 	return nil
 }

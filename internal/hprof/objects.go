@@ -83,14 +83,16 @@ func (o *Objects) Next() bool {
 	if o.err != nil {
 		return false
 	}
+	c := o.c
 	if o.body > 0 {
-		if err := o.c.skip(o.body); err != nil {
+		if o.body <= int64(len(c.buf)-c.pos) {
+			c.pos += int(o.body)
+		} else if err := c.skip(o.body); err != nil {
 			return o.fail("array", err)
 		}
 		o.body = 0
 	}
 	// The longest fixed part is that of an instance: tag, id, trace, class, length.
-	c := o.c
 	if len(c.buf)-c.pos < 32 {
 		left := c.left()
 		if left <= 0 {
@@ -155,7 +157,7 @@ func (o *Objects) Next() bool {
 
 // hasBody notes that n bytes of body follow, or fails where they do not.
 func (o *Objects) hasBody(what string, n int64) bool {
-	if n > o.c.left() {
+	if n > int64(len(o.c.buf)-o.c.pos) && n > o.c.left() {
 		return o.fail(what, ErrTruncated)
 	}
 	o.body = n

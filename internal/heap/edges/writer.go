@@ -52,6 +52,7 @@ func (b *Builder) Freeze() *Graph { return b.graph }
 // successor, End. Nodes written in the order of their numbers take the least memory.
 type Writer struct {
 	b       *Builder
+	blob    []uint8
 	at, end uint64 // what is left of the chunk
 	node    uint32
 	last    uint32
@@ -64,7 +65,9 @@ type Writer struct {
 }
 
 // NewWriter returns a writer.
-func (b *Builder) NewWriter() *Writer { return &Writer{b: b, block: ^uint32(0)} }
+func (b *Builder) NewWriter() *Writer {
+	return &Writer{b: b, blob: b.graph.blob.Items, block: ^uint32(0)}
+}
 
 // Begin starts the run of a node with at most n successors.
 func (w *Writer) Begin(node uint32, n int) error {
@@ -75,7 +78,7 @@ func (w *Writer) Begin(node uint32, n int) error {
 		size := max(need, chunkBytes)
 		w.end = w.b.next.Add(size)
 		w.at = w.end - size
-		if w.end > uint64(len(w.b.graph.blob.Items)) {
+		if w.end > uint64(len(w.blob)) {
 			w.at, w.end = 0, 0
 			return ErrChanged
 		}
@@ -102,7 +105,7 @@ func (w *Writer) Add(v uint32) {
 	w.last = v
 	// Differences of 33 bits wrap around in 32: the sum is taken in 32 bits too.
 	x := uint64(uint32(int32(d)<<1) ^ uint32(int32(d)>>31))
-	blob := w.b.graph.blob.Items
+	blob := w.blob
 	for x >= 0x80 {
 		blob[w.at] = byte(x) | 0x80
 		w.at++
@@ -114,7 +117,7 @@ func (w *Writer) Add(v uint32) {
 
 // End ends the run.
 func (w *Writer) End() {
-	w.b.graph.blob.Items[w.at] = 0
+	w.blob[w.at] = 0
 	w.at++
 	if w.count < 0 {
 		if w.at > w.start+1 {
@@ -147,7 +150,7 @@ func (w *Writer) Close() { w.flush() }
 func (w *Writer) flush() {
 	if w.count > 0 {
 		for i, at := range w.places[:w.count] {
-			if w.b.graph.blob.Items[at] != 0 {
+			if w.blob[at] != 0 {
 				w.b.scatter(w.block, uint32(i), at)
 			}
 		}
