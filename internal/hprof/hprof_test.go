@@ -232,6 +232,26 @@ func TestNoRoom(t *testing.T) {
 	assert.ErrorContains(t, err, "set TMPDIR")
 }
 
+// TestDamagedRecord breaks the length of a name: the names around it are lost, the
+// heap is not.
+func TestDamagedRecord(t *testing.T) {
+	data := sample(8).Encode(hproftest.Shape{})
+	f, err := open(t, data)
+	require.NoError(t, err)
+	want, err := f.Outline(t.Context())
+	require.NoError(t, err)
+	for _, length := range []uint32{0xffffffff, 0, 5, 1000} {
+		broken := bytes.Clone(data)
+		binary.BigEndian.PutUint32(broken[f.Header.Length+5:], length)
+		g, err := open(t, broken)
+		require.NoError(t, err)
+		got, err := g.Outline(t.Context())
+		require.NoError(t, err)
+		require.NotEmpty(t, got.Damage, "length %d", length)
+		assert.Equal(t, want.Extents, got.Extents, "length %d", length)
+	}
+}
+
 // FuzzFile feeds whole files: whatever they hold, reading ends.
 func FuzzFile(f *testing.F) {
 	for _, idSize := range []int{4, 8} {

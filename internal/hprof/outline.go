@@ -3,7 +3,9 @@ package hprof
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 )
@@ -87,10 +89,21 @@ func (f *File) Outline(ctx context.Context) (*Outline, error) {
 			return nil, ctx.Err()
 		}
 		at := w.c.offset()
-		if err := w.record(); err != nil {
-			o.Damage = append(o.Damage, &Error{Offset: at, What: "record", Err: err})
-			break
+		err := w.record()
+		if err == nil {
+			w.before = at
+			continue
 		}
+		o.Damage = append(o.Damage, &Error{Offset: at, What: "record", Err: err})
+		from := at + 1
+		if w.before > w.suspect { // its length may be at fault: it is suspected once
+			w.suspect, from = w.before, w.before+1
+		}
+		next, err := w.resume(ctx, max(from, w.heapEnd))
+		if err != nil {
+			return nil, err
+		}
+		w.c.reset(next, f.Size)
 	}
 	if !w.ended && f.Damage == nil && len(o.Damage) == 0 && w.segmented {
 		o.Damage = append(o.Damage, &Error{Offset: f.Size, What: "heap dump without its end record", Err: ErrTruncated})
@@ -137,6 +150,10 @@ type outlineWalk struct {
 	segmented bool // the current dump consists of segments, which have an end record
 	ended     bool
 	open      bool // a segmented dump is open
+
+	before  int64 // begin of the last record that was read
+	suspect int64 // begin of the last one whose length was suspected
+	heapEnd int64 // end of the last heap record, of which nothing is read again
 }
 
 // record reads one top-level record: u1 tag, u4 microseconds, u4 length, body.
@@ -238,6 +255,7 @@ func (w *outlineWalk) heap(tag Tag, length int64) error {
 	end := start + min(length, left)
 	if end > start {
 		w.Extents = append(w.Extents, Extent{Start: start, End: end, Dump: w.Dumps - 1})
+		w.heapEnd = end
 	}
 	if length > left {
 		w.c.reset(end, end)
@@ -263,6 +281,38 @@ func (w *outlineWalk) plausible(at int64) bool {
 		}
 	}
 	return true
+}
+
+const (
+	// maxResume bounds how far the next record is looked for behind a damaged one,
+	// and maxDamage how many damaged ones are put up with.
+	maxResume = 64 << 20
+	maxDamage = 100
+)
+
+// resume returns where records go on behind damage, the end of the file if nowhere.
+// What follows a heap record that is cut off is no record.
+func (w *outlineWalk) resume(ctx context.Context, from int64) (int64, error) {
+	end := w.c.end
+	if len(w.Damage) >= maxDamage || w.c.left() == 0 {
+		return end, nil
+	}
+	buf := make([]byte, blockSize)
+	for base := from; base < min(end, from+maxResume); base += blockSize {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		n, err := w.file.ReadAt(buf, base)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return end, nil // what cannot be read ends the walk; the damage listed tells
+		}
+		for i, b := range buf[:n] {
+			if Tag(b).known() && w.plausible(base+int64(i)) {
+				return base + int64(i), nil
+			}
+		}
+	}
+	return end, nil
 }
 
 func (w *outlineWalk) ref(b []byte) uint64 {
