@@ -47,15 +47,17 @@ type captureBench struct {
 	directory string
 	stdout    bytes.Buffer
 	log       bytes.Buffer
+	logger    *slog.Logger // the one writer of log
 	sink      sink
 }
 
 func newCaptureBench(t *testing.T, script string, change func(*agent.CaptureOptions)) *captureBench {
 	t.Helper()
 	b := &captureBench{directory: t.TempDir()}
+	b.logger = slog.New(slog.NewTextHandler(&b.log, nil))
 	opts := agent.CaptureOptions{
 		Directory: b.directory, KeepDumps: 1, Analyser: analyser(t, script), Stdout: &b.stdout,
-		Logger: slog.New(slog.NewTextHandler(&b.log, nil)),
+		Logger: b.logger,
 	}
 	if change != nil {
 		change(&opts)
@@ -78,7 +80,7 @@ func (b *captureBench) agentOver(c agent.Client) *agent.Agent {
 	return agent.New(agent.Options{
 		Interval: 10 * time.Millisecond, Sink: &b.sink, Capture: b.Capture,
 		Trigger: agent.TriggerOptions{OldAfterGCRatio: 0.5, CoolDown: time.Hour},
-		Logger:  slog.New(slog.NewTextHandler(&b.log, nil)),
+		Logger:  b.logger,
 		Watched: []agent.Watched{{Target: jvm.Target{Job: "shop", Instance: "h:1"}, Client: c}},
 	})
 }
