@@ -1,6 +1,7 @@
 package heap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,7 +107,7 @@ func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
 		}
 		debug.FreeOSMemory() // what the passes left behind, before others take their own
 	}
-	slices.SortFunc(b.Damage, func(x, y *hprof.Error) int { return int(min(max(x.Offset-y.Offset, -1), 1)) })
+	slices.SortFunc(b.Damage, func(x, y *hprof.Error) int { return cmp.Compare(x.Offset, y.Offset) })
 	return b.Graph, nil
 }
 

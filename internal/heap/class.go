@@ -33,14 +33,12 @@ type Class struct {
 	Instances    int64
 	ShallowBytes int64
 
-	serial       uint32
 	others       [2]uint64 // signers, protection domain
 	superAddress uint64    // 0 for none, also where Super is NoClass
 	declared     uint32    // the instance size that the dump declares
 	hasDump      bool
 	array        hprof.Type // element type for array classes, 0 otherwise
 	instance     int64      // shallow size of an instance, not of arrays
-	bodyBytes    uint32     // length of an instance's body
 	refs         []uint32   // offsets in the body of the references that are edges
 	tables       []tablePlan
 	classEdge    ObjID // the class object if instances must keep it alive, else 0

@@ -49,7 +49,6 @@ func (b *builder) resolveClasses(all *indexer) {
 		c := &b.Classes[i]
 		c.Super, c.Address = NoClass, a
 		if l, ok := names[a]; ok {
-			c.serial = l.Serial
 			c.Name = javaName(b.Outline.Name(l.NameID))
 		}
 		if c.Name == "" {

@@ -93,9 +93,7 @@ func (b *builder) planClasses() (bound uint64) {
 		}
 		c.mayHoldLocals = len(b.locals) > 0 && b.IsSubclass(id, "java.lang.Thread")
 		c.refs = c.refs[:0]
-		c.bodyBytes = 0
 		for f := range b.fields(id) {
-			c.bodyBytes = max(c.bodyBytes, f.BodyOffset+uint32(f.Field.Type.Width(b.idSize)))
 			if f.Field.Type == hprof.TypeObject && b.rules.holds(id, f) {
 				c.refs = append(c.refs, f.BodyOffset)
 			}

@@ -1,6 +1,7 @@
 package heap
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 	"sync"
@@ -101,10 +102,7 @@ func (x *index) freeze() {
 	}
 	x.pages = nil
 	slices.SortFunc(x.sorted, func(a, b *page) int {
-		if a.number < b.number {
-			return -1
-		}
-		return 1
+		return cmp.Compare(a.number, b.number)
 	})
 	for _, p := range x.sorted {
 		for i := range p.words {
@@ -148,13 +146,7 @@ func (x *index) id(address uint64) ObjID {
 // find looks a page up where there is no directory.
 func (x *index) find(number uint64) *page {
 	i, ok := slices.BinarySearchFunc(x.sorted, number, func(p *page, n uint64) int {
-		switch {
-		case p.number < n:
-			return -1
-		case p.number > n:
-			return 1
-		}
-		return 0
+		return cmp.Compare(p.number, n)
 	})
 	if !ok {
 		return nil

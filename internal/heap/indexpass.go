@@ -1,6 +1,7 @@
 package heap
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -74,9 +75,9 @@ func (b *builder) indexPass(ctx context.Context) error {
 		all.tally.add(w.tally)
 		b.Damage = append(b.Damage, w.damage...)
 	}
-	slices.SortFunc(all.units, func(x, y unit) int { return int(min(max(x.start-y.start, -1), 1)) })
-	slices.SortFunc(all.roots, func(x, y root) int { return int(min(max(x.offset-y.offset, -1), 1)) })
-	slices.SortFunc(all.threads, func(x, y hprofThread) int { return int(min(max(x.offset-y.offset, -1), 1)) })
+	slices.SortFunc(all.units, func(x, y unit) int { return cmp.Compare(x.start, y.start) })
+	slices.SortFunc(all.roots, func(x, y root) int { return cmp.Compare(x.offset, y.offset) })
+	slices.SortFunc(all.threads, func(x, y hprofThread) int { return cmp.Compare(x.offset, y.offset) })
 	b.units = all.units
 	b.resolveClasses(all)
 	b.rules.roots(all.roots)

@@ -1,6 +1,7 @@
 package heap
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -81,13 +82,7 @@ func inferLayout(ctx context.Context, f *hprof.File, extents []hprof.Extent) (La
 		return Layout{}, err
 	}
 	slices.SortFunc(sample, func(a, b probed) int {
-		switch {
-		case a.address < b.address:
-			return -1
-		case a.address > b.address:
-			return 1
-		}
-		return 0
+		return cmp.Compare(a.address, b.address)
 	})
 	align := 0
 	for i := 1; i < len(sample); i++ {

@@ -1,6 +1,7 @@
 package hprof
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -22,9 +23,6 @@ type Outline struct {
 	Extents []Extent
 	// Dumps is how many heap dumps the file holds.
 	Dumps int
-	// Ended is true when the last dump is closed by its end record, or is of a
-	// kind that has none.
-	Ended bool
 	// Damage lists what could not be read, in file order.
 	Damage []*Error
 
@@ -108,15 +106,8 @@ func (f *File) Outline(ctx context.Context) (*Outline, error) {
 	if !w.ended && f.Damage == nil && len(o.Damage) == 0 && w.segmented {
 		o.Damage = append(o.Damage, &Error{Offset: f.Size, What: "heap dump without its end record", Err: ErrTruncated})
 	}
-	o.Ended = w.ended || !w.segmented
 	slices.SortFunc(o.names, func(a, b nameRef) int {
-		switch {
-		case a.id < b.id:
-			return -1
-		case a.id > b.id:
-			return 1
-		}
-		return 0
+		return cmp.Compare(a.id, b.id)
 	})
 	return o, nil
 }
@@ -124,13 +115,7 @@ func (f *File) Outline(ctx context.Context) (*Outline, error) {
 // Name returns the text of the UTF8 record id, "" when there is none.
 func (o *Outline) Name(id uint64) string {
 	i, ok := slices.BinarySearchFunc(o.names, id, func(n nameRef, id uint64) int {
-		switch {
-		case n.id < id:
-			return -1
-		case n.id > id:
-			return 1
-		}
-		return 0
+		return cmp.Compare(n.id, id)
 	})
 	if !ok {
 		return ""

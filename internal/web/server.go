@@ -120,6 +120,3 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Close gives the address free when Run is never called.
-func (s *Server) Close() error { return s.http.Close() }

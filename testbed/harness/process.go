@@ -102,9 +102,6 @@ func startProcess(c Command, log string) (*Process, error) {
 // PID is the process id, which is also the id of the process group.
 func (p *Process) PID() int { return p.pid }
 
-// LogPath is the file that holds both outputs.
-func (p *Process) LogPath() string { return p.logPath }
-
 // Ended is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
