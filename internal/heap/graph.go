@@ -32,14 +32,15 @@ type Graph struct {
 	// Tables hold the watched fields, in the order of the watches.
 	Tables []*Table
 
-	file     *hprof.File
-	index    *index
-	invented []uint64 // addresses of the objects after those of the index
-	byName   map[string][]ClassID
-	loaded   *classTable // by address
-	kinds    *kinds
-	edges    *edges.Graph
-	units    []unit
+	file       *hprof.File
+	index      *index
+	invented   []uint64 // addresses of the objects after those of the index
+	byName     map[string][]ClassID
+	loaded     *classTable // by address
+	kinds      *kinds
+	edges      *edges.Graph
+	units      []unit
+	stackRoots []Root // what stacks hold, in file order, also where it is no GC root
 }
 
 // Root is a GC root.

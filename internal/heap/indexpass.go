@@ -81,6 +81,7 @@ func (b *builder) indexPass(ctx context.Context) error {
 	b.units = all.units
 	b.resolveClasses(all)
 	b.rules.roots(all.roots)
+	b.collectStackRoots(all.roots)
 	for _, t := range all.threads {
 		b.Threads = append(b.Threads, Thread{Object: b.index.id(t.address), Serial: t.serial, Trace: t.trace})
 	}

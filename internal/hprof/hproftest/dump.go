@@ -5,6 +5,7 @@ package hproftest
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -179,6 +180,13 @@ func (c *Class) hierarchy() []*Class {
 	return all
 }
 
+const sourceSuffix = ".java"
+
+// source is the name of the class's source file.
+func (c *Class) source() string {
+	return c.Name[strings.LastIndexByte(c.Name, '.')+1:] + sourceSuffix
+}
+
 // New adds an instance with all fields zero.
 func (d *Dump) New(c *Class) *Object {
 	o := &Object{dump: d, class: c}
@@ -233,6 +241,12 @@ func (d *Dump) Bytes(b []byte) *Object {
 // Root makes an object a GC root.
 func (d *Dump) Root(kind hprof.SubTag, o *Object) { d.roots = append(d.roots, root{kind, o.ID, 0, -1}) }
 
+// StackRoot makes an object a GC root of the given kind on the stack of the thread
+// that was added as number serial, from 1; frame -1 is none.
+func (d *Dump) StackRoot(kind hprof.SubTag, o *Object, serial uint32, frame int32) {
+	d.roots = append(d.roots, root{kind, o.ID, serial, frame})
+}
+
 // StickyClasses makes all classes of the boot loader roots, as HotSpot does.
 func (d *Dump) StickyClasses() {
 	for _, c := range d.classes {
@@ -249,7 +263,7 @@ func (d *Dump) Thread(o *Object, frames ...Frame) {
 	d.roots = append(d.roots, root{hprof.SubRootThread, o.ID, serial, int32(serial)})
 	for i, f := range frames {
 		d.name(f.Method)
-		d.name(f.Class.Name + ".java")
+		d.name(f.Class.source())
 		for _, l := range f.Locals {
 			d.roots = append(d.roots, root{hprof.SubRootJavaFrame, l.ID, serial, int32(i)})
 		}

@@ -23,7 +23,7 @@ type JDK struct {
 	str, finalizer, weak, soft             *Class
 	timer, timerThread, taskQueue          *Class
 	executor, workQueue, future, worker    *Class
-	futures                                *Class
+	futures, holder                        *Class
 	finalizerQueue, nullQueue, enqueuedAll *Object
 	unfinalized                            *Object
 }
@@ -45,7 +45,12 @@ func NewJDK(version, idSize int) *JDK {
 	if version >= 16 {
 		d.Class("java.lang.Record", j.Object)
 	}
-	j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Int("priority"))
+	if version >= 19 {
+		j.holder = d.Class("java.lang.Thread$FieldHolder", j.Object, Int("priority"), Bool("daemon"), Int("threadStatus"))
+		j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Ref("holder"))
+	} else {
+		j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Int("priority"), Bool("daemon"), Int("threadStatus"))
+	}
 	j.references()
 	j.timers()
 	j.executors()
@@ -140,6 +145,16 @@ func (j *JDK) NewThread(c *Class, name string, frames ...Frame) *Object {
 	t := j.New(c).Set("name", j.String(name))
 	j.Dump.Thread(t, frames...)
 	return t
+}
+
+// SetThread sets what a thread says of itself; status are the bits of JVM TI.
+func (j *JDK) SetThread(thread *Object, priority int32, daemon bool, status int32) {
+	of := thread
+	if j.holder != nil {
+		of = j.New(j.holder)
+		thread.Set("holder", of)
+	}
+	of.Set("priority", priority).Set("daemon", daemon).Set("threadStatus", status)
 }
 
 // State is what happened to a Finalizer.

@@ -170,7 +170,10 @@ func (d *Dump) describe(w *writer) {
 	for _, s := range d.order {
 		w.record(hprof.TagUTF8, body(func(b *writer) {
 			b.id(d.names[s])
-			b.WriteString(strings.ReplaceAll(s, ".", "/"))
+			if !strings.HasSuffix(s, sourceSuffix) {
+				s = strings.ReplaceAll(s, ".", "/")
+			}
+			b.WriteString(s)
 		}))
 	}
 	for i, c := range d.classes {
@@ -189,7 +192,7 @@ func (d *Dump) describe(w *writer) {
 				b.id(frame)
 				b.id(d.names[f.Method])
 				b.id(d.names["()V"])
-				b.id(d.names[f.Class.Name+".java"])
+				b.id(d.names[f.Class.source()])
 				b.u4(d.serial(f.Class))
 				b.u4(uint32(f.Line))
 			}))

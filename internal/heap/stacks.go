@@ -1,0 +1,141 @@
+package heap
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+)
+
+// maxFrames bounds the frames of one stack: only endless recursion comes that far.
+const maxFrames = 1024
+
+// Stack is a thread with what it was executing.
+type Stack struct {
+	Thread
+	// Frames are its calls, innermost first, at most 1,024.
+	Frames []Frame
+	// Omitted is how many frames are left out beyond those.
+	Omitted int
+	// Loose are the objects that the stack holds outside of Frames.
+	Loose []Local
+}
+
+// Frame is one call on a stack. Texts that the dump does not have are empty.
+type Frame struct {
+	// Class is the class's name as Java source writes it.
+	Class string
+	// Method is the method's name, without its signature.
+	Method string
+	// Source is the name of the source file.
+	Source string
+	// Line is the line in it; -1 or 0 unknown, -2 compiled, -3 native.
+	Line int32
+	// Locals are the objects that the frame's variables and its pending
+	// expressions refer to, each once.
+	Locals []Local
+}
+
+// Local is an object that a stack holds.
+type Local struct {
+	Object ObjID
+	// Kind is hprof.SubRootJavaFrame, hprof.SubRootJNILocal or another kind of root
+	// that belongs to a thread.
+	Kind hprof.SubTag
+}
+
+// String renders a frame as Java's own stack traces do, without its locals.
+func (f Frame) String() string {
+	call := f.Class + "." + f.Method
+	switch {
+	case f.Line == -3:
+		return call + "(Native Method)"
+	case f.Source == "":
+		return call + "(Unknown Source)"
+	case f.Line > 0:
+		return fmt.Sprintf("%s(%s:%d)", call, f.Source, f.Line)
+	}
+	return call + "(" + f.Source + ")"
+}
+
+// Stacks yields the threads of the dump with their stacks, in file order. They are
+// put together one by one: a hostile dump may have many threads with one long stack.
+func (g *Graph) Stacks() iter.Seq[Stack] {
+	return func(yield func(Stack) bool) {
+		held := map[uint32][]Root{} // by serial number of the thread
+		for _, r := range g.stackRoots {
+			held[r.Thread] = append(held[r.Thread], r)
+		}
+		names := g.frameNames()
+		for _, t := range g.Threads {
+			s := Stack{Thread: t}
+			trace := g.Outline.Traces[t.Trace].Frames
+			s.Omitted = max(0, len(trace)-maxFrames)
+			for _, id := range trace[:len(trace)-s.Omitted] {
+				s.Frames = append(s.Frames, names.frame(id))
+			}
+			for _, r := range held[t.Serial] {
+				s.hold(r)
+			}
+			if !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// hold adds an object to the frame it belongs to.
+func (s *Stack) hold(r Root) {
+	locals := &s.Loose
+	if r.Frame >= 0 && int(r.Frame) < len(s.Frames) {
+		locals = &s.Frames[r.Frame].Locals
+	}
+	if l := (Local{r.Object, r.Kind}); !slices.Contains(*locals, l) {
+		*locals = append(*locals, l)
+	}
+}
+
+// frameNames resolves frames: stacks share many of them.
+type frameNames struct {
+	outline *hprof.Outline
+	classes map[uint32]uint64 // by serial number: id of the name
+	known   map[uint64]Frame
+}
+
+func (g *Graph) frameNames() *frameNames {
+	n := &frameNames{g.Outline, map[uint32]uint64{}, map[uint64]Frame{}}
+	for _, c := range g.Outline.Classes {
+		n.classes[c.Serial] = c.NameID
+	}
+	return n
+}
+
+// frame returns the frame of that id.
+func (n *frameNames) frame(id uint64) Frame {
+	f, ok := n.known[id]
+	if !ok {
+		raw := n.outline.Frames[id]
+		f = Frame{
+			Class:  javaName(n.outline.Name(n.classes[raw.ClassSerial])),
+			Method: n.outline.Name(raw.NameID),
+			Source: n.outline.Name(raw.SourceID),
+			Line:   raw.Line,
+		}
+		n.known[id] = f
+	}
+	return f
+}
+
+// collectStackRoots notes what threads' stacks hold, whether it is a GC root by the
+// rules or a reference of the thread.
+func (b *builder) collectStackRoots(listed []root) {
+	for _, r := range listed {
+		if r.thread == 0 || r.kind == hprof.SubRootThread {
+			continue
+		}
+		if id := b.index.id(r.address); id != 0 {
+			b.stackRoots = append(b.stackRoots, Root{Object: id, Kind: r.kind, Thread: r.thread, Frame: r.frame})
+		}
+	}
+}
