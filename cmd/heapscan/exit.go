@@ -35,7 +35,7 @@ Exit status:
     2  wrong usage
     3  the dump is damaged or ends too early: the report covers what could be read
    10  the dump can't be read
-   11  the file is no HPROF dump
+   11  the file is no HPROF dump, nor a report where one is taken
   130  interrupted`
 
 // errPartial ends a run whose report is written but covers a damaged dump. It
@@ -77,7 +77,7 @@ func codeOf(err error) exitCode {
 		return exitPartial
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.Is(err, hprof.ErrNotHprof):
+	case errors.Is(err, hprof.ErrNotHprof), errors.Is(err, report.ErrNoReport):
 		return exitNotHprof
 	case errors.As(err, &input) && input.unreadable():
 		return exitUnreadable
@@ -98,6 +98,8 @@ func hintFor(err error) string {
 	switch code := codeOf(err); {
 	case code == exitUsage:
 		return "heapscan --help shows how to call it"
+	case errors.Is(err, report.ErrNoReport):
+		return "heapscan --format json writes reports that can be compared"
 	case code == exitNotHprof:
 		return "jcmd PID GC.heap_dump FILE and -XX:+HeapDumpOnOutOfMemoryError write HPROF dumps; core files, JFR recordings and OpenJ9's own formats are something else"
 	case errors.Is(err, fs.ErrPermission) && code == exitUnreadable:

@@ -61,7 +61,7 @@ func TestInterruptedRunLeavesNoFile(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	env := environment{stdout: open(t, "stdout"), stderr: open(t, "stderr"), getenv: func(string) string { return "" }}
-	dump := timerHeld().WriteFile(t, hproftest.Shape{})
+	dump := timerHeld(heldStatements).WriteFile(t, hproftest.Shape{})
 	report := filepath.Join(t.TempDir(), "report.txt")
 
 	assert.Equal(t, exitInterrupted, run(ctx, env, []string{"-o", report, dump}))

@@ -16,20 +16,21 @@ const heldStatements = 2000
 // scenarios are the heaps that scripts can have written, by name.
 func scenarios() map[string]func() *hproftest.Dump {
 	return map[string]func() *hproftest.Dump{
-		"timer-held": timerHeld,
-		"healthy":    healthy,
-		"hostile":    hostile,
+		"timer-held":     func() *hproftest.Dump { return timerHeld(heldStatements) },
+		"timer-held-few": func() *hproftest.Dump { return timerHeld(heldStatements / 20) },
+		"healthy":        healthy,
+		"hostile":        hostile,
 	}
 }
 
 // timerHeld is the case of a driver whose cancelled timer tasks keep closed
 // statements for as long as the query timeout is.
-func timerHeld() *hproftest.Dump {
+func timerHeld(statements int) *hproftest.Dump {
 	j := hproftest.NewJDK(17, 8)
 	statement := j.Class("org.postgresql.jdbc3g.Jdbc3gPreparedStatement", j.Object, hproftest.Ref("sql"), hproftest.Bool("isClosed"))
 	task := j.Class("org.postgresql.jdbc2.AbstractJdbc2Statement$1", j.TimerTask, hproftest.Ref("this$0"))
 	tasks := []*hproftest.Object{j.Task(task, hproftest.Scheduled, 2_463_000)}
-	for i := range heldStatements {
+	for i := range statements {
 		s := j.New(statement).Set("sql", j.Bytes(make([]byte, 600))).Set("isClosed", true)
 		j.Finalizer(s, hproftest.Registered)
 		tasks = append(tasks, j.Task(task, hproftest.Cancelled, 2_463_000+int64(i)).Set("this$0", s))

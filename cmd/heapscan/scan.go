@@ -82,6 +82,9 @@ func (f formatFlag) Set(s string) error {
 	return nil
 }
 
+// toolName is the name of the program in reports.
+const toolName = "heapscan"
+
 // scanner is scan.File or another function that reads a dump.
 type scanner func(ctx context.Context, path string, o scan.Options) (*report.Report, error)
 
@@ -95,7 +98,7 @@ func scanDump(ctx context.Context, env environment, path string, o commonOptions
 	started := time.Now()
 	progress := term.StartProgress(env.stderr, progressMode(env, o))
 	options.Progress = progress.Update
-	options.Tool = report.Tool{Name: "heapscan", Version: version()}
+	options.Tool = report.Tool{Name: toolName, Version: version()}
 	scanned, err := read(ctx, path, options)
 	phases := progress.Stop()
 	if err == nil {
@@ -139,10 +142,15 @@ func sayPhases(env environment, bytes int64, elapsed time.Duration, phases []ter
 // sayWarnings repeats the report's warnings on stderr, and tells by its error
 // whether the report is partial.
 func sayWarnings(env environment, r *report.Report) error {
-	for _, w := range r.Warnings {
+	return tellWarnings(env, r.Warnings, r.Partial())
+}
+
+// tellWarnings writes warnings to stderr; its error tells that something is partial.
+func tellWarnings(env environment, warnings []report.Warning, partial bool) error {
+	for _, w := range warnings {
 		say(env.stderr, "warning", w.String())
 	}
-	if r.Partial() {
+	if partial {
 		return errPartial
 	}
 	return nil

@@ -13,12 +13,15 @@ import (
 // report always gives the same bytes. Lists are never null. Characters that a
 // terminal would obey are written as \u escapes, so that the output can be
 // looked at; bytes that are no UTF-8 become U+FFFD.
-func JSON(w io.Writer, r *Report) error {
+func JSON(w io.Writer, r *Report) error { return writeJSON(w, r) }
+
+// writeJSON writes a value of the model.
+func writeJSON[T any](w io.Writer, v *T) error {
 	var plain bytes.Buffer
 	encoder := json.NewEncoder(&plain)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(rewritten(r, func(s string) string { return s })); err != nil {
+	if err := encoder.Encode(rewritten(v, func(s string) string { return s })); err != nil {
 		return fmt.Errorf("encode the report: %w", err)
 	}
 	_, err := w.Write(escapeHidden(plain.Bytes()))

@@ -156,7 +156,12 @@ type Limits struct {
 // Partial tells whether the report covers only a part of the dump, as the rest is
 // missing or damaged.
 func (r *Report) Partial() bool {
-	return r.Dump.Truncated || slices.ContainsFunc(r.Warnings, func(w Warning) bool {
+	return r.Dump.Truncated || damaged(r.Warnings)
+}
+
+// damaged tells whether a warning is about a part of a dump that is missing.
+func damaged(warnings []Warning) bool {
+	return slices.ContainsFunc(warnings, func(w Warning) bool {
 		return w.Code == WarningTruncated || w.Code == WarningDamaged
 	})
 }

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// rewritten returns a deep copy of r with every string passed through f. Lists
+// rewritten returns a deep copy of v, a value of the model, with every string passed through f. Lists
 // that are never absent in the JSON form are made empty where they were nil. It
 // works on the model's types rather than on its fields, so that a new field
 // can't be forgotten.
-func rewritten(r *Report, f func(string) string) *Report {
-	return copyValue(reflect.ValueOf(r), f).Interface().(*Report)
+func rewritten[T any](v *T, f func(string) string) *T {
+	return copyValue(reflect.ValueOf(v), f).Interface().(*T)
 }
 
 // copyValue copies pointers, structs, slices and strings; the model has nothing

@@ -24,7 +24,7 @@ func Text(w io.Writer, r *Report, o TextOptions) error {
 	p.schedulers(r)
 	p.histogram(r, textRows)
 	p.dominators(r)
-	p.warnings(r)
+	p.warnings(r.Warnings)
 	return p.flush(w)
 }
 
@@ -42,17 +42,21 @@ func HistogramText(w io.Writer, r *Report, o TextOptions) error {
 	p, r := begin(r, o)
 	p.source(r)
 	p.histogram(r, len(r.Histogram))
-	p.warnings(r)
+	p.warnings(r.Warnings)
 	return p.flush(w)
 }
 
 // begin prepares a printer and a copy of r whose strings are safe to print.
 func begin(r *Report, o TextOptions) (*printer, *Report) {
+	return newPrinter(o), rewritten(r, Printable)
+}
+
+func newPrinter(o TextOptions) *printer {
 	p := &printer{palette: palette{on: o.Color}}
 	if o.Width > 0 {
 		p.width = max(o.Width, minWidth)
 	}
-	return p, rewritten(r, Printable)
+	return p
 }
 
 // flush hands the whole text over in one write.

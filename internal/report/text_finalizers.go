@@ -97,7 +97,7 @@ func (p *printer) referents(classes []finding.FinalizerClass, omitted int64) {
 			}
 			rows[i] = append(rows[i], cell)
 		}
-		rows[i] = append(rows[i], unit.Bytes(c.ShallowBytes), optionalBytes(c.RetainedBytes))
+		rows[i] = append(rows[i], unit.Bytes(c.ShallowBytes), known(c.RetainedBytes, unit.Bytes))
 	}
 	p.line()
 	p.table(2, columns, rows)

@@ -54,7 +54,7 @@ func (p *printer) scheduler(s finding.Scheduler, created string) {
 	if s.LastDue != "" {
 		add("last due", due(s.LastDue, created))
 	}
-	add("retains", optionalBytes(s.RetainedBytes))
+	add("retains", known(s.RetainedBytes, unit.Bytes))
 	p.facts(facts)
 	if len(s.Tasks) == 0 {
 		return

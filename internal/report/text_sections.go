@@ -78,12 +78,12 @@ func (p *printer) more(n int64, one, many string) {
 }
 
 // warnings writes what limits how far the report can be trusted.
-func (p *printer) warnings(r *Report) {
-	if len(r.Warnings) == 0 {
+func (p *printer) warnings(warnings []Warning) {
+	if len(warnings) == 0 {
 		return
 	}
 	p.heading("WARNINGS", "")
-	for _, w := range r.Warnings {
+	for _, w := range warnings {
 		p.prose("    ", "  ", p.paint(sgrYellow, w.Code)+": "+w.String())
 	}
 }
@@ -102,17 +102,17 @@ func (p *printer) histogram(r *Report, limit int) {
 		if ambiguous[c.Class] > 1 {
 			loader = c.Loader
 		}
-		rows[i] = []string{c.Class, loader, unit.Count(c.Instances), unit.Bytes(c.ShallowBytes), optionalBytes(c.RetainedBytes), unit.Share(c.ShallowBytes, r.Heap.ShallowBytes)}
+		rows[i] = []string{c.Class, loader, unit.Count(c.Instances), unit.Bytes(c.ShallowBytes), known(c.RetainedBytes, unit.Bytes), unit.Share(c.ShallowBytes, r.Heap.ShallowBytes)}
 	}
 	p.table(2, []column{{title: "CLASS", flexible: true}, {title: "LOADER"}, {title: "INSTANCES", number: true},
 		{title: "SHALLOW", number: true}, {title: "RETAINED", number: true, optional: true}, {title: "OF HEAP", number: true, optional: true}}, rows)
 	p.more(int64(len(r.Histogram)-len(shown))+r.Limits.HistogramOmitted, "class", "classes")
 }
 
-// optionalBytes renders a size that may not have been computed.
-func optionalBytes(n *int64) string {
+// known renders a number that may not have been computed.
+func known(n *int64, render func(int64) string) string {
 	if n == nil {
 		return ""
 	}
-	return unit.Bytes(*n)
+	return render(*n)
 }

@@ -53,8 +53,9 @@ func addDamage(r *report.Report, g *heap.Graph, number int) {
 	}
 }
 
-// addClasses fills the histogram and the totals, and returns the class of each row.
-func addClasses(r *report.Report, g *heap.Graph) []heap.ClassID {
+// addClasses fills the totals and the histogram of at most limit rows, and returns the
+// class of each row.
+func addClasses(r *report.Report, g *heap.Graph, limit int) []heap.ClassID {
 	loaders := map[uint64]bool{}
 	type row struct {
 		report.ClassRow
@@ -81,11 +82,11 @@ func addClasses(r *report.Report, g *heap.Graph) []heap.ClassID {
 	slices.SortFunc(rows, func(a, b row) int {
 		return cmp.Or(cmp.Compare(b.ShallowBytes, a.ShallowBytes), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Loader, b.Loader), cmp.Compare(a.id, b.id))
 	})
-	r.Limits.HistogramRows = maxHistogram
-	r.Limits.HistogramOmitted = int64(max(0, len(rows)-maxHistogram))
+	r.Limits.HistogramRows = limit
+	r.Limits.HistogramOmitted = int64(max(0, len(rows)-limit))
 	r.Histogram = []report.ClassRow{}
 	var classes []heap.ClassID
-	for _, row := range rows[:min(len(rows), maxHistogram)] {
+	for _, row := range rows[:min(len(rows), limit)] {
 		r.Histogram = append(r.Histogram, row.ClassRow)
 		classes = append(classes, row.id)
 	}

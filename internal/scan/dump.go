@@ -47,7 +47,11 @@ func open(ctx context.Context, path string, o Options, watches []heap.Watch) (*d
 	d.report = &report.Report{SchemaVersion: report.SchemaVersion, Tool: o.Tool, Warnings: []report.Warning{}}
 	d.report.Dump = describeDump(path, f)
 	addDamage(d.report, d.graph, o.Dump)
-	d.classes = addClasses(d.report, d.graph)
+	rows := maxHistogram
+	if o.AllClasses {
+		rows = len(d.graph.Classes)
+	}
+	d.classes = addClasses(d.report, d.graph, rows)
 	return d, nil
 }
 

@@ -25,6 +25,8 @@ type Options struct {
 	Edges heap.Edges
 	// HistogramOnly skips the graph: no reachability, retained sizes or findings.
 	HistogramOnly bool
+	// AllClasses has all classes in the histogram, however many there are.
+	AllClasses bool
 }
 
 // File reads the dump at path and analyses it. A damaged dump gives a report
