@@ -66,6 +66,8 @@ type Scheduler struct {
 	// HeadDue and LastDue are RFC 3339 instants, empty where the dump cannot say.
 	HeadDue string `json:"head_due,omitempty"`
 	LastDue string `json:"last_due,omitempty"`
+	// Due counts the tasks over time, by state; absent where the dump cannot say.
+	Due []DueCount `json:"due,omitempty"`
 	// RetainedBytes is what only the queue keeps in memory.
 	RetainedBytes *int64 `json:"retained_bytes,omitempty"`
 }

@@ -63,7 +63,7 @@ func (h *Heap) timers() []*scheduler {
 		}
 		var overdue int64
 		h.fill(s, tasks, timerTaskState, func(row int, state string) {
-			due := time.UnixMilli(tasks.Long(row, columnDue)).UTC()
+			due := instant(tasks.Long(row, columnDue))
 			if state == scheduledState && due.Before(h.Created) {
 				overdue++
 			}
@@ -77,6 +77,7 @@ func (h *Heap) timers() []*scheduler {
 		if len(s.tasks) > 0 {
 			s.Overdue = &overdue
 			s.HeadDue, s.LastDue = s.head.Format(time.RFC3339Nano), s.last.Format(time.RFC3339Nano)
+			s.Due = dueCounts(s.tasks, tasks)
 		}
 		timers = append(timers, s)
 	}

@@ -12,8 +12,9 @@ import (
 // JSON writes the report as indented JSON with a line break at its end. The same
 // report always gives the same bytes. Lists are never null. Characters that a
 // terminal would obey are written as \u escapes, so that the output can be
-// looked at; bytes that are no UTF-8 become U+FFFD.
-func JSON(w io.Writer, r *Report) error { return writeJSON(w, r) }
+// looked at; bytes that are no UTF-8 become U+FFFD. Strings of more than 1,024
+// characters are cut.
+func JSON(w io.Writer, r *Report) error { return writeJSON(w, bounded(r)) }
 
 // writeJSON writes a value of the model.
 func writeJSON[T any](w io.Writer, v *T) error {

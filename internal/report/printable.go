@@ -7,26 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// maxPrintedRunes bounds one string of a report in text output. Java allows
-// class names of 64 KiB, and a dump's thread names can be of any length.
-const maxPrintedRunes = 1024
-
 // Printable makes a string of a dump safe to show on a terminal: control
 // characters (escape sequences among them), invalid UTF-8, characters that
 // change the direction of text or take no room, and line breaks become visible
 // escapes such as \x1b; what is longer than 1,024 characters is cut.
 func Printable(s string) string {
-	if len(s) <= maxPrintedRunes && !strings.ContainsFunc(s, hidden) {
+	s = shorten(s, maxStringRunes)
+	if !strings.ContainsFunc(s, hidden) {
 		return s
 	}
 	var b strings.Builder
-	runes := 0
 	for i, r := range s {
-		if runes == maxPrintedRunes {
-			b.WriteString("…")
-			break
-		}
-		runes++
 		switch {
 		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
 			fmt.Fprintf(&b, `\x%02x`, s[i])

@@ -31,7 +31,7 @@ func TestPrintable(t *testing.T) {
 	f("tag\U000E0041", `tag\U000e0041`)
 	f("no\u00a0break", `no\xa0break`)
 	f(strings.Repeat("x", 1024), strings.Repeat("x", 1024))
-	f(strings.Repeat("x", 1025), strings.Repeat("x", 1024)+"…")
+	f(strings.Repeat("x", 1025), strings.Repeat("x", 1023)+"…")
 }
 
 // hostile is a report in which every string tries to take over the terminal.

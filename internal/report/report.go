@@ -24,6 +24,7 @@ type Report struct {
 	Heap          Heap                `json:"heap"`
 	Histogram     []ClassRow          `json:"histogram"`
 	Dominators    []DominatorRow      `json:"dominators,omitzero"`
+	DominatorTree []DominatorNode     `json:"dominator_tree,omitzero"`
 	Finalizers    *finding.Finalizers `json:"finalizers,omitempty"`
 	Schedulers    []finding.Scheduler `json:"schedulers,omitzero"`
 	Findings      []finding.Finding   `json:"findings,omitzero"`
@@ -101,6 +102,26 @@ type DominatorRow struct {
 	RetainedBytes int64  `json:"retained_bytes"`
 }
 
+// DominatorNode is an entry of the dominator tree merged by class: objects of one class
+// that the entry above dominates, together with those of their class right below them.
+// The entries come in depth-first order, the biggest first.
+type DominatorNode struct {
+	// Depth is 0 for what hangs on the GC roots; the entry above is the last one before
+	// with a Depth less by one.
+	Depth int    `json:"depth"`
+	Class string `json:"class"`
+	// Of and Object are as in DominatorRow, where the entry has a single topmost object.
+	Of     string `json:"of,omitempty"`
+	Object string `json:"object,omitempty"`
+	// Objects is how many objects the entry stands for, ShallowBytes their own size.
+	Objects      int64 `json:"objects"`
+	ShallowBytes int64 `json:"shallow_bytes"`
+	// RetainedObjects and RetainedBytes are the same with all that they dominate, what
+	// the bounds left out included.
+	RetainedObjects int64 `json:"retained_objects"`
+	RetainedBytes   int64 `json:"retained_bytes"`
+}
+
 // Codes of warnings that make a report a partial one.
 const (
 	// WarningTruncated is about a dump that ends before its records do.
@@ -110,14 +131,17 @@ const (
 )
 
 // name tells the objects of one class apart where the dump has names for them.
-func (d DominatorRow) name() string {
+func (d DominatorRow) name() string { return objectName(d.Class, d.Of) }
+
+// objectName names an object by its class and by what it stands for, if anything.
+func objectName(class, of string) string {
 	switch {
-	case d.Of == "":
-		return d.Class
-	case d.Class == "java.lang.Class":
-		return "class " + d.Of
+	case of == "":
+		return class
+	case class == "java.lang.Class":
+		return "class " + of
 	}
-	return d.Class + " \"" + d.Of + "\""
+	return class + " \"" + of + "\""
 }
 
 // Warning is something that limits how far the report can be trusted.
@@ -143,14 +167,20 @@ func (w Warning) String() string {
 
 // Limits says what was cut and at which bound. A zero "omitted" means all is there.
 type Limits struct {
-	HistogramRows      int   `json:"histogram_rows"`
-	HistogramOmitted   int64 `json:"histogram_omitted"`
-	DominatorRows      int   `json:"dominator_rows"`
-	DominatorsOmitted  int64 `json:"dominators_omitted"`
-	FinalizerClassRows int   `json:"finalizer_class_rows"`
-	FinalizerOmitted   int64 `json:"finalizer_classes_omitted"`
-	SchedulerRows      int   `json:"scheduler_rows"`
-	SchedulersOmitted  int64 `json:"schedulers_omitted"`
+	HistogramRows     int   `json:"histogram_rows"`
+	HistogramOmitted  int64 `json:"histogram_omitted"`
+	DominatorRows     int   `json:"dominator_rows"`
+	DominatorsOmitted int64 `json:"dominators_omitted"`
+	// DominatorTreeRows bounds the entries of the dominator tree.
+	DominatorTreeRows    int   `json:"dominator_tree_rows"`
+	DominatorTreeOmitted int64 `json:"dominator_tree_omitted"`
+	FinalizerClassRows   int   `json:"finalizer_class_rows"`
+	FinalizerOmitted     int64 `json:"finalizer_classes_omitted"`
+	SchedulerRows        int   `json:"scheduler_rows"`
+	SchedulersOmitted    int64 `json:"schedulers_omitted"`
+	// StringCharacters is what longer strings are cut to, StringsCut how many were.
+	StringCharacters int   `json:"string_characters"`
+	StringsCut       int64 `json:"strings_cut"`
 }
 
 // Partial tells whether the report covers only a part of the dump, as the rest is

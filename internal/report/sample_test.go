@@ -50,6 +50,14 @@ func seedReport() *Report {
 			{Object: "0x7f31a010", Class: "java.util.TimerTask[]", ShallowBytes: 131_088, RetainedBytes: 20_551_000},
 			{Object: "0x7f0b0010", Class: "org.apache.catalina.loader.ParallelWebappClassLoader", ShallowBytes: 152, RetainedBytes: 1_204_112},
 		},
+		DominatorTree: []DominatorNode{
+			{Depth: 0, Class: "java.util.TimerTask[]", Object: "0x7f31a010", Objects: 1, ShallowBytes: 131_088, RetainedObjects: 90_001, RetainedBytes: 20_551_000},
+			{Depth: 1, Class: task, Objects: 30_000, ShallowBytes: 1_200_000, RetainedObjects: 90_000, RetainedBytes: 20_419_912},
+			{Depth: 2, Class: statement, Objects: 30_000, ShallowBytes: 3_360_000, RetainedObjects: 60_000, RetainedBytes: 19_000_000},
+			{Depth: 3, Class: "byte[]", Objects: 30_000, ShallowBytes: 9_000_000, RetainedObjects: 30_000, RetainedBytes: 9_000_000},
+			{Depth: 0, Class: "org.apache.catalina.loader.ParallelWebappClassLoader", Object: "0x7f0b0010", Objects: 1, ShallowBytes: 152, RetainedObjects: 9000, RetainedBytes: 1_204_112},
+			{Depth: 0, Class: "java.lang.Class", Of: "com.acme.Pools", Object: "0x7f0c0010", Objects: 1, ShallowBytes: 88, RetainedObjects: 300, RetainedBytes: 60_000},
+		},
 		Finalizers: &finding.Finalizers{
 			Total:  30_112,
 			States: finding.States{RegisteredHeld: 30_041, RegisteredDead: 3, Pending: 0, Enqueued: 0, InProcessing: 0, Done: 68},
@@ -68,6 +76,11 @@ func seedReport() *Report {
 				{Class: task, State: "scheduled", Count: 1},
 			},
 			Cancelled: 30_000, Overdue: new(int64(0)),
+			Due: []finding.DueCount{
+				{From: "2026-11-21T13:43:14Z", Until: "2026-11-21T13:46:14Z", State: "cancelled", Count: 9_999},
+				{From: "2026-11-21T13:43:14Z", Until: "2026-11-21T13:46:14Z", State: "scheduled", Count: 1},
+				{From: "2026-11-21T13:49:14Z", Until: "2026-11-21T13:52:10.001Z", State: "cancelled", Count: 20_001},
+			},
 			HeadDue: "2026-11-21T13:43:14Z", LastDue: "2026-11-21T13:52:10Z", RetainedBytes: new(int64(20_551_000)),
 		}},
 		Findings: []finding.Finding{

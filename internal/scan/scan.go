@@ -70,6 +70,9 @@ func (d *dump) judge(ctx context.Context, o Options) error {
 		return err
 	}
 	addDominators(r, h)
+	if err := addDominatorTree(ctx, r, h); err != nil {
+		return err
+	}
 	if o.Edges != heap.EdgesStrong {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -138,4 +139,32 @@ func TestProgressGoesUp(t *testing.T) {
 	})
 	require.NoError(t, err)
 	assert.True(t, phases["done"])
+}
+
+// TestDominatorTree follows the leak from the queue to what the statements keep, and
+// adds up the entries of each depth.
+func TestDominatorTree(t *testing.T) {
+	r := file(t, leak(8).WriteFile(t, hproftest.Shape{}))
+	var way []string // from the statements up
+	i := slices.IndexFunc(r.DominatorTree, func(n report.DominatorNode) bool { return n.Class == "com.acme.Statement" })
+	require.GreaterOrEqual(t, i, 0)
+	for depth := r.DominatorTree[i].Depth; i >= 0; i-- {
+		if n := r.DominatorTree[i]; n.Depth == depth {
+			way, depth = append(way, n.Class), depth-1
+		}
+	}
+	assert.Equal(t, []string{"com.acme.Statement", "com.acme.Statement$1", "java.util.TimerTask[]"}, way[:3])
+
+	parents := []int64{*r.Heap.ReachableBytes}
+	left := []int64{*r.Heap.ReachableBytes}
+	for _, n := range r.DominatorTree {
+		require.Less(t, n.Depth, len(parents))
+		parents, left = parents[:n.Depth+1], left[:n.Depth+1]
+		assert.LessOrEqual(t, n.RetainedBytes, parents[n.Depth])
+		left[n.Depth] -= n.RetainedBytes
+		require.GreaterOrEqual(t, left[n.Depth], int64(0), "%+v", n)
+		assert.GreaterOrEqual(t, n.RetainedBytes, n.ShallowBytes)
+		assert.GreaterOrEqual(t, n.RetainedObjects, n.Objects)
+		parents, left = append(parents, n.RetainedBytes), append(left, n.RetainedBytes-n.ShallowBytes)
+	}
 }
