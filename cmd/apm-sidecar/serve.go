@@ -18,6 +18,7 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/push"
 	"github.com/apm-sidecar/apm-sidecar/internal/store"
+	"github.com/apm-sidecar/apm-sidecar/internal/tx/ring"
 	"github.com/apm-sidecar/apm-sidecar/internal/web"
 )
 
@@ -38,7 +39,13 @@ func serve(ctx context.Context, env environment, c config.Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, pusher.Close()) }()
 
-	watch, closeClients, err := newAgent(env, c, pusher)
+	records, err := openRecords(env, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, records.Close()) }()
+
+	watch, closeClients, err := newAgent(env, c, pusher, records)
 	if err != nil {
 		return err
 	}
@@ -54,7 +61,8 @@ func serve(ctx context.Context, env environment, c config.Config) (err error) {
 			watch.WriteMetrics(w)
 			pusher.WriteMetrics(w)
 		},
-		Ready: watch.Ready,
+		Ready:        watch.Ready,
+		Transactions: transactions(watch),
 	})
 	if err != nil {
 		return err
@@ -116,7 +124,7 @@ func dataDirError(c config.Config, err error) error {
 }
 
 // newAgent builds the agent and its clients; the returned function closes these.
-func newAgent(env environment, c config.Config, sink agent.Sink) (*agent.Agent, func(), error) {
+func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.Ring) (*agent.Agent, func(), error) {
 	targets, err := c.JVMs()
 	if err != nil {
 		return nil, nil, usageError{err}
@@ -134,12 +142,13 @@ func newAgent(env environment, c config.Config, sink agent.Sink) (*agent.Agent, 
 			OldAfterGCRatio: c.Capture.OldAfterGCRatio,
 			CoolDown:        time.Duration(c.Capture.CoolDown),
 		},
-		Logger: env.logger(),
+		Tracing: tracing(c.Transactions, records),
+		Logger:  env.logger(),
 	}
 	for _, t := range targets {
 		client := jmx.New(t, jmx.Options{})
 		clients = append(clients, client)
-		opts.Watched = append(opts.Watched, agent.Watched{Target: t, Client: client})
+		opts.Watched = append(opts.Watched, agent.Watched{Target: t, Client: client, Requests: client})
 	}
 	closeClients := func() {
 		for _, client := range clients {

@@ -36,6 +36,8 @@ type Sink interface {
 type Watched struct {
 	Target jvm.Target
 	Client Client
+	// Requests is asked for transactions; used only with Options.Tracing.
+	Requests RequestClient
 }
 
 // Options build an Agent.
@@ -47,6 +49,8 @@ type Options struct {
 	Capture *Capture
 	// Trigger says when; used only with Capture.
 	Trigger TriggerOptions
+	// Tracing follows transactions; nil follows none.
+	Tracing *TracingOptions
 	Logger  *slog.Logger
 }
 
@@ -55,6 +59,7 @@ type Agent struct {
 	opts     Options
 	metrics  *metrics.Set
 	watchers []*watcher
+	tracers  []*tracer
 }
 
 // New builds an agent; Run starts it.
@@ -65,6 +70,10 @@ func New(opts Options) *Agent {
 		// first one is polled at the start.
 		offset := opts.Interval * time.Duration(i) / time.Duration(len(opts.Watched))
 		a.watchers = append(a.watchers, newWatcher(w, offset, opts, a.metrics))
+		if opts.Tracing != nil {
+			offset := opts.Tracing.Interval * time.Duration(i) / time.Duration(len(opts.Watched))
+			a.tracers = append(a.tracers, newTracer(w, offset, opts, a.metrics))
+		}
 	}
 	return a
 }
@@ -74,6 +83,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for _, w := range a.watchers {
 		wg.Go(func() { w.run(ctx) })
+	}
+	for _, tr := range a.tracers {
+		wg.Go(func() { tr.run(ctx) })
 	}
 	wg.Wait()
 	if a.opts.Capture != nil {

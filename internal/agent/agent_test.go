@@ -251,7 +251,8 @@ func TestOwnMetricsAreListed(t *testing.T) {
 		a := agent.New(agent.Options{
 			Interval: time.Second, Sink: &sink{}, Logger: slog.New(slog.DiscardHandler), Capture: capture,
 			Trigger: agent.TriggerOptions{OldAfterGCRatio: 0.5, CoolDown: time.Hour},
-			Watched: []agent.Watched{{Target: jvm.Target{Job: "test", Instance: "a"}, Client: c}},
+			Tracing: tracing(t, time.Second),
+			Watched: []agent.Watched{{Target: jvm.Target{Job: "test", Instance: "a"}, Client: c, Requests: &fakeRequests{}}},
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer cancel()

@@ -10,7 +10,7 @@ import (
 // OwnMetrics lists what WriteMetrics writes, beside what each target's labels job
 // and instance say. They are served, not stored.
 func OwnMetrics() []series.Metric {
-	return []series.Metric{
+	return append([]series.Metric{
 		{Name: series.NameTargetUp, Type: series.Gauge, Unit: series.Flag, Help: "1 if the last poll of the JVM succeeded, else 0."},
 		{Name: "apm_sidecar_poll_duration_seconds", Type: series.Histogram, Unit: series.Seconds, Labels: []string{"le"}, Help: "Duration of polls, failed ones included."},
 		{Name: "apm_sidecar_poll_errors_total", Type: series.Counter, Unit: series.Count, Labels: []string{"reason"}, Help: "Polls without an answer: dial, tls, timeout, too_large, truncated, decode, denied, bulk_rejected, credentials, http_ and a status, other."},
@@ -20,7 +20,7 @@ func OwnMetrics() []series.Metric {
 		{Name: "apm_sidecar_samples_total", Type: series.Counter, Unit: series.Count, Help: "Samples handed over for storing."},
 		{Name: "apm_sidecar_samples_lost_total", Type: series.Counter, Unit: series.Count, Help: "Samples that could not be handed over."},
 		{Name: "apm_sidecar_captures_total", Type: series.Counter, Unit: series.Count, Labels: []string{"result"}, Help: "Heap dumps wanted: ok, failed or no_space."},
-	}
+	}, tracingMetrics()...)
 }
 
 // selfMetrics are the agent's own metrics of one target, for /metrics.

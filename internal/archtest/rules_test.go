@@ -33,7 +33,7 @@ func places() map[string]place {
 		"internal/config":  {sidecar, 5},
 		"internal/agent":   {sidecar, 4},
 		"internal/jmx":     {sidecar, 3},
-		"internal/tx":      {sidecar, 3},
+		"internal/tx":      {sidecar, 2},
 		"internal/push":    {sidecar, 3},
 		"internal/store":   {sidecar, 3},
 		"internal/alert":   {sidecar, 3},

@@ -26,6 +26,8 @@ type Config struct {
 	RemoteWrite []string `yaml:"remote_write"`
 	// Capture steers heap dumps; off without a directory.
 	Capture Capture `yaml:"capture"`
+	// Transactions steers the following of requests in flight.
+	Transactions Transactions `yaml:"transactions"`
 }
 
 // Target is one JVM as written in the file.
@@ -74,6 +76,7 @@ func Default() Config {
 			CoolDown:        Duration(time.Hour),
 			KeepDumps:       1,
 		},
+		Transactions: defaultTransactions(),
 	}
 }
 

@@ -52,6 +52,7 @@ func (c Config) Validate() error {
 			fault("remote_write[%d] is no http or https URL", i)
 		}
 	}
+	errs = append(errs, c.Transactions.faults()...)
 	return errors.Join(append(errs, c.Capture.faults()...)...)
 }
 
@@ -60,7 +61,7 @@ var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 // ownLabels are the labels that metrics bring along: a target's label of that
 // name would hide what they say.
 func ownLabels() []string {
-	return []string{"area", "class", "gc", "generation", "job", "kind", "phase", "pool", "runtime", "severity", "vendor", "version", "window"}
+	return []string{"area", "bucket", "class", "gc", "generation", "job", "kind", "le", "phase", "pool", "route", "runtime", "severity", "vendor", "version", "wait", "window"}
 }
 
 func (c Config) targetFaults() []error {

@@ -22,15 +22,25 @@ func opFinalizerInfo() operation {
 	return operation{"com.sun.management:type=DiagnosticCommand", "gcFinalizerInfo"}
 }
 
+// The operations on threads. None of them asks for locked monitors or
+// synchronizers: for the latter the JVM walks its whole heap, at a stand.
+func opThreadInfo() operation      { return operation{threading, "getThreadInfo([J,int)"} }
+func opThreadCPU() operation       { return operation{threading, "getThreadCpuTime([J)"} }
+func opThreadAllocated() operation { return operation{threading, "getThreadAllocatedBytes([J)"} }
+
 func opDumpHeap() operation {
 	return operation{"com.sun.management:type=HotSpotDiagnostic", "dumpHeap(java.lang.String,boolean)"}
+}
+
+// run is the item of a bulk that runs an operation.
+func run(op operation, arguments ...any) request {
+	return request{Type: "exec", MBean: op.mbean, Operation: op.signature, Arguments: arguments, Config: execConfig()}
 }
 
 // exec runs one operation and returns its string result, empty for a void one.
 // Errors are *Error; a JVM without the operation gives one that is ErrUnsupported.
 func (c *Client) exec(ctx context.Context, op operation, arguments ...any) (string, error) {
-	item := request{Type: "exec", MBean: op.mbean, Operation: op.signature, Arguments: arguments, Config: execConfig()}
-	replies, err := c.post(ctx, []request{item})
+	replies, err := c.post(ctx, []request{run(op, arguments...)})
 	if errors.Is(err, errRejected) {
 		return "", &Error{ReasonBulkRejected, fmt.Errorf("%w: %w", ErrUnsupported, err)}
 	}

@@ -40,6 +40,15 @@ const (
 	NameDumping        = "apm_sidecar_heap_dump_in_progress"
 	NameFindingObjects = "apm_heap_finding_objects"
 	NameFindingBytes   = "apm_heap_finding_bytes"
+
+	NameInFlight           = "apm_transactions_in_flight"
+	NameInFlightClass      = "apm_transactions_in_flight_by_wait"
+	NameInFlightMax        = "apm_transactions_in_flight_max_seconds"
+	NameSlow               = "apm_slow_transactions_total"
+	NameSlowClassSeconds   = "apm_slow_transaction_wait_seconds_total"
+	NameSlowDurationBucket = "apm_slow_transaction_duration_seconds_bucket"
+	NameSlowDurationSum    = "apm_slow_transaction_duration_seconds_sum"
+	NameSlowDurationCount  = "apm_slow_transaction_duration_seconds_count"
 )
 
 const (
@@ -107,6 +116,15 @@ func Catalogue() []Metric {
 
 		{NameFindingObjects, Gauge, Count, findingLabels(), "Objects held by the problem that the last heap dump shows; the ten biggest findings."},
 		{NameFindingBytes, Gauge, Bytes, findingLabels(), "Bytes that would go with the problem that the last heap dump shows; the ten biggest findings."},
+
+		{NameInFlight, Gauge, Count, []string{"bucket"}, "Transactions in flight by age in seconds: 0-1, 1-3, 3-8, 8+."},
+		{NameInFlightClass, Gauge, Count, []string{"wait"}, "Transactions in flight by what they spend their time on now; those nobody has looked at yet are in none."},
+		{NameInFlightMax, Gauge, Seconds, nil, "Age of the oldest transaction in flight."},
+		{NameSlow, Counter, Count, []string{"route"}, "Transactions that took longer than the threshold of their route. Paths are templated; past the first 200 routes they are summed as route=\"other\"."},
+		{NameSlowClassSeconds, Counter, Seconds, []string{"wait"}, "Time that slow transactions spent, by what on; an estimate from samples, calibrated by what the JVM counts."},
+		{NameSlowDurationBucket, Counter, Count, []string{"le"}, "Slow transactions of at most le seconds: the buckets of a histogram."},
+		{NameSlowDurationSum, Counter, Seconds, nil, "Time that slow transactions took."},
+		{NameSlowDurationCount, Counter, Count, nil, "Slow transactions."},
 	}
 }
 

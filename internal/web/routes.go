@@ -33,6 +33,9 @@ func newMux(opts Options) *http.ServeMux {
 		}
 		fmt.Fprintln(w, "ready")
 	})
+	if opts.Transactions != nil {
+		addTransactions(mux, opts.Transactions)
+	}
 	if opts.Store != nil {
 		for _, prefix := range []string{"/api/", "/prometheus/", "/vmui/", "/vmui"} {
 			mux.Handle(prefix, opts.Store)

@@ -43,6 +43,8 @@ type Options struct {
 	// Ready tells why the sidecar is not ready yet; nil when it is. Its text is
 	// shown to everyone who can reach the server. Required.
 	Ready func() error
+	// Transactions answers /api/transactions; nil where they are not followed.
+	Transactions Transactions
 }
 
 // Validate joins all faults of the options.

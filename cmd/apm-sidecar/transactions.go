@@ -1,0 +1,50 @@
+package main
+
+import (
+	"path/filepath"
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/agent"
+	"github.com/apm-sidecar/apm-sidecar/internal/config"
+	"github.com/apm-sidecar/apm-sidecar/internal/tx"
+	"github.com/apm-sidecar/apm-sidecar/internal/tx/ring"
+	"github.com/apm-sidecar/apm-sidecar/internal/web"
+)
+
+// openRecords opens the records of slow transactions.
+func openRecords(env environment, c config.Config) (*ring.Ring, error) {
+	records, err := ring.Open(ring.Options{
+		Dir:      filepath.Join(c.DataDir, "transactions"),
+		MaxBytes: c.Transactions.MaxRecordsBytes,
+		Logger:   env.logger(),
+	})
+	if err != nil {
+		return nil, dataDirError(c, err)
+	}
+	return records, nil
+}
+
+// tracing is nil where transactions are not to be followed.
+func tracing(c config.Transactions, records *ring.Ring) *agent.TracingOptions {
+	if !c.Enabled {
+		return nil
+	}
+	var routes []tx.RouteThreshold
+	for pattern, threshold := range c.Routes {
+		routes = append(routes, tx.RouteThreshold{Pattern: pattern, Threshold: time.Duration(threshold)})
+	}
+	return &agent.TracingOptions{
+		Interval:   time.Duration(c.Interval),
+		Thresholds: tx.NewThresholds(time.Duration(c.Threshold), routes...),
+		Records:    records,
+	}
+}
+
+// transactions are those that the agent follows, nil where it follows none: a nil
+// pointer in an interface would be none.
+func transactions(a *agent.Agent) web.Transactions {
+	if t := a.Transactions(); t != nil {
+		return t
+	}
+	return nil
+}

@@ -1,0 +1,198 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+	"github.com/apm-sidecar/apm-sidecar/internal/tx"
+	"github.com/apm-sidecar/apm-sidecar/internal/tx/ring"
+)
+
+// tracer follows the transactions of one target. All its state but the tracker and
+// state belongs to the goroutine of run.
+type tracer struct {
+	target   jvm.Target
+	client   RequestClient
+	tracker  *tx.Tracker
+	records  *ring.Ring
+	sink     Sink
+	labels   []series.Label
+	own      *tracerMetrics
+	log      *slog.Logger
+	interval time.Duration
+	// publish is the time between two sets of samples.
+	publish   time.Duration
+	offset    time.Duration
+	threshold time.Duration
+
+	// state is what status tells.
+	state atomic.Pointer[tx.TargetState]
+
+	threads threadNames
+	guard   guard
+	rest    backOff
+	// reason is that of the last failure, "" after a success and "new" before.
+	reason string
+	// published is when samples were last made, written that the sink took none.
+	published time.Time
+	// looks counts the looks at which a rare one may be left out.
+	looks int
+	// unkept is true while records cannot be kept: only changes are logged.
+	unkept bool
+}
+
+func newTracer(w Watched, offset time.Duration, opts Options, set *metrics.Set) *tracer {
+	o := opts.Tracing
+	tr := &tracer{
+		target: w.Target,
+		client: w.Requests,
+		tracker: tx.New(tx.Options{
+			Target:     w.Target.Name(),
+			Thresholds: o.Thresholds,
+			Interval:   o.Interval,
+			IgnorePath: urlPath(w.Target.URL),
+		}),
+		records:   o.Records,
+		sink:      opts.Sink,
+		labels:    series.TargetLabels(w.Target),
+		own:       newTracerMetrics(set, w.Target),
+		log:       opts.Logger.With("target", w.Target.Name()),
+		interval:  o.Interval,
+		publish:   opts.Interval,
+		offset:    offset,
+		threshold: o.Thresholds.Least(),
+		threads:   newThreadNames(),
+		guard:     guard{interval: o.Interval},
+		rest:      backOff{interval: o.Interval},
+		reason:    "new",
+	}
+	tr.say("starting")
+	return tr
+}
+
+// urlPath is the path of the agent's URL: where the agent is an application of the
+// server that it looks at, its own requests have this path.
+func urlPath(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Path == "/" {
+		return ""
+	}
+	return u.Path
+}
+
+// run looks at the target at every interval until ctx ends. A look that takes
+// longer leaves out the moments it missed.
+func (tr *tracer) run(ctx context.Context) {
+	next := time.Now().Add(tr.offset)
+	timer := time.NewTimer(tr.offset)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		tr.round(ctx)
+		next = next.Add(tr.interval)
+		if late := time.Since(next); late > 0 {
+			missed := late/tr.interval + 1
+			tr.own.missed.Add(int(missed))
+			next = next.Add(missed * tr.interval)
+		}
+		timer.Reset(time.Until(next))
+	}
+}
+
+func (tr *tracer) round(ctx context.Context) {
+	tr.looks++
+	if tr.rest.skip() || tr.guard.level == guardRare && tr.looks%4 != 0 {
+		tr.own.missed.Inc()
+		tr.publishSamples(time.Now())
+		return
+	}
+	requests, err := tr.client.Requests(ctx)
+	if ctx.Err() != nil {
+		return // our own end is no failure of the target
+	}
+	if err != nil {
+		tr.down(err)
+		return
+	}
+	tr.up()
+	cost := costOf(requests.CPUNs, requests.Received.Sub(requests.Sent))
+	tr.own.look.Update(requests.Received.Sub(requests.Sent).Seconds())
+	tr.keep(tr.tracker.Requests(requests))
+	if tr.guard.level < guardOff {
+		cost += tr.sample(ctx)
+	}
+	tr.own.jvmCPU.Add(cost.Seconds())
+	if tr.guard.spent(cost) {
+		tr.log.Info("looks at threads were adapted to what they cost the JVM", "sampling", tr.guard.name(), "cpu_share", tr.guard.share)
+	}
+	tr.own.level.Set(float64(tr.guard.level))
+	tr.say("following")
+	tr.publishSamples(time.Now())
+}
+
+// costOf is what a look cost the JVM: its processor time, or, where it does not
+// tell, all the time it took.
+func costOf(cpuNs jvm.Opt[int64], took time.Duration) time.Duration {
+	if ns, ok := cpuNs.Get(); ok {
+		return time.Duration(ns)
+	}
+	return took
+}
+
+func (tr *tracer) down(err error) {
+	tr.rest.failed()
+	if reason := jmx.Reason(err); tr.reason != reason {
+		tr.log.Warn("transactions cannot be followed", "reason", reason, "error", err)
+		tr.reason = reason
+	}
+	tr.keep(tr.tracker.Gone(time.Now()))
+	tr.say("down")
+	tr.publishSamples(time.Now())
+}
+
+func (tr *tracer) up() {
+	tr.rest.succeeded()
+	if tr.reason != "" {
+		tr.log.Info("transactions are followed")
+		tr.reason = ""
+	}
+}
+
+// keep puts records into the ring.
+func (tr *tracer) keep(records []*tx.Record) {
+	for _, rec := range records {
+		err := tr.records.Add(rec)
+		if err != nil && !tr.unkept {
+			tr.log.Error("records of transactions are lost until further notice", "error", err)
+		}
+		tr.unkept = err != nil
+		tr.own.records.Inc()
+	}
+}
+
+// say sets what status tells.
+func (tr *tracer) say(state string) {
+	tr.state.Store(&tx.TargetState{
+		Target:      tr.target.Name(),
+		State:       state,
+		Sampling:    tr.guard.name(),
+		IntervalMs:  tr.interval.Milliseconds(),
+		ThresholdMs: tr.threshold.Milliseconds(),
+		Notes:       []string{},
+	})
+}
+
+// status is how well the target can be followed.
+func (tr *tracer) status() tx.TargetState { return *tr.state.Load() }

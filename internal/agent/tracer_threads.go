@@ -1,0 +1,178 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/tx"
+)
+
+const (
+	// stackBudget is the number of stacks of one look.
+	stackBudget = 16
+	// stackDepth is the number of innermost calls of a stack.
+	stackDepth = 64
+	// chainDepth bounds a chain of lock owners.
+	chainDepth = 4
+)
+
+// sample looks at the threads of the transactions in flight, and returns what that
+// cost the JVM. Threads that have not run since they were last looked at are not
+// looked at again: only their state is asked for, which stops nothing.
+func (tr *tracer) sample(ctx context.Context) time.Duration {
+	wanted := tr.tracker.InFlight(time.Now())
+	if tr.guard.level == guardCandidates {
+		wanted = candidates(wanted)
+	}
+	if len(wanted) == 0 {
+		return 0
+	}
+	cost, err := tr.threads.resolve(ctx, tr.client, wanted)
+	if err != nil {
+		tr.log.Debug("threads by name", "error", err)
+		return cost
+	}
+	var known, fresh []tx.Wanted
+	for _, w := range wanted {
+		switch {
+		case w.ThreadID == 0:
+		case w.Sampled:
+			known = append(known, w)
+		case len(fresh) < stackBudget:
+			fresh = append(fresh, w)
+		}
+	}
+	look, err := tr.client.Threads(ctx, ids(known), ids(fresh), stackDepth)
+	if err != nil {
+		tr.log.Debug("looking at threads", "error", err)
+		return cost
+	}
+	cost += tr.took(look, len(fresh))
+	stacks := tr.take(look, fresh)
+	var moved []tx.Wanted
+	for _, w := range known {
+		th := look.States[w.ThreadID]
+		switch {
+		case th == nil:
+			tr.threads.forget(w.ThreadID)
+		case !tr.tracker.Unmoved(w.Key, look.At, th) && len(moved) < stackBudget:
+			moved = append(moved, w)
+		}
+	}
+	if len(moved) > 0 {
+		look, err := tr.client.Threads(ctx, nil, ids(moved), stackDepth)
+		if err != nil {
+			tr.log.Debug("looking at threads", "error", err)
+			return cost
+		}
+		cost += tr.took(look, len(moved))
+		for key, th := range tr.take(look, moved) {
+			stacks[key] = th
+		}
+	}
+	return cost + tr.owners(ctx, stacks)
+}
+
+// took counts a look and returns what it cost the JVM.
+func (tr *tracer) took(look *jmx.ThreadLook, stacks int) time.Duration {
+	if stacks > 0 {
+		tr.own.stackLook.Update(look.Took.Seconds())
+		tr.own.stacks.Add(stacks)
+	}
+	return costOf(look.CPUNs, look.Took)
+}
+
+// take hands the stacks of a look to the tracker, and returns them.
+func (tr *tracer) take(look *jmx.ThreadLook, of []tx.Wanted) map[tx.Key]*jvm.Thread {
+	taken := map[tx.Key]*jvm.Thread{}
+	for _, w := range of {
+		state, stack := look.States[w.ThreadID], look.Stacks[w.ThreadID]
+		if state == nil || stack == nil {
+			tr.threads.forget(w.ThreadID)
+			continue
+		}
+		tr.tracker.Sample(w.Key, look.At, state, stack)
+		taken[w.Key] = stack
+	}
+	return taken
+}
+
+// owners follows the locks that the threads wait for to those who hold them.
+func (tr *tracer) owners(ctx context.Context, stacks map[tx.Key]*jvm.Thread) time.Duration {
+	known := map[int64]*jvm.Thread{}
+	for _, th := range stacks {
+		known[th.ID] = th
+	}
+	cost := time.Duration(0)
+	for range chainDepth {
+		var missing []int64
+		asked := map[int64]bool{}
+		for _, th := range known {
+			if id := th.LockOwnerID; id > 0 && known[id] == nil && !asked[id] && len(missing) < stackBudget {
+				asked[id] = true
+				missing = append(missing, id)
+			}
+		}
+		if len(missing) == 0 {
+			break
+		}
+		look, err := tr.client.Threads(ctx, nil, missing, stackDepth)
+		if err != nil {
+			tr.log.Debug("looking at the owners of locks", "error", err)
+			break
+		}
+		cost += tr.took(look, len(missing))
+		for id, th := range look.Stacks {
+			known[id] = th
+		}
+		if len(look.Stacks) == 0 {
+			break
+		}
+	}
+	for key, th := range stacks {
+		if chain := chainOf(th, known); len(chain) > 0 {
+			tr.tracker.Owners(key, time.Now(), th.Lock, chain)
+		}
+	}
+	return cost
+}
+
+// chainOf is who owns the lock that a thread waits for, who owns what that one waits for,
+// and so on, until one that waits for no owner, or is in the chain already.
+func chainOf(th *jvm.Thread, known map[int64]*jvm.Thread) []jvm.Thread {
+	var chain []jvm.Thread
+	seen := map[int64]bool{th.ID: true}
+	for len(chain) < chainDepth {
+		owner := known[th.LockOwnerID]
+		if th.LockOwnerID <= 0 || owner == nil {
+			break
+		}
+		chain = append(chain, *owner)
+		if seen[owner.ID] {
+			break // a deadlock
+		}
+		seen[owner.ID] = true
+		th = owner
+	}
+	return chain
+}
+
+func candidates(wanted []tx.Wanted) []tx.Wanted {
+	var kept []tx.Wanted
+	for _, w := range wanted {
+		if w.Candidate {
+			kept = append(kept, w)
+		}
+	}
+	return kept
+}
+
+func ids(wanted []tx.Wanted) []int64 {
+	out := make([]int64, len(wanted))
+	for i, w := range wanted {
+		out[i] = w.ThreadID
+	}
+	return out
+}

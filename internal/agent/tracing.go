@@ -1,0 +1,72 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/tx"
+	"github.com/apm-sidecar/apm-sidecar/internal/tx/ring"
+)
+
+// RequestClient is what following transactions needs of a target's Jolokia agent.
+type RequestClient interface {
+	// Requests looks at the requests in flight.
+	Requests(ctx context.Context) (*jvm.Requests, error)
+	// ThreadIDs are the ids of all live threads.
+	ThreadIDs(ctx context.Context) ([]int64, error)
+	// Threads looks at threads: all at their states, some at their stacks.
+	Threads(ctx context.Context, states, stacks []int64, depth int) (*jmx.ThreadLook, error)
+}
+
+// TracingOptions steer the following of transactions.
+type TracingOptions struct {
+	// Interval is the time between two looks at a target.
+	Interval   time.Duration
+	Thresholds tx.Thresholds
+	// Records keeps the slow ones.
+	Records *ring.Ring
+}
+
+// Transactions is what the sidecar knows of transactions, for pages and programs.
+// It is safe for concurrent use.
+type Transactions struct {
+	tracers []*tracer
+	records *ring.Ring
+}
+
+// Transactions is nil where they are not followed.
+func (a *Agent) Transactions() *Transactions {
+	if a.opts.Tracing == nil {
+		return nil
+	}
+	return &Transactions{tracers: a.tracers, records: a.opts.Tracing.Records}
+}
+
+// Active are the transactions in flight.
+func (t *Transactions) Active(now time.Time) *tx.Board {
+	targets, rows := []tx.TargetState{}, []tx.Active{}
+	for _, tr := range t.tracers {
+		active := tr.tracker.Active(now)
+		state := tr.status()
+		state.InFlight = len(active)
+		targets = append(targets, state)
+		rows = append(rows, active...)
+	}
+	return tx.NewBoard(now, targets, rows)
+}
+
+// List are the slow transactions on record that match, the newest first, and how
+// many there are without the query's limit.
+func (t *Transactions) List(q ring.Query) ([]tx.Summary, int) { return t.records.List(q) }
+
+// Record is one transaction, in flight or on record; ring.ErrNotFound without it.
+func (t *Transactions) Record(id string, now time.Time) (*tx.Record, error) {
+	for _, tr := range t.tracers {
+		if rec := tr.tracker.Record(id, now); rec != nil {
+			return rec, nil
+		}
+	}
+	return t.records.Get(id)
+}

@@ -1,0 +1,175 @@
+package agent_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/agent"
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+	"github.com/apm-sidecar/apm-sidecar/internal/tx"
+	"github.com/apm-sidecar/apm-sidecar/internal/tx/ring"
+)
+
+// fakeRequests is a server with one worker, thread 7, under a test's control.
+type fakeRequests struct {
+	row    func() jvm.RequestProcessor
+	thread func() jvm.Thread
+	// costNs is what each look costs the JVM.
+	costNs int64
+	stacks int
+	err    error
+}
+
+func (f *fakeRequests) Requests(context.Context) (*jvm.Requests, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	r := &jvm.Requests{Sent: time.Now(), Received: time.Now(), StartMs: jvm.Some[int64](1), PauseMs: jvm.Some[int64](0), CPUNs: jvm.Some(f.costNs)}
+	if f.row != nil {
+		r.Processors = []jvm.RequestProcessor{f.row()}
+	}
+	return r, nil
+}
+
+func (f *fakeRequests) ThreadIDs(context.Context) ([]int64, error) { return []int64{1, 7}, nil }
+
+func (f *fakeRequests) Threads(_ context.Context, states, stacks []int64, _ int) (*jmx.ThreadLook, error) {
+	f.stacks += len(stacks)
+	look := &jmx.ThreadLook{At: time.Now(), States: map[int64]*jvm.Thread{}, Stacks: map[int64]*jvm.Thread{}, CPUNs: jvm.Some(f.costNs)}
+	for _, id := range append(append([]int64{}, states...), stacks...) {
+		look.States[id] = &jvm.Thread{ID: id, Name: "other"}
+		if id == 7 && f.thread != nil {
+			th := f.thread()
+			th.Stack = nil
+			look.States[id] = &th
+		}
+	}
+	for _, id := range stacks {
+		if th := f.thread(); id == 7 {
+			look.Stacks[id] = &th
+		}
+	}
+	return look, nil
+}
+
+// tracing keeps records in a folder of the test.
+func tracing(t *testing.T, interval time.Duration) *agent.TracingOptions {
+	t.Helper()
+	records, err := ring.Open(ring.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, records.Close()) })
+	return &agent.TracingOptions{Interval: interval, Thresholds: tx.NewThresholds(3 * time.Second), Records: records}
+}
+
+// waiting is thread 7 in a call of the database driver.
+func waiting() jvm.Thread {
+	return jvm.Thread{
+		ID: 7, Name: "http-nio-1-exec-1", State: jvm.Runnable, CPUNs: jvm.Some[int64](5e6),
+		Stack: []jvm.Frame{
+			{Class: "sun.nio.ch.Net", Method: "poll", Native: true}, {Class: "org.postgresql.core.PGStream", Method: "receiveChar"},
+			{Class: "shop.Orders", Method: "find", File: "Orders.java", Line: 12}, {Class: "javax.servlet.http.HttpServlet", Method: "service"},
+		},
+	}
+}
+
+// oneSlow is a worker whose first request takes 5 s from the given time on.
+func oneSlow(from time.Time) func() jvm.RequestProcessor {
+	return func() jvm.RequestProcessor {
+		row := jvm.RequestProcessor{Name: "p", Connector: "http-nio-1", Stage: jvm.StageEnded}
+		switch age := time.Since(from); {
+		case age >= 5*time.Second:
+			row.Count, row.ProcessingMs = 1, 5000
+		case age >= 0:
+			row.Stage, row.ElapsedMs = jvm.StageService, age.Milliseconds()
+			row.Path, row.Method, row.Thread = "/orders/12345", "GET", "http-nio-1-exec-1"
+		}
+		return row
+	}
+}
+
+func TestASlowTransactionIsPutOnRecord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeRequests{row: oneSlow(time.Now().Add(300 * time.Millisecond)), thread: waiting}
+		s := &sink{}
+		a := agent.New(agent.Options{
+			Interval: time.Second, Sink: s, Logger: slog.New(slog.DiscardHandler), Tracing: tracing(t, time.Second),
+			Watched: []agent.Watched{{Target: jvm.Target{Job: "shop", Instance: "a:1"}, Client: &fakeClient{}, Requests: f}},
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 8500*time.Millisecond)
+		defer cancel()
+		board := make(chan *tx.Board, 1)
+		time.AfterFunc(4400*time.Millisecond, func() { board <- a.Transactions().Active(time.Now()) })
+		require.NoError(t, a.Run(ctx))
+
+		b := <-board
+		require.Len(t, b.Transactions, 1)
+		row := b.Transactions[0]
+		assert.Equal(t, tx.ClassSQL, row.Class)
+		assert.Equal(t, "shop.Orders.find", row.Frame)
+		assert.InDelta(t, 4100, row.ElapsedMs, 2)
+		assert.InDelta(t, 3400, row.StuckMs, 2, "since the first look at its thread")
+		assert.True(t, row.Slow)
+		assert.Equal(t, tx.BucketCount{Bucket: "3-8", Count: 1, Classes: []tx.ClassCount{{Class: tx.ClassSQL, Count: 1}}}, b.Buckets[2])
+		assert.Equal(t, "following", b.Targets[0].State)
+
+		found, total := a.Transactions().List(ring.Query{})
+		require.Equal(t, 1, total)
+		rec, err := a.Transactions().Record(found[0].ID, time.Now())
+		require.NoError(t, err)
+		assert.Equal(t, tx.Elapsed{Ms: 5000, MinMs: 5000, MaxMs: 5000, Certainty: tx.Exact}, rec.Elapsed)
+		assert.Equal(t, "/orders/{id}", rec.Route)
+		assert.Equal(t, tx.StateFinished, rec.State)
+		require.Len(t, rec.Classes, 1)
+		assert.Equal(t, tx.ClassTime{Class: tx.ClassSQL, Ms: 5000, ErrorMs: rec.Classes[0].ErrorMs}, rec.Classes[0])
+		assert.Equal(t, 5, rec.Samples)
+		assert.Equal(t, 4, rec.SamplesSpared, "the thread did not run")
+		assert.Equal(t, 1, f.stacks)
+
+		assert.Contains(t, s.values(series.NameSlow, "a:1"), 1.0)
+		assertCatalogued(t, s)
+	})
+}
+
+// assertCatalogued checks the names and labels of the samples of transactions.
+func assertCatalogued(t *testing.T, s *sink) {
+	t.Helper()
+	want := map[string][]string{}
+	for _, m := range series.Catalogue() {
+		want[m.Name] = m.Labels
+	}
+	for _, sample := range s.samples {
+		var own []string
+		for _, l := range sample.Labels {
+			if l.Name != "job" && l.Name != "instance" {
+				own = append(own, l.Name)
+			}
+		}
+		require.Contains(t, want, sample.Name)
+		assert.Equal(t, want[sample.Name], own, sample.Name)
+	}
+}
+
+func TestLooksAreRarerWhereTheyCostTooMuch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeRequests{costNs: 200e6, row: oneSlow(time.Now().Add(time.Hour)), thread: waiting}
+		o := tracing(t, time.Second)
+		a := agent.New(agent.Options{
+			Interval: time.Second, Sink: &sink{}, Logger: slog.New(slog.DiscardHandler), Tracing: o,
+			Watched: []agent.Watched{{Target: jvm.Target{Job: "shop", Instance: "a:1"}, Client: &fakeClient{}, Requests: f}},
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		require.NoError(t, a.Run(ctx))
+		assert.Equal(t, "off", a.Transactions().Active(time.Now()).Targets[0].Sampling)
+	})
+}

@@ -1,0 +1,177 @@
+package jmx
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/valyala/fastjson"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// maxProcessors bounds the request processors that are taken from one answer; a
+// Tomcat has one for each connection that is open.
+const maxProcessors = 20_000
+
+// maxPathBytes bounds the path of a request, cut off beyond.
+const maxPathBytes = 1024
+
+// requestItems are the reads of one look at the requests in flight. The thread's CPU
+// time at both ends tells what the look costs the JVM. requestCount comes first:
+// agents read attributes in the order asked (see jvm.RequestProcessor). Attributes
+// are always named: globalProcessor and rpName would drag in half of Tomcat.
+func requestItems() []request {
+	return []request{
+		read("java.lang:type=Threading", "CurrentThreadCpuTime"),
+		read("*:type=RequestProcessor,*", "requestCount", "stage", "requestProcessingTime", "workerThreadName", "currentUri",
+			"method", "processingTime", "errorCount"),
+		read("java.lang:type=GarbageCollector,*", "Name", "CollectionTime"),
+		read("java.lang:type=Runtime", "StartTime", "Uptime"),
+		read("java.lang:type=Threading", "CurrentThreadCpuTime"),
+	}
+}
+
+// Requests looks at the requests in flight. A JVM without Tomcat's MBeans gives a
+// reading without processors. Errors are *Error.
+func (c *Client) Requests(ctx context.Context) (*jvm.Requests, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	items := requestItems()
+	r := &jvm.Requests{Sent: time.Now()}
+	replies, err := c.post(ctx, items)
+	r.Received = time.Now()
+	if err != nil {
+		return nil, rejection(err)
+	}
+	if rows := replies[1]; rows.err == "" {
+		r.Processors = decodeProcessors(rows.value)
+	} else if !absent(rows) {
+		return nil, &Error{ReasonOperation, errors.New("the request processors cannot be read: " + rows.err)}
+	}
+	r.PauseMs = decodePauses(replies[2])
+	if runtime := replies[3]; runtime.err == "" {
+		r.StartMs, r.UptimeMs = count(runtime.value, "StartTime"), count(runtime.value, "Uptime")
+	}
+	r.CPUNs = growth(replies[0], replies[4])
+	return r, nil
+}
+
+// absent tells that the pattern matched nothing.
+func absent(r reply) bool {
+	return r.status == 404 || strings.HasSuffix(r.errType, "InstanceNotFoundException")
+}
+
+// growth is by how much the CPU time of the thread that answers has grown between
+// two items.
+func growth(a, b reply) jvm.Opt[int64] {
+	if a.err != "" || b.err != "" {
+		return jvm.Opt[int64]{}
+	}
+	from, okFrom := count(a.value, "CurrentThreadCpuTime").Get()
+	to, okTo := count(b.value, "CurrentThreadCpuTime").Get()
+	if !okFrom || !okTo || to < from {
+		return jvm.Opt[int64]{}
+	}
+	return jvm.Some(to - from)
+}
+
+func decodeProcessors(v *fastjson.Value) []jvm.RequestProcessor {
+	beans, err := v.Object()
+	if err != nil {
+		return nil
+	}
+	rows := make([]jvm.RequestProcessor, 0, min(beans.Len(), maxProcessors))
+	beans.Visit(func(key []byte, bean *fastjson.Value) {
+		requests, counted := count(bean, "requestCount").Get()
+		if !counted || len(rows) == maxProcessors || len(key) > maxPathBytes {
+			return
+		}
+		name, keys := objectName(string(key))
+		rows = append(rows, jvm.RequestProcessor{
+			Name:         name,
+			Connector:    keys["worker"],
+			Count:        requests,
+			Stage:        count(bean, "stage").Or(-1),
+			ElapsedMs:    count(bean, "requestProcessingTime").Or(-1),
+			ProcessingMs: count(bean, "processingTime").Or(0),
+			Errors:       count(bean, "errorCount").Or(0),
+			Thread:       text(bean, "workerThreadName"),
+			Path:         requestPath(bean.GetStringBytes("currentUri")),
+			Method:       text(bean, "method"),
+		})
+	})
+	slices.SortFunc(rows, func(a, b jvm.RequestProcessor) int { return cmp.Compare(a.Name, b.Name) })
+	return rows
+}
+
+// requestPath is a request's, cut to a bounded length. Its query stays behind, which has no
+// business here.
+func requestPath(uri []byte) string {
+	uri = uri[:min(len(uri), maxPathBytes)]
+	s, _, _ := strings.Cut(string(uri), "?")
+	return strings.ToValidUTF8(s, "?")
+}
+
+// decodePauses sums up the time of the collectors whose work stops the application.
+func decodePauses(r reply) jvm.Opt[int64] {
+	if r.err != "" {
+		return jvm.Opt[int64]{}
+	}
+	sum, known := int64(0), false
+	eachBean(r.value, func(bean *fastjson.Value) {
+		phase, _ := jvm.KindOfGC(text(bean, "Name"))
+		ms, ok := count(bean, "CollectionTime").Get()
+		if ok && phase == jvm.PhasePause {
+			sum, known = sum+ms, true
+		}
+	})
+	if !known {
+		return jvm.Opt[int64]{}
+	}
+	return jvm.Some(sum)
+}
+
+// objectName reads the text of an ObjectName: its form with the keys in order, which
+// does not depend on the agent's version, and the keys, quoted values without their
+// quotes.
+func objectName(raw string) (canonical string, keys map[string]string) {
+	domain, rest, ok := strings.Cut(raw, ":")
+	keys = map[string]string{}
+	if !ok {
+		return raw, keys
+	}
+	var parts []string
+	for rest != "" {
+		part := rest[:partLength(rest)]
+		rest = strings.TrimPrefix(rest[len(part):], ",")
+		parts = append(parts, part)
+		name, value, _ := strings.Cut(part, "=")
+		if len(value) > 1 && strings.HasPrefix(value, `"`) && strings.HasSuffix(value, `"`) {
+			value = strings.NewReplacer(`\"`, `"`, `\\`, `\`, `\*`, `*`, `\?`, `?`).Replace(value[1 : len(value)-1])
+		}
+		keys[name] = value
+	}
+	slices.Sort(parts)
+	return domain + ":" + strings.Join(parts, ","), keys
+}
+
+// partLength is the length of the first key and value of a list of them: up to the
+// first comma outside of quotes.
+func partLength(s string) int {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && quoted:
+			i++
+		case s[i] == '"':
+			quoted = !quoted
+		case s[i] == ',' && !quoted:
+			return i
+		}
+	}
+	return len(s)
+}

@@ -1,0 +1,159 @@
+package jmx
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/valyala/fastjson"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+const (
+	// maxThreads bounds the threads asked for or taken from one answer.
+	maxThreads = 20_000
+	// maxFrames bounds the calls taken of one stack.
+	maxFrames = 512
+	threading = "java.lang:type=Threading"
+)
+
+// ThreadIDs are the ids of all live threads but virtual ones.
+func (c *Client) ThreadIDs(ctx context.Context) ([]int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	replies, err := c.post(ctx, []request{read(threading, "AllThreadIds")})
+	if err != nil {
+		return nil, rejection(err)
+	}
+	if replies[0].err != "" {
+		return nil, &Error{ReasonOperation, fmt.Errorf("the threads cannot be read: %s", replies[0].err)}
+	}
+	return numbers(replies[0].value.Get("AllThreadIds")), nil
+}
+
+// ThreadLook is what one look at some threads gave.
+type ThreadLook struct {
+	// At is the moment of the look, half way between asking and being answered.
+	At time.Time
+	// Took is the time between the two.
+	Took time.Duration
+	// States are all the threads asked for, as of before Stacks, by id. Threads that
+	// have ended are in neither.
+	States, Stacks map[int64]*jvm.Thread
+	// CPUNs is what answering cost the JVM, the writing of the answer left out.
+	CPUNs jvm.Opt[int64]
+}
+
+// Threads looks at threads by their ids: at the state alone of some, which stops
+// nothing in the JVM, and at the innermost depth calls of others, which stops it
+// for some 20 us each. The states of both bring the time used on a processor and the
+// memory allocated.
+func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int) (*ThreadLook, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	look := &ThreadLook{States: map[int64]*jvm.Thread{}, Stacks: map[int64]*jvm.Thread{}}
+	all := append(append([]int64{}, states...), stacks...)
+	if len(all) == 0 || len(all) > maxThreads {
+		return look, nil // an empty list of ids makes some JVMs fail (JDK-8074368)
+	}
+	items := []request{
+		read(threading, "CurrentThreadCpuTime"),
+		run(opThreadCPU(), all),
+		run(opThreadAllocated(), all),
+	}
+	// States come before the stacks: a thread that moves meanwhile has another state
+	// at the next look.
+	items = append(items, run(opThreadInfo(), all, 0))
+	if len(stacks) > 0 {
+		items = append(items, run(opThreadInfo(), stacks, depth))
+	}
+	items = append(items, read(threading, "CurrentThreadCpuTime"))
+	sent := time.Now()
+	replies, err := c.post(ctx, items)
+	look.Took = time.Since(sent)
+	look.At = sent.Add(look.Took / 2)
+	if err != nil {
+		return nil, rejection(err)
+	}
+	if r := replies[3]; r.err != "" {
+		return nil, &Error{ReasonOperation, fmt.Errorf("the threads' states cannot be read: %s", r.err)}
+	}
+	cpu, allocated := usedUp(replies[1], all), usedUp(replies[2], all)
+	decodeThreadInfos(replies[3].value, look.States)
+	if len(stacks) > 0 {
+		if r := replies[4]; r.err != "" {
+			return nil, &Error{ReasonOperation, fmt.Errorf("the threads' stacks cannot be read: %s", r.err)}
+		}
+		decodeThreadInfos(replies[4].value, look.Stacks)
+	}
+	for id, th := range look.States {
+		th.CPUNs, th.AllocatedBytes = cpu[id], allocated[id]
+	}
+	look.CPUNs = growth(replies[0], replies[len(replies)-1])
+	return look, nil
+}
+
+// usedUp reads one number for each id; -1 stands for a thread that has ended, or
+// for a JVM that does not count.
+func usedUp(r reply, ids []int64) map[int64]jvm.Opt[int64] {
+	if r.err != "" {
+		return nil
+	}
+	values, _ := r.value.Array()
+	if len(values) != len(ids) {
+		return nil
+	}
+	out := make(map[int64]jvm.Opt[int64], len(ids))
+	for i, v := range values {
+		if n, err := v.Int64(); err == nil {
+			out[ids[i]] = jvm.Count(n)
+		}
+	}
+	return out
+}
+
+func numbers(v *fastjson.Value) []int64 {
+	values, _ := v.Array()
+	out := make([]int64, 0, min(len(values), maxThreads))
+	for _, v := range values {
+		if n, err := v.Int64(); err == nil && len(out) < maxThreads {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// decodeThreadInfos reads a list of ThreadInfo, null for threads that have ended.
+func decodeThreadInfos(v *fastjson.Value, into map[int64]*jvm.Thread) {
+	infos, _ := v.Array()
+	for _, info := range infos {
+		id, ok := count(info, "threadId").Get()
+		if !ok || len(into) >= maxThreads {
+			continue
+		}
+		th := &jvm.Thread{
+			ID:            id,
+			Name:          text(info, "threadName"),
+			State:         jvm.ThreadState(text(info, "threadState")),
+			BlockedCount:  count(info, "blockedCount").Or(0),
+			WaitedCount:   count(info, "waitedCount").Or(0),
+			BlockedMs:     count(info, "blockedTime"),
+			WaitedMs:      count(info, "waitedTime"),
+			Lock:          text(info, "lockName"),
+			LockOwnerID:   count(info, "lockOwnerId").Or(0),
+			LockOwnerName: text(info, "lockOwnerName"),
+		}
+		frames, _ := info.Get("stackTrace").Array()
+		for _, f := range frames[:min(len(frames), maxFrames)] {
+			th.Stack = append(th.Stack, jvm.Frame{
+				Class:  text(f, "className"),
+				Method: text(f, "methodName"),
+				File:   text(f, "fileName"),
+				Line:   int(count(f, "lineNumber").Or(0)),
+				Native: f.GetBool("nativeMethod"),
+			})
+		}
+		into[id] = th
+	}
+}

@@ -1,0 +1,101 @@
+package jvm
+
+import "time"
+
+// Requests is one look at the requests that a JVM works on, and at what stops all
+// of them at once. It is immutable.
+type Requests struct {
+	// Sent and Received enclose the moment at which the JVM answered, by our clock.
+	Sent, Received time.Time
+	// Bytes is the length of the answer.
+	Bytes int
+	// Start and Uptime are the JVM's own; a change of StartMs is a restart.
+	StartMs, UptimeMs Opt[int64]
+	// PauseMs is the time since the start in which collections stopped the
+	// application.
+	PauseMs Opt[int64]
+	// CPUNs is what answering cost the JVM, the writing of the answer left out.
+	CPUNs Opt[int64]
+	// Processors are Tomcat's; nil without Tomcat, or where it registers none.
+	Processors []RequestProcessor
+	// VirtualPool and the like: connectors whose requests no processor shows.
+	Connectors []Connector
+}
+
+// The stages of a RequestProcessor that matter (org.apache.coyote.Constants).
+const (
+	StageService   = 3
+	StageEndInput  = 4
+	StageEndOutput = 5
+	StageEnded     = 7
+)
+
+// RequestProcessor is a row of Tomcat's MBeans of that type: a worker that handles
+// one request after the other (org.apache.coyote.RequestInfo). Its attributes are
+// read one after the other, Count first: what is read of the others belongs to the
+// Count+1st request as long as the next look finds the same Count.
+type RequestProcessor struct {
+	// Name is the MBean's name with its keys in order: never used twice in the life
+	// of a JVM.
+	Name string
+	// Connector is the worker key without quotes, such as http-nio-8080.
+	Connector string
+	Stage     int64
+	// ElapsedMs is since the first byte of the request in hand.
+	ElapsedMs int64
+	// Count, ProcessingMs and Errors sum up the finished requests.
+	Count, ProcessingMs, Errors int64
+	// Thread is the name that the worker had when the request began; empty when no
+	// thread is on it.
+	Thread string
+	// Path is the request's, without its query; empty when there is none.
+	Path   string
+	Method string
+}
+
+// Connector is a row of Tomcat's MBeans of type ThreadPool.
+type Connector struct {
+	Name string
+	Busy int64
+	// Virtual says that a new virtual thread handles each request.
+	Virtual bool
+}
+
+// Frame is one call of a stack.
+type Frame struct {
+	Class, Method, File string
+	// Line is 0 where it is not known.
+	Line   int
+	Native bool
+}
+
+// ThreadState is java.lang.Thread.State.
+type ThreadState string
+
+// The states.
+const (
+	Runnable     ThreadState = "RUNNABLE"
+	Blocked      ThreadState = "BLOCKED"
+	Waiting      ThreadState = "WAITING"
+	TimedWaiting ThreadState = "TIMED_WAITING"
+)
+
+// Thread is what a JVM says of one of its threads.
+type Thread struct {
+	ID    int64
+	Name  string
+	State ThreadState
+	// BlockedCount and WaitedCount grow by one each time it waits; BlockedMs and
+	// WaitedMs are known only where the JVM measures contention.
+	BlockedCount, WaitedCount int64
+	BlockedMs, WaitedMs       Opt[int64]
+	// CPUNs and AllocatedBytes are since the thread's start.
+	CPUNs, AllocatedBytes Opt[int64]
+	// Lock is what it waits for, as class@hash; LockOwnerID is 0 where nobody owns
+	// it.
+	Lock          string
+	LockOwnerID   int64
+	LockOwnerName string
+	// Stack has the innermost call first; empty where only the state was asked.
+	Stack []Frame
+}

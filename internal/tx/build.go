@@ -1,0 +1,151 @@
+package tx
+
+import (
+	"math"
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// emptyRecord is a Record whose lists are not null.
+func emptyRecord() *Record {
+	return &Record{
+		Classes: []ClassTime{}, Segments: []Segment{}, Locks: []LockWait{}, Peers: []Peer{}, SQL: []SQL{}, Notes: []string{},
+	}
+}
+
+// record makes the record of a transaction.
+func (t *Tracker) record(o *open, elapsed Elapsed, state State) *Record {
+	rec := emptyRecord()
+	rec.ID, rec.Target, rec.State, rec.Source, rec.Connector = o.id, t.opts.Target, state, o.source, o.connector
+	rec.Route, rec.Method, rec.Path = o.route, o.method, o.path
+	rec.Thread, rec.ThreadID, rec.Async = o.thread, o.threadID, o.async
+	rec.Start, rec.Elapsed, rec.ThresholdMs = o.start(), elapsed, o.threshold.Milliseconds()
+	samples := o.own(rec.Start.Add(time.Duration(elapsed.MinMs) * time.Millisecond))
+	if state == StateActive {
+		samples = o.samples
+	}
+	t.stats.Foreign += int64(len(o.samples) - len(samples))
+	parts := t.stretches(o, rec, samples)
+	sum := estimate(parts)
+	rec.Classes = sum.times(time.Duration(elapsed.Ms) * time.Millisecond)
+	rec.HiddenMs = int64(math.Ceil(sum.hiddenMs))
+	if len(rec.Classes) > 0 {
+		rec.Class = rec.Classes[0].Class
+	}
+	rec.Samples = len(samples)
+	for _, s := range samples {
+		if s.same {
+			rec.SamplesSpared++
+		}
+	}
+	rec.Segments = segments(rec, samples)
+	rec.Stacks = mergeStacks(rec, samples)
+	rec.Measured = t.measured(rec, samples)
+	rec.Locks = o.lockWaits(rec, samples)
+	rec.Peers = append(rec.Peers, o.peers...)
+	rec.SQL = append(rec.SQL, o.sql...)
+	rec.Notes = append(rec.Notes, o.notes(samples)...)
+	return rec
+}
+
+// notes say what could not be seen.
+func (o *open) notes(samples []sample) []string {
+	var notes []string
+	if o.guessed {
+		notes = append(notes, "its start is when it was first seen: the server does not tell its age")
+	}
+	if o.async {
+		notes = append(notes, "asynchronous: from some time on no thread of the server worked on it, and nothing shows who did")
+	}
+	if len(samples) == 0 && !o.async {
+		notes = append(notes, "no stack of its thread was taken")
+	}
+	return notes
+}
+
+// stretches cuts a transaction at its samples.
+func (t *Tracker) stretches(o *open, rec *Record, samples []sample) []stretch {
+	total := float64(rec.Elapsed.Ms)
+	if len(samples) == 0 {
+		class := ClassUnknown
+		if o.async {
+			class = ClassAsync
+		}
+		return []stretch{{ms: total, a: class, b: class, edge: true}}
+	}
+	offset := func(s sample) float64 {
+		return min(total, max(0, float64(s.at.Sub(rec.Start))/float64(time.Millisecond)))
+	}
+	first, last := samples[0], samples[len(samples)-1]
+	// What lies further before the first look than two intervals nobody was there to
+	// see.
+	reach := float64(2*t.opts.Interval) / float64(time.Millisecond)
+	head := offset(first)
+	parts := []stretch{}
+	if head > reach {
+		parts = append(parts, stretch{ms: head - reach/2, a: ClassUnknown, b: ClassUnknown, edge: true})
+		head = reach / 2
+	}
+	parts = append(parts, stretch{ms: head, a: first.class, b: first.class, edge: true})
+	for i := 1; i < len(samples); i++ {
+		a, b := samples[i-1], samples[i]
+		p := stretch{ms: offset(b) - offset(a), a: a.class, b: b.class, same: b.same}
+		p.cpuMs = deltaMs(a.mark.cpuNs, b.mark.cpuNs, 1e6)
+		p.blockedMs = deltaMs(a.mark.blockedMs, b.mark.blockedMs, 1)
+		p.runQueueMs = deltaMs(a.mark.runQueueNs, b.mark.runQueueNs, 1e6)
+		p.gcMs = math.NaN()
+		if t.pauses.known() {
+			p.gcMs = t.pauses.between(a.at, b.at)
+		}
+		parts = append(parts, p)
+	}
+	tail := total - offset(last)
+	class := last.class
+	if o.async {
+		class = ClassAsync
+	}
+	return append(parts, stretch{ms: tail, a: class, b: class, edge: true})
+}
+
+// deltaMs is the growth of a counter in milliseconds, NaN where it is not known.
+func deltaMs(a, b jvm.Opt[int64], perMs float64) float64 {
+	x, okA := a.Get()
+	y, okB := b.Get()
+	if !okA || !okB || y < x {
+		return math.NaN()
+	}
+	return float64(y-x) / perMs
+}
+
+// measured are the exact figures between the first and the last sample.
+func (t *Tracker) measured(rec *Record, samples []sample) *Measured {
+	if len(samples) < 2 {
+		return nil
+	}
+	a, b := samples[0], samples[len(samples)-1]
+	m := &Measured{
+		FromMs:         a.at.Sub(rec.Start).Milliseconds(),
+		ToMs:           b.at.Sub(rec.Start).Milliseconds(),
+		CPUMs:          whole(deltaMs(a.mark.cpuNs, b.mark.cpuNs, 1e6)),
+		BlockedMs:      whole(deltaMs(a.mark.blockedMs, b.mark.blockedMs, 1)),
+		WaitedMs:       whole(deltaMs(a.mark.waitedMs, b.mark.waitedMs, 1)),
+		RunQueueMs:     whole(deltaMs(a.mark.runQueueNs, b.mark.runQueueNs, 1e6)),
+		AllocatedBytes: whole(deltaMs(a.mark.allocated, b.mark.allocated, 1)),
+		Waits:          max(0, b.mark.waits-a.mark.waits),
+		Blocks:         max(0, b.mark.blocks-a.mark.blocks),
+	}
+	if t.pauses.known() {
+		m.GCMs = whole(t.pauses.between(a.at, b.at))
+	}
+	return m
+}
+
+// whole is x rounded, nil for NaN.
+func whole(x float64) *int64 {
+	if math.IsNaN(x) {
+		return nil
+	}
+	n := int64(math.Round(x))
+	return &n
+}

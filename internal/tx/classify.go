@@ -1,0 +1,131 @@
+package tx
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// classifier knows the rules. It is read-only once made.
+type classifier struct {
+	rules     []rule
+	libraries []string
+	byFrame   map[string]verdict
+}
+
+// verdict is what is known of a call by its name alone.
+type verdict struct {
+	class Class // "" without a rule
+	app   bool
+}
+
+// maxVerdicts bounds the calls that are remembered.
+const maxVerdicts = 20_000
+
+func newClassifier() *classifier {
+	return &classifier{rules: rules(), libraries: libraries(), byFrame: map[string]verdict{}}
+}
+
+// frame is the verdict on one call.
+func (c *classifier) frame(f jvm.Frame) verdict {
+	name := f.Class + "." + f.Method
+	if v, ok := c.byFrame[name]; ok {
+		return v
+	}
+	var v verdict
+	for _, r := range c.rules {
+		if strings.HasPrefix(name, r.prefix) {
+			v.class = r.class
+			break
+		}
+	}
+	v.app = v.class == ""
+	for _, prefix := range c.libraries {
+		v.app = v.app && !strings.HasPrefix(name, prefix)
+	}
+	if len(c.byFrame) >= maxVerdicts {
+		clear(c.byFrame)
+	}
+	c.byFrame[name] = v
+	return v
+}
+
+// classify says what a thread with this stack does. app is the index of the
+// innermost call of the application, -1 without one.
+func (c *classifier) classify(t *jvm.Thread) (class Class, app int) {
+	app = -1
+	first, meaning, soft := Class(""), Class(""), Class("")
+	for i, f := range t.Stack {
+		v := c.frame(f)
+		if v.app {
+			app = i
+			break
+		}
+		if first == "" {
+			first = v.class
+		}
+		// A socket or a file of a driver, or of a log, is a wait for these.
+		if meaning == "" || meaning == ClassNetwork || meaning == ClassFile {
+			meaning = cmp.Or(v.class, meaning)
+		}
+		if v.class == ClassPool || v.class == ClassLogging {
+			soft = v.class
+		}
+	}
+	switch {
+	case len(t.Stack) == 0:
+		return ClassUnknown, -1
+	case t.State == jvm.Blocked, first == ClassLock && t.State != jvm.Runnable:
+		// The lock of a pool or of a log's appender is a wait for these.
+		if soft != "" {
+			return soft, app
+		}
+		return ClassLock, app
+	case t.State == jvm.Runnable && !waitsInNative(t.Stack[0]):
+		return ClassCPU, app
+	case meaning == "" || meaning == ClassLock:
+		return ClassWait, app
+	}
+	return meaning, app
+}
+
+// waitsInNative tells a native call that waits from one that computes. The JVM
+// calls both RUNNABLE.
+func waitsInNative(f jvm.Frame) bool {
+	if !f.Native {
+		return false
+	}
+	for _, prefix := range []string{
+		"sun.nio.ch.", "java.net.", "sun.nio.fs.", "java.io.File", "java.io.RandomAccessFile", "java.io.UnixFileSystem",
+		"java.io.WinNTFileSystem", "jdk.internal.net.", "oracle.jdbc.", "org.apache.tomcat.jni.", "io.netty.channel.",
+		"java.lang.ProcessImpl", "java.nio.MappedByteBuffer", "java.lang.ref.", "jdk.internal.misc.Unsafe.park", "sun.misc.Unsafe.park",
+		"org.sqlite.",
+	} {
+		if strings.HasPrefix(f.Class+"."+f.Method, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// idle tells a worker thread that waits for its next request.
+func idle(stack []jvm.Frame) bool {
+	const near = 16 // a worker at rest has a short stack
+	if len(stack) > near {
+		return false
+	}
+	for _, f := range stack {
+		switch f.Class + "." + f.Method {
+		case "java.util.concurrent.ThreadPoolExecutor.getTask",
+			"org.apache.tomcat.util.threads.ThreadPoolExecutor.getTask",
+			"org.eclipse.jetty.util.thread.QueuedThreadPool.idleJobPoll",
+			"org.eclipse.jetty.util.BlockingArrayQueue.poll",
+			"org.jboss.threads.EnhancedQueueExecutor$ThreadBody.run",
+			"weblogic.work.ExecuteThread.waitForRequest",
+			"jeus.util.concurrent50.concurrent.ThreadPoolExecutor.getTask":
+			return true
+		}
+	}
+	return false
+}

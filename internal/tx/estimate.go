@@ -1,0 +1,179 @@
+package tx
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+)
+
+// stretch is a part of a transaction between two looks, or at its ends.
+type stretch struct {
+	// from and to are seconds since the start, ms its length in milliseconds.
+	ms float64
+	// a and b are the classes at both ends; at the ends of the transaction both are
+	// the one sample's that there is.
+	a, b Class
+	// edge says that only one end was looked at.
+	edge bool
+	// same says that the thread did not run at all.
+	same bool
+	// cpuMs is the time on a processor, exact; NaN where nobody knows. blockedMs,
+	// runQueueMs and gcMs likewise.
+	cpuMs, blockedMs, runQueueMs, gcMs float64
+}
+
+// tally is the time by class with the variance of the estimate.
+type tally struct {
+	ms, variance map[Class]float64
+	hiddenMs     float64
+}
+
+// estimate splits the time of a transaction among classes.
+//
+// Between two samples the time on a processor is exact where the JVM counts it;
+// what is left belongs to the classes at both ends: to one of them if they agree,
+// else half to each, for the moment of change is equally likely anywhere (the
+// midpoint estimator; the error of one boundary has the variance d²/12). Time that
+// neither waiting nor the processor explains is the collector's, then the run
+// queue's.
+func estimate(parts []stretch) tally {
+	sum := tally{ms: map[Class]float64{}, variance: map[Class]float64{}}
+	for _, p := range parts {
+		sum.add(p)
+	}
+	return sum
+}
+
+func (t *tally) give(c Class, ms, variance float64) {
+	if ms > 0 || variance > 0 {
+		t.ms[c] += max(0, ms)
+		t.variance[c] += variance
+	}
+}
+
+func (t *tally) add(p stretch) {
+	if p.ms <= 0 {
+		return
+	}
+	if p.same { // nothing happened: exact
+		t.give(p.a, p.ms, 0)
+		return
+	}
+	t.hiddenMs = max(t.hiddenMs, p.ms)
+	if p.edge {
+		// Something else may have been there before the first look, or after the last.
+		t.give(p.a, p.ms, p.ms*p.ms/edgeVariance)
+		return
+	}
+	rest := p.ms
+	if !math.IsNaN(p.cpuMs) {
+		cpu := min(p.cpuMs, rest)
+		t.give(ClassCPU, cpu, 0)
+		rest -= cpu
+	}
+	t.split(p, rest)
+}
+
+// The variances of what a look cannot tell, as the length squared over these. A
+// boundary that is somewhere in a stretch has the variance of an even spread, 12.
+// The other two were set by the truth test: they cover what it met.
+const (
+	boundaryVariance = 12
+	edgeVariance     = 12
+	insideVariance   = 60
+)
+
+// split gives the time of a stretch that was not on a processor to its classes.
+func (t *tally) split(p stretch, rest float64) {
+	if !math.IsNaN(p.blockedMs) && (p.a == ClassLock || p.b == ClassLock) {
+		blocked := min(p.blockedMs, rest)
+		if blocked > 0 {
+			t.give(ClassLock, blocked, 0)
+			rest -= blocked
+			p.a, p.b = without(p.a, p.b, ClassLock), without(p.b, p.a, ClassLock)
+		}
+	}
+	cpuEnds := 0
+	for _, c := range []Class{p.a, p.b} {
+		if c == ClassCPU {
+			cpuEnds++
+		}
+	}
+	if cpuEnds > 0 && !math.IsNaN(p.cpuMs) {
+		rest = t.stalls(p, rest, cpuEnds)
+		if cpuEnds == 1 {
+			p.a, p.b = without(p.a, p.b, ClassCPU), without(p.b, p.a, ClassCPU)
+		}
+	}
+	if rest <= 0 {
+		return
+	}
+	if p.a == p.b {
+		t.give(p.a, rest, rest*rest/insideVariance)
+		return
+	}
+	t.give(p.a, rest/2, rest*rest/boundaryVariance)
+	t.give(p.b, rest/2, rest*rest/boundaryVariance)
+}
+
+// stalls gives away the time in which a thread that had work to do did not run: the
+// collector's, then the run queue's. It returns what is left.
+func (t *tally) stalls(p stretch, rest float64, cpuEnds int) float64 {
+	if !math.IsNaN(p.gcMs) && p.gcMs > 0 {
+		gc := min(p.gcMs*float64(cpuEnds)/2, rest)
+		t.give(ClassGC, gc, sq(p.gcMs*float64(2-cpuEnds)/2)/boundaryVariance)
+		rest -= gc
+	}
+	if !math.IsNaN(p.runQueueMs) {
+		queue := min(p.runQueueMs, rest)
+		t.give(ClassRunQueue, queue, 0)
+		return rest - queue
+	}
+	if cpuEnds == 2 {
+		// Ready to run at both ends, not running, and no collection: it waited for a
+		// processor, or shortly for something that nobody saw.
+		t.give(ClassRunQueue, rest, rest*rest/boundaryVariance)
+		return 0
+	}
+	return rest
+}
+
+// without is a, or b where a is the class that has its share already.
+func without(a, b, settled Class) Class {
+	if a == settled {
+		return b
+	}
+	return a
+}
+
+func sq(x float64) float64 { return x * x }
+
+// times are the classes with their error bars, most time first, scaled so that the
+// whole is total.
+func (t *tally) times(total time.Duration) []ClassTime {
+	sum := 0.0
+	for _, ms := range t.ms {
+		sum += ms
+	}
+	out := []ClassTime{}
+	for c, ms := range t.ms {
+		if sum > 0 {
+			ms *= float64(total.Milliseconds()) / sum
+		}
+		whole := int64(math.Round(ms))
+		bar := int64(math.Ceil(min(1.96*math.Sqrt(t.variance[c]), float64(total.Milliseconds()))))
+		if whole > 0 {
+			out = append(out, ClassTime{Class: c, Ms: whole, ErrorMs: bar})
+		}
+	}
+	slices.SortFunc(out, func(a, b ClassTime) int { return cmp.Or(cmp.Compare(b.Ms, a.Ms), cmp.Compare(a.Class, b.Class)) })
+	left := total.Milliseconds()
+	for _, c := range out {
+		left -= c.Ms
+	}
+	if len(out) > 0 {
+		out[0].Ms += left // rounding
+	}
+	return out
+}

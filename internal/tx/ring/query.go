@@ -1,0 +1,50 @@
+package ring
+
+import (
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/tx"
+)
+
+// Query asks for records. Zero fields ask for nothing in particular.
+type Query struct {
+	// From and To bound the moment at which a transaction ended.
+	From, To time.Time
+	// Min and Max bound its duration; Max 0 is no bound.
+	Min, Max      time.Duration
+	Route, Target string
+	Class         tx.Class
+	State         tx.State
+	// Limit bounds the answer; 0 is no bound.
+	Limit int
+}
+
+func (q Query) matches(s *tx.Summary) bool {
+	elapsed := time.Duration(s.ElapsedMs) * time.Millisecond
+	return (q.From.IsZero() || !s.End.Before(q.From)) &&
+		(q.To.IsZero() || s.End.Before(q.To)) &&
+		elapsed >= q.Min && (q.Max == 0 || elapsed < q.Max) &&
+		(q.Route == "" || q.Route == s.Route) &&
+		(q.Target == "" || q.Target == s.Target) &&
+		(q.Class == "" || q.Class == s.Class) &&
+		(q.State == "" || q.State == s.State)
+}
+
+// List are the records that match, the newest first, and how many there are without
+// the limit.
+func (r *Ring) List(q Query) (found []tx.Summary, total int) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	found = []tx.Summary{}
+	for i := len(r.entries) - 1; i >= 0; i-- {
+		e := &r.entries[i]
+		if e.replaced || !q.matches(&e.summary) {
+			continue
+		}
+		total++
+		if q.Limit == 0 || len(found) < q.Limit {
+			found = append(found, e.summary)
+		}
+	}
+	return found, total
+}

@@ -1,0 +1,250 @@
+package tx_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/tx"
+)
+
+// epoch is the start of time in these tests.
+func epoch() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
+
+// request is one that a worker handles, in milliseconds since the epoch.
+type request struct {
+	start, end int64
+	path       string
+	failed     bool
+}
+
+// worker is a processor that handles requests one after the other.
+type worker struct {
+	name     string
+	requests []request
+}
+
+// rowAt is what its MBean says at a time.
+func (w worker) rowAt(ms int64) jvm.RequestProcessor {
+	row := jvm.RequestProcessor{Name: w.name, Connector: "http-nio-1", Stage: jvm.StageEnded}
+	for _, r := range w.requests {
+		switch {
+		case ms >= r.end:
+			row.Count++
+			row.ProcessingMs += r.end - r.start
+			if r.failed {
+				row.Errors++
+			}
+		case ms >= r.start:
+			row.Stage, row.ElapsedMs, row.Path, row.Method, row.Thread = jvm.StageService, ms-r.start, r.path, "GET", w.name+"-thread"
+		}
+	}
+	return row
+}
+
+// look is a look at the workers that takes latency, the answer made at a random
+// moment of it.
+func look(ms, latency int64, workers ...worker) *jvm.Requests {
+	at := ms
+	if latency > 0 {
+		at += rand.Int64N(latency + 1)
+	}
+	r := &jvm.Requests{
+		Sent:     epoch().Add(time.Duration(ms) * time.Millisecond),
+		Received: epoch().Add(time.Duration(ms+latency) * time.Millisecond),
+		StartMs:  jvm.Some[int64](77), UptimeMs: jvm.Some(at + 100_000), PauseMs: jvm.Some[int64](0),
+	}
+	for _, w := range workers {
+		r.Processors = append(r.Processors, w.rowAt(at))
+	}
+	return r
+}
+
+func newTracker(threshold time.Duration) *tx.Tracker {
+	return tx.New(tx.Options{Target: "shop/a:1", Thresholds: tx.NewThresholds(threshold), Interval: time.Second, IgnorePath: "/jolokia/"})
+}
+
+// TestEverySlowTransactionIsCaught: whatever the moments of requests and looks, all
+// over the threshold are on record with their own path, and their duration lies in
+// the stated range; nothing comes twice.
+func TestEverySlowTransactionIsCaught(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	var workers []worker
+	for w := range 60 {
+		one := worker{name: fmt.Sprintf("p%d", w)}
+		for at, n := rand.Int64N(2000), 0; at < 300_000; n++ {
+			length := []int64{1, 20, 400, 2900, 3000, 3001, 4500, 20_000}[rand.IntN(8)]
+			one.requests = append(one.requests, request{start: at, end: at + length, path: fmt.Sprintf("/w%d/%d", w, n)})
+			at += length + []int64{0, 1, 2500}[rand.IntN(3)]
+		}
+		workers = append(workers, one)
+	}
+	got := map[string]*tx.Record{}
+	for at := int64(0); at < 330_000; at += 990 + rand.Int64N(30) {
+		for _, rec := range tracker.Requests(look(at, 30, workers...)) {
+			require.NotContains(t, got, rec.Path, "twice")
+			got[rec.Path] = rec
+		}
+	}
+	slow, exact := 0, 0
+	for _, w := range workers {
+		for _, r := range w.requests {
+			rec, length := got[r.path], r.end-r.start
+			if length < 3000 {
+				if rec != nil {
+					assert.Greater(t, rec.Elapsed.MaxMs, int64(2999), "%s took %d ms: %+v", r.path, length, rec.Elapsed)
+				}
+				continue
+			}
+			slow++
+			require.NotNil(t, rec, "%s of %d ms is missing", r.path, length)
+			assert.LessOrEqual(t, rec.Elapsed.MinMs, length+1)
+			assert.GreaterOrEqual(t, rec.Elapsed.MaxMs, length-1)
+			assert.InDelta(t, r.start, rec.Start.Sub(epoch()).Milliseconds(), 1100, "start of %s", r.path)
+			if rec.Elapsed.Certainty == tx.Exact {
+				exact++
+				assert.Equal(t, length, rec.Elapsed.Ms)
+			}
+		}
+	}
+	assert.Greater(t, slow, 300)
+	assert.Greater(t, exact, slow/2)
+}
+
+func TestARecordTellsWhatTheServerDid(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		request request
+		want    func(t *testing.T, rec *tx.Record)
+	}{
+		{"finished", request{start: 500, end: 5700, path: "/orders/17;jsessionid=ABC?q=1"}, func(t *testing.T, rec *tx.Record) {
+			t.Helper()
+			assert.Equal(t, tx.StateFinished, rec.State)
+			assert.Equal(t, "/orders/{id}", rec.Route)
+			assert.Equal(t, "/orders/17", rec.Path)
+			assert.Equal(t, tx.Elapsed{Ms: 5200, MinMs: 5200, MaxMs: 5200, Certainty: tx.Exact}, rec.Elapsed)
+		}},
+		{"failed", request{start: 500, end: 5700, path: "/x", failed: true}, func(t *testing.T, rec *tx.Record) {
+			t.Helper()
+			assert.Equal(t, tx.StateFailed, rec.State)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			tracker := newTracker(3 * time.Second)
+			var records []*tx.Record
+			for at := int64(0); at < 9000; at += 1000 {
+				records = append(records, tracker.Requests(look(at, 0, worker{"p", []request{c.request}}))...)
+			}
+			require.Len(t, records, 1)
+			c.want(t, records[0])
+		})
+	}
+}
+
+func TestTheAgentsOwnRequestsAreLeftOut(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	own := worker{"p", []request{{start: 0, end: 9000, path: "/jolokia/"}}}
+	for at := int64(100); at < 12_000; at += 1000 {
+		assert.Empty(t, tracker.Requests(look(at, 0, own)))
+		assert.Empty(t, tracker.Active(epoch()))
+	}
+}
+
+func TestARestartLosesThoseInFlight(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	long := worker{"p", []request{{start: 0, end: 90_000, path: "/x"}}}
+	require.Empty(t, tracker.Requests(look(1000, 0, long)))
+	require.Empty(t, tracker.Requests(look(4000, 0, long)))
+	after := look(6000, 0, worker{"p", nil})
+	after.StartMs = jvm.Some[int64](5000)
+	records := tracker.Requests(after)
+	require.Len(t, records, 1)
+	assert.Equal(t, tx.StateLost, records[0].State)
+	assert.Equal(t, int64(4000), records[0].Elapsed.Ms)
+	assert.Contains(t, records[0].Notes, "its end was not seen: the JVM was restarted")
+}
+
+func TestAVanishedWorkerLosesItsRequest(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	long := worker{"p", []request{{start: 0, end: 90_000, path: "/x"}}}
+	require.Empty(t, tracker.Requests(look(1000, 0, long)))
+	require.Empty(t, tracker.Requests(look(4000, 0, long)))
+	records := tracker.Requests(look(5000, 0))
+	require.Len(t, records, 1)
+	assert.Equal(t, tx.StateLost, records[0].State)
+}
+
+func TestResetCountersEndNothing(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	w := worker{"p", []request{{start: 0, end: 10, path: "/a"}, {start: 20, end: 6000, path: "/b"}}}
+	require.Empty(t, tracker.Requests(look(1000, 0, w)))
+	for at := int64(2000); at < 6000; at += 1000 {
+		r := look(at, 0, w)
+		r.Processors[0].Count, r.Processors[0].ProcessingMs = 0, 0
+		require.Empty(t, tracker.Requests(r))
+	}
+	r := look(7000, 0, w)
+	r.Processors[0].Count, r.Processors[0].ProcessingMs = 1, 5980
+	records := tracker.Requests(r)
+	require.Len(t, records, 1)
+	assert.Equal(t, tx.Elapsed{Ms: 5980, MinMs: 5980, MaxMs: 5980, Certainty: tx.Exact}, records[0].Elapsed)
+	assert.Equal(t, "/b", records[0].Path)
+}
+
+// TestAsynchronous: a request that left its thread has the stage of an ended one and
+// no age, but a path.
+func TestAsynchronous(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	row := jvm.RequestProcessor{Name: "p", Stage: jvm.StageEnded, Path: "/async"}
+	at := func(ms int64, row jvm.RequestProcessor) []*tx.Record {
+		r := look(ms, 0)
+		r.Processors = []jvm.RequestProcessor{row}
+		return tracker.Requests(r)
+	}
+	require.Empty(t, at(1000, row))
+	require.Empty(t, at(2000, row))
+	active := tracker.Active(epoch().Add(4 * time.Second))
+	require.Len(t, active, 1)
+	assert.True(t, active[0].Async)
+	assert.Equal(t, tx.ClassAsync, active[0].Class)
+	assert.Empty(t, tracker.InFlight(epoch().Add(4*time.Second)), "no thread to look at")
+	require.Empty(t, at(4000, row))
+	records := at(5000, jvm.RequestProcessor{Name: "p", Stage: jvm.StageEnded, Count: 1, ProcessingMs: 4200})
+	require.Len(t, records, 1)
+	assert.Equal(t, int64(4200), records[0].Elapsed.Ms)
+	assert.Equal(t, tx.Exact, records[0].Elapsed.Certainty)
+	assert.Equal(t, []tx.ClassTime{{Class: tx.ClassAsync, Ms: 4200, ErrorMs: records[0].Classes[0].ErrorMs}}, records[0].Classes)
+}
+
+// TestImpossibleAges: Tomcat before 8.5.6 tells the time since 1970 at times.
+func TestImpossibleAges(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	r := look(1000, 0, worker{"p", []request{{start: 900, end: 9000, path: "/x"}}})
+	r.Processors[0].ElapsedMs = 1_700_000_000_000
+	require.Empty(t, tracker.Requests(r))
+	assert.Equal(t, int64(0), tracker.Active(r.Received)[0].ElapsedMs)
+}
+
+func TestThresholdsOfRoutes(t *testing.T) {
+	t.Parallel()
+	th := tx.NewThresholds(3*time.Second, tx.RouteThreshold{Pattern: "/report/*", Threshold: time.Minute}, tx.RouteThreshold{Pattern: "/report/quick", Threshold: time.Second})
+	assert.Equal(t, 3*time.Second, th.Of("/order", "/order"))
+	assert.Equal(t, time.Minute, th.Of("/report/{id}", "/report/7"))
+	assert.Equal(t, time.Second, th.Of("/report/quick", "/report/quick"))
+	assert.Equal(t, time.Second, th.Least())
+	assert.Equal(t, 1900*time.Millisecond, tx.CandidateAfter(3*time.Second, time.Second, 100*time.Millisecond))
+}
