@@ -18,7 +18,7 @@ type Detector interface {
 }
 
 // detectors returns all detectors.
-func detectors() []Detector { return []Detector{tasksHeld{}} }
+func detectors() []Detector { return []Detector{tasksHeld{}, suspects{}} }
 
 // Detect runs all detectors. The findings come in the order of what matters:
 // severity, bytes, objects. Errors: that of ctx.

@@ -34,6 +34,10 @@ const (
 	tableWorkQueue
 	tableFuture
 	tableWorker
+	tableLinkedQueue
+	tableCounter
+	tableArrayDeque
+	tableCollections // and the following ones
 )
 
 // The columns of tableFinalizer.
@@ -54,7 +58,7 @@ const (
 
 // Watches are the fields that the analysis needs the values of.
 func Watches() []heap.Watch {
-	return []heap.Watch{
+	watches := []heap.Watch{
 		tableFinalizer: {Class: finalizerClass, Fields: []heap.FieldName{
 			{Class: referenceClass, Field: "queue"}, {Class: referenceClass, Field: "next"}, {Class: referenceClass, Field: "referent"}}},
 		tableQueue:       {Class: queueClass, Fields: []heap.FieldName{{Class: queueClass, Field: "queueLength", Long: true}}},
@@ -71,7 +75,12 @@ func Watches() []heap.Watch {
 			{Class: "java.util.concurrent.FutureTask", Field: "state"}}},
 		tableWorker: {Class: poolClass + "$Worker", Fields: []heap.FieldName{
 			{Class: poolClass + "$Worker", Field: "thread"}, {Class: poolClass + "$Worker", Field: "this$0"}}},
+		tableLinkedQueue: {Class: linkedQueue, Fields: []heap.FieldName{{Class: linkedQueue, Field: "count"}}},
+		tableCounter:     {Class: atomicInteger, Fields: []heap.FieldName{{Class: atomicInteger, Field: "value"}}, AtLeast: manyElements},
+		tableArrayDeque: {Class: arrayDeque, Fields: []heap.FieldName{
+			{Class: arrayDeque, Field: "elements"}, {Class: arrayDeque, Field: "head"}, {Class: arrayDeque, Field: "tail"}}},
 	}
+	return append(watches, collectionWatches()...)
 }
 
 // NewHeap reads what all detectors need: the threads' names and the schedulers. The graph must

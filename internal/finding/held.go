@@ -43,7 +43,7 @@ type loss struct {
 func (tasksHeld) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	var found []Finding
 	for _, s := range h.schedulers {
-		if s.Cancelled < fewCancelled || 2*s.Cancelled < s.Size {
+		if !s.wasteful() {
 			continue
 		}
 		l, err := h.lossBy(ctx, s)
@@ -75,6 +75,10 @@ func (tasksHeld) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	}
 	return found, nil
 }
+
+// wasteful says whether the queue consists of cancelled tasks, and of more than
+// nobody needs to hear of.
+func (s *scheduler) wasteful() bool { return s.Cancelled >= fewCancelled && 2*s.Cancelled >= s.Size }
 
 // lossBy measures what would go if the scheduler's cancelled tasks went.
 func (h *Heap) lossBy(ctx context.Context, s *scheduler) (loss, error) {

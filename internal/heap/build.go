@@ -23,6 +23,9 @@ type Options struct {
 	Edges Edges
 	// Watches are the fields to keep values of.
 	Watches []Watch
+	// Contents says to look into arrays: Graph.Copies, Fills and Sparse. It costs 8
+	// bytes for each array compared, while Build runs.
+	Contents bool
 	// ClassesOnly stops after counting: the graph has classes, their instances
 	// and sizes, but no references, tables or sizes of single objects.
 	ClassesOnly bool

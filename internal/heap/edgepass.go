@@ -1,9 +1,11 @@
 package heap
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"runtime"
+	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
@@ -34,7 +36,25 @@ func (b *builder) edgePass(ctx context.Context) error {
 		}
 		b.Tables = append(b.Tables, t)
 	}
+	if b.options.Contents {
+		b.compare(workers)
+	}
 	return nil
+}
+
+// compare puts together what the workers noted of the contents of arrays.
+func (b *builder) compare(workers []*linker) {
+	b.Fills = make([]Fill, len(b.Classes))
+	var noted []*contents
+	for _, l := range workers {
+		for i, f := range l.fills {
+			b.Fills[i].join(f)
+		}
+		b.Sparse = append(b.Sparse, l.sparse...)
+		noted = append(noted, l.contents)
+	}
+	slices.SortFunc(b.Sparse, func(x, y SparseArray) int { return cmp.Compare(x.Object, y.Object) })
+	b.Copies = b.copiesOf(noted)
 }
 
 // runLinkers resolves the references of all objects.
@@ -49,7 +69,8 @@ func (b *builder) runLinkers(ctx context.Context, bound uint64) (workers []*link
 	b.edges = edge.Freeze()
 	b.done.Store(0)
 	start := func() *linker {
-		return &linker{b: b, o: hprof.NewObjects(b.file, b.idSize), edges: edge.NewWriter(), kinds: newKindWriter(b.kinds), tables: make([]rows, len(b.options.Watches))}
+		return &linker{b: b, o: hprof.NewObjects(b.file, b.idSize), edges: edge.NewWriter(), kinds: newKindWriter(b.kinds),
+			tables: make([]rows, len(b.options.Watches)), fills: make([]Fill, len(b.Classes)), contents: &contents{}}
 	}
 	err = each(ctx, len(b.units), func() func(context.Context, int) error {
 		w := start()
@@ -141,6 +162,10 @@ type linker struct {
 	kinds  *kindWriter
 	tables []rows
 
+	fills    []Fill // by ClassID
+	sparse   []SparseArray
+	contents *contents
+
 	lastAddress uint64
 	lastClass   ClassID
 }
@@ -173,6 +198,7 @@ func (l *linker) unit(ctx context.Context, u unit) error {
 		case hprof.SubPrimArray, hprof.SubPrimArrayNoData:
 			id := b.index.id(o.ID)
 			l.kinds.set(id, b.primitives[o.Elem&15], b.Layout.arraySize(int64(o.Count), o.Elem.Width(0)))
+			l.compare(id)
 			err = l.primitives(id)
 		}
 		if err != nil {
@@ -181,6 +207,18 @@ func (l *linker) unit(ctx context.Context, u unit) error {
 	}
 	b.progress("resolving references", u.end-u.start)
 	return nil
+}
+
+// compare notes the content of the current primitive array, if it may be that of a
+// String.
+func (l *linker) compare(id ObjID) {
+	o := l.o
+	if !l.b.options.Contents || o.Tag != hprof.SubPrimArray || o.Elem != hprof.TypeByte && o.Elem != hprof.TypeChar || o.Count == 0 {
+		return
+	}
+	if body := o.Body(maxCompared); body != nil {
+		l.contents.add(id, o.Elem, body)
+	}
 }
 
 // primitives writes the references of a primitive array: its class at most.
@@ -231,23 +269,24 @@ func (l *linker) instance() error {
 	return nil
 }
 
-// add appends the reference at an offset of a body.
-func (l *linker) add(body []byte, offset uint32) {
+// add appends the reference at an offset of a body, and says whether there is one.
+func (l *linker) add(body []byte, offset uint32) bool {
 	var a uint64
 	switch {
 	case uint64(offset)+uint64(l.b.idSize) > uint64(len(body)):
-		return
+		return false
 	case l.b.idSize == 8:
 		a = binary.BigEndian.Uint64(body[offset:])
 	default:
 		a = uint64(binary.BigEndian.Uint32(body[offset:]))
 	}
 	if a == 0 {
-		return
+		return false
 	}
 	if target := l.b.index.id(a); target != 0 {
 		l.edges.Add(uint32(target))
 	}
+	return true
 }
 
 // array resolves the current object array.
@@ -262,12 +301,18 @@ func (l *linker) array() error {
 	if c.classEdge != 0 {
 		l.edges.Add(uint32(c.classEdge))
 	}
+	slots, used := int64(o.Count), int64(0)
 	for chunk := o.Chunk(); len(chunk) > 0; chunk = o.Chunk() {
 		for i := uint32(0); i < uint32(len(chunk)); i += uint32(b.idSize) {
-			l.add(chunk, i)
+			if l.add(chunk, i) {
+				used++
+			}
 		}
 	}
 	l.edges.End()
+	if l.fills[class].add(slots, used) && slots-used >= bigSparseSlots {
+		l.sparse = append(l.sparse, SparseArray{Object: id, Slots: slots, Used: used})
+	}
 	return nil
 }
 

@@ -31,6 +31,12 @@ type Graph struct {
 	Damage []*hprof.Error
 	// Tables hold the watched fields, in the order of the watches.
 	Tables []*Table
+	// Copies are byte[] and char[] with the same content. Fills says by ClassID how full
+	// object arrays are, and Sparse lists big ones that are nearly empty, in the order of
+	// their ObjIDs. Empty unless Options.Contents asks for them.
+	Copies Copies
+	Fills  []Fill
+	Sparse []SparseArray
 
 	file       *hprof.File
 	index      *index

@@ -16,6 +16,8 @@ type Watch struct {
 	Class string
 	// Fields are the columns of the table.
 	Fields []FieldName
+	// AtLeast, unless 0, leaves out the instances whose first field, a number, is less.
+	AtLeast int64
 }
 
 // FieldName names a field by the class that declares it: java.lang.ref.Finalizer
@@ -91,6 +93,7 @@ type tablePlan struct {
 	offsets []int32 // by column, -1 for none
 	types   []hprof.Type
 	wide    []bool
+	atLeast int64
 }
 
 // plan finds the watched fields in class c.
@@ -100,7 +103,7 @@ func (b *builder) plan(c ClassID) []tablePlan {
 		if !b.IsSubclass(c, w.Class) {
 			continue
 		}
-		p := tablePlan{table: i, offsets: make([]int32, len(w.Fields)), types: make([]hprof.Type, len(w.Fields)), wide: make([]bool, len(w.Fields))}
+		p := tablePlan{table: i, offsets: make([]int32, len(w.Fields)), types: make([]hprof.Type, len(w.Fields)), wide: make([]bool, len(w.Fields)), atLeast: w.AtLeast}
 		for j, f := range w.Fields {
 			p.offsets[j], p.types[j] = b.fieldOffset(c, f)
 			p.wide[j] = f.Long
@@ -127,19 +130,27 @@ type rows struct {
 	words   []uint32
 }
 
+// value returns the value of a column, 0 where the class has none.
+func (p *tablePlan) value(column int, body []byte, idSize int) uint64 {
+	offset, width := p.offsets[column], p.types[column].Width(idSize)
+	if offset < 0 || int(offset)+width > len(body) {
+		return 0
+	}
+	return readValue(body[offset:], p.types[column], width)
+}
+
 // add appends the row of one instance.
 func (r *rows) add(id ObjID, body []byte, p *tablePlan, idSize int, x *index) {
+	if p.atLeast > 0 && int64(p.value(0, body, idSize)) < p.atLeast {
+		return
+	}
 	if len(r.objects) == cap(r.objects) { // by halves: these slices grow long
 		r.objects = slices.Grow(r.objects, len(r.objects)/2+1024)
 		r.words = slices.Grow(r.words, len(r.words)/2+1024*len(p.offsets))
 	}
 	r.objects = append(r.objects, id)
-	for i, offset := range p.offsets {
-		var v uint64
-		width := p.types[i].Width(idSize)
-		if offset >= 0 && int(offset)+width <= len(body) {
-			v = readValue(body[offset:], p.types[i], width)
-		}
+	for i := range p.offsets {
+		v := p.value(i, body, idSize)
 		switch {
 		case p.wide[i]:
 			r.words = append(r.words, uint32(v), uint32(v>>32))

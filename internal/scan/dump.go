@@ -38,6 +38,7 @@ func open(ctx context.Context, path string, o Options, watches []heap.Watch) (*d
 		Dump:        o.Dump,
 		Edges:       o.Edges,
 		Watches:     watches,
+		Contents:    len(watches) > 0,
 		ClassesOnly: o.HistogramOnly,
 		Progress:    d.progress.build(f.Size),
 	})

@@ -1,0 +1,261 @@
+package finding
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+)
+
+// collection is a big collection of java.util.
+type collection struct {
+	object heap.ObjID
+	// size is how many elements it has.
+	size int64
+	// array holds the elements or the heads of their chains; 0 where it has none.
+	array heap.ObjID
+}
+
+// manyElements is how many elements make a collection a big one.
+const manyElements = 1000
+
+// maxMeasured bounds the collections of which it is measured what they retain.
+const maxMeasured = 40
+
+// sizes are the collections that keep their number of elements in a field of their
+// own, by class; subclasses such as LinkedHashMap and Stack are found with them, and a
+// HashSet is a HashMap.
+//
+// Source: java/util and java/util/concurrent of JDK 6 to 25.
+func sizes() []heap.FieldName {
+	return []heap.FieldName{
+		{Class: "java.util.HashMap", Field: "size"},
+		{Class: "java.util.Hashtable", Field: "count"},
+		{Class: "java.util.TreeMap", Field: "size"},
+		{Class: "java.util.WeakHashMap", Field: "size"},
+		{Class: "java.util.IdentityHashMap", Field: "size"},
+		{Class: "java.util.ArrayList", Field: "size"},
+		{Class: "java.util.Vector", Field: "elementCount"},
+		{Class: "java.util.LinkedList", Field: "size"},
+		{Class: "java.util.PriorityQueue", Field: "size"},
+		{Class: "java.util.concurrent.PriorityBlockingQueue", Field: "size"},
+		{Class: "java.util.concurrent.ArrayBlockingQueue", Field: "count"},
+		{Class: "java.util.concurrent.LinkedBlockingDeque", Field: "count"},
+		{Class: concurrentMap, Field: "baseCount", Long: true},
+	}
+}
+
+const (
+	concurrentMap = "java.util.concurrent.ConcurrentHashMap"
+	atomicInteger = "java.util.concurrent.atomic.AtomicInteger"
+	linkedQueue   = "java.util.concurrent.LinkedBlockingQueue"
+	arrayDeque    = "java.util.ArrayDeque"
+)
+
+// chained are the collections whose elements are only to be counted one by one.
+func chained() []string {
+	return []string{"java.util.concurrent.ConcurrentLinkedQueue", "java.util.concurrent.ConcurrentLinkedDeque"}
+}
+
+// The columns of tableLinkedQueue and tableArrayDeque.
+const (
+	linkedQueueCount   = 0
+	arrayDequeElements = 0
+	arrayDequeHead     = 1
+	arrayDequeTail     = 2
+)
+
+// collectionWatches are the tables from tableCollections on: those of sizes, then those
+// of chained.
+func collectionWatches() []heap.Watch {
+	var watches []heap.Watch
+	for _, f := range sizes() {
+		watches = append(watches, heap.Watch{Class: f.Class, Fields: []heap.FieldName{f}, AtLeast: manyElements})
+	}
+	for _, class := range chained() {
+		watches = append(watches, heap.Watch{Class: class, Fields: []heap.FieldName{{Class: class, Field: "head"}}})
+	}
+	return watches
+}
+
+// bigCollections returns the collections of many elements. Errors: that of ctx.
+func (h *Heap) bigCollections(ctx context.Context) (map[heap.ObjID]*collection, error) {
+	known := map[heap.ObjID]*collection{}
+	add := func(o heap.ObjID, size int64) {
+		if size >= manyElements {
+			known[o] = &collection{object: o, size: size, array: h.arrayOf(o)}
+		}
+	}
+	for i, f := range sizes() {
+		t := h.Tables[tableCollections+i]
+		for row, o := range t.Objects {
+			if f.Long {
+				add(o, t.Long(row, 0))
+			} else {
+				add(o, t.Int(row, 0))
+			}
+		}
+	}
+	counters, queues := h.Tables[tableCounter], h.Tables[tableLinkedQueue]
+	for row, o := range queues.Objects {
+		if c := counters.Row(queues.Ref(row, linkedQueueCount)); c >= 0 {
+			add(o, counters.Int(c, 0))
+		}
+	}
+	deques := h.Tables[tableArrayDeque]
+	lengths, err := h.lengths(ctx, deques, arrayDequeElements)
+	if err != nil {
+		return nil, err
+	}
+	for row, o := range deques.Objects {
+		length := lengths[deques.Ref(row, arrayDequeElements)]
+		size := deques.Int(row, arrayDequeTail) - deques.Int(row, arrayDequeHead)
+		if size < 0 { // the elements go on at the array's begin
+			size += length
+		}
+		add(o, size)
+	}
+	for i := range chained() {
+		t := h.Tables[tableCollections+len(sizes())+i]
+		for row, o := range t.Objects {
+			add(o, h.chain(t.Ref(row, 0)))
+		}
+	}
+	return known, nil
+}
+
+// lengths reads how many elements the arrays in a column have, the small ones left
+// out.
+func (h *Heap) lengths(ctx context.Context, t *heap.Table, column int) (map[heap.ObjID]int64, error) {
+	var arrays []heap.ObjID
+	for row := range t.Len() {
+		if a := t.Ref(row, column); a != 0 && h.ShallowBytes(a) >= manyElements*int64(h.Layout.RefBytes) {
+			arrays = append(arrays, a)
+		}
+	}
+	lengths := map[heap.ObjID]int64{}
+	err := h.Read(ctx, arrays, func(c heap.Content) { lengths[c.Object] = c.Count })
+	return lengths, err
+}
+
+// arrayOf returns the array of objects that a collection refers to, 0 for none.
+func (h *Heap) arrayOf(o heap.ObjID) heap.ObjID {
+	var biggest heap.ObjID
+	for r := range h.References(o) {
+		if strings.HasSuffix(h.Class(r).Name, "[]") && (biggest == 0 || h.ShallowBytes(r) > h.ShallowBytes(biggest)) {
+			biggest = r
+		}
+	}
+	return biggest
+}
+
+// maxChain bounds the length of a chain that is counted.
+const maxChain = 10_000_000
+
+// chain counts the nodes that follow each other from head on: of each node the
+// reference to one of its own class that is not the one before.
+func (h *Heap) chain(head heap.ObjID) int64 {
+	n, before := int64(0), heap.ObjID(0)
+	for o := head; o != 0 && n < maxChain; n++ {
+		var next heap.ObjID
+		for r := range h.References(o) {
+			if r != before && h.ClassOf(r) == h.ClassOf(o) {
+				next = r
+			}
+		}
+		o, before = next, o
+	}
+	return n
+}
+
+// biggest returns the collections of most elements, at most maxMeasured.
+func biggest(known map[heap.ObjID]*collection) []*collection {
+	all := make([]*collection, 0, len(known))
+	for _, c := range known {
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b *collection) int {
+		return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(a.object, b.object))
+	})
+	return all[:min(len(all), maxMeasured)]
+}
+
+// maxSampled bounds the elements of a collection that are looked at for their class.
+const maxSampled = 1000
+
+// elements returns the classes of most elements of a collection: of the values, where
+// it is a map, and of the keys, "" for none.
+func (h *Heap) elements(c *collection) (values, keys string) {
+	var first heap.ObjID
+	var heads []heap.ObjID
+	if c.array != 0 {
+		for o := range h.References(c.array) {
+			if heads = append(heads, o); len(heads) == maxSampled {
+				break
+			}
+		}
+	} else {
+		for o := range h.References(c.object) {
+			if first = o; h.isNode(c, o) {
+				break
+			}
+		}
+		heads = h.nodes(first)
+	}
+	valueClasses, keyClasses := map[string][]heap.ObjID{}, map[string][]heap.ObjID{}
+	for _, o := range heads {
+		if !h.isNode(c, o) {
+			valueClasses[h.Class(o).Name] = append(valueClasses[h.Class(o).Name], o)
+			continue
+		}
+		var content []heap.ObjID
+		for r := range h.References(o) {
+			if !h.isNode(c, r) {
+				content = append(content, r)
+			}
+		}
+		if n := len(content); n > 0 {
+			name := h.Class(content[n-1]).Name
+			valueClasses[name] = append(valueClasses[name], content[n-1])
+			if n > 1 {
+				name = h.Class(content[0]).Name
+				keyClasses[name] = append(keyClasses[name], content[0])
+			}
+		}
+	}
+	one := func(heap.ObjID) int64 { return 1 }
+	values, _ = most(valueClasses, one)
+	keys, _ = most(keyClasses, one)
+	return values, keys
+}
+
+// isNode says whether o is a link of the collection's own, not an element.
+func (h *Heap) isNode(c *collection, o heap.ObjID) bool {
+	name := h.Class(o).Name
+	for k := h.ClassOf(c.object); k != heap.NoClass; k = h.Classes[k].Super {
+		owner := h.Classes[k].Name
+		if strings.HasPrefix(name, owner+"$") {
+			return true
+		}
+	}
+	return false
+}
+
+// nodes returns the first links of a chain or a tree.
+func (h *Heap) nodes(head heap.ObjID) []heap.ObjID {
+	if head == 0 {
+		return nil
+	}
+	found, seen := []heap.ObjID{head}, map[heap.ObjID]bool{head: true}
+	for i := 0; i < len(found) && len(found) < maxSampled; i++ {
+		for r := range h.References(found[i]) {
+			if h.ClassOf(r) == h.ClassOf(head) && !seen[r] {
+				seen[r] = true
+				found = append(found, r)
+			}
+		}
+	}
+	return found
+}

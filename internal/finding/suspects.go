@@ -1,0 +1,268 @@
+package finding
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+)
+
+// suspects finds what retains most of the heap: objects at which much comes together,
+// collections that hold it, and classes whose instances do so together.
+type suspects struct{}
+
+const (
+	// suspectShare is the percentage of the reachable heap that makes an object or a
+	// class a suspect, and collectionShare that which makes a collection one.
+	suspectShare    = 10
+	collectionShare = 5
+	// suspectBytes is the least that is worth a word, however small the heap.
+	suspectBytes = 1 << 20
+	// heavyShare is the percentage of what an object retains that a child must retain
+	// for the way to what matters to go on there (Eclipse MAT: "big drop ratio").
+	heavyShare = 70
+	// maxDescent bounds the way from a GC root's object down to the suspect.
+	maxDescent = 64
+	// maxSuspects bounds the findings of each kind.
+	maxSuspects = 5
+)
+
+// suspect is an object that retains much.
+type suspect struct {
+	object   heap.ObjID
+	retained int64
+	// above leads from the object under the GC roots down to object, which is its last
+	// element: each one dominates the next.
+	above []heap.ObjID
+	// chained is true where object refers to more of its own class, which retain all.
+	chained bool
+	// collection is the collection whose content this is, nil for none.
+	collection *collection
+	// group are objects of one class that retain much together; object is one of them.
+	// There are count of them; not all are in group.
+	group []heap.ObjID
+	count int64
+}
+
+// Detect implements Detector.
+func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
+	known, err := h.bigCollections(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := h.accumulations(known)
+	all = append(all, h.collectionSuspects(known, all)...)
+	all = append(all, h.groups()...)
+	all = slices.DeleteFunc(all, h.explained)
+	if len(all) == 0 {
+		return nil, nil
+	}
+	var targets []heap.ObjID
+	for _, s := range all {
+		targets = append(targets, s.targets()...)
+	}
+	tracks, err := h.ShortestTracks(ctx, targets)
+	if err != nil {
+		return nil, err
+	}
+	defer tracks.Free()
+	var found []Finding
+	p := h.pressure()
+	for _, s := range all {
+		paths, err := h.mergePaths(ctx, tracks, s.targets(), 1)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, h.suspectFinding(s, p, paths))
+	}
+	return found, nil
+}
+
+// targets are the objects to show the way to.
+func (s *suspect) targets() []heap.ObjID {
+	switch {
+	case s.group != nil:
+		return s.group
+	case s.collection != nil:
+		return []heap.ObjID{s.collection.object}
+	}
+	return []heap.ObjID{s.object}
+}
+
+// accumulations follows each big object under the GC roots down to where what it
+// retains comes together.
+func (h *Heap) accumulations(known map[heap.ObjID]*collection) []*suspect {
+	least := max(int64(h.Tree.Total())*suspectShare/100, suspectBytes)
+	var found []*suspect
+	for v := range h.Tree.Top {
+		if retained := h.retained(heap.ObjID(v)); retained >= least {
+			found = append(found, &suspect{object: heap.ObjID(v), retained: retained})
+		}
+	}
+	slices.SortFunc(found, func(a, b *suspect) int {
+		return cmp.Or(cmp.Compare(b.retained, a.retained), cmp.Compare(a.object, b.object))
+	})
+	found = found[:min(len(found), maxSuspects)]
+	for _, s := range found {
+		h.descend(s)
+		for _, o := range slices.Backward(s.above) {
+			if c := known[o]; c != nil {
+				s.collection = c
+				break
+			}
+		}
+	}
+	return found
+}
+
+// descend goes down as long as one child retains nearly all. A chain of one class is
+// itself what comes together.
+func (h *Heap) descend(s *suspect) {
+	s.above = []heap.ObjID{s.object}
+	for len(s.above) < maxDescent {
+		least := s.retained * heavyShare / 100
+		child, retained := h.Tree.Heavy(uint32(s.object), uint64(s.retained), uint64(least))
+		if s.chained = child != 0 && h.ClassOf(heap.ObjID(child)) == h.ClassOf(s.object); child == 0 || s.chained {
+			return
+		}
+		s.object, s.retained = heap.ObjID(child), int64(retained)
+		s.above = append(s.above, s.object)
+	}
+}
+
+// collectionSuspects are the big collections that no accumulation point has found.
+func (h *Heap) collectionSuspects(known map[heap.ObjID]*collection, found []*suspect) []*suspect {
+	seen := map[heap.ObjID]bool{}
+	for _, s := range found {
+		for _, o := range s.above {
+			seen[o] = true
+		}
+	}
+	least := max(int64(h.Tree.Total())*collectionShare/100, suspectBytes)
+	var more []*suspect
+	for _, c := range biggest(known) {
+		if seen[c.object] || !h.reachable(c.object) {
+			continue
+		}
+		if retained := h.retained(c.object); retained >= least {
+			more = append(more, &suspect{object: c.object, retained: retained, collection: c})
+		}
+	}
+	slices.SortStableFunc(more, func(a, b *suspect) int { return cmp.Compare(b.retained, a.retained) })
+	return more[:min(len(more), maxSuspects)]
+}
+
+// groupSize is the least number of objects that are a group, and groupSample how many
+// of them are looked at for a way from the GC roots.
+const (
+	groupSize   = 100
+	groupSample = 1000
+)
+
+// groups are the classes of objects right under the GC roots that retain much together,
+// none of them alone: several holders share each of them.
+func (h *Heap) groups() []*suspect {
+	total := int64(h.Tree.Total())
+	bytes, counts := make([]int64, len(h.Classes)), make([]int64, len(h.Classes))
+	for v := range h.Tree.Top {
+		class, retained := h.ClassOf(heap.ObjID(v)), h.retained(heap.ObjID(v))
+		if retained*100 < total*suspectShare {
+			bytes[class] += retained
+			counts[class]++
+		}
+	}
+	least := max(total*suspectShare/100, suspectBytes)
+	chosen := map[heap.ClassID]*suspect{}
+	for i, b := range bytes {
+		if c := &h.Classes[i]; b >= least && counts[i] >= groupSize && c.Name != "java.lang.Class" && c.Name != finalizerClass {
+			chosen[heap.ClassID(i)] = &suspect{retained: b}
+		}
+	}
+	if len(chosen) == 0 {
+		return nil
+	}
+	for v := range h.Tree.Top {
+		s := chosen[h.ClassOf(heap.ObjID(v))]
+		if s != nil && len(s.group) < groupSample && h.retained(heap.ObjID(v))*100 < total*suspectShare {
+			s.object = heap.ObjID(v)
+			s.group = append(s.group, heap.ObjID(v))
+		}
+	}
+	var found []*suspect
+	for i, s := range chosen {
+		s.count = counts[i]
+		found = append(found, s)
+	}
+	slices.SortFunc(found, func(a, b *suspect) int {
+		return cmp.Or(cmp.Compare(b.retained, a.retained), cmp.Compare(a.object, b.object))
+	})
+	return found[:min(len(found), maxSuspects)]
+}
+
+// explained says whether another verdict covers the suspect: the queue of a scheduler
+// that mostly cancelled tasks fill.
+func (h *Heap) explained(s *suspect) bool {
+	return slices.ContainsFunc(h.schedulers, func(q *scheduler) bool {
+		return q.wasteful() && (slices.Contains(s.above, q.array) || s.object == q.owner)
+	})
+}
+
+// holder is who refers to a suspect, as an operator knows it.
+type holder struct {
+	class, field string // the nearest class of the application, and its field
+	static       bool
+	thread       string
+}
+
+// holderOn names the holder on a path: the nearest step that is no part of the JDK.
+func holderOn(p *Path) holder {
+	if p == nil {
+		return holder{}
+	}
+	w := holder{thread: p.Thread}
+	for _, s := range slices.Backward(p.Steps[:max(len(p.Steps)-1, 0)]) {
+		name, static := strings.CutPrefix(s.Class, "class ")
+		if s.Field == "" || s.Field == "[]" || platform(name) {
+			continue
+		}
+		w.class, w.field, w.static = name, s.Field, static
+		break
+	}
+	return w
+}
+
+// platform says whether a class is a part of the JDK, or an array.
+func platform(class string) bool {
+	if strings.HasSuffix(class, "[]") {
+		return true
+	}
+	for _, prefix := range []string{"java.", "javax.", "jdk.", "sun.", "com.sun."} {
+		if strings.HasPrefix(class, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// String says it in a few words, "" where nobody is known.
+func (w holder) String() string {
+	switch {
+	case w.static:
+		return "static field " + clip(simpleName(w.class), 60) + "." + clip(w.field, 40)
+	case w.class != "":
+		return "field " + clip(simpleName(w.class), 60) + "." + clip(w.field, 40)
+	case w.thread != "":
+		return `thread "` + clip(w.thread, 60) + `"`
+	}
+	return ""
+}
+
+// className names the class whose class object lies at an address, "" for none.
+func (h *Heap) className(address uint64) string {
+	if c := h.ClassAt(address); c != heap.NoClass {
+		return h.Classes[c].Name
+	}
+	return ""
+}

@@ -1,0 +1,196 @@
+package finding_test
+
+import (
+	"context"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+// detect returns the findings of a heap, each within the bounds of a verdict.
+func detect(t *testing.T, j *hproftest.JDK) []finding.Finding {
+	t.Helper()
+	found, err := finding.Detect(context.Background(), analyse(t, j.Finish()))
+	require.NoError(t, err)
+	for _, f := range found {
+		assert.LessOrEqual(t, utf8.RuneCountInString(f.Title+f.Summary), 600)
+		assert.NotEmpty(t, f.Fingerprint)
+		assert.NotEmpty(t, f.Advice)
+		assert.NotEmpty(t, f.Evidence.Refutes)
+	}
+	return found
+}
+
+// only returns the finding of a kind.
+func only(t *testing.T, kind string, found []finding.Finding) finding.Finding {
+	t.Helper()
+	var chosen []finding.Finding
+	var kinds []string
+	for _, f := range found {
+		if f.Kind == kind {
+			chosen = append(chosen, f)
+		}
+		kinds = append(kinds, f.Kind+": "+f.Title)
+	}
+	require.Len(t, chosen, 1, "%s among %q", kind, kinds)
+	return chosen[0]
+}
+
+// hashMap adds a java.util.HashMap of n values of 2 KiB each.
+func hashMap(j *hproftest.JDK, value *hproftest.Class, n int) *hproftest.Object {
+	node := j.Class("java.util.HashMap$Node", j.Object, hproftest.Int("hash"), hproftest.Ref("key"), hproftest.Ref("value"), hproftest.Ref("next"))
+	nodes := j.Class("[Ljava.util.HashMap$Node;", j.Object)
+	class := j.Class("java.util.HashMap", j.Object, hproftest.Ref("table"), hproftest.Int("size"))
+	slots := make([]*hproftest.Object, 2*n)
+	for i := range n {
+		v := j.New(value).Set("data", j.Bytes(make([]byte, 2048)))
+		slots[2*i] = j.New(node).Set("key", j.String("key")).Set("value", v)
+	}
+	return j.New(class).Set("table", j.Array(nodes, slots...)).Set("size", int32(n))
+}
+
+// registry is a heap with a map in a static field.
+func registry() *hproftest.JDK {
+	j := hproftest.NewJDK(17, 8)
+	session := j.Class("com.acme.Session", j.Object, hproftest.Ref("data"))
+	j.Class("com.acme.Registry", j.Object).Static("SESSIONS", hashMap(j, session, 2000))
+	return j
+}
+
+func TestGrowingCollection(t *testing.T) {
+	f := only(t, "growing-collection", detect(t, registry()))
+	assert.Equal(t, finding.SeverityInfo, f.Severity, "a cache looks the same")
+	assert.Equal(t, "com.acme.Registry", f.Culprit.Class)
+	assert.Equal(t, "SESSIONS", f.Culprit.Field)
+	assert.Equal(t, int64(2000), f.Objects)
+	assert.Greater(t, f.Bytes, int64(2000*2048))
+	assert.Contains(t, f.Title, "HashMap with 2,000 elements of com.acme.Session")
+	assert.Contains(t, f.Summary, "static field Registry.SESSIONS")
+	assert.Contains(t, f.Evidence.Facts, finding.Fact{Name: "class of the keys", Value: "java.lang.String"})
+	require.NotNil(t, f.Evidence.Path)
+	last := f.Evidence.Path.Steps[len(f.Evidence.Path.Steps)-1]
+	assert.Equal(t, "java.util.HashMap", last.Class)
+}
+
+// TestOutOfMemory has the frame that HotSpot adds to the thread that failed.
+func TestOutOfMemory(t *testing.T) {
+	j := registry()
+	oome := j.Class("java.lang.OutOfMemoryError", j.Object)
+	j.NewThread(j.Thread, "http-nio-8080-exec-7",
+		hproftest.Frame{Class: oome, Method: "<init>"}, hproftest.Frame{Class: j.Object, Method: "put"})
+	f := only(t, "growing-collection", detect(t, j))
+	assert.Equal(t, finding.SeverityCritical, f.Severity)
+	assert.Contains(t, f.Summary, `OutOfMemoryError in thread "http-nio-8080-exec-7"`)
+}
+
+// TestFullHeap has a live heap near its limit, and one far from it.
+func TestFullHeap(t *testing.T) {
+	for limit, want := range map[int64]finding.Severity{64 << 20: finding.SeverityInfo, 1 << 30: finding.SeverityInfo, 3_200_000: finding.SeverityWarning} {
+		j := hproftest.NewJDK(17, 8)
+		var blocks []*hproftest.Object
+		for range 300 {
+			blocks = append(blocks, j.Bytes(make([]byte, 10_000)))
+		}
+		j.Class("com.acme.Buffers", j.Object).Static("ALL", j.Array(j.Objects, blocks...))
+		j.Class("jdk.internal.misc.VM", j.Object).Static("directMemory", limit)
+		f := only(t, "big-retainer", detect(t, j))
+		assert.Equal(t, want, f.Severity)
+		assert.Equal(t, "com.acme.Buffers", f.Culprit.Class)
+		assert.Equal(t, "ALL", f.Culprit.Field)
+		assert.Contains(t, f.Summary, "300 byte[]")
+	}
+}
+
+// TestBigRetainerChain has a linked list of the program's own.
+func TestBigRetainerChain(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	node := j.Class("com.acme.Event", j.Object, hproftest.Ref("next"), hproftest.Ref("data"))
+	var head *hproftest.Object
+	for range 3000 {
+		head = j.New(node).Set("next", head).Set("data", j.Bytes(make([]byte, 1000)))
+	}
+	log := j.Class("com.acme.Log", j.Object, hproftest.Ref("first"))
+	j.NewThread(j.Class("com.acme.Writer", j.Thread, hproftest.Ref("log")), "writer").Set("log", j.New(log).Set("first", head))
+	f := only(t, "big-retainer", detect(t, j))
+	assert.Equal(t, "com.acme.Log", f.Culprit.Class)
+	assert.Equal(t, "first", f.Culprit.Field)
+	assert.Equal(t, "writer", f.Culprit.Thread)
+	assert.Contains(t, f.Title, "com.acme.Event")
+	assert.Contains(t, f.Summary, "3,000 objects")
+}
+
+// TestBigGroup has objects that two holders share.
+func TestBigGroup(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	user := j.Class("com.acme.User", j.Object, hproftest.Ref("data"))
+	var users []*hproftest.Object
+	for range 3000 {
+		users = append(users, j.New(user).Set("data", j.Bytes(make([]byte, 1000))))
+	}
+	j.Class("com.acme.ById", j.Object).Static("USERS", j.Array(j.Objects, users...))
+	j.Class("com.acme.ByName", j.Object).Static("USERS", j.Array(j.Objects, users...))
+	f := only(t, "big-retainer", detect(t, j))
+	assert.Equal(t, "com.acme.User", f.Culprit.Class)
+	assert.Equal(t, int64(3000), f.Objects)
+	assert.Equal(t, finding.SeverityInfo, f.Severity)
+}
+
+// TestCollectionSizes has collections that do not tell their size in one field.
+func TestCollectionSizes(t *testing.T) {
+	const n = 1500
+	payloads := func(j *hproftest.JDK) (class *hproftest.Class, all []*hproftest.Object) {
+		class = j.Class("com.acme.Job", j.Object, hproftest.Ref("data"))
+		for range n {
+			all = append(all, j.New(class).Set("data", j.Bytes(make([]byte, 2048))))
+		}
+		return class, all
+	}
+	for name, build := range map[string]func(j *hproftest.JDK) *hproftest.Object{
+		"java.util.ArrayDeque": func(j *hproftest.JDK) *hproftest.Object {
+			_, jobs := payloads(j)
+			slots := append(make([]*hproftest.Object, 1000), jobs...)
+			slots = append(slots[2048:], slots[:2048]...) // the tail has wrapped
+			class := j.Class("java.util.ArrayDeque", j.Object, hproftest.Ref("elements"), hproftest.Int("head"), hproftest.Int("tail"))
+			elements := append(slots, make([]*hproftest.Object, 4096-len(slots))...)
+			return j.New(class).Set("elements", j.Array(j.Objects, elements...)).Set("head", int32(3048)).Set("tail", int32(452))
+		},
+		"java.util.concurrent.ConcurrentLinkedQueue": func(j *hproftest.JDK) *hproftest.Object {
+			_, jobs := payloads(j)
+			node := j.Class("java.util.concurrent.ConcurrentLinkedQueue$Node", j.Object, hproftest.Ref("item"), hproftest.Ref("next"))
+			var head *hproftest.Object
+			for _, job := range jobs {
+				head = j.New(node).Set("item", job).Set("next", head)
+			}
+			class := j.Class("java.util.concurrent.ConcurrentLinkedQueue", j.Object, hproftest.Ref("head"))
+			return j.New(class).Set("head", head)
+		},
+		"java.util.concurrent.LinkedBlockingQueue": func(j *hproftest.JDK) *hproftest.Object {
+			_, jobs := payloads(j)
+			node := j.Class("java.util.concurrent.LinkedBlockingQueue$Node", j.Object, hproftest.Ref("item"), hproftest.Ref("next"))
+			var head *hproftest.Object
+			for _, job := range jobs {
+				head = j.New(node).Set("item", job).Set("next", head)
+			}
+			counter := j.Class("java.util.concurrent.atomic.AtomicInteger", j.Object, hproftest.Int("value"))
+			class := j.Class("java.util.concurrent.LinkedBlockingQueue", j.Object, hproftest.Ref("count"), hproftest.Ref("head"))
+			return j.New(class).Set("head", head).Set("count", j.New(counter).Set("value", int32(n)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := hproftest.NewJDK(21, 8)
+			queue := build(j)
+			j.Class("com.acme.Worker", j.Object).Static("QUEUE", queue)
+			j.Root(hprof.SubRootJNIGlobal, queue)
+			f := only(t, "growing-collection", detect(t, j))
+			assert.Equal(t, int64(n), f.Objects)
+			assert.Contains(t, f.Title, "elements of com.acme.Job")
+			assert.Contains(t, f.Evidence.Facts[0].Value, name)
+		})
+	}
+}

@@ -1,0 +1,201 @@
+package finding
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
+)
+
+// suspectFinding words the verdict on what retains much. paths lead to it.
+func (h *Heap) suspectFinding(s *suspect, p pressure, paths []Path) Finding {
+	var path *Path
+	if len(paths) > 0 {
+		path = &paths[0]
+	}
+	w := holderOn(path)
+	f := Finding{
+		Severity: p.severity(s.retained), Confidence: ConfidenceMedium,
+		Culprit:  Culprit{Class: w.class, Field: w.field, Thread: w.thread, Object: address(h.Address(s.object))},
+		Bytes:    s.retained,
+		Evidence: Evidence{Path: path},
+	}
+	switch {
+	case s.collection != nil:
+		h.wordCollection(&f, s, w, p)
+	case s.group != nil:
+		h.wordGroup(&f, s, p)
+	default:
+		h.wordRetainer(&f, s, w, p)
+	}
+	if f.Severity != SeverityInfo {
+		f.Confidence = ConfidenceHigh
+	}
+	f.Summary += " " + p.words()
+	f.Evidence.Facts = append(f.Evidence.Facts, p.facts()...)
+	return f
+}
+
+// wordCollection words a growing collection.
+func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
+	c := s.collection
+	class := h.Class(c.object).Name
+	values, keys := h.elements(c)
+	f.Kind = "growing-collection"
+	f.Objects = c.size
+	f.Culprit.Object = address(h.Address(c.object))
+	f.Culprit.Class = cmp.Or(f.Culprit.Class, class)
+	f.Fingerprint = fingerprint(f.Kind, class, values, w.class, w.field)
+	f.Title = fmt.Sprintf("%s with %s %s retains %s (%s of the reachable heap)", clip(simpleName(class), 60), unit.Count(c.size),
+		elementWord(values), unit.Bytes(s.retained), unit.Share(s.retained, p.liveBytes))
+	if by := w.String(); by != "" {
+		f.Summary = "It is held by " + by + threadOf(w) + "."
+	}
+	f.Evidence.Facts = []Fact{
+		fact("collection", "%s @ %s", class, f.Culprit.Object),
+		fact("elements", "%s", unit.Count(c.size)),
+		fact("retained", "%s, %s an element", unit.Bytes(s.retained), unit.Bytes(s.retained/max(c.size, 1))),
+	}
+	if values != "" {
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("class of the elements", "%s", values))
+	}
+	if keys != "" {
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("class of the keys", "%s", keys))
+	}
+	if c.array != 0 {
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("array", "%s, %s", h.Class(c.array).Name, unit.Bytes(h.ShallowBytes(c.array))))
+	}
+	where := cmp.Or(w.String(), "its owner")
+	f.Advice = fmt.Sprintf("Bound it: remove entries from %s when they are done with, or use a cache with a maximum size or an expiry.", where)
+	f.Evidence.Refutes = "a later dump under the same load in which it has no more elements: then it is a cache of bounded size"
+}
+
+// elementWord names the elements of a collection.
+func elementWord(class string) string {
+	if class == "" {
+		return "elements"
+	}
+	return "elements of " + clip(class, 80)
+}
+
+// threadOf adds the thread to a holder that is a field.
+func threadOf(w holder) string {
+	if w.thread == "" || w.class == "" {
+		return ""
+	}
+	return fmt.Sprintf(" on thread %q", clip(w.thread, 60))
+}
+
+// wordRetainer words an object that retains much.
+func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
+	class := h.Class(s.object).Name
+	name := h.called(s.object)
+	f.Kind = "big-retainer"
+	f.Objects = 1
+	f.Culprit.Class = cmp.Or(h.NameOf(s.object), f.Culprit.Class, class)
+	if f.Culprit.Thread == "" {
+		f.Culprit.Thread = h.threadNames[s.above[0]]
+	}
+	f.Fingerprint = fingerprint(f.Kind, class, w.class, w.field)
+	f.Title = fmt.Sprintf("%s retains %s (%s of the reachable heap)", name, unit.Bytes(s.retained), unit.Share(s.retained, p.liveBytes))
+	f.Evidence.Facts = []Fact{
+		fact("object", "%s @ %s", class, f.Culprit.Object),
+		fact("retained", "%s, of them %s its own", unit.Bytes(s.retained), unit.Bytes(h.ShallowBytes(s.object))),
+	}
+	if s.chained {
+		f.Summary = fmt.Sprintf("It begins a chain or tree of its own kind: the heap has %s. ", unit.Plural(h.Class(s.object).Instances, "object", "objects"))
+	}
+	if top := s.above[0]; top != s.object {
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("under the GC roots", "%s", h.called(top)))
+	}
+	parts := h.refersTo(s.object)
+	if parts != "" {
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("refers to", "%s", parts))
+	}
+	if by := w.String(); by != "" {
+		f.Summary += "It is held by " + by + threadOf(w) + "."
+	} else {
+		f.Summary += "Nothing but a GC root holds it."
+	}
+	if parts != "" {
+		f.Summary += " It refers to " + clip(parts, 160) + "."
+	}
+	f.Advice = fmt.Sprintf("Look at what %s is filled with, and let go of what is done with.", cmp.Or(w.String(), name))
+	f.Evidence.Refutes = "the program needs all of it: a later dump under the same load retains no more"
+}
+
+// wordGroup words a class whose instances retain much together.
+func (h *Heap) wordGroup(f *Finding, s *suspect, p pressure) {
+	class := h.Class(s.object).Name
+	f.Kind = "big-retainer"
+	f.Objects = s.count
+	f.Culprit = Culprit{Class: class, Thread: f.Culprit.Thread}
+	f.Fingerprint = fingerprint(f.Kind, "group", class)
+	f.Title = fmt.Sprintf("%s %s retain %s (%s of the reachable heap), none of them much alone", unit.Count(s.count),
+		clip(class, 100), unit.Bytes(s.retained), unit.Share(s.retained, p.liveBytes))
+	f.Summary = "Several objects hold each of them, so nobody alone retains them."
+	if f.Evidence.Path != nil {
+		f.Summary += fmt.Sprintf(" The path is that of most of %s of them.", unit.Count(int64(len(s.group))))
+	}
+	f.Evidence.Facts = []Fact{fact("class", "%s: %s objects", class, unit.Count(s.count)),
+		fact("retained", "%s, %s an object", unit.Bytes(s.retained), unit.Bytes(s.retained/s.count))}
+	f.Advice = "Find out by the path who keeps them after use; all who refer to them must let go."
+	f.Evidence.Refutes = "a later dump under the same load has no more of them"
+}
+
+// called names an object for a sentence.
+func (h *Heap) called(o heap.ObjID) string {
+	class, name := h.Class(o).Name, h.NameOf(o)
+	switch {
+	case name == "":
+		return clip(class, 100)
+	case class == "java.lang.Class":
+		return "class " + clip(name, 100)
+	}
+	return fmt.Sprintf("thread %q", clip(name, 60))
+}
+
+// refersTo lists the classes of most references of an object.
+func (h *Heap) refersTo(o heap.ObjID) string {
+	counts, names := map[string]int64{}, []string{}
+	for r := range h.References(o) {
+		name := h.Class(r).Name
+		if counts[name]++; counts[name] == 1 {
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
+	var parts []string
+	for _, n := range names[:min(len(names), 3)] {
+		parts = append(parts, unit.Count(counts[n])+" "+clip(n, 80))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// words say what the heap's state means for a verdict on what is merely big.
+func (p pressure) words() string {
+	switch {
+	case p.outOfMemory && p.thread != "":
+		return fmt.Sprintf("The dump was written as the heap ran out: OutOfMemoryError in thread %q.", clip(p.thread, 60))
+	case p.outOfMemory:
+		return "The dump was written at an OutOfMemoryError."
+	case p.full():
+		return fmt.Sprintf("The live heap is at %s of its limit of %s.", unit.Share(p.liveBytes, p.maxBytes), unit.Bytes(p.maxBytes))
+	}
+	return "One dump cannot tell use from a leak: compare with a later one."
+}
+
+// facts are what the dump tells of the heap being short of memory.
+func (p pressure) facts() []Fact {
+	var facts []Fact
+	if p.outOfMemory {
+		facts = append(facts, fact("OutOfMemoryError", "thread %q", clip(p.thread, 60)))
+	}
+	if p.maxBytes > 0 {
+		facts = append(facts, fact("live heap", "%s of at most %s (%s)", unit.Bytes(p.liveBytes), unit.Bytes(p.maxBytes), unit.Share(p.liveBytes, p.maxBytes)))
+	}
+	return facts
+}
