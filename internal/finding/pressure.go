@@ -32,9 +32,9 @@ const (
 // -XX:MaxDirectMemorySize is given; a limit below what lives is that option's.
 func (h *Heap) pressure() pressure {
 	p := pressure{liveBytes: int64(h.Tree.Total())}
-	for _, t := range h.Threads {
-		if f := h.topFrame(t.Trace); f == "java.lang.OutOfMemoryError.<init>" {
-			p.outOfMemory, p.thread = true, h.threadNames[t.Object]
+	for stack := range h.Stacks() {
+		if len(stack.Frames) > 0 && stack.Frames[0].Class == "java.lang.OutOfMemoryError" && stack.Frames[0].Method == "<init>" {
+			p.outOfMemory, p.thread = true, h.threadNames[stack.Object]
 			break
 		}
 	}
@@ -44,21 +44,6 @@ func (h *Heap) pressure() pressure {
 		}
 	}
 	return p
-}
-
-// topFrame names the innermost frame of a stack: class and method.
-func (h *Heap) topFrame(trace uint32) string {
-	frames := h.Outline.Traces[trace].Frames
-	if len(frames) == 0 {
-		return ""
-	}
-	f := h.Outline.Frames[frames[0]]
-	for _, c := range h.Outline.Classes {
-		if c.Serial == f.ClassSerial {
-			return h.className(c.ID) + "." + h.Outline.Name(f.NameID)
-		}
-	}
-	return ""
 }
 
 // full says whether the live heap is near its limit.

@@ -258,11 +258,3 @@ func (w holder) String() string {
 	}
 	return ""
 }
-
-// className names the class whose class object lies at an address, "" for none.
-func (h *Heap) className(address uint64) string {
-	if c := h.ClassAt(address); c != heap.NoClass {
-		return h.Classes[c].Name
-	}
-	return ""
-}
