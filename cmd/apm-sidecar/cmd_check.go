@@ -17,7 +17,24 @@ const exampleConfig = `  targets:
   listen: 127.0.0.1:8429
   data_dir: apm-sidecar-data
   retention: 30d                      # of the embedded store
+  store:
+    memory: 64MiB                     # caches of the embedded store
+    queue: 1GiB                       # samples on their way to one receiver
+    min_free_disk: 256MiB             # below it nothing more is stored, only queued
   remote_write: []                    # URLs; with any, there is no embedded store
+  # - url: https://vm:8428/api/v1/write
+  #   basic_auth: {username: apm, password_file: /run/secrets/vm}
+  #   bearer_token_file: ""           # instead of basic_auth
+  #   tls_config: {ca_file: "", cert_file: "", key_file: "", server_name: ""}
+  #   headers: {}
+  #   timeout: 30s
+  embedded: false                     # true: keep it beside the receivers
+  web:
+    cert_file: ""                     # with key_file: TLS
+    key_file: ""
+    users: []                         # needed where listen is no loopback address
+    # - {username: ops, password_file: /run/secrets/ops, read_only: true}
+    open: false                       # true: everyone may see the pages
   capture:                            # heap dumps: off without a directory
     directory: ""                     # as the sidecar sees it
     jvm_directory: ""                 # as the JVM sees it, where that differs
@@ -34,7 +51,8 @@ func newCheckCommand(env environment) *cobra.Command {
 		Short: "Check the configuration and say what it amounts to",
 		Long: `check reads flags, environment and configuration file as run does, names every
 fault, and contacts nobody. All fields of the file but targets have defaults, shown
-here; durations are written like 10s, 1m30s or 30d:
+here; durations are written like 10s, 1m30s or 30d, sizes like 64MiB; ${NAME} is the
+environment variable of that name, and one that is not set is an error:
 
 ` + exampleConfig,
 		Args: noArguments,

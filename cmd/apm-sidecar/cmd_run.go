@@ -14,7 +14,8 @@ signal ends it at once.
 
 Samples go to the embedded VictoriaMetrics in the data folder, with its query API
 and vmui on the listen address. With --remote-write they go to those receivers
-instead: nothing is stored here then, beyond what waits to be sent.`,
+instead, and nothing is stored here beyond what waits to be sent; --embedded keeps
+the store beside them.`,
 		Args: noArguments,
 	}
 	s := addSettings(cmd.Flags())

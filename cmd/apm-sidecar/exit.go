@@ -67,8 +67,11 @@ func explain(stderr io.Writer, err error) exitCode {
 		return code
 	}
 	for line := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {
+		if !strings.HasPrefix(line, " ") { // else it is an excerpt
+			line = "error: " + line
+		}
 		// There is nowhere to report that stderr is closed.
-		_, _ = fmt.Fprintf(stderr, "error: %s\n", line)
+		_, _ = fmt.Fprintln(stderr, line)
 	}
 	if code == exitUsage {
 		_, _ = fmt.Fprintln(stderr, "hint: apm-sidecar --help shows how to call it")

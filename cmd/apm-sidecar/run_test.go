@@ -163,10 +163,10 @@ func TestRunNamesTheFlagOfAFolderItCannotUse(t *testing.T) {
 
 func TestPageURL(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, "http://127.0.0.1:1/", pageURL("127.0.0.1:1"))
-	assert.Equal(t, "http://localhost:1/", pageURL("0.0.0.0:1"))
-	assert.Equal(t, "http://localhost:1/", pageURL("[::]:1"))
-	assert.Equal(t, "http://[::1]:1/", pageURL("[::1]:1"))
+	assert.Equal(t, "http://127.0.0.1:1/", pageURL("http", "127.0.0.1:1"))
+	assert.Equal(t, "http://localhost:1/", pageURL("http", "0.0.0.0:1"))
+	assert.Equal(t, "http://localhost:1/", pageURL("http", "[::]:1"))
+	assert.Equal(t, "http://[::1]:1/", pageURL("http", "[::1]:1"))
 }
 
 // TestExampleIsValidAndShowsTheDefaults keeps the help text true.
@@ -174,11 +174,11 @@ func TestExampleIsValidAndShowsTheDefaults(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "example.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(exampleConfig), 0o600))
-	got, err := config.Load(file)
+	got, err := config.Load(file, func(string) string { return "" })
 	require.NoError(t, err)
 	require.NoError(t, got.Validate())
 	want := config.Default()
 	want.Targets = []config.Target{{URL: "http://127.0.0.1:8778/jolokia/", Name: "shop", Labels: map[string]string{"env": "prod"}}}
-	want.RemoteWrite = []string{}
+	want.RemoteWrite, want.Web.Users = []config.RemoteWrite{}, []config.User{}
 	assert.Equal(t, want, got)
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,7 +15,6 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/push"
-	"github.com/apm-sidecar/apm-sidecar/internal/store"
 	"github.com/apm-sidecar/apm-sidecar/internal/tx/ring"
 	"github.com/apm-sidecar/apm-sidecar/internal/web"
 )
@@ -33,7 +30,13 @@ func serve(ctx context.Context, env environment, c config.Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, dest.close()) }()
 
-	pusher, err := push.Open(push.Options{Dir: filepath.Join(c.DataDir, "queue"), Destinations: dest.list, Logger: log})
+	pusher, err := push.Open(push.Options{
+		Dir:          filepath.Join(c.DataDir, "queue"),
+		Destinations: dest.list,
+		MaxBytes:     int64(c.Store.Queue),
+		MinFreeBytes: int64(c.Store.MinFreeDisk) / 2, // the store stops before the queue does
+		Logger:       log,
+	})
 	if err != nil {
 		return dataDirError(c, err)
 	}
@@ -51,10 +54,8 @@ func serve(ctx context.Context, env environment, c config.Config) (err error) {
 	}
 	defer closeClients()
 
-	server, err := web.New(web.Options{
-		Listen: c.Listen,
-		Logger: log,
-		Store:  dest.handler,
+	server, err := newServer(env, c, web.Options{
+		Store: dest.handler,
 		Metrics: func(w io.Writer) {
 			// A failed write is the scraper's own doing.
 			_, _ = fmt.Fprintf(w, "apm_sidecar_build_info{version=%q} 1\n", version())
@@ -67,7 +68,6 @@ func serve(ctx context.Context, env environment, c config.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	log.Info("listening", "addr", server.Addr(), "url", pageURL(server.Addr()))
 
 	// The carriers outlive the agent: they see its last samples.
 	carryCtx, stopCarriers := context.WithCancel(context.WithoutCancel(ctx))
@@ -85,42 +85,6 @@ func serve(ctx context.Context, env environment, c config.Config) (err error) {
 	}
 	stopCarriers()
 	return errors.Join(err, carriers.Wait())
-}
-
-// destinations are the receivers of samples; handler is nil without a store.
-type destinations struct {
-	list    []push.Destination
-	handler http.Handler
-	close   func() error
-}
-
-// openDestinations opens the embedded store or, with remote_write, none.
-func openDestinations(env environment, c config.Config) (*destinations, error) {
-	if len(c.RemoteWrite) == 0 {
-		s, err := store.Open(store.Options{
-			Dir:       filepath.Join(c.DataDir, "store"),
-			Retention: time.Duration(c.Retention),
-			Logger:    env.logger(),
-		})
-		if err != nil {
-			return nil, dataDirError(c, err)
-		}
-		return &destinations{list: []push.Destination{push.Embedded(s)}, handler: s.Handler(), close: s.Close}, nil
-	}
-	d := &destinations{close: func() error { return nil }}
-	for _, u := range c.RemoteWrite {
-		remote, err := push.RemoteWrite(u, push.RemoteWriteOptions{})
-		if err != nil {
-			return nil, err
-		}
-		d.list = append(d.list, remote)
-	}
-	return d, nil
-}
-
-// dataDirError tells how to have another folder.
-func dataDirError(c config.Config, err error) error {
-	return fmt.Errorf("data folder %s (--data-dir gives another): %w", c.DataDir, err)
 }
 
 // newAgent builds the agent and its clients; the returned function closes these.
@@ -177,13 +141,4 @@ func newCapture(env environment, c config.Capture) (*agent.Capture, error) {
 		Stdout:           env.stdout,
 		Logger:           env.logger(),
 	})
-}
-
-// pageURL is where a browser on this machine finds the pages.
-func pageURL(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
-		addr = net.JoinHostPort("localhost", port)
-	}
-	return "http://" + addr + "/"
 }

@@ -23,7 +23,11 @@ func addSettings(flags *pflag.FlagSet) *settings {
 	flags.Var(&s.values.Interval, "interval", "time between two polls of a target")
 	flags.StringVar(&s.values.Listen, "listen", s.values.Listen, "`host:port` of the sidecar's pages, port 0 for a free one")
 	flags.StringVar(&s.values.DataDir, "data-dir", s.values.DataDir, "`folder` of the embedded store and of samples under way")
-	flags.StringArrayVar(&s.remoteWrite, "remote-write", nil, "`URL` of a remote-write receiver; may be repeated; replaces the embedded store, its query API and vmui")
+	flags.StringArrayVar(&s.remoteWrite, "remote-write", nil, "`URL` of a remote-write receiver; may be repeated; replaces the embedded store, its query API and vmui, unless --embedded")
+	flags.Var(&s.values.Retention, "retention", "how long the embedded store keeps samples")
+	flags.Var(&s.values.Store.Memory, "store-memory", "bound of the embedded store's caches")
+	flags.BoolVar(&s.values.Embedded, "embedded", false, "keep the embedded store beside the remote-write receivers")
+	flags.BoolVar(&s.values.Web.Open, "web-open", false, "let everyone see the pages who reaches an address beyond loopback")
 	return s
 }
 
@@ -36,7 +40,7 @@ func (s *settings) load(getenv func(string) string) (config.Config, error) {
 	}
 	if file != "" {
 		var err error
-		if c, err = config.Load(file); err != nil {
+		if c, err = config.Load(file, getenv); err != nil {
 			return config.Config{}, usageError{err}
 		}
 	}
@@ -56,7 +60,19 @@ func (s *settings) load(getenv func(string) string) (config.Config, error) {
 		c.DataDir = s.values.DataDir
 	}
 	if s.flags.Changed("remote-write") {
-		c.RemoteWrite = s.remoteWrite
+		c.SetRemoteWrite(s.remoteWrite)
+	}
+	if s.flags.Changed("retention") {
+		c.Retention = s.values.Retention
+	}
+	if s.flags.Changed("store-memory") {
+		c.Store.Memory = s.values.Store.Memory
+	}
+	if s.flags.Changed("embedded") {
+		c.Embedded = s.values.Embedded
+	}
+	if s.flags.Changed("web-open") {
+		c.Web.Open = s.values.Web.Open
 	}
 	if err := c.Validate(); err != nil {
 		return config.Config{}, usageError{err}

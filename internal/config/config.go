@@ -21,14 +21,34 @@ type Config struct {
 	DataDir string `yaml:"data_dir"`
 	// Retention is how long the embedded store keeps samples.
 	Retention Duration `yaml:"retention"`
+	// Store bounds the embedded store and what waits on the disk.
+	Store Store `yaml:"store"`
 	// RemoteWrite are the receivers of samples. With any, they replace the
-	// embedded store, and the sidecar serves no query API and no vmui.
-	RemoteWrite []string `yaml:"remote_write"`
+	// embedded store, and the sidecar serves no query API and no vmui, unless
+	// Embedded keeps it beside them.
+	RemoteWrite []RemoteWrite `yaml:"remote_write"`
+	Embedded    bool          `yaml:"embedded"`
+	// Web guards the sidecar's pages.
+	Web Web `yaml:"web"`
 	// Capture steers heap dumps; off without a directory.
 	Capture Capture `yaml:"capture"`
 	// Transactions steers the following of requests in flight.
 	Transactions Transactions `yaml:"transactions"`
 }
+
+// Store bounds what the sidecar keeps on its own disk and in memory.
+type Store struct {
+	// Memory bounds the caches of the embedded store.
+	Memory Bytes `yaml:"memory"`
+	// Queue bounds the files of samples that wait for one receiver.
+	Queue Bytes `yaml:"queue"`
+	// MinFreeDisk is the free space below which the embedded store takes no more
+	// samples; they wait in the queue, which stops growing at half of it.
+	MinFreeDisk Bytes `yaml:"min_free_disk"`
+}
+
+// HasStore tells whether samples are kept in this process.
+func (c Config) HasStore() bool { return c.Embedded || len(c.RemoteWrite) == 0 }
 
 // Target is one JVM as written in the file.
 type Target struct {
@@ -71,6 +91,7 @@ func Default() Config {
 		Listen:    "127.0.0.1:8429",
 		DataDir:   "apm-sidecar-data",
 		Retention: Duration(30 * 24 * time.Hour),
+		Store:     Store{Memory: 64 << 20, Queue: 1 << 30, MinFreeDisk: 256 << 20},
 		Capture: Capture{
 			OldAfterGCRatio: 0.75,
 			CoolDown:        Duration(time.Hour),

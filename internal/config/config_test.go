@@ -44,14 +44,14 @@ capture:
   cool_down: 2h
   live: true
   keep_dumps: 3
-`))
+`), noEnv)
 	require.NoError(t, err)
 	require.NoError(t, c.Validate())
 	assert.Equal(t, 90*time.Second, time.Duration(c.Interval))
 	assert.Equal(t, 90*24*time.Hour, time.Duration(c.Retention))
 	assert.Equal(t, "[::1]:9000", c.Listen)
 	assert.Equal(t, "/var/lib/apm", c.DataDir)
-	assert.Equal(t, []string{"http://vm:8428/api/v1/write"}, c.RemoteWrite)
+	assert.Equal(t, []config.RemoteWrite{{URL: "http://vm:8428/api/v1/write"}}, c.RemoteWrite)
 	assert.Equal(t, config.Capture{Directory: "/dumps", JVMDirectory: "/shared", OldAfterGCRatio: 0.9,
 		CoolDown: config.Duration(2 * time.Hour), Live: true, KeepDumps: 3}, c.Capture)
 	targets, err := c.JVMs()
@@ -67,7 +67,7 @@ capture:
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	for _, empty := range []string{"", "\n", "# nothing\n", "---\n", "{}"} {
-		c, err := config.Load(write(t, empty))
+		c, err := config.Load(write(t, empty), noEnv)
 		require.NoError(t, err, "%q", empty)
 		assert.Equal(t, config.Default(), c, "%q", empty)
 	}
@@ -75,7 +75,7 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, "127.0.0.1:8429", c.Listen, "loopback unless asked otherwise")
 	assert.False(t, c.Capture.Enabled())
 
-	c, err := config.Load(write(t, "capture: {directory: /dumps}"))
+	c, err := config.Load(write(t, "capture: {directory: /dumps}"), noEnv)
 	require.NoError(t, err)
 	assert.InDelta(t, 0.75, c.Capture.OldAfterGCRatio, 0, "the defaults beside a given field stay")
 }
@@ -84,7 +84,7 @@ func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
 	f := func(content, want string) {
 		t.Helper()
-		_, err := config.Load(write(t, content))
+		_, err := config.Load(write(t, content), noEnv)
 		require.Error(t, err, content)
 		assert.ErrorContains(t, err, want)
 		assert.NotContains(t, err.Error(), "s3cret")
@@ -97,7 +97,7 @@ func TestLoadRefuses(t *testing.T) {
 	f("targets:\n  - url: http://bob:s3cret@h/\n    nope: 1", "[3:5]")
 	f("interval: 1s\ninterval: 2s", "[2:1]")
 
-	_, err := config.Load(filepath.Join(t.TempDir(), "none.yaml"))
+	_, err := config.Load(filepath.Join(t.TempDir(), "none.yaml"), noEnv)
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
@@ -117,7 +117,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	c.Listen = "8429"
 	c.DataDir = ""
 	c.Retention = config.Duration(time.Hour)
-	c.RemoteWrite = []string{"http://ok/", "vm:8428"}
+	c.SetRemoteWrite([]string{"http://ok/", "vm:8428"})
 	c.Capture = config.Capture{Directory: "/d", JVMDirectory: "rel", OldAfterGCRatio: 75, CoolDown: config.Duration(time.Second), KeepDumps: -1}
 	err := c.Validate()
 	require.Error(t, err)
@@ -140,7 +140,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 
 func TestEnvironmentOverridesTheFile(t *testing.T) {
 	t.Parallel()
-	c, err := config.Load(write(t, "targets: [{url: http://file/}]\ninterval: 5s\ndata_dir: /file"))
+	c, err := config.Load(write(t, "targets: [{url: http://file/}]\ninterval: 5s\ndata_dir: /file"), noEnv)
 	require.NoError(t, err)
 	env := map[string]string{
 		config.EnvTarget: "http://a/ http://b/", config.EnvInterval: "7s", config.EnvListen: "h:1",
@@ -151,8 +151,135 @@ func TestEnvironmentOverridesTheFile(t *testing.T) {
 	assert.Equal(t, "7s", c.Interval.String())
 	assert.Equal(t, "h:1", c.Listen)
 	assert.Equal(t, "/file", c.DataDir, "unset variables change nothing")
-	assert.Equal(t, []string{"http://vm/"}, c.RemoteWrite)
+	assert.Equal(t, []config.RemoteWrite{{URL: "http://vm/"}}, c.RemoteWrite)
 
 	env[config.EnvInterval] = "x"
 	require.ErrorContains(t, c.ApplyEnv(func(k string) string { return env[k] }), config.EnvInterval)
+}
+
+// noEnv is an environment without variables.
+func noEnv(string) string { return "" }
+
+func TestLoadRemoteWriteInBothForms(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load(write(t, `
+remote_write:
+  - http://one/api/v1/write
+  - url: https://two/insert/0/prometheus/api/v1/write
+    basic_auth: {username: bob, password_file: /p}
+    tls_config: {ca_file: /ca, cert_file: /c, key_file: /k, server_name: two.internal}
+    headers: {X-Scope-OrgID: "7"}
+    timeout: 5s
+embedded: true
+`), noEnv)
+	require.NoError(t, err)
+	assert.True(t, c.HasStore())
+	assert.Equal(t, []config.RemoteWrite{
+		{URL: "http://one/api/v1/write"},
+		{URL: "https://two/insert/0/prometheus/api/v1/write", Timeout: config.Duration(5 * time.Second),
+			BasicAuth: config.BasicAuth{Username: "bob", PasswordFile: "/p"},
+			TLS:       config.TLS{CAFile: "/ca", CertFile: "/c", KeyFile: "/k", ServerName: "two.internal"},
+			Headers:   map[string]string{"X-Scope-OrgID": "7"}},
+	}, c.RemoteWrite)
+
+	_, err = config.Load(write(t, "remote_write:\n  - url: http://h/\n    pasword: hush\n"), noEnv)
+	require.ErrorContains(t, err, "3:5")
+	assert.ErrorContains(t, err, "pasword")
+}
+
+func TestEnvironmentInTheFile(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"HOST": "shop:8778", "EVERY": "7s", "TWO": "a\nb"}
+	getenv := func(name string) string { return env[name] }
+	c, err := config.Load(write(t, "# not ${THIS}\ntargets: [{url: 'http://${HOST}/', name: \"${1}x\"}]\ninterval: %{EVERY}\n"), getenv)
+	require.NoError(t, err)
+	assert.Equal(t, "http://shop:8778/", c.Targets[0].URL)
+	assert.Equal(t, "${1}x", c.Targets[0].Name)
+	assert.Equal(t, 7*time.Second, time.Duration(c.Interval))
+
+	_, err = config.Load(write(t, "data_dir: ${NOPE}\nlisten: ${TWO}"), getenv)
+	assert.ErrorContains(t, err, "line 1: environment variable NOPE is not set")
+	assert.ErrorContains(t, err, "line 2: environment variable TWO has several lines")
+}
+
+func TestErrorsShowTheLineWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	for content, want := range map[string]string{
+		"interval: 5s\nintervall: 6s\n":              "2 | intervall: 6s",
+		"targts: [{url: 'http://bob:hush@h/'}]":      "1 | targts: [{url: 'http://***@h/'}]",
+		"passwords: hush":                            "1 | passwords: ***",
+		"interval: ${HUSH}x\n":                       "1 | interval: ${HUSH}x",
+		"targets:\n  - {url: http://h/, nme: 'x'}\n": "2 |   - {url: http://h/, nme: 'x'}",
+	} {
+		_, err := config.Load(write(t, content), func(string) string { return "hush" })
+		require.Error(t, err, content)
+		assert.ErrorContains(t, err, want)
+		assert.NotContains(t, err.Error(), "hush@")
+		assert.NotContains(t, err.Error(), ": hush")
+	}
+}
+
+func TestValidateDestinationsAndPages(t *testing.T) {
+	t.Parallel()
+	secret := write(t, "s")
+	valid := func() config.Config {
+		c := config.Default()
+		c.SetTargets([]string{"http://h/"})
+		return c
+	}
+	rw := func(r config.RemoteWrite) func(*config.Config) {
+		return func(c *config.Config) { c.RemoteWrite = []config.RemoteWrite{r} }
+	}
+	basic := config.BasicAuth{Username: "bob", PasswordFile: secret}
+	for name, c := range map[string]struct {
+		change func(*config.Config)
+		want   string // empty: valid
+	}{
+		"user":             {rw(config.RemoteWrite{URL: "http://h/", BasicAuth: basic}), ""},
+		"two ways":         {rw(config.RemoteWrite{URL: "http://u:hush@h/", BasicAuth: basic}), "remote_write[0] has more than one"},
+		"no password":      {rw(config.RemoteWrite{URL: "http://h/", BasicAuth: config.BasicAuth{Username: "b"}}), "without password_file"},
+		"no such file":     {rw(config.RemoteWrite{URL: "http://h/", BearerTokenFile: "/nonexistent"}), "bearer_token_file: open /nonexistent"},
+		"half certificate": {rw(config.RemoteWrite{URL: "https://h/", TLS: config.TLS{CertFile: secret}}), "without the other"},
+		"tls over http":    {rw(config.RemoteWrite{URL: "http://h/", TLS: config.TLS{CAFile: secret}}), "begins with http://"},
+		"loopback":         {func(c *config.Config) { c.Listen = "[::1]:1" }, ""},
+		"localhost":        {func(c *config.Config) { c.Listen = "localhost:1" }, ""},
+		"wide":             {func(c *config.Config) { c.Listen = "0.0.0.0:1" }, "web.users"},
+		"wide, no host":    {func(c *config.Config) { c.Listen = ":1" }, "web.users"},
+		"wide and open":    {func(c *config.Config) { c.Listen, c.Web.Open = ":1", true }, ""},
+		"wide, users": {func(c *config.Config) {
+			c.Listen, c.Web.Users = ":1", []config.User{{Username: "a", PasswordFile: secret}}
+		}, ""},
+		"same user": {func(c *config.Config) {
+			c.Web.Users = []config.User{{Username: "a", PasswordFile: secret}, {Username: "a", PasswordFile: secret}}
+		}, `user "a" is there already`},
+		"half tls":     {func(c *config.Config) { c.Web.KeyFile = secret }, "belong together"},
+		"small memory": {func(c *config.Config) { c.Store.Memory = 1 }, "store.memory"},
+		"small queue":  {func(c *config.Config) { c.Store.Queue = 1 }, "store.queue"},
+		"small margin": {func(c *config.Config) { c.Store.MinFreeDisk = 1 }, "store.min_free_disk"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := valid()
+			c.change(&cfg)
+			err := cfg.Validate()
+			if c.want == "" {
+				assert.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.want)
+			assert.NotContains(t, err.Error(), "hush")
+		})
+	}
+}
+
+func TestBytes(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]config.Bytes{"0": 0, "17": 17, "1KiB": 1024, "64MiB": 64 << 20, "2 GiB": 2 << 30} {
+		var b config.Bytes
+		require.NoError(t, b.Set(text), text)
+		assert.Equal(t, want, b)
+	}
+	for _, text := range []string{"", "x", "-1", "1MB", "9999999999TiB"} {
+		var b config.Bytes
+		assert.Error(t, b.Set(text), text)
+	}
 }

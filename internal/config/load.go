@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -15,9 +14,9 @@ import (
 // maxFileBytes bounds a configuration file.
 const maxFileBytes = 1 << 20
 
-// Load reads the file over the defaults. Errors name the file, the line and the
-// column. It does not validate.
-func Load(file string) (Config, error) {
+// Load reads the file over the defaults, with the values of environment variables
+// in it. Errors name the file, the line and the column. It does not validate.
+func Load(file string, getenv func(string) string) (Config, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return Config{}, fmt.Errorf("configuration: %w", err)
@@ -30,13 +29,17 @@ func Load(file string) (Config, error) {
 	if len(content) > maxFileBytes {
 		return Config{}, fmt.Errorf("configuration %s is longer than %d bytes", file, maxFileBytes)
 	}
+	text, err := expand(string(content), getenv)
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration %s: %w", file, err)
+	}
 	c := Default()
-	err = yaml.NewDecoder(bytes.NewReader(content), yaml.Strict()).Decode(&c)
+	err = yaml.NewDecoder(strings.NewReader(text), yaml.Strict()).Decode(&c)
 	if errors.Is(err, io.EOF) || c.isZero() {
 		return Default(), nil // no document: the decoder may have zeroed c
 	}
 	if err != nil {
-		return Config{}, fmt.Errorf("configuration %s: %s", file, describe(err))
+		return Config{}, fmt.Errorf("configuration %s: %s", file, describe(err, string(content)))
 	}
 	return c, nil
 }
@@ -44,10 +47,17 @@ func Load(file string) (Config, error) {
 // isZero tells a Config that even lost its defaults.
 func (c Config) isZero() bool { return reflect.ValueOf(c).IsZero() }
 
-// describe is the place and the message of a YAML error without the source it
-// quotes, which may hold a URL with a password.
-func describe(err error) string {
-	return strings.TrimSpace(yaml.FormatError(err, false, false))
+// describe is the place and the message of a YAML error, and the line of the file
+// that it is about: the parser's own excerpt may hold secrets.
+func describe(err error, content string) string {
+	if m, ok := errors.AsType[*misplaced](err); ok {
+		return m.Error() + excerpt(content, m.line)
+	}
+	text := strings.TrimSpace(yaml.FormatError(err, false, false))
+	if e, ok := errors.AsType[yaml.Error](err); ok && e.GetToken() != nil {
+		text += excerpt(content, e.GetToken().Position.Line)
+	}
+	return text
 }
 
 // The environment variables; lists are separated by spaces.
@@ -77,7 +87,7 @@ func (c *Config) ApplyEnv(getenv func(string) string) error {
 		c.DataDir = v
 	}
 	if v := strings.Fields(getenv(EnvRemoteWrite)); len(v) > 0 {
-		c.RemoteWrite = v
+		c.SetRemoteWrite(v)
 	}
 	return nil
 }

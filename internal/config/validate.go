@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
-	"net/url"
-	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -18,6 +15,13 @@ const (
 	minInterval  = 100 * time.Millisecond
 	maxInterval  = time.Hour
 	minRetention = 24 * time.Hour
+)
+
+// The least sizes.
+const (
+	minStoreMemory Bytes = 16 << 20
+	minQueue       Bytes = 1 << 20
+	minFreeDisk    Bytes = 32 << 20
 )
 
 // maxTargets bounds the targets of one sidecar.
@@ -38,18 +42,25 @@ func (c Config) Validate() error {
 	if i := time.Duration(c.Interval); i < minInterval || i > maxInterval {
 		fault("interval %s is not between %s and %s", i, minInterval, maxInterval)
 	}
-	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
-		fault("listen %q is no host:port, such as 127.0.0.1:8429", c.Listen)
-	}
+	errs = append(errs, c.Web.faults(c.Listen)...)
 	if c.DataDir == "" {
 		fault("data_dir is empty")
 	}
 	if r := time.Duration(c.Retention); r < minRetention {
 		fault("retention %s is shorter than %s", r, minRetention)
 	}
-	for i, raw := range c.RemoteWrite {
-		if u, err := url.Parse(raw); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			fault("remote_write[%d] is no http or https URL", i)
+	if c.Store.Memory < minStoreMemory {
+		fault("store.memory %s is less than %s", c.Store.Memory, minStoreMemory)
+	}
+	if c.Store.Queue < minQueue {
+		fault("store.queue %s is less than %s", c.Store.Queue, minQueue)
+	}
+	if c.Store.MinFreeDisk < minFreeDisk {
+		fault("store.min_free_disk %s is less than %s", c.Store.MinFreeDisk, minFreeDisk)
+	}
+	for i, r := range c.RemoteWrite {
+		if err := r.fault(); err != nil {
+			fault("remote_write[%d] %w", i, err)
 		}
 	}
 	errs = append(errs, c.Transactions.faults()...)
@@ -93,12 +104,9 @@ func (c Config) targetFaults() []error {
 			fault("password_file without username")
 		case t.Username != "" && t.PasswordFile == "":
 			fault("username without password_file")
-		case t.PasswordFile != "":
-			if f, err := os.Open(t.PasswordFile); err != nil {
-				fault("password_file: %w", err)
-			} else if err := f.Close(); err != nil {
-				fault("password_file: %w", err)
-			}
+		}
+		if err := readable("password_file", t.PasswordFile); err != nil {
+			fault("%w", err)
 		}
 	}
 	return errs

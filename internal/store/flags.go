@@ -15,6 +15,7 @@ func setFlags(opts Options) error {
 	for _, f := range []struct{ name, value string }{
 		{"storageDataPath", opts.Dir},
 		{"retentionPeriod", strconv.FormatInt(int64(hours), 10) + "h"},
+		{"storage.minFreeDiskSpaceBytes", strconv.FormatInt(opts.MinFreeBytes, 10)},
 		{"memory.allowedBytes", strconv.FormatInt(opts.MemoryBytes, 10)},
 		// The default of 30 s hides the newest samples from queries and vmui.
 		{"search.latencyOffset", "1s"},

@@ -47,6 +47,9 @@ const (
 	minRetention       = 24 * time.Hour
 	defaultMemoryBytes = 64 << 20
 
+	defaultMinFreeBytes = 256 << 20
+	leastMinFreeBytes   = 32 << 20
+
 	// dedupInterval merges samples of a series with equal milliseconds.
 	dedupInterval = time.Millisecond
 	// flushInterval is how often in-memory parts are written to disk.
@@ -62,6 +65,10 @@ type Options struct {
 	Retention time.Duration
 	// MemoryBytes bounds the caches of VictoriaMetrics; zero means 64 MiB.
 	MemoryBytes int64
+	// MinFreeBytes is the free space on the disk below which Write refuses: the
+	// storage engine ends the process when it cannot write its files. At least
+	// 32 MiB, zero means 256 MiB.
+	MinFreeBytes int64
 	// Logger receives the log of VictoriaMetrics; nil discards it.
 	Logger *slog.Logger
 }
@@ -73,6 +80,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MemoryBytes == 0 {
 		o.MemoryBytes = defaultMemoryBytes
+	}
+	if o.MinFreeBytes == 0 {
+		o.MinFreeBytes = defaultMinFreeBytes
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -88,6 +98,9 @@ func (o Options) Validate() error {
 	}
 	if o.Retention != 0 && o.Retention < minRetention {
 		errs = append(errs, fmt.Errorf("store: retention %s is shorter than the minimum of %s", o.Retention, minRetention))
+	}
+	if o.MinFreeBytes != 0 && o.MinFreeBytes < leastMinFreeBytes {
+		errs = append(errs, fmt.Errorf("store: free space limit %d is below the minimum of %d bytes", o.MinFreeBytes, leastMinFreeBytes))
 	}
 	if o.MemoryBytes < 0 {
 		errs = append(errs, fmt.Errorf("store: negative memory limit %d", o.MemoryBytes))

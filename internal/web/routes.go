@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/VictoriaMetrics/metrics"
 )
@@ -37,11 +39,19 @@ func newMux(opts Options) *http.ServeMux {
 		addTransactions(mux, opts.Transactions)
 	}
 	if opts.Store != nil {
-		for _, prefix := range []string{"/api/", "/prometheus/", "/vmui/", "/vmui"} {
+		for _, prefix := range storePrefixes() {
 			mux.Handle(prefix, opts.Store)
 		}
 	}
 	return mux
+}
+
+// storePrefixes are the paths that the store answers. It has reading routes only.
+func storePrefixes() []string { return []string{"/api/", "/prometheus/", "/vmui/", "/vmui"} }
+
+// isQuery tells the paths of the store.
+func isQuery(path string) bool {
+	return slices.ContainsFunc(storePrefixes(), func(prefix string) bool { return strings.HasPrefix(path, prefix) })
 }
 
 // index is the page at /: what is here, and whether it is ready.

@@ -8,6 +8,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,11 @@ type Options struct {
 	// Listen is host:port to bind; port 0 takes a free one. An empty host means
 	// every interface: the caller decides. Required.
 	Listen string
+	// CertFile and KeyFile make the server speak TLS; they are read again when they
+	// change.
+	CertFile, KeyFile string
+	// Users may see the pages; without any, everyone may.
+	Users []User
 	// Logger receives errors of the server; nil discards them.
 	Logger *slog.Logger
 	// Store answers /api/, /prometheus/ and /vmui/; nil when there is none.
@@ -76,15 +82,27 @@ func New(opts Options) (*Server, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	var secured *tls.Config
+	if opts.CertFile != "" {
+		var err error
+		if secured, err = newTLS(opts.CertFile, opts.KeyFile, opts.Logger); err != nil {
+			return nil, err
+		}
+	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(context.Background(), "tcp", opts.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("web: %w; choose another address by --listen, 127.0.0.1:0 takes any free port", err)
 	}
+	if secured != nil {
+		l = tls.NewListener(l, secured)
+	}
+	// A page of another origin that a browser has open must not send requests.
+	handler := http.NewCrossOriginProtection().Handler(newMux(opts))
 	return &Server{
 		listener: l,
 		http: &http.Server{
-			Handler:           withHeaders(newMux(opts)),
+			Handler:           withHeaders(withUsers(opts.Users, handler)),
 			ReadHeaderTimeout: readHeaderTimeout,
 			ReadTimeout:       readTimeout,
 			WriteTimeout:      writeTimeout,

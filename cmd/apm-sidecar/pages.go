@@ -1,0 +1,37 @@
+package main
+
+import (
+	"net"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/config"
+	"github.com/apm-sidecar/apm-sidecar/internal/web"
+)
+
+// newServer binds the address of the pages, guarded as configured.
+func newServer(env environment, c config.Config, opts web.Options) (*web.Server, error) {
+	log := env.logger()
+	opts.Listen, opts.Logger = c.Listen, log
+	opts.CertFile, opts.KeyFile = c.Web.CertFile, c.Web.KeyFile
+	for _, u := range c.Web.Users {
+		opts.Users = append(opts.Users, web.User{Name: u.Username, PasswordFile: u.PasswordFile, ReadOnly: u.ReadOnly})
+	}
+	server, err := web.New(opts)
+	if err != nil {
+		return nil, err
+	}
+	scheme := "http"
+	if c.Web.CertFile != "" {
+		scheme = "https"
+	}
+	log.Info("listening", "addr", server.Addr(), "url", pageURL(scheme, server.Addr()))
+	return server, nil
+}
+
+// pageURL is where a browser on this machine finds the pages.
+func pageURL(scheme, addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		addr = net.JoinHostPort("localhost", port)
+	}
+	return scheme + "://" + addr + "/"
+}

@@ -1,0 +1,105 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+)
+
+// RemoteWrite is one receiver of samples, in the words of Prometheus. In the file
+// it may be a URL alone.
+type RemoteWrite struct {
+	// URL is where samples are posted, such as http://vm:8428/api/v1/write.
+	URL             string            `yaml:"url"`
+	BasicAuth       BasicAuth         `yaml:"basic_auth"`
+	BearerTokenFile string            `yaml:"bearer_token_file"`
+	TLS             TLS               `yaml:"tls_config"`
+	Headers         map[string]string `yaml:"headers"`
+	// Timeout bounds one request.
+	Timeout Duration `yaml:"timeout"`
+}
+
+// BasicAuth is a user with the file of the password, which is read again when it
+// changes.
+type BasicAuth struct {
+	Username     string `yaml:"username"`
+	PasswordFile string `yaml:"password_file"`
+}
+
+// TLS is how certificates are checked, and the own one. Files are read again when
+// they change.
+type TLS struct {
+	CAFile             string `yaml:"ca_file"`
+	CertFile           string `yaml:"cert_file"`
+	KeyFile            string `yaml:"key_file"`
+	ServerName         string `yaml:"server_name"`
+	InsecureSkipVerify bool   `yaml:"insecure_skip_verify"`
+}
+
+// UnmarshalYAML reads a URL, or everything.
+func (r *RemoteWrite) UnmarshalYAML(unmarshal func(any) error) error {
+	if err := unmarshal(&r.URL); err == nil {
+		return nil
+	}
+	type plain RemoteWrite // without this method
+	return unmarshal((*plain)(r))
+}
+
+// SetRemoteWrite replaces all receivers by URLs.
+func (c *Config) SetRemoteWrite(urls []string) {
+	c.RemoteWrite = nil
+	for _, u := range urls {
+		c.RemoteWrite = append(c.RemoteWrite, RemoteWrite{URL: u})
+	}
+}
+
+// fault is what stands against the receiver; it shows no URL.
+func (r RemoteWrite) fault() error {
+	u, err := url.Parse(r.URL)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return errors.New("is no http or https URL")
+	}
+	ways := 0
+	for _, used := range []bool{u.User != nil, r.BasicAuth.Username != "", r.BearerTokenFile != ""} {
+		if used {
+			ways++
+		}
+	}
+	switch {
+	case ways > 1:
+		return errors.New("has more than one of a user in the URL, basic_auth and bearer_token_file")
+	case r.BasicAuth.PasswordFile != "" && r.BasicAuth.Username == "":
+		return errors.New("has basic_auth.password_file without username")
+	case r.BasicAuth.Username != "" && r.BasicAuth.PasswordFile == "":
+		return errors.New("has basic_auth.username without password_file")
+	case (r.TLS.CertFile == "") != (r.TLS.KeyFile == ""):
+		return errors.New("has one of tls_config.cert_file and key_file without the other")
+	case u.Scheme == "http" && r.TLS != (TLS{}):
+		return errors.New("has tls_config, but its URL begins with http://")
+	case r.Timeout < 0:
+		return fmt.Errorf("has a negative timeout %s", r.Timeout)
+	}
+	return errors.Join(
+		readable("basic_auth.password_file", r.BasicAuth.PasswordFile),
+		readable("bearer_token_file", r.BearerTokenFile),
+		readable("tls_config.ca_file", r.TLS.CAFile),
+		readable("tls_config.cert_file", r.TLS.CertFile),
+		readable("tls_config.key_file", r.TLS.KeyFile))
+}
+
+// readable says why the file that a field names cannot be read; an empty name is
+// no file.
+func readable(field, name string) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.Open(name)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", field, err)
+	}
+	return nil
+}
