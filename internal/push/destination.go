@@ -9,7 +9,7 @@ import (
 // Errors a caller may test with errors.Is.
 var (
 	// ErrRejected is wrapped by an error of Deliver when the receiver will never
-	// take this batch: it is dropped and counted. All other errors mean: again.
+	// take this batch: it becomes a dead letter. All other errors mean: again.
 	ErrRejected = errors.New("rejected by the receiver")
 	// ErrClosed is returned by Append after Close.
 	ErrClosed = errors.New("push: closed")
@@ -54,6 +54,8 @@ type Receipt struct {
 	// MayHaveRestarted says that batches accepted earlier, within their window,
 	// may be lost.
 	MayHaveRestarted bool
+	// AnyOrder says that the receiver takes samples older than those it has.
+	AnyOrder bool
 	// RetryAfter is the pause the receiver asked for, zero when it did not.
 	RetryAfter time.Duration
 }

@@ -46,7 +46,7 @@ func (e *embedded) Deliver(_ context.Context, b Batch) (Receipt, error) {
 	if err := e.w.Write(e.samples); err != nil {
 		return Receipt{Code: "error"}, err
 	}
-	return Receipt{Code: "ok", Window: memoryWindow}, nil
+	return Receipt{Code: "ok", Window: memoryWindow, AnyOrder: true}, nil
 }
 
 // appendSamples appends the samples of wr to dst.

@@ -33,12 +33,13 @@ type destinationMetrics struct {
 	replays      *metrics.Counter
 	retries      *metrics.Counter
 	rejected     *metrics.Counter
+	undecodable  *metrics.Counter
 	appendErrors *metrics.Counter
 	duration     *metrics.PrometheusHistogram
 }
 
 // destination registers the metrics of one destination and its queue.
-func (m *pushMetrics) destination(label string, q *queue) *destinationMetrics {
+func (m *pushMetrics) destination(label string, q *queue, refused *deadLetters) *destinationMetrics {
 	labels := `url="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(label) + `"`
 	counter := func(name string) *metrics.Counter { return m.set.NewCounter(name + "{" + labels + "}") }
 	gauge := func(name string, f func(queueStats) float64) {
@@ -57,8 +58,16 @@ func (m *pushMetrics) destination(label string, q *queue) *destinationMetrics {
 			metrics.WriteCounterUint64(w, "apm_sidecar_push_dropped_samples_total{"+labels+`,reason="`+reason+`"}`, uint64(f(q.stats())))
 		})
 	}
-	dropped("queue_full", func(s queueStats) int { return s.droppedFull })
-	dropped("damaged", func(s queueStats) int { return s.droppedDamaged })
+	dropped("queue_full", func(s queueStats) int { return s.dropped.full })
+	dropped("disk_full", func(s queueStats) int { return s.dropped.disk })
+	dropped("damaged", func(s queueStats) int { return s.dropped.damaged })
+	m.set.NewGauge("apm_sidecar_push_dead_letter_bytes{"+labels+"}", func() float64 { return float64(refused.bytes.Load()) })
+	m.set.RegisterMetricsWriter(func(w io.Writer) {
+		metrics.WriteCounterUint64(w, "apm_sidecar_push_dead_letter_evicted_samples_total{"+labels+"}", uint64(refused.evicted.Load()))
+	})
+	lost := func(reason string) *metrics.Counter {
+		return m.set.NewCounter("apm_sidecar_push_dropped_samples_total{" + labels + `,reason="` + reason + `"}`)
+	}
 	return &destinationMetrics{
 		set:          m.set,
 		labels:       labels,
@@ -66,7 +75,8 @@ func (m *pushMetrics) destination(label string, q *queue) *destinationMetrics {
 		replays:      counter("apm_sidecar_push_replays_total"),
 		retries:      counter("apm_sidecar_push_retries_total"),
 		appendErrors: counter("apm_sidecar_push_append_errors_total"),
-		rejected:     m.set.NewCounter("apm_sidecar_push_dropped_samples_total{" + labels + `,reason="rejected"}`),
+		rejected:     lost("rejected"),
+		undecodable:  lost("undecodable"),
 		duration: m.set.NewPrometheusHistogramExt("apm_sidecar_push_duration_seconds{"+labels+"}",
 			[]float64{0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 30}),
 	}

@@ -67,11 +67,11 @@ func BenchmarkQueueNextAndAck(b *testing.B) {
 		if err := q.append(record{samples: 1, payload: payload}); err != nil {
 			b.Fatal(err)
 		}
-		_, _, end, _, err := q.next()
+		_, _, end, _, err := q.next(false)
 		if err != nil {
 			b.Fatal(err)
 		}
-		q.delivered([]delivery{{end: end, samples: 1}})
+		q.delivered([]delivery{{end: end, samples: 1}}, false)
 		q.ackDue(q.waiting[0].ackAt)
 	}
 }

@@ -33,6 +33,9 @@ type Options struct {
 	// MaxBytes bounds the files of one queue: the oldest samples are dropped when
 	// it is full. Zero means 1 GiB, the least is 1 MiB.
 	MaxBytes int64
+	// MinFreeBytes is the space on the disk below which the queues do not grow any
+	// more, for the good of whatever else needs it; zero means none.
+	MinFreeBytes int64
 	// Logger receives what goes wrong and right again; nil discards it.
 	Logger *slog.Logger
 }
@@ -104,12 +107,18 @@ func Open(opts Options) (_ *Pusher, err error) {
 		folder := queueFolder(d.Info().ID)
 		folders[folder] = true
 		log := opts.Logger.With(slog.String("destination", d.Info().Label))
-		q, err := openQueue(queueOptions{dir: filepath.Join(opts.Dir, folder), maxBytes: opts.MaxBytes, logger: log})
+		dir := filepath.Join(opts.Dir, folder)
+		q, err := openQueue(queueOptions{dir: dir, maxBytes: opts.MaxBytes, minFreeBytes: opts.MinFreeBytes, logger: log})
 		if err != nil {
 			return nil, fmt.Errorf("push: %w", err)
 		}
-		w := &worker{queue: q, dest: d, log: log, metrics: p.metrics.destination(p.label(d, i), q)}
+		w := &worker{queue: q, dest: d, log: log}
+		label := p.label(d, i)
 		p.workers = append(p.workers, w)
+		if w.refused, err = openDeadLetters(dir); err != nil {
+			return nil, err
+		}
+		w.metrics = p.metrics.destination(label, q, w.refused)
 		if w.decoder, err = newDecoder(); err != nil {
 			return nil, err
 		}

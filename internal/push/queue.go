@@ -25,6 +25,9 @@ type queueOptions struct {
 	// maxBytes bounds the files; the oldest segment goes when it is passed.
 	maxBytes int64
 	logger   *slog.Logger
+	// minFreeBytes is the space on the disk that the queue leaves to others: with
+	// less, it does not grow any more. Zero means none.
+	minFreeBytes int64
 	// openFile opens a segment for writing; nil means the real one.
 	openFile func(path string) (appendFile, error)
 }
@@ -57,6 +60,10 @@ type queue struct {
 	ack, read, write uint64
 	// waiting are the deliveries between ack and read, in order.
 	waiting []delivery
+	// fresh is what goes before the rest while there is a backlog.
+	fresh overtaking
+	// marks are places in the log of the last minutes, oldest first.
+	marks []mark
 	// dirty says that something was written since the last sync.
 	dirty bool
 	// reader is the open file of the segment that starts at readerBase.
@@ -64,12 +71,12 @@ type queue struct {
 	readerBase uint64
 	writeBuf   []byte
 	readBuf    []byte
-	// droppedFull and droppedDamaged count samples given up since open.
-	droppedFull, droppedDamaged int
+	dropped    drops
 }
 
-// append writes one record. On an error nothing of it remains and everything
-// written before is untouched.
+// append writes one record. When the disk is full, the oldest samples make room
+// for it. On an error nothing of it remains and what was written before, and not
+// given up, is untouched.
 func (q *queue) append(r record) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -84,20 +91,36 @@ func (q *queue) append(r record) error {
 		if err := q.roll(); err != nil {
 			return err
 		}
+		q.leaveSpace()
 	}
+	err := q.writeRecord()
+	for isDiskFull(err) && q.giveWay() {
+		err = q.writeRecord()
+	}
+	if err != nil {
+		return fmt.Errorf("queue %s: %w", q.opts.dir, err)
+	}
+	q.note(r.timeMs)
 	last := q.segments[len(q.segments)-1]
-	if _, err := q.active.WriteAt(q.writeBuf, last.size); err != nil {
-		// The next append writes at the same place; the cut only tidies up.
-		return errors.Join(fmt.Errorf("queue %s: %w", q.opts.dir, err), q.active.Truncate(last.size))
-	}
 	last.size += int64(len(q.writeBuf))
 	last.samples += r.samples
 	q.write = last.end()
 	q.dirty = true
-	q.dropOldest()
+	q.dropOverLimit()
 	select {
 	case q.more <- struct{}{}:
 	default:
+	}
+	return nil
+}
+
+// writeRecord writes writeBuf behind the last record. After an error the next one
+// goes to the same place; the cut only tidies up.
+func (q *queue) writeRecord() error {
+	size := q.segments[len(q.segments)-1].size
+	_, err := q.active.WriteAt(q.writeBuf, size)
+	if err != nil {
+		return errors.Join(err, q.active.Truncate(size))
 	}
 	return nil
 }
@@ -125,80 +148,43 @@ func (q *queue) roll() error {
 	return nil
 }
 
-// dropOldest gives up whole segments until the files fit maxBytes.
-func (q *queue) dropOldest() {
-	total := int64(0)
-	for _, s := range q.segments {
-		total += s.size
-	}
-	dropped := 0
-	for total > q.opts.maxBytes && len(q.segments) > 1 {
-		oldest := q.segments[0]
-		total -= oldest.size
-		dropped += oldest.pending()
-		q.removeOldest()
-	}
-	if dropped == 0 {
-		return
-	}
-	q.droppedFull += dropped
-	q.opts.logger.Warn("queue is full, oldest samples dropped",
-		slog.Int("samples", dropped), slog.Int64("max_bytes", q.opts.maxBytes))
-	if base := q.segments[0].base; q.ack < base {
-		q.ack = base
-		q.read = max(q.read, base)
-		for len(q.waiting) > 0 && q.waiting[0].end <= base {
-			q.waiting = q.waiting[1:]
-		}
-		q.saveCursor()
-	}
-}
-
-// removeOldest deletes the first segment. A file that stays behind is deleted
-// at the next open: it lies before the cursor.
-func (q *queue) removeOldest() {
-	s := q.segments[0]
-	q.segments = q.segments[1:]
-	if q.reader != nil && q.readerBase == s.base {
-		q.reader.Close()
-		q.reader = nil
-	}
-	if err := os.Remove(s.path); err != nil {
-		q.opts.logger.Warn("queue segment not removed", slog.Any("error", err))
-	}
-}
-
-// next hands out the record behind the last one handed out. The payload is
-// valid until the next call. ok is false when there is none. Damaged records are
-// counted and skipped.
-func (q *queue) next() (r record, start, end uint64, ok bool, err error) {
+// next hands out the record behind the last one handed out, of those that
+// overtake or of the others. The payload is valid until the next call. ok is
+// false when there is none. Damaged records are counted and skipped.
+func (q *queue) next(fresh bool) (r record, start, end uint64, ok bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	at, until := &q.read, q.write
+	if fresh {
+		at = &q.fresh.read
+	} else if q.fresh.on {
+		until = q.fresh.base
+	}
 	for !q.closed {
-		s := q.segmentAt(q.read)
-		if s == nil {
-			return record{}, q.read, q.read, false, nil
+		s := q.segmentAt(*at)
+		if s == nil || *at >= until {
+			return record{}, *at, *at, false, nil
 		}
-		q.read = max(q.read, s.base)
+		*at = max(*at, s.base)
 		if err := q.openReader(s); err != nil {
 			return record{}, 0, 0, false, err
 		}
-		r, n, err := readRecord(q.reader, int64(q.read-s.base), s.size, &q.readBuf)
+		r, n, err := readRecord(q.reader, int64(*at-s.base), s.size, &q.readBuf)
 		var d *damage
 		if asDamage(err, &d) {
 			q.opts.logger.Error("queue record damaged, skipped",
-				slog.String("segment", s.path), slog.Uint64("offset", q.read-s.base), slog.String("what", d.what))
-			if q.read += uint64(d.extent); d.extent == 0 {
-				q.read = s.end()
+				slog.String("segment", s.path), slog.Uint64("offset", *at-s.base), slog.String("what", d.what))
+			if *at += uint64(d.extent); d.extent == 0 {
+				*at = s.end()
 			}
 			continue
 		}
 		if err != nil {
 			return record{}, 0, 0, false, fmt.Errorf("queue %s: %w", s.path, err)
 		}
-		start = q.read
-		q.read += uint64(n)
-		return r, start, q.read, true, nil
+		start = *at
+		*at += uint64(n)
+		return r, start, *at, true, nil
 	}
 	return record{}, 0, 0, false, ErrClosed
 }
@@ -230,13 +216,17 @@ func (q *queue) openReader(s *segment) error {
 	return nil
 }
 
-// delivered notes that the receiver accepted records; they are acknowledged
-// when their time comes. Records dropped meanwhile are ignored.
-func (q *queue) delivered(ds []delivery) {
+// delivered notes that the receiver accepted records that next(fresh) gave; they
+// are acknowledged when their time comes. Records dropped meanwhile are ignored.
+func (q *queue) delivered(ds []delivery, fresh bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, d := range ds {
-		if d.end > q.ack {
+		switch {
+		case d.end <= q.ack:
+		case fresh:
+			q.fresh.waiting = append(q.fresh.waiting, d)
+		default:
 			q.waiting = append(q.waiting, d)
 		}
 	}
@@ -269,7 +259,7 @@ func (q *queue) ackDue(now time.Time) bool {
 	}
 	q.saveCursor()
 	for len(q.segments) > 1 && q.segments[0].end() <= q.ack {
-		q.droppedDamaged += q.segments[0].pending()
+		q.dropped.damaged += q.segments[0].pending()
 		q.removeOldest()
 	}
 	return true
@@ -280,17 +270,22 @@ func (q *queue) ackDue(now time.Time) bool {
 func (q *queue) rewind() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	again := len(q.waiting) > 0
+	again := len(q.waiting)+len(q.fresh.waiting) > 0
 	q.waiting = q.waiting[:0]
-	q.read = q.ack
+	q.fresh.waiting = q.fresh.waiting[:0]
+	q.read, q.fresh.read = q.ack, q.fresh.base
 	return again
 }
 
-// stepBack makes next hand out the records from off on again. Deliveries before
-// off stay delivered.
-func (q *queue) stepBack(off uint64) {
+// stepBack makes next(fresh) hand out the records from off on again. Deliveries
+// before off stay delivered.
+func (q *queue) stepBack(off uint64, fresh bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if fresh {
+		q.fresh.read = max(off, q.fresh.base)
+		return
+	}
 	q.read = max(off, q.ack)
 }
 
@@ -329,47 +324,6 @@ func (q *queue) close() error {
 		q.reader.Close()
 	}
 	return errors.Join(q.active.Sync(), q.active.Close(), q.cursor.Close())
-}
-
-// queueStats are the values of a queue at one moment.
-type queueStats struct {
-	// bytes and samples are those not acknowledged.
-	bytes   uint64
-	samples int
-	// oldestMs is the append time of the oldest one, 0 when there is none.
-	oldestMs                    int64
-	droppedFull, droppedDamaged int
-}
-
-func (q *queue) stats() queueStats {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	st := queueStats{bytes: q.write - q.ack, droppedFull: q.droppedFull, droppedDamaged: q.droppedDamaged}
-	for _, s := range q.segments {
-		st.samples += s.pending()
-	}
-	if len(q.waiting) > 0 {
-		st.oldestMs = q.waiting[0].timeMs
-	} else if s := q.segmentAt(q.read); s != nil && !q.closed {
-		st.oldestMs = q.peekTime(s)
-	}
-	return st
-}
-
-// peekTime reads the append time of the record to be handed out next, which is
-// in s; 0 when it cannot be read.
-func (q *queue) peekTime(s *segment) int64 {
-	f, err := os.Open(s.path)
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	var buf []byte
-	r, _, err := readRecord(f, int64(max(q.read, s.base)-s.base), s.size, &buf)
-	if err != nil {
-		return 0
-	}
-	return r.timeMs
 }
 
 // asDamage is errors.As for *damage.

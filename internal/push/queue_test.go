@@ -3,7 +3,6 @@ package push
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 )
 
 func testQueue(t *testing.T, dir string, change ...func(*queueOptions)) *queue {
@@ -40,13 +38,13 @@ func take(t *testing.T, q *queue) []string {
 	t.Helper()
 	var out []string
 	for {
-		r, _, end, ok, err := q.next()
+		r, _, end, ok, err := q.next(false)
 		require.NoError(t, err)
 		if !ok {
 			return out
 		}
 		out = append(out, string(r.payload))
-		q.delivered([]delivery{{end: end, samples: r.samples, timeMs: r.timeMs}})
+		q.delivered([]delivery{{end: end, samples: r.samples, timeMs: r.timeMs}}, false)
 	}
 }
 
@@ -77,9 +75,9 @@ func TestQueueReplaysWhatIsDeliveredButNotDue(t *testing.T) {
 	put(t, q, "a", "b")
 	now := time.Now()
 	for i := range 2 {
-		_, _, end, _, err := q.next()
+		_, _, end, _, err := q.next(false)
 		require.NoError(t, err)
-		q.delivered([]delivery{{end: end, samples: 1, ackAt: now.Add(time.Duration(i) * time.Minute)}})
+		q.delivered([]delivery{{end: end, samples: 1, ackAt: now.Add(time.Duration(i) * time.Minute)}}, false)
 	}
 	assert.True(t, q.ackDue(now))
 	assert.Equal(t, 1, q.stats().samples)
@@ -93,12 +91,12 @@ func TestQueueReplaysWhatIsDeliveredButNotDue(t *testing.T) {
 func TestQueueStepBackKeepsEarlierDeliveries(t *testing.T) {
 	q := testQueue(t, t.TempDir())
 	put(t, q, "a", "b", "c")
-	_, _, end, _, err := q.next()
+	_, _, end, _, err := q.next(false)
 	require.NoError(t, err)
-	q.delivered([]delivery{{end: end, samples: 1}})
-	_, start, _, _, err := q.next()
+	q.delivered([]delivery{{end: end, samples: 1}}, false)
+	_, start, _, _, err := q.next(false)
 	require.NoError(t, err)
-	q.stepBack(start)
+	q.stepBack(start, false)
 	assert.Equal(t, []string{"b", "c"}, take(t, q))
 	assert.True(t, q.ackDue(time.Now()))
 	assert.Zero(t, q.stats().samples)
@@ -213,10 +211,10 @@ func TestQueueDropsTheOldestAndCounts(t *testing.T) {
 		require.NoError(t, q.append(record{timeMs: int64(i + 1), samples: 1, payload: payload}))
 	}
 	st := q.stats()
-	assert.Positive(t, st.droppedFull)
-	assert.Equal(t, n, st.droppedFull+st.samples)
+	assert.Positive(t, st.dropped.full)
+	assert.Equal(t, n, st.dropped.full+st.samples)
 	assert.LessOrEqual(t, st.bytes, uint64(64<<10))
-	assert.Equal(t, int64(st.droppedFull+1), st.oldestMs, "the oldest went, none in between")
+	assert.Equal(t, int64(st.dropped.full+1), st.oldestMs, "the oldest went, none in between")
 
 	assert.Len(t, take(t, q), st.samples)
 	q.ackDue(time.Now())
@@ -231,64 +229,18 @@ func TestQueueDropWhileABatchIsOnItsWay(t *testing.T) {
 	payload := bytes.Repeat([]byte("x"), 1000)
 	one := record{timeMs: 1, samples: 1, payload: payload}
 	require.NoError(t, q.append(one))
-	_, start, end, _, err := q.next()
+	_, start, end, _, err := q.next(false)
 	require.NoError(t, err)
 	for range 200 {
 		require.NoError(t, q.append(one))
 	}
-	q.delivered([]delivery{{end: end, samples: 1}})
+	q.delivered([]delivery{{end: end, samples: 1}}, false)
 	assert.False(t, q.ackDue(time.Now()), "it was dropped meanwhile")
-	q.stepBack(start)
+	q.stepBack(start, false)
 	st := q.stats()
 	assert.Len(t, take(t, q), st.samples)
 	q.ackDue(time.Now())
 	assert.Zero(t, q.stats().samples)
-}
-
-// fullDisk writes through until it has no room, then fails as the system would,
-// after writing a part.
-type fullDisk struct {
-	appendFile
-	room *int
-}
-
-func (f fullDisk) WriteAt(p []byte, off int64) (int, error) {
-	if len(p) > *f.room {
-		n, _ := f.appendFile.WriteAt(p[:*f.room], off)
-		return n, unix.ENOSPC
-	}
-	*f.room -= len(p)
-	return f.appendFile.WriteAt(p, off)
-}
-
-func TestQueueFullDiskIsAnErrorThatLosesNothing(t *testing.T) {
-	dir := t.TempDir()
-	room := 100
-	q := testQueue(t, dir, func(o *queueOptions) {
-		o.openFile = func(path string) (appendFile, error) {
-			f, err := openAppendFile(path)
-			return fullDisk{f, &room}, err
-		}
-	})
-	var accepted []string
-	failed := 0
-	for i := range 10 {
-		p := fmt.Sprintf("payload-%d", i)
-		if err := q.append(record{samples: 1, payload: []byte(p)}); err != nil {
-			require.ErrorIs(t, err, unix.ENOSPC)
-			failed++
-			continue
-		}
-		accepted = append(accepted, p)
-	}
-	require.NotEmpty(t, accepted)
-	require.Positive(t, failed)
-	room = 1000
-	put(t, q, "room again")
-	accepted = append(accepted, "room again")
-	assert.Equal(t, len(accepted), q.stats().samples)
-	require.NoError(t, q.close())
-	assert.Equal(t, accepted, take(t, testQueue(t, dir)))
 }
 
 func TestQueueRefusesAfterClose(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promauth"
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
 )
@@ -32,8 +33,10 @@ type RemoteWriteOptions struct {
 	Timeout time.Duration
 	// Window is how long a receiver of the VictoriaMetrics kind may hold accepted
 	// samples in memory only; zero means 20 s. Receivers that do not speak its
-	// zstd flavour keep a log of their own and are trusted at once.
+	// zstd flavour nor its headers keep a log of their own and are trusted at once.
 	Window time.Duration
+	// Auth is added to what the URL says.
+	Auth Auth
 }
 
 // remoteWrite speaks Prometheus remote write 1.0 with zstd (the flavour of
@@ -41,7 +44,7 @@ type RemoteWriteOptions struct {
 type remoteWrite struct {
 	info     DestinationInfo
 	url      string
-	user     *url.Userinfo
+	auth     *promauth.Config
 	opts     RemoteWriteOptions
 	client   *http.Client
 	encoder  *zstd.Encoder
@@ -72,20 +75,19 @@ func RemoteWrite(rawURL string, opts RemoteWriteOptions) (Destination, error) {
 	if err != nil {
 		return nil, fmt.Errorf("push: zstd: %w", err)
 	}
-	user := u.User
+	auth, err := opts.Auth.config(u.User)
+	if err != nil {
+		return nil, fmt.Errorf("push: remote-write URL %s: %w", maskURL(u), err)
+	}
 	u.User, u.Fragment = nil, ""
 	return &remoteWrite{
 		info:    DestinationInfo{ID: u.String(), Label: maskURL(u)},
 		url:     u.String(),
-		user:    user,
+		auth:    auth,
 		opts:    opts,
 		encoder: enc,
 		client: &http.Client{
-			Transport: &http.Transport{
-				Proxy:               http.ProxyFromEnvironment,
-				MaxIdleConnsPerHost: 1,
-				ForceAttemptHTTP2:   true,
-			},
+			Transport: opts.Auth.transport(auth),
 			// Following one turns POST into GET for most statuses.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -128,7 +130,7 @@ func (d *remoteWrite) send(ctx context.Context, b Batch, useSnappy bool) (Receip
 	})
 	req, err := d.request(ctx, b, useSnappy)
 	if err != nil {
-		return Receipt{Code: "error"}, again, err
+		return Receipt{Code: "credentials"}, again, err
 	}
 	resp, err := d.client.Do(req)
 	if err != nil {
@@ -151,8 +153,9 @@ func (d *remoteWrite) send(ctx context.Context, b Batch, useSnappy bool) (Receip
 	verdict := judge(resp.StatusCode, !useSnappy, string(text))
 	switch verdict {
 	case accepted:
-		if !useSnappy {
-			receipt.Window = d.opts.Window
+		// Releases before 1.88 speak snappy alone, but all of them sign their answers.
+		if !useSnappy || resp.Header.Get("X-Server-Hostname") != "" {
+			receipt.Window, receipt.AnyOrder = d.opts.Window, true
 		}
 		return receipt, verdict, nil
 	case repack:
@@ -181,9 +184,8 @@ func (d *remoteWrite) request(ctx context.Context, b Batch, useSnappy bool) (*ht
 	req.Header.Set("Content-Type", "application/x-protobuf")
 	req.Header.Set("User-Agent", "apm-sidecar")
 	req.Header.Set(versionKey, version)
-	if d.user != nil {
-		password, _ := d.user.Password()
-		req.SetBasicAuth(d.user.Username(), password)
+	if err := d.auth.SetHeaders(req, true); err != nil {
+		return nil, fmt.Errorf("credentials: %w", err)
 	}
 	return req, nil
 }

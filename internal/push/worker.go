@@ -27,6 +27,9 @@ const (
 	// batchBytes and batchSamples end a batch: a backlog goes in few requests.
 	batchBytes   = 1 << 20
 	batchSamples = 10000
+	// freshAge is how old the next record is when later ones may overtake it: beyond
+	// a replayed window, the longest pause between two attempts, and the marks.
+	freshAge = 3 * retryMax
 )
 
 // worker brings the records of one queue to one destination.
@@ -36,6 +39,7 @@ type worker struct {
 	log     *slog.Logger
 	metrics *destinationMetrics
 	decoder *zstd.Decoder
+	refused *deadLetters
 
 	raw []byte
 	// confirmed is when the receiver was last seen to be the one that accepted
@@ -43,9 +47,11 @@ type worker struct {
 	confirmed time.Time
 	// replays counts those since the last acknowledgement.
 	replays int
-	// singleUntil makes batches of one record up to that offset, to find the one
-	// that was rejected.
-	singleUntil uint64
+	// single is the range of offsets in which batches are of one record, to find the
+	// one that was rejected.
+	single struct{ from, until uint64 }
+	// anyOrder says that the receiver takes old samples after newer ones.
+	anyOrder bool
 	// dropped counts the samples rejected since one was accepted: a receiver that
 	// takes none is logged once.
 	dropped int
@@ -57,6 +63,8 @@ type pending struct {
 	// start is the logical offset of the first record.
 	start   uint64
 	records []delivery
+	// fresh says that they overtook others.
+	fresh bool
 }
 
 // run delivers until ctx ends and the queue is empty, a delivery fails, or
@@ -165,12 +173,25 @@ func (w *worker) acknowledge() {
 }
 
 // nextBatch collects records up to the limits of a batch; there are none in it
-// when the queue has no more.
+// when the queue has no more. While there is a backlog, fresh ones go first, with
+// receivers that take samples in any order.
 func (w *worker) nextBatch() (pending, error) {
-	b := pending{}
+	overtaking := w.queue.overtakes()
+	if overtaking {
+		b, err := w.collect(true, true)
+		if err != nil || len(b.records) > 0 {
+			return b, err
+		}
+	}
+	return w.collect(false, overtaking)
+}
+
+// collect makes a batch of records from one side of the queue.
+func (w *worker) collect(fresh, overtaking bool) (pending, error) {
+	b := pending{fresh: fresh}
 	w.raw = w.raw[:0]
-	for len(b.records) == 0 || b.start >= w.singleUntil && b.Samples < batchSamples && len(w.raw) < batchBytes {
-		r, start, end, ok, err := w.queue.next()
+	for len(b.records) == 0 || !w.alone(b.start) && b.Samples < batchSamples && len(w.raw) < batchBytes {
+		r, start, end, ok, err := w.queue.next(fresh)
 		if err != nil {
 			return b, err
 		}
@@ -179,12 +200,19 @@ func (w *worker) nextBatch() (pending, error) {
 		}
 		if len(b.records) == 0 {
 			b.start = start
+			old := time.Since(time.UnixMilli(r.timeMs)) > freshAge
+			if w.anyOrder && old && fresh == overtaking {
+				w.queue.overtake()
+				if fresh { // it is part of the backlog now
+					return pending{}, nil
+				}
+			}
 		}
 		b.records = append(b.records, delivery{end: end, samples: r.samples, timeMs: r.timeMs})
 		raw, err := w.decoder.DecodeAll(r.payload, w.raw)
 		if err != nil {
 			w.log.Error("queue record does not decode, dropped", slog.Any("error", err))
-			w.metrics.rejected.Add(r.samples)
+			w.metrics.undecodable.Add(r.samples)
 			continue
 		}
 		w.raw = raw
@@ -194,6 +222,9 @@ func (w *worker) nextBatch() (pending, error) {
 	b.WriteRequest = w.raw
 	return b, nil
 }
+
+// alone tells whether the record at off goes in a batch of its own.
+func (w *worker) alone(off uint64) bool { return w.single.from <= off && off < w.single.until }
 
 // deliver sends one batch and notes the outcome in the queue. An empty one only
 // asks whether the receiver is still the same. An error means that it is to be
@@ -213,7 +244,7 @@ func (w *worker) deliver(ctx context.Context, b pending) (time.Duration, error) 
 		if receipt.MayHaveRestarted {
 			w.replay()
 		} else if len(b.records) > 0 {
-			w.queue.stepBack(b.start)
+			w.queue.stepBack(b.start, b.fresh)
 		}
 		return min(receipt.RetryAfter, retryAfterMax), fmt.Errorf("%s: %w", receipt.Code, err)
 	case receipt.MayHaveRestarted && w.replays < maxReplays && w.replay():
@@ -223,9 +254,9 @@ func (w *worker) deliver(ctx context.Context, b pending) (time.Duration, error) 
 	}
 	w.confirmed = began
 	if rejected {
-		w.reject(b, err)
-		return 0, nil
+		return w.reject(ctx, b, err)
 	}
+	w.anyOrder = receipt.AnyOrder
 	if w.dropped > 0 && b.Samples > 0 {
 		w.log.Info("samples are accepted again", slog.Int("samples_dropped", w.dropped))
 		w.dropped = 0
@@ -254,24 +285,5 @@ func (w *worker) settle(b pending, window time.Duration) {
 	for i := range b.records {
 		b.records[i].ackAt = ackAt
 	}
-	w.queue.delivered(b.records)
-}
-
-// reject drops a record that the receiver will never take. Of a batch with
-// several ones, each is tried alone first.
-func (w *worker) reject(b pending, err error) {
-	if len(b.records) == 0 {
-		return
-	}
-	if len(b.records) > 1 {
-		w.singleUntil = b.records[len(b.records)-1].end
-		w.queue.stepBack(b.start)
-		return
-	}
-	if w.dropped == 0 {
-		w.log.Error("samples dropped until further notice", slog.Any("error", err))
-	}
-	w.dropped += b.Samples
-	w.metrics.rejected.Add(b.Samples)
-	w.settle(b, 0)
+	w.queue.delivered(b.records, b.fresh)
 }

@@ -1,10 +1,8 @@
 package push
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,9 +34,12 @@ type scripted struct {
 
 	mu      sync.Mutex
 	answers []answer
-	// poison is a value that makes a batch rejected.
-	poison  float64
-	batches [][]float64
+	// poison is a value that makes a batch rejected; deaf rejects everything.
+	poison float64
+	deaf   bool
+	// anyOrder is told with each acceptance.
+	anyOrder bool
+	batches  [][]float64
 	// probes counts batches without samples.
 	probes   int
 	accepted []float64
@@ -63,14 +64,17 @@ func (s *scripted) Deliver(ctx context.Context, b Batch) (Receipt, error) {
 		a = s.answers[0]
 		s.answers = s.answers[1:]
 	} else {
-		a.receipt = Receipt{Code: "200", Window: s.window}
+		a.receipt = Receipt{Code: "200", Window: s.window, AnyOrder: s.anyOrder}
 	}
 	s.mu.Unlock()
 	if a.hang {
 		<-ctx.Done()
 		return Receipt{Code: "timeout"}, ctx.Err()
 	}
-	if s.poison != 0 && slices.Contains(values, s.poison) {
+	s.mu.Lock()
+	deaf := s.deaf
+	s.mu.Unlock()
+	if deaf || s.poison != 0 && slices.Contains(values, s.poison) {
 		return Receipt{Code: "400"}, ErrRejected
 	}
 	if a.err == nil {
@@ -209,48 +213,6 @@ func TestBacklogGoesInOneBatch(t *testing.T) {
 		require.NoError(t, p.Run(ctx), "a Run that begins at the end still drains")
 		require.NoError(t, p.Close())
 		assert.Equal(t, [][]float64{{1, 2, 3}}, batchesOf(d))
-	})
-}
-
-func TestRejectedRecordIsIsolatedAndCounted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &scripted{poison: 3}
-		dir := t.TempDir()
-		p, err := Open(Options{Dir: dir, Destinations: []Destination{d}})
-		require.NoError(t, err)
-		appendValues(t, p, 1, 2, 3, 4, 5)
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- p.Run(ctx) }()
-		pass(10 * time.Second)
-		assert.Equal(t, []float64{1, 2, 4, 5}, acceptedOf(d))
-		assert.Equal(t, 1.0, metric(t, p, `apm_sidecar_push_dropped_samples_total{url="scripted",reason="rejected"}`))
-		assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
-		cancel()
-		require.NoError(t, <-done)
-		require.NoError(t, p.Close())
-	})
-}
-
-func TestAReceiverThatTakesNothingIsLoggedOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		d := &scripted{poison: 3}
-		p, err := Open(Options{Dir: t.TempDir(), Destinations: []Destination{d}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-		require.NoError(t, err)
-		appendValues(t, p, 3, 3, 3, 3)
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- p.Run(ctx) }()
-		pass(5 * time.Second)
-		appendValues(t, p, 1)
-		pass(5 * time.Second)
-		cancel()
-		require.NoError(t, <-done)
-		require.NoError(t, p.Close())
-		assert.Equal(t, 1, strings.Count(log.String(), "samples dropped"))
-		assert.Contains(t, log.String(), "accepted again")
-		assert.Contains(t, log.String(), "samples_dropped=4")
 	})
 }
 

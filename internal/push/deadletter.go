@@ -1,0 +1,106 @@
+package push
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	deadLetterFolder = "rejected"
+	deadLetterSuffix = ".pb.zst"
+	maxDeadLetters   = 10_000
+	// maxDeadLetterBytes bounds the files of one destination.
+	maxDeadLetterBytes = 64 << 20
+)
+
+// deadLetters keeps what a receiver refused, one file a record, as it would be
+// sent: a WriteRequest in a zstd frame. The oldest ones go when there are too
+// many. put is called by one goroutine.
+type deadLetters struct {
+	dir     string
+	encoder *zstd.Encoder
+	// letters are the files, oldest first: their names sort by time.
+	letters []deadLetter
+	packed  []byte
+	// bytes is the size of the files; evicted counts samples in deleted ones.
+	bytes, evicted atomic.Int64
+}
+
+// deadLetter is one file: "UNIXMILLIS-SERIAL-SAMPLES.pb.zst".
+type deadLetter struct {
+	name    string
+	samples int
+	bytes   int64
+}
+
+// openDeadLetters finds what earlier processes left in the folder of a queue.
+func openDeadLetters(queueDir string) (*deadLetters, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, fmt.Errorf("push: zstd: %w", err)
+	}
+	d := &deadLetters{dir: filepath.Join(queueDir, deadLetterFolder), encoder: enc}
+	entries, err := os.ReadDir(d.dir)
+	if err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("push: dead letters: %w", err)
+	}
+	for _, e := range entries {
+		var at, serial int64
+		l := deadLetter{name: e.Name()}
+		stem, ok := strings.CutSuffix(l.name, deadLetterSuffix)
+		if n, _ := fmt.Sscanf(stem, "%d-%d-%d", &at, &serial, &l.samples); !ok || n != 3 {
+			continue
+		}
+		if info, err := e.Info(); err == nil {
+			l.bytes = info.Size()
+			d.bytes.Add(l.bytes)
+			d.letters = append(d.letters, l)
+		}
+	}
+	return d, nil
+}
+
+// put keeps one refused WriteRequest.
+func (d *deadLetters) put(writeRequest []byte, samples int, at time.Time) error {
+	if err := os.MkdirAll(d.dir, 0o750); err != nil {
+		return err
+	}
+	serial := d.evicted.Load() + int64(len(d.letters))
+	d.packed = d.encoder.EncodeAll(writeRequest, d.packed[:0])
+	l := deadLetter{
+		name:    fmt.Sprintf("%013d-%06d-%d%s", at.UnixMilli(), serial, samples, deadLetterSuffix),
+		samples: samples,
+		bytes:   int64(len(d.packed)),
+	}
+	path := filepath.Join(d.dir, l.name)
+	if err := os.WriteFile(path+".part", d.packed, 0o640); err != nil {
+		_ = os.Remove(path + ".part") // the error that counts is the first one
+		return err
+	}
+	if err := os.Rename(path+".part", path); err != nil {
+		return err
+	}
+	d.letters = append(d.letters, l)
+	d.bytes.Add(l.bytes)
+	return d.evict()
+}
+
+// evict deletes the oldest letters beyond the bounds.
+func (d *deadLetters) evict() error {
+	for len(d.letters) > maxDeadLetters || d.bytes.Load() > maxDeadLetterBytes {
+		oldest := d.letters[0]
+		if err := os.Remove(filepath.Join(d.dir, oldest.name)); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+		d.letters = d.letters[1:]
+		d.bytes.Add(-oldest.bytes)
+		d.evicted.Add(int64(oldest.samples))
+	}
+	return nil
+}

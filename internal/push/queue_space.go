@@ -1,0 +1,115 @@
+package push
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// dropOverLimit gives up whole segments until the files fit maxBytes.
+func (q *queue) dropOverLimit() {
+	total := int64(0)
+	for _, s := range q.segments {
+		total += s.size
+	}
+	dropped := 0
+	for total > q.opts.maxBytes && len(q.segments) > 1 {
+		total -= q.segments[0].size
+		dropped += q.dropOldest()
+	}
+	if dropped > 0 {
+		q.dropped.full += dropped
+		q.opts.logger.Warn("queue is full, oldest samples dropped",
+			slog.Int("samples", dropped), slog.Int64("max_bytes", q.opts.maxBytes))
+	}
+}
+
+// giveWay drops the oldest segment of a queue whose disk is full; false when
+// there is nothing to drop.
+func (q *queue) giveWay() bool {
+	if len(q.segments) == 1 {
+		// Room comes from deleting a file: the records go on in another one.
+		if q.segments[0].size == 0 || q.roll() != nil {
+			return false
+		}
+	}
+	dropped := q.dropOldest()
+	q.dropped.disk += dropped
+	q.opts.logger.Warn("disk is full, oldest samples dropped",
+		slog.Int("samples", dropped), slog.String("dir", q.opts.dir))
+	return true
+}
+
+// leaveSpace keeps the queue from growing where the disk is nearly full: a new
+// segment is begun only in place of an old one.
+func (q *queue) leaveSpace() {
+	if q.opts.minFreeBytes == 0 {
+		return
+	}
+	free, err := freeBytes(q.opts.dir)
+	if err != nil || free >= q.opts.minFreeBytes {
+		return
+	}
+	dropped := q.dropOldest()
+	q.dropped.disk += dropped
+	q.opts.logger.Warn("disk is nearly full, oldest samples dropped", slog.Int("samples", dropped),
+		slog.Int64("free_bytes", free), slog.Int64("min_free_bytes", q.opts.minFreeBytes))
+}
+
+// dropOldest gives up the first of at least two segments, delivered or not, and
+// returns how many samples it had that were not acknowledged.
+func (q *queue) dropOldest() int {
+	dropped := q.segments[0].pending()
+	q.removeOldest()
+	base := q.segments[0].base
+	if q.ack >= base {
+		return dropped
+	}
+	q.ack = base
+	q.read = max(q.read, base)
+	q.waiting = from(q.waiting, base)
+	q.fresh.base = max(q.fresh.base, base)
+	q.fresh.read = max(q.fresh.read, base)
+	q.fresh.waiting = from(q.fresh.waiting, base)
+	q.saveCursor()
+	return dropped
+}
+
+// from are the deliveries that end behind base.
+func from(ds []delivery, base uint64) []delivery {
+	for len(ds) > 0 && ds[0].end <= base {
+		ds = ds[1:]
+	}
+	return ds
+}
+
+// removeOldest deletes the first segment. A file that stays behind is deleted
+// at the next open: it lies before the cursor.
+func (q *queue) removeOldest() {
+	s := q.segments[0]
+	q.segments = q.segments[1:]
+	if q.reader != nil && q.readerBase == s.base {
+		q.reader.Close()
+		q.reader = nil
+	}
+	if err := os.Remove(s.path); err != nil {
+		q.opts.logger.Warn("queue segment not removed", slog.Any("error", err))
+	}
+}
+
+// isDiskFull tells the errors that deleting a file may cure.
+func isDiskFull(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+}
+
+// freeBytes is what an ordinary user may still write to the file system of dir.
+func freeBytes(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	//nolint:unconvert // Bsize has another type on other systems
+	return int64(st.Bavail) * int64(st.Bsize), nil
+}

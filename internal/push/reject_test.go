@@ -1,0 +1,177 @@
+package push
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+)
+
+func TestRejectedRecordIsIsolatedAndCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{poison: 3}
+		dir := t.TempDir()
+		p, err := Open(Options{Dir: dir, Destinations: []Destination{d}})
+		require.NoError(t, err)
+		appendValues(t, p, 1, 2, 3, 4, 5)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		pass(10 * time.Second)
+		assert.Equal(t, []float64{1, 2, 4, 5}, acceptedOf(d))
+		assert.Equal(t, 1.0, metric(t, p, `apm_sidecar_push_dropped_samples_total{url="scripted",reason="rejected"}`))
+		assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
+		cancel()
+		require.NoError(t, <-done)
+		require.NoError(t, p.Close())
+	})
+}
+
+func TestAReceiverThatTakesNothingIsLoggedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		d := &scripted{poison: 3}
+		p, err := Open(Options{Dir: t.TempDir(), Destinations: []Destination{d}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		require.NoError(t, err)
+		appendValues(t, p, 3, 3, 3, 3)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		pass(5 * time.Second)
+		appendValues(t, p, 1)
+		pass(5 * time.Second)
+		cancel()
+		require.NoError(t, <-done)
+		require.NoError(t, p.Close())
+		assert.Equal(t, 1, strings.Count(log.String(), "samples dropped"))
+		assert.Contains(t, log.String(), "accepted again")
+		assert.Contains(t, log.String(), "samples_dropped=4")
+	})
+}
+
+func TestRejectedSamplesAreKeptAsDeadLetters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{poison: 3}
+		dir := t.TempDir()
+		for range 2 { // the letters of the first run are found by the second
+			p, stop := startPusher(t, dir, d)
+			appendValues(t, p, 3, 4)
+			pass(5 * time.Second)
+			stop()
+		}
+		letters, err := filepath.Glob(filepath.Join(dir, queueFolder("scripted"), deadLetterFolder, "*"+deadLetterSuffix))
+		require.NoError(t, err)
+		require.Len(t, letters, 2)
+		z, err := newDecoder()
+		require.NoError(t, err)
+		defer z.Close()
+		for _, name := range letters {
+			packed, err := os.ReadFile(name)
+			require.NoError(t, err)
+			raw, err := z.DecodeAll(packed, nil)
+			require.NoError(t, err)
+			assert.Equal(t, []float64{3}, decodeValues(raw))
+		}
+		p, stop := startPusher(t, dir, d)
+		assert.Positive(t, metric(t, p, `apm_sidecar_push_dead_letter_bytes{url="scripted"}`))
+		stop()
+	})
+}
+
+func TestDeadLettersAreBounded(t *testing.T) {
+	d, err := openDeadLetters(t.TempDir())
+	require.NoError(t, err)
+	noise := make([]byte, 16<<20)
+	random := rand.NewChaCha8([32]byte{})
+	for range 6 {
+		_, _ = random.Read(noise)
+		require.NoError(t, d.put(noise, 5, time.Unix(1, 0)))
+	}
+	left, err := os.ReadDir(d.dir)
+	require.NoError(t, err)
+	assert.Len(t, left, 3, "3 of 16 MiB each, and some, are below 64 MiB")
+	assert.Equal(t, int64(3*5), d.evicted.Load())
+	assert.LessOrEqual(t, d.bytes.Load(), int64(maxDeadLetterBytes))
+}
+
+// What refuses everything is no receiver: a wrong URL must not cost samples.
+func TestAReceiverThatRefusesEverythingLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{deaf: true}
+		p, stop := startPusher(t, t.TempDir(), d)
+		appendValues(t, p, 1, 2, 3)
+		pass(time.Hour)
+		assert.Equal(t, 3.0, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
+		assert.Zero(t, metric(t, p, `apm_sidecar_push_dropped_samples_total{url="scripted",reason="rejected"}`))
+		d.mu.Lock()
+		d.deaf = false
+		d.mu.Unlock()
+		pass(2 * time.Minute)
+		assert.Equal(t, []float64{1, 2, 3}, valuesOf(acceptedOf(d)))
+		stop()
+	})
+}
+
+// valuesOf leaves out repetitions.
+func valuesOf(values []float64) []float64 {
+	slices.Sort(values)
+	return slices.Compact(values)
+}
+
+// After an outage, what is measured now arrives before what was measured then,
+// and all of it arrives.
+func TestFreshSamplesGoFirstAfterAnOutage(t *testing.T) {
+	for name, anyOrder := range map[string]bool{"any order": true, "in order only": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &scripted{anyOrder: anyOrder, window: 20 * time.Second}
+				p, stop := startPusher(t, t.TempDir(), d)
+				appendValues(t, p, 1)
+				pass(time.Minute)
+				down := answer{Receipt{Code: "timeout", MayHaveRestarted: true}, errors.New("down"), false}
+				outage := slices.Repeat([]answer{down}, 1000)
+				d.answerNext(outage...)
+				big := make([]series.Sample, 100)
+				for i := range 360 { // an hour of it
+					for j := range big {
+						big[j] = testSample(float64(1000 + i))
+					}
+					require.NoError(t, p.Append(big))
+					pass(10 * time.Second)
+				}
+				d.answerNext()
+				before := len(batchesOf(d))
+				for i := range 20 { // polls go on while the backlog is carried away
+					appendValues(t, p, float64(5000+i))
+					pass(10 * time.Second)
+				}
+				pass(2 * time.Minute)
+				batches := batchesOf(d)[before:]
+				backlogEnds := slices.IndexFunc(batches, func(b []float64) bool { return slices.Contains(b, 1300) })
+				firstFresh := slices.IndexFunc(batches, func(b []float64) bool { return b[len(b)-1] >= 5000 })
+				require.GreaterOrEqual(t, backlogEnds, 0)
+				if anyOrder {
+					assert.Less(t, firstFresh, backlogEnds, "fresh samples go first")
+				} else {
+					assert.GreaterOrEqual(t, firstFresh, backlogEnds)
+				}
+				assert.Len(t, valuesOf(acceptedOf(d)), 1+360+20)
+				assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
+				stop()
+			})
+		})
+	}
+}
