@@ -14,6 +14,7 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/agent"
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/push"
 	"github.com/apm-sidecar/apm-sidecar/internal/tx/ring"
 	"github.com/apm-sidecar/apm-sidecar/internal/web"
@@ -48,11 +49,10 @@ func serve(ctx context.Context, env environment, c config.Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, records.Close()) }()
 
-	watch, closeClients, err := newAgent(env, c, pusher, records)
+	watch, err := newAgent(env, c, pusher, records)
 	if err != nil {
 		return err
 	}
-	defer closeClients()
 
 	server, err := newServer(env, c, web.Options{
 		Store: dest.handler,
@@ -87,18 +87,21 @@ func serve(ctx context.Context, env environment, c config.Config) (err error) {
 	return errors.Join(err, carriers.Wait())
 }
 
-// newAgent builds the agent and its clients; the returned function closes these.
-func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.Ring) (*agent.Agent, func(), error) {
+// newAgent builds the agent with the first targets.
+func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.Ring) (*agent.Agent, error) {
 	targets, err := c.JVMs()
 	if err != nil {
-		return nil, nil, usageError{err}
+		return nil, usageError{err}
 	}
 	capture, err := newCapture(env, c.Capture)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	var clients []*jmx.Client
 	opts := agent.Options{
+		Connect: func(t jvm.Target) agent.Watched {
+			client := jmx.New(t, jmx.Options{Timeout: t.Timeout})
+			return agent.Watched{Target: t, Client: client, Requests: client, Close: client.Close}
+		},
 		Interval: time.Duration(c.Interval),
 		Sink:     sink,
 		Capture:  capture,
@@ -109,17 +112,9 @@ func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.R
 		Tracing: tracing(c.Transactions, records),
 		Logger:  env.logger(),
 	}
-	for _, t := range targets {
-		client := jmx.New(t, jmx.Options{})
-		clients = append(clients, client)
-		opts.Watched = append(opts.Watched, agent.Watched{Target: t, Client: client, Requests: client})
-	}
-	closeClients := func() {
-		for _, client := range clients {
-			client.Close()
-		}
-	}
-	return agent.New(opts), closeClients, nil
+	watch := agent.New(opts)
+	watch.Follow(targets)
+	return watch, nil
 }
 
 // newCapture is nil where heap dumps are not wanted.

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/VictoriaMetrics/metrics"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
@@ -38,11 +36,16 @@ type Watched struct {
 	Client Client
 	// Requests is asked for transactions; used only with Options.Tracing.
 	Requests RequestClient
+	// Close frees the client when the target is not watched any more; may be nil.
+	Close func()
 }
 
 // Options build an Agent.
 type Options struct {
-	Watched  []Watched
+	// Watched are the first targets; Follow replaces them.
+	Watched []Watched
+	// Connect builds the clients of a target, for Follow.
+	Connect  func(jvm.Target) Watched
 	Interval time.Duration
 	Sink     Sink
 	// Capture takes heap dumps; nil takes none.
@@ -56,24 +59,28 @@ type Options struct {
 
 // Agent polls targets until its context ends.
 type Agent struct {
-	opts     Options
-	metrics  *metrics.Set
-	watchers []*watcher
-	tracers  []*tracer
+	opts Options
+	// changed has a value when followers were added since it was last taken.
+	changed chan struct{}
+
+	// mu guards followers, and their fields stop and gone.
+	mu        sync.Mutex
+	followers []*follower
+}
+
+// intervalOf is the time between two polls of a target.
+func (o Options) intervalOf(t jvm.Target) time.Duration {
+	if t.Interval > 0 {
+		return t.Interval
+	}
+	return o.Interval
 }
 
 // New builds an agent; Run starts it.
 func New(opts Options) *Agent {
-	a := &Agent{opts: opts, metrics: metrics.NewSet()}
+	a := &Agent{opts: opts, changed: make(chan struct{}, 1)}
 	for i, w := range opts.Watched {
-		// Spread over the interval: a thousand targets don't poll at once, and the
-		// first one is polled at the start.
-		offset := opts.Interval * time.Duration(i) / time.Duration(len(opts.Watched))
-		a.watchers = append(a.watchers, newWatcher(w, offset, opts, a.metrics))
-		if opts.Tracing != nil {
-			offset := opts.Tracing.Interval * time.Duration(i) / time.Duration(len(opts.Watched))
-			a.tracers = append(a.tracers, newTracer(w, offset, opts, a.metrics))
-		}
+		a.followers = append(a.followers, newFollower(w, i, len(opts.Watched), opts))
 	}
 	return a
 }
@@ -81,11 +88,12 @@ func New(opts Options) *Agent {
 // Run polls until ctx ends, then waits for what it started and returns nil.
 func (a *Agent) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	for _, w := range a.watchers {
-		wg.Go(func() { w.run(ctx) })
-	}
-	for _, tr := range a.tracers {
-		wg.Go(func() { tr.run(ctx) })
+	for ctx.Err() == nil {
+		a.startNew(ctx, &wg)
+		select {
+		case <-ctx.Done():
+		case <-a.changed:
+		}
 	}
 	wg.Wait()
 	if a.opts.Capture != nil {
@@ -95,14 +103,18 @@ func (a *Agent) Run(ctx context.Context) error {
 }
 
 // WriteMetrics writes the agent's own metrics in Prometheus' text form.
-func (a *Agent) WriteMetrics(w io.Writer) { a.metrics.WritePrometheus(w) }
+func (a *Agent) WriteMetrics(w io.Writer) {
+	for _, f := range a.all() {
+		f.set.WritePrometheus(w)
+	}
+}
 
 // Ready says why the agent is not at work yet: a target nobody has polled so far.
 // A target that is down does not make the agent unready.
 func (a *Agent) Ready() error {
-	for _, w := range a.watchers {
-		if !w.polled.Load() {
-			return fmt.Errorf("target %s was not polled yet", w.target.Name())
+	for _, f := range a.all() {
+		if !f.watcher.polled.Load() {
+			return fmt.Errorf("target %s was not polled yet", f.watched.Target.Name())
 		}
 	}
 	return nil

@@ -58,6 +58,14 @@ func (tr *tracer) publishSamples(now time.Time) {
 	}
 }
 
+// end marks the series of a target that is not watched any more.
+func (tr *tracer) end(now time.Time) {
+	samples := transactionSamples(tr.labels, now, tr.tracker.Stats(), nil, false)
+	if err := tr.sink.Append(series.Ended(samples)); err != nil {
+		tr.log.Debug("samples of transactions are lost", "error", err)
+	}
+}
+
 // transactionSamples are the series of the catalogue. Those of the moment end while
 // the target does not answer.
 func transactionSamples(labels []series.Label, now time.Time, stats tx.Stats, active []tx.Active, up bool) []series.Sample {

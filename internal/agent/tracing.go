@@ -32,7 +32,7 @@ type TracingOptions struct {
 // Transactions is what the sidecar knows of transactions, for pages and programs.
 // It is safe for concurrent use.
 type Transactions struct {
-	tracers []*tracer
+	tracers func() []*tracer
 	records *ring.Ring
 }
 
@@ -47,7 +47,7 @@ func (a *Agent) Transactions() *Transactions {
 // Active are the transactions in flight.
 func (t *Transactions) Active(now time.Time) *tx.Board {
 	targets, rows := []tx.TargetState{}, []tx.Active{}
-	for _, tr := range t.tracers {
+	for _, tr := range t.tracers() {
 		active := tr.tracker.Active(now)
 		state := tr.status()
 		state.InFlight = len(active)
@@ -63,7 +63,7 @@ func (t *Transactions) List(q ring.Query) ([]tx.Summary, int) { return t.records
 
 // Record is one transaction, in flight or on record; ring.ErrNotFound without it.
 func (t *Transactions) Record(id string, now time.Time) (*tx.Record, error) {
-	for _, tr := range t.tracers {
+	for _, tr := range t.tracers() {
 		if rec := tr.tracker.Record(id, now); rec != nil {
 			return rec, nil
 		}

@@ -74,10 +74,10 @@ func newWatcher(w Watched, offset time.Duration, opts Options, set *metrics.Set)
 		trigger:  trigger,
 		own:      newSelfMetrics(set, w.Target),
 		log:      opts.Logger.With("target", w.Target.Name()),
-		interval: opts.Interval,
+		interval: opts.intervalOf(w.Target),
 		offset:   offset,
 		state:    "new",
-		rest:     backOff{interval: opts.Interval},
+		rest:     backOff{interval: opts.intervalOf(w.Target)},
 	}
 }
 
@@ -139,6 +139,11 @@ func (w *watcher) round(ctx context.Context) {
 	w.askQueue(ctx, snapshot)
 	w.hand(w.deriver.Derive(snapshot))
 	w.judge(ctx, snapshot)
+}
+
+// end marks the series of a target that is not watched any more.
+func (w *watcher) end(now time.Time) {
+	w.hand(series.Ended(w.deriver.Down(now)))
 }
 
 func (w *watcher) down(err error) {

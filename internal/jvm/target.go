@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Target is one JVM to watch.
@@ -20,6 +21,9 @@ type Target struct {
 	Labels map[string]string
 	// Credentials are sent as basic authentication; the zero value sends none.
 	Credentials Credentials
+	// Interval is the time between two polls and Timeout bounds one; zero means
+	// those of the sidecar.
+	Interval, Timeout time.Duration
 }
 
 // Name is what logs and pages call the target.
