@@ -17,23 +17,33 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
-// commonOptions are the flags of every command that reads a dump.
-type commonOptions struct {
+// outputOptions are the flags of every command that writes something.
+type outputOptions struct {
 	format  format
 	formats []format // what format may be, the default first
 	output  string
-	number  int // of the dump in the file, from 1
 	quiet   bool
+}
+
+// addFlags declares the flags with their defaults; the first format is the default.
+func (o *outputOptions) addFlags(flags *pflag.FlagSet, formats ...format) {
+	o.format, o.formats = formats[0], formats
+	flags.VarP(formatFlag{o}, "format", "f", "form of the output: "+join(formats))
+	flags.StringVarP(&o.output, "output", "o", "-", "write to `FILE`, - is standard output")
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "show no progress")
+}
+
+// commonOptions are the flags of every command that analyses a dump.
+type commonOptions struct {
+	outputOptions
+	number  int // of the dump in the file, from 1
 	verbose bool
 }
 
 // addFlags declares the flags with their defaults; the first format is the default.
 func (o *commonOptions) addFlags(flags *pflag.FlagSet, formats ...format) {
-	o.format, o.formats = formats[0], formats
-	flags.VarP(formatFlag{o}, "format", "f", "form of the output: "+join(formats))
-	flags.StringVarP(&o.output, "output", "o", "-", "write to `FILE`, - is standard output")
+	o.outputOptions.addFlags(flags, formats...)
 	flags.IntVar(&o.number, "dump", 1, "read dump number `N` of a file that holds several")
-	flags.BoolVarP(&o.quiet, "quiet", "q", false, "show no progress")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say at the end how long each phase took")
 }
 
@@ -60,7 +70,7 @@ func names(formats []format) []string {
 }
 
 // formatFlag is the flag --format.
-type formatFlag struct{ o *commonOptions }
+type formatFlag struct{ o *outputOptions }
 
 // String is the name of the form.
 func (f formatFlag) String() string {
@@ -96,7 +106,7 @@ func scanDump(ctx context.Context, env environment, path string, o commonOptions
 	}
 	options.Dump = o.number - 1
 	started := time.Now()
-	progress := term.StartProgress(env.stderr, progressMode(env, o))
+	progress := term.StartProgress(env.stderr, progressMode(env, o.outputOptions))
 	options.Progress = progress.Update
 	options.Tool = report.Tool{Name: toolName, Version: version()}
 	scanned, err := read(ctx, path, options)
@@ -119,7 +129,7 @@ func scanDump(ctx context.Context, env environment, path string, o commonOptions
 
 // progressMode is the form of progress: none where it was not asked for, or
 // where a program reads the report.
-func progressMode(env environment, o commonOptions) term.Mode {
+func progressMode(env environment, o outputOptions) term.Mode {
 	switch {
 	case o.quiet || o.format == formatJSON:
 		return term.Silent

@@ -25,6 +25,7 @@ func (o *Objects) decodeClass() error {
 	ids := b[1+o.id+4:]
 	o.ID = o.ref(b[1:])
 	d := &o.Class
+	d.Trace = binary.BigEndian.Uint32(b[1+o.id:])
 	d.Super, d.Loader = o.ref(ids), o.ref(ids[o.id:])
 	d.Others = [2]uint64{o.ref(ids[2*o.id:]), o.ref(ids[3*o.id:])}
 	d.InstanceSize = binary.BigEndian.Uint32(ids[6*o.id:])

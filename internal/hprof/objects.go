@@ -36,6 +36,8 @@ type Objects struct {
 
 // ClassDump is the body of a class dump sub-record.
 type ClassDump struct {
+	// Trace is the serial number of the stack trace, 0 for none.
+	Trace         uint32
 	Super, Loader uint64
 	// InstanceSize is what the JVM wrote, usually the sum of the fields' widths.
 	InstanceSize uint32
@@ -73,6 +75,16 @@ func (o *Objects) Reset(start, end int64) {
 // Position returns the offset up to which sub-records have been read: the begin
 // of the next one, unless the body of the current one is not consumed.
 func (o *Objects) Position() int64 { return o.c.offset() + o.body }
+
+// Head returns the fields of the current sub-record between its tag and its body, as
+// they lie in the dump; nothing of a class dump, whose fields are in Class. It is to be
+// asked for before the body.
+func (o *Objects) Head() Body {
+	if o.Tag == SubClassDump {
+		return Body{id: o.id}
+	}
+	return Body{b: o.c.buf[o.Offset-o.c.base+1 : o.c.pos], id: o.id}
+}
 
 // Err returns what ended the walk before the end of the extent, nil if nothing did.
 func (o *Objects) Err() *Error { return o.err }
@@ -158,7 +170,7 @@ func (o *Objects) Next() bool {
 // hasBody notes that n bytes of body follow, or fails where they do not.
 func (o *Objects) hasBody(what string, n int64) bool {
 	if n > int64(len(o.c.buf)-o.c.pos) && n > o.c.left() {
-		return o.fail(what, ErrTruncated)
+		return o.fail(what, fmt.Errorf("a body of %d bytes, %d left: %w", n, o.c.left(), ErrTruncated))
 	}
 	o.body = n
 	return true

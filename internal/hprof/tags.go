@@ -3,25 +3,28 @@ package hprof
 // Tag is the kind of a top-level record.
 type Tag byte
 
-// The top-level records the analyser looks at; all others are skipped.
+// The top-level records that HotSpot, the hprof agent and ART write.
 const (
 	TagUTF8        Tag = 0x01
 	TagLoadClass   Tag = 0x02
+	TagUnloadClass Tag = 0x03
 	TagFrame       Tag = 0x04
 	TagTrace       Tag = 0x05
+	TagAllocSites  Tag = 0x06
+	TagHeapSummary Tag = 0x07
+	TagStartThread Tag = 0x0A
+	TagEndThread   Tag = 0x0B
 	TagHeapDump    Tag = 0x0C
+	TagCPUSamples  Tag = 0x0D
+	TagControl     Tag = 0x0E
 	TagHeapSegment Tag = 0x1C
 	TagHeapEnd     Tag = 0x2C
 )
 
-// known says whether b is a record tag that HotSpot, the hprof agent or ART
-// write. It tells a record header from garbage where a length cannot be trusted.
+// known says whether t is the tag of a record. It tells a record header from garbage
+// where a length cannot be trusted.
 func (t Tag) known() bool {
-	switch t {
-	case 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x1C, 0x2C:
-		return true
-	}
-	return false
+	return t >= TagUTF8 && t <= TagHeapSummary || t >= TagStartThread && t <= TagControl || t == TagHeapSegment || t == TagHeapEnd
 }
 
 // SubTag is the kind of a sub-record inside a heap dump record.

@@ -25,14 +25,14 @@ func writeJSON[T any](w io.Writer, v *T) error {
 	if err := encoder.Encode(rewritten(v, func(s string) string { return s })); err != nil {
 		return fmt.Errorf("encode the report: %w", err)
 	}
-	_, err := w.Write(escapeHidden(plain.Bytes()))
+	_, err := w.Write(EscapeHidden(plain.Bytes()))
 	return err
 }
 
-// escapeHidden writes hidden characters of a JSON text as escapes. They can only
+// EscapeHidden writes hidden characters of a JSON text as escapes. They can only
 // stand inside strings: outside of them JSON has ASCII alone, and the encoder
 // has escaped all control characters below U+0020 already.
-func escapeHidden(text []byte) []byte {
+func EscapeHidden(text []byte) []byte {
 	out := make([]byte, 0, len(text))
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)

@@ -1,0 +1,251 @@
+package hprof
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Record is a top-level record: u1 tag, u4 microseconds, u4 length, body.
+type Record struct {
+	Tag Tag
+	// Offset is where the record begins in the uncompressed dump.
+	Offset int64
+	// Micros is when it was written, in microseconds after the dump was begun; it
+	// wraps after 71 minutes.
+	Micros uint32
+	// Declared is the length that the header gives, and Length the one that the body
+	// has: of heap records the two may differ.
+	Declared uint32
+	Length   int64
+	// Dump is the number of the dump that a heap record belongs to, from 0.
+	Dump int
+	// Body is what follows the header, at most maxDescription bytes and nothing of heap
+	// records. It is valid while the record is visited.
+	Body Body
+}
+
+// headerLength is the length of a record's header.
+const headerLength = 9
+
+// Start returns where the body begins.
+func (r Record) Start() int64 { return r.Offset + headerLength }
+
+// Visitor is told what a walk over the records of a dump meets.
+type Visitor interface {
+	// Record is told of a record. Its error ends the walk.
+	Record(ctx context.Context, r Record) error
+	// Damaged is told of damage, and where reading goes on: at the end of the dump if
+	// nothing behind it makes sense, before it where the record before it lied about
+	// its length. Its error ends the walk.
+	Damaged(e *Error, next int64) error
+}
+
+// Walk tells v of all records in the order of the file, but for the insides of the
+// heap, and of all damage around them. Errors: those of ctx and v.
+func (f *File) Walk(ctx context.Context, v Visitor) error {
+	w := walk{file: f, to: v, c: newCursor(f, f.Header.Length, f.Size), id: f.Header.IDSize}
+	for n := 0; w.c.left() > 0; n++ {
+		if n&0xffff == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		at := w.c.offset()
+		fault, err := w.record(ctx)
+		if err != nil {
+			return err
+		}
+		if fault == nil {
+			w.before = at
+			continue
+		}
+		w.damaged++
+		from := at + 1
+		if w.before > w.suspect { // its length may be at fault: it is suspected once
+			w.suspect, from = w.before, w.before+1
+		}
+		next, err := w.resume(ctx, max(from, w.heapEnd))
+		if err != nil {
+			return err
+		}
+		if err := v.Damaged(&Error{Offset: at, What: "record", Err: fault}, next); err != nil {
+			return err
+		}
+		w.c.reset(next, f.Size)
+	}
+	if !w.ended && f.Damage == nil && w.damaged == 0 && w.segmented {
+		return v.Damaged(&Error{Offset: f.Size, What: "heap dump without its end record", Err: ErrTruncated}, f.Size)
+	}
+	if f.Damage != nil {
+		return v.Damaged(f.Damage, f.Size)
+	}
+	return nil
+}
+
+// walk is the state of one walk over the records.
+type walk struct {
+	file      *File
+	to        Visitor
+	c         *cursor
+	id        int
+	dumps     int
+	damaged   int  // places
+	segmented bool // the current dump consists of segments, which have an end record
+	ended     bool
+	open      bool // a segmented dump is open
+
+	before  int64 // begin of the last record that was read
+	suspect int64 // begin of the last one whose length was suspected
+	heapEnd int64 // end of the last heap record, of which nothing is read again
+}
+
+// record reads one record. fault is what is wrong with it, err that of the visitor.
+func (w *walk) record(ctx context.Context) (fault, err error) {
+	r := Record{Offset: w.c.offset()}
+	h, fault := w.c.peek(headerLength)
+	if fault != nil {
+		return fault, nil
+	}
+	r.Tag, r.Micros, r.Declared = Tag(h[0]), binary.BigEndian.Uint32(h[1:]), binary.BigEndian.Uint32(h[5:])
+	r.Length = int64(r.Declared)
+	if !r.Tag.known() {
+		return fmt.Errorf("unknown record tag %#x", h[0]), nil
+	}
+	if fault := w.c.skip(headerLength); fault != nil {
+		return fault, nil
+	}
+	switch r.Tag {
+	case TagHeapDump, TagHeapSegment:
+		return w.heap(ctx, r)
+	case TagHeapEnd:
+		w.ended, w.open = true, false
+	}
+	if left := w.c.left(); r.Length > left {
+		return fmt.Errorf("record %#x of %d bytes, %d left: %w", byte(r.Tag), r.Length, left, ErrTruncated), nil
+	}
+	r.Body = Body{id: w.id}
+	if r.Body.b, fault = w.c.peek(int(min(r.Length, maxDescription))); fault != nil {
+		return fault, nil
+	}
+	if fault := r.check(); fault != nil {
+		return fault, nil
+	}
+	if err := w.to.Record(ctx, r); err != nil {
+		return nil, err
+	}
+	return w.c.skip(r.Length), nil
+}
+
+// check judges the length of a record that describes names or stacks.
+func (r Record) check() error {
+	id, least := r.Body.id, int64(0)
+	switch r.Tag {
+	case TagUTF8: // id, text
+		least = int64(id)
+	case TagLoadClass: // u4 serial, id class, u4 trace, id name
+		least = int64(8 + 2*id)
+	case TagFrame: // id frame, id method, id signature, id source, u4 class, u4 line
+		least = int64(8 + 4*id)
+	case TagTrace: // u4 serial, u4 thread, u4 n, ids
+		b := r.Body
+		b.U8()
+		least = 12 + int64(b.U4())*int64(id)
+	default:
+		return nil
+	}
+	switch {
+	case r.Length < least:
+		return fmt.Errorf("record %#x of %d bytes, at least %d expected", byte(r.Tag), r.Length, least)
+	case r.Length > maxDescription && r.Tag != TagUTF8:
+		return fmt.Errorf("record %#x of %d bytes, more than any JVM writes", byte(r.Tag), r.Length)
+	}
+	return nil
+}
+
+// heap finds the end of a heap record.
+func (w *walk) heap(ctx context.Context, r Record) (fault, err error) {
+	start, left := w.c.offset(), w.c.left()
+	switch {
+	case r.Length == 0 && !w.plausible(start):
+		// The JVM died before it wrote the length back: all that follows is heap.
+		r.Length = left
+	case r.Tag == TagHeapDump && r.Length < left && !w.plausible(start+r.Length):
+		// JDK 8 writes the low 32 bits of a length beyond 4 GiB.
+		for n := r.Length + 1<<32; n <= left; n += 1 << 32 {
+			if w.plausible(start + n) {
+				r.Length = n
+				break
+			}
+		}
+	}
+	if r.Tag == TagHeapDump || !w.open {
+		w.dumps++
+	}
+	w.open, w.segmented, w.ended = r.Tag == TagHeapSegment, r.Tag == TagHeapSegment, false
+	claimed := r.Length
+	r.Dump, r.Length = w.dumps-1, min(claimed, left)
+	end := start + r.Length
+	if r.Length > 0 {
+		w.heapEnd = end
+	}
+	if err := w.to.Record(ctx, r); err != nil {
+		return nil, err
+	}
+	if claimed > left {
+		w.c.reset(end, end)
+		return fmt.Errorf("heap record of %d bytes, %d left: %w", claimed, left, ErrTruncated), nil
+	}
+	return w.c.skip(r.Length), nil
+}
+
+// plausible says whether records begin at offset at: the end of the file, or
+// three headers in a row that make sense.
+func (w *walk) plausible(at int64) bool {
+	var h [headerLength]byte
+	for range 3 {
+		if at == w.c.end {
+			return true
+		}
+		if n, _ := w.file.ReadAt(h[:], at); n < len(h) || !Tag(h[0]).known() {
+			return false
+		}
+		at += headerLength + int64(binary.BigEndian.Uint32(h[5:]))
+		if at > w.c.end {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	// maxResume bounds how far the next record is looked for behind a damaged one,
+	// and maxDamage how many damaged ones are put up with.
+	maxResume = 64 << 20
+	maxDamage = 100
+)
+
+// resume returns where records go on behind damage, the end of the file if nowhere.
+// What follows a heap record that is cut off is no record.
+func (w *walk) resume(ctx context.Context, from int64) (int64, error) {
+	end := w.c.end
+	if w.damaged >= maxDamage || w.c.left() == 0 {
+		return end, nil
+	}
+	buf := make([]byte, blockSize)
+	for base := from; base < min(end, from+maxResume); base += blockSize {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		n, err := w.file.ReadAt(buf, base)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return end, nil // what cannot be read ends the walk; the damage listed tells
+		}
+		for i, b := range buf[:n] {
+			if Tag(b).known() && w.plausible(base+int64(i)) {
+				return base + int64(i), nil
+			}
+		}
+	}
+	return end, nil
+}
