@@ -37,7 +37,11 @@ when no target answered and 3 when some did not.`,
 		if err != nil {
 			return usageError{err}
 		}
-		return once(cmd, env, targets)
+		naming, err := series.ParseNaming(c.Naming)
+		if err != nil {
+			return usageError{err}
+		}
+		return once(cmd, env, targets, naming)
 	}
 	return cmd
 }
@@ -51,13 +55,13 @@ type answer struct {
 
 // once polls all targets at the same time, so that a hung one holds up the end
 // alone, and tells in the order of the configuration.
-func once(cmd *cobra.Command, env environment, targets []jvm.Target) error {
+func once(cmd *cobra.Command, env environment, targets []jvm.Target, naming series.Naming) error {
 	answers := make([]answer, len(targets))
 	var polls errgroup.Group
 	polls.SetLimit(maxPollsAtOnce)
 	for i, t := range targets {
 		polls.Go(func() error {
-			answers[i] = pollOnce(cmd.Context(), t)
+			answers[i] = pollOnce(cmd.Context(), t, naming)
 			return nil
 		})
 	}
@@ -87,13 +91,31 @@ func once(cmd *cobra.Command, env environment, targets []jvm.Target) error {
 	return err
 }
 
-func pollOnce(ctx context.Context, t jvm.Target) answer {
+// pollOnce asks for the fast and the slow tier, and for the threads.
+func pollOnce(ctx context.Context, t jvm.Target, naming series.Naming) answer {
 	client := jmx.New(t, jmx.Options{})
 	defer client.Close()
-	deriver := series.NewDeriver(series.TargetLabels(t))
+	deriver := series.NewDeriver(series.Options{Labels: series.TargetLabels(t), Naming: naming})
 	snapshot, err := client.Poll(ctx)
 	if err != nil {
 		return answer{samples: deriver.Down(time.Now()), err: err}
 	}
-	return answer{samples: deriver.Derive(snapshot), missing: snapshot.Missing}
+	a := answer{samples: deriver.Derive(snapshot), missing: snapshot.Missing}
+	details, err := client.Details(ctx)
+	if err != nil {
+		a.missing = append(a.missing, jvm.Missing{Part: "the slow tier", Reason: err.Error()})
+		return a
+	}
+	a.samples = append(a.samples, deriver.Details(details)...)
+	a.missing = append(a.missing, details.Missing...)
+	if len(details.ThreadIDs) > 0 {
+		threads, err := client.ThreadStates(ctx, details.ThreadIDs)
+		if err != nil {
+			a.missing = append(a.missing, jvm.Missing{Part: "the threads", Reason: err.Error()})
+			return a
+		}
+		a.samples = append(a.samples, deriver.ThreadStates(threads)...)
+		a.missing = append(a.missing, threads.Missing...)
+	}
+	return a
 }

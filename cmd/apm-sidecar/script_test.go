@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -11,6 +10,9 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx/jmxtest"
 )
 
 func TestMain(m *testing.M) {
@@ -21,12 +23,10 @@ func TestMain(m *testing.M) {
 func recordedAgent(t *testing.T) *httptest.Server {
 	t.Helper()
 	reply, err := os.ReadFile(filepath.FromSlash("../../internal/jmx/testdata/jolokia-2.6.0-jdk17-g1.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write(reply)
-	}))
+	require.NoError(t, err)
+	answers, err := jmxtest.Recorded(reply)
+	require.NoError(t, err)
+	agent := httptest.NewServer(answers)
 	t.Cleanup(agent.Close)
 	return agent
 }

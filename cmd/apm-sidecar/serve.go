@@ -16,6 +16,7 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/push"
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
 	"github.com/apm-sidecar/apm-sidecar/internal/tx/ring"
 	"github.com/apm-sidecar/apm-sidecar/internal/web"
 )
@@ -97,14 +98,21 @@ func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.R
 	if err != nil {
 		return nil, err
 	}
+	naming, err := series.ParseNaming(c.Naming)
+	if err != nil {
+		return nil, usageError{err}
+	}
 	opts := agent.Options{
 		Connect: func(t jvm.Target) agent.Watched {
 			client := jmx.New(t, jmx.Options{Timeout: t.Timeout})
 			return agent.Watched{Target: t, Client: client, Requests: client, Close: client.Close}
 		},
-		Interval: time.Duration(c.Interval),
-		Sink:     sink,
-		Capture:  capture,
+		Interval:     time.Duration(c.Interval),
+		SlowInterval: time.Duration(c.SlowInterval),
+		Naming:       naming,
+		Evidence:     agent.EvidenceOptions{Directory: filepath.Join(c.DataDir, "evidence"), MaxPause: time.Duration(c.Evidence.MaxPause)},
+		Sink:         sink,
+		Capture:      capture,
 		Trigger: agent.TriggerOptions{
 			OldAfterGCRatio: c.Capture.OldAfterGCRatio,
 			CoolDown:        time.Duration(c.Capture.CoolDown),

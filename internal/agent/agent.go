@@ -14,12 +14,38 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
-// Client is what the agent needs of a target's Jolokia agent.
+// Client is what the agent needs of a target's Jolokia agent. Only DumpHeap may run
+// beside another call.
 type Client interface {
-	// Poll reads everything once.
+	Poller
+	Prober
+	Dumper
+}
+
+// Poller asks for the tiers.
+type Poller interface {
+	// Poll reads what changes from second to second.
 	Poll(ctx context.Context) (*jvm.Snapshot, error)
+	// Details reads what changes slowly or costs more.
+	Details(ctx context.Context) (*jvm.Details, error)
+	// ThreadStates looks at the threads with the given ids and for deadlocks.
+	ThreadStates(ctx context.Context, ids []int64) (*jvm.ThreadStates, error)
+}
+
+// Prober asks about finalizers.
+type Prober interface {
 	// FinalizerQueue reads what waits for the Finalizer thread.
 	FinalizerQueue(ctx context.Context) (*jvm.FinalizerQueue, error)
+	// FinalizerThread looks at that thread, found among those with the given ids.
+	FinalizerThread(ctx context.Context, ids []int64) (*jvm.FinalizerThread, error)
+	// RegisteredFinalizers counts finalizable objects; nil where the JVM knows not.
+	RegisteredFinalizers(ctx context.Context) (*jvm.RegisteredFinalizers, error)
+	// ClassHistogram counts all objects; the JVM stands still meanwhile.
+	ClassHistogram(ctx context.Context) (*jvm.ClassHistogram, error)
+}
+
+// Dumper takes heap dumps.
+type Dumper interface {
 	// DumpHeap has the JVM write a heap dump and returns when it is complete.
 	DumpHeap(ctx context.Context, file string, live bool) error
 }
@@ -45,9 +71,15 @@ type Options struct {
 	// Watched are the first targets; Follow replaces them.
 	Watched []Watched
 	// Connect builds the clients of a target, for Follow.
-	Connect  func(jvm.Target) Watched
-	Interval time.Duration
-	Sink     Sink
+	Connect func(jvm.Target) Watched
+	// Interval is the time between two polls of the fast tier, SlowInterval of the
+	// slow one; a minute if zero.
+	Interval, SlowInterval time.Duration
+	// Naming is the profile of metric names.
+	Naming series.Naming
+	Sink   Sink
+	// Evidence says what is kept of a JVM on its way up.
+	Evidence EvidenceOptions
 	// Capture takes heap dumps; nil takes none.
 	Capture *Capture
 	// Trigger says when; used only with Capture.
@@ -68,6 +100,8 @@ type Agent struct {
 	followers []*follower
 }
 
+const defaultSlowInterval = time.Minute
+
 // intervalOf is the time between two polls of a target.
 func (o Options) intervalOf(t jvm.Target) time.Duration {
 	if t.Interval > 0 {
@@ -78,6 +112,9 @@ func (o Options) intervalOf(t jvm.Target) time.Duration {
 
 // New builds an agent; Run starts it.
 func New(opts Options) *Agent {
+	if opts.SlowInterval == 0 {
+		opts.SlowInterval = defaultSlowInterval
+	}
 	a := &Agent{opts: opts, changed: make(chan struct{}, 1)}
 	for i, w := range opts.Watched {
 		a.followers = append(a.followers, newFollower(w, i, len(opts.Watched), opts))
@@ -127,4 +164,15 @@ func labelled(name string, t jvm.Target, extraName, extraValue string) string {
 		return fmt.Sprintf("%s{job=%q,instance=%q}", name, t.Job, t.Instance)
 	}
 	return fmt.Sprintf("%s{job=%q,instance=%q,%s=%q}", name, t.Job, t.Instance, extraName, extraValue)
+}
+
+// Evidence is what was kept of each target that has any, by its name, oldest first.
+func (a *Agent) Evidence() map[string][]Record {
+	all := map[string][]Record{}
+	for _, f := range a.all() {
+		if list := f.watcher.evidence.kept.all(); len(list) > 0 {
+			all[f.watched.Target.Name()] = list
+		}
+	}
+	return all
 }

@@ -12,9 +12,14 @@ import (
 
 // fakeClient is a JVM under a test's control. Nil functions answer well.
 type fakeClient struct {
-	poll  func(ctx context.Context) (*jvm.Snapshot, error)
-	queue func(ctx context.Context) (*jvm.FinalizerQueue, error)
-	dump  func(ctx context.Context, file string, live bool) error
+	poll       func(ctx context.Context) (*jvm.Snapshot, error)
+	details    func(ctx context.Context) (*jvm.Details, error)
+	states     func(ctx context.Context, ids []int64) (*jvm.ThreadStates, error)
+	queue      func(ctx context.Context) (*jvm.FinalizerQueue, error)
+	finalizer  func(ctx context.Context) (*jvm.FinalizerThread, error)
+	registered func(ctx context.Context) (*jvm.RegisteredFinalizers, error)
+	histogram  func(ctx context.Context) (*jvm.ClassHistogram, error)
+	dump       func(ctx context.Context, file string, live bool) error
 }
 
 var _ agent.Client = (*fakeClient)(nil)
@@ -26,8 +31,46 @@ func (f *fakeClient) Poll(ctx context.Context) (*jvm.Snapshot, error) {
 	return f.poll(ctx)
 }
 
+func (f *fakeClient) Details(ctx context.Context) (*jvm.Details, error) {
+	if f.details == nil {
+		return &jvm.Details{Time: time.Now(), ThreadIDs: []int64{1, 2, 3}, Processors: jvm.Some[int64](2)}, nil
+	}
+	return f.details(ctx)
+}
+
+func (f *fakeClient) ThreadStates(ctx context.Context, ids []int64) (*jvm.ThreadStates, error) {
+	if f.states == nil {
+		return &jvm.ThreadStates{Time: time.Now(), Count: map[jvm.ThreadState]int64{"RUNNABLE": int64(len(ids))}}, nil
+	}
+	return f.states(ctx, ids)
+}
+
 func (f *fakeClient) FinalizerQueue(ctx context.Context) (*jvm.FinalizerQueue, error) {
+	if f.queue == nil {
+		return &jvm.FinalizerQueue{}, nil
+	}
 	return f.queue(ctx)
+}
+
+func (f *fakeClient) FinalizerThread(ctx context.Context, _ []int64) (*jvm.FinalizerThread, error) {
+	if f.finalizer == nil {
+		return &jvm.FinalizerThread{Time: time.Now(), Thread: jvm.Thread{ID: 3, Name: "Finalizer", State: "WAITING"}}, nil
+	}
+	return f.finalizer(ctx)
+}
+
+func (f *fakeClient) RegisteredFinalizers(ctx context.Context) (*jvm.RegisteredFinalizers, error) {
+	if f.registered == nil {
+		return nil, nil
+	}
+	return f.registered(ctx)
+}
+
+func (f *fakeClient) ClassHistogram(ctx context.Context) (*jvm.ClassHistogram, error) {
+	if f.histogram == nil {
+		return &jvm.ClassHistogram{Time: time.Now()}, nil
+	}
+	return f.histogram(ctx)
 }
 
 func (f *fakeClient) DumpHeap(ctx context.Context, file string, live bool) error {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
 // Reading is what the trigger judges: one poll of one JVM.
@@ -21,67 +22,16 @@ type Reading struct {
 	FreeBytes jvm.Opt[int64]
 }
 
-// readingOf takes the reading from a poll: the old pools, or the pool that is the
-// whole heap where there are no generations. It is false where the JVM does not
-// say, or not yet.
+// readingOf takes the reading from a poll. It is false where the JVM does not say,
+// or not yet.
 func readingOf(s *jvm.Snapshot) (Reading, bool) {
-	r := Reading{At: s.Time}
+	old, ok := series.OldRegionOf(s)
+	if !ok {
+		return Reading{}, false
+	}
+	r := Reading{At: s.Time, Ratio: old.Ratio(), Partly: old.Partly}
 	if s.Memory != nil {
 		r.HeapUsedBytes = s.Memory.Heap.Used.Or(0)
 	}
-	if ratio, ok := afterYoungOfG1(s); ok {
-		r.Ratio, r.Partly = ratio, true
-		return r, true
-	}
-	used, limit := int64(0), int64(0)
-	for _, kind := range []jvm.PoolKind{jvm.PoolOld, jvm.PoolSingle} {
-		for _, p := range s.Pools {
-			if p.Kind != kind || p.AfterGC == nil {
-				continue
-			}
-			used += p.AfterGC.Used.Or(0)
-			limit += p.AfterGC.Max.Or(0)
-		}
-		if limit > 0 {
-			break
-		}
-	}
-	if limit == 0 {
-		return Reading{}, false
-	}
-	r.Ratio = float64(used) / float64(limit)
 	return r, true
-}
-
-// afterYoungOfG1 is the share of G1's old region in use after the collector's last
-// pause, where that was a young collection. What the old pool itself says after a
-// collection is no use until it is too late: G1 empties the region in young
-// collections, a part at a time, and does not even try with a region in which its
-// concurrent marking found nothing dead, which is how a leak looks. The pool then
-// says nothing, or what it said long ago, until the full collection right before
-// the OutOfMemoryError. Measured on 17 and 25.
-func afterYoungOfG1(s *jvm.Snapshot) (float64, bool) {
-	var last *jvm.LastGC
-	young := false
-	for _, gc := range s.GCs {
-		if gc.Last == nil || (last != nil && gc.Last.EndMs.Or(0) < last.EndMs.Or(0)) {
-			continue
-		}
-		last, young = gc.Last, gc.Name == jvm.G1Young
-	}
-	if !young {
-		return 0, false
-	}
-	for _, p := range s.Pools {
-		limit := p.Usage.Max.Or(0)
-		if p.Kind != jvm.PoolOld || limit == 0 {
-			continue
-		}
-		for _, change := range last.Pools {
-			if change.Pool == p.Name {
-				return float64(change.AfterBytes) / float64(limit), true
-			}
-		}
-	}
-	return 0, false
 }

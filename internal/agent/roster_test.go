@@ -71,7 +71,7 @@ func TestTargetsComeAndGo(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- a.Run(ctx) }()
-		time.Sleep(35 * time.Second)
+		time.Sleep(36 * time.Second)
 		assert.Len(t, s.values("up", "a"), 4)
 
 		a.Follow(named("a", "c"))

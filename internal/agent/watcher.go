@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -12,13 +11,6 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
-)
-
-const (
-	// queueThreshold is the number of pending objects from which the queue is
-	// asked for by class, at most once per queueInterval.
-	queueThreshold = 100
-	queueInterval  = 30 * time.Second
 )
 
 // watcher polls one target. All its state but polled belongs to the goroutine of
@@ -52,8 +44,10 @@ type watcher struct {
 	missing int
 	// startMs identifies the JVM; a change is a restart.
 	startMs int64
-	// queueNext is when the finalizer queue may be asked for again.
-	queueNext time.Time
+	// tiers are the questions beside the poll.
+	tiers tiers
+	// evidence is what is kept of finalizers and the heap on the way up.
+	evidence *evidence
 }
 
 func newWatcher(w Watched, offset time.Duration, opts Options, set *metrics.Set) *watcher {
@@ -68,7 +62,7 @@ func newWatcher(w Watched, offset time.Duration, opts Options, set *metrics.Set)
 		target:   w.Target,
 		client:   w.Client,
 		labels:   labels,
-		deriver:  series.NewDeriver(labels),
+		deriver:  series.NewDeriver(series.Options{Labels: labels, Naming: opts.Naming}),
 		sink:     opts.Sink,
 		capture:  opts.Capture,
 		trigger:  trigger,
@@ -78,6 +72,8 @@ func newWatcher(w Watched, offset time.Duration, opts Options, set *metrics.Set)
 		offset:   offset,
 		state:    "new",
 		rest:     backOff{interval: opts.intervalOf(w.Target)},
+		tiers:    newTiers(opts.SlowInterval),
+		evidence: newEvidence(opts.Evidence, w.Target),
 	}
 }
 
@@ -129,15 +125,17 @@ func (w *watcher) round(ctx context.Context) {
 	if ctx.Err() != nil {
 		return // our own end is no failure of the target
 	}
-	w.own.duration.Update(time.Since(start).Seconds())
+	took := time.Since(start)
+	w.own.duration.Update(took.Seconds())
 	w.polled.Store(true)
 	if err != nil {
 		w.down(err)
 		return
 	}
 	w.up(snapshot)
-	w.askQueue(ctx, snapshot)
 	w.hand(w.deriver.Derive(snapshot))
+	w.askTiers(ctx, snapshot, took)
+	w.takeEvidence(ctx, snapshot)
 	w.judge(ctx, snapshot)
 }
 
@@ -166,12 +164,7 @@ func (w *watcher) up(s *jvm.Snapshot) {
 		w.log.Info("target is up", "parts_missing", len(s.Missing))
 		w.state = ""
 	}
-	if len(s.Missing) != w.missing {
-		for _, m := range s.Missing {
-			w.log.Warn("part of the target cannot be read", "part", m.Part, "reason", m.Reason)
-		}
-		w.missing = len(s.Missing)
-	}
+	w.noteMissing(s.Missing, &w.missing)
 	if s.Runtime == nil {
 		return
 	}
@@ -180,31 +173,23 @@ func (w *watcher) up(s *jvm.Snapshot) {
 		w.log.Info("target was restarted")
 		w.own.restarts.Inc()
 		w.trigger.Restarted()
-		w.queueNext = time.Time{}
+		w.tiers = newTiers(w.tiers.details.interval)
+		w.evidence.restarted()
 	}
 	if ok {
 		w.startMs = startMs
 	}
 }
 
-// askQueue adds the finalizer queue to the snapshot where it is worth the
-// question. A JVM that has no such operation is not asked again until it
-// restarts.
-func (w *watcher) askQueue(ctx context.Context, s *jvm.Snapshot) {
-	if s.Memory == nil || s.Memory.PendingFinalizers.Or(0) < queueThreshold || s.Time.Before(w.queueNext) {
+// noteMissing logs what cannot be read where its number has changed.
+func (w *watcher) noteMissing(missing []jvm.Missing, before *int) {
+	if len(missing) == *before {
 		return
 	}
-	w.queueNext = s.Time.Add(queueInterval)
-	queue, err := w.client.FinalizerQueue(ctx)
-	switch {
-	case err == nil:
-		s.Queue = queue
-	case errors.Is(err, jmx.ErrUnsupported), jmx.Reason(err) == jmx.ReasonDenied:
-		w.log.Info("finalizer queue by class is not available", "error", err)
-		w.queueNext = s.Time.AddDate(100, 0, 0)
-	default:
-		w.log.Debug("finalizer queue by class", "error", err)
+	for _, m := range missing {
+		w.log.Warn("part of the target cannot be read", "part", m.Part, "reason", m.Reason)
 	}
+	*before = len(missing)
 }
 
 func (w *watcher) hand(samples []series.Sample) {

@@ -15,6 +15,14 @@ type Config struct {
 	Targets []Target `yaml:"targets"`
 	// Interval is the time between two polls of a target.
 	Interval Duration `yaml:"interval"`
+	// SlowInterval is the time between two looks at what changes slowly or costs the
+	// JVM more: classes, buffers, thread states, deadlocks.
+	SlowInterval Duration `yaml:"slow_interval"`
+	// Naming is the profile of metric names: prometheus (client_java) or otel
+	// (OpenTelemetry's semantic conventions).
+	Naming string `yaml:"naming"`
+	// Evidence steers what is asked of a JVM whose old region fills.
+	Evidence Evidence `yaml:"evidence"`
 	// Listen is the host:port of the sidecar's own pages.
 	Listen string `yaml:"listen"`
 	// DataDir holds the embedded store and the queues of samples under way.
@@ -64,6 +72,13 @@ type Target struct {
 	PasswordFile string `yaml:"password_file"`
 }
 
+// Evidence steers what is asked of a JVM whose old region fills.
+type Evidence struct {
+	// MaxPause bounds the time for which a class histogram may stop the JVM; 0
+	// takes none. The time is estimated from the heap in use.
+	MaxPause Duration `yaml:"max_pause"`
+}
+
 // Capture steers heap dumps.
 type Capture struct {
 	// Directory is where dumps and reports lie, as the sidecar sees it.
@@ -87,11 +102,14 @@ func (c Capture) Enabled() bool { return c.Directory != "" }
 // Default is the configuration of a run without any.
 func Default() Config {
 	return Config{
-		Interval:  Duration(10 * time.Second),
-		Listen:    "127.0.0.1:8429",
-		DataDir:   "apm-sidecar-data",
-		Retention: Duration(30 * 24 * time.Hour),
-		Store:     Store{Memory: 64 << 20, Queue: 1 << 30, MinFreeDisk: 256 << 20},
+		Interval:     Duration(10 * time.Second),
+		SlowInterval: Duration(time.Minute),
+		Naming:       "prometheus",
+		Evidence:     Evidence{MaxPause: Duration(time.Second)},
+		Listen:       "127.0.0.1:8429",
+		DataDir:      "apm-sidecar-data",
+		Retention:    Duration(30 * 24 * time.Hour),
+		Store:        Store{Memory: 64 << 20, Queue: 1 << 30, MinFreeDisk: 256 << 20},
 		Capture: Capture{
 			OldAfterGCRatio: 0.75,
 			CoolDown:        Duration(time.Hour),

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
 // The bounds of durations.
@@ -43,6 +45,15 @@ func (c Config) Validate() error {
 		fault("interval %s is not between %s and %s", i, minInterval, maxInterval)
 	}
 	errs = append(errs, c.Web.faults(c.Listen)...)
+	if i := time.Duration(c.SlowInterval); i < minInterval || i > maxInterval {
+		fault("slow_interval %s is not between %s and %s", i, minInterval, maxInterval)
+	}
+	if _, err := series.ParseNaming(c.Naming); err != nil {
+		fault("%w", err)
+	}
+	if p := time.Duration(c.Evidence.MaxPause); p < 0 {
+		fault("evidence.max_pause %s is negative", p)
+	}
 	if c.DataDir == "" {
 		fault("data_dir is empty")
 	}
@@ -72,7 +83,8 @@ var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 // ownLabels are the labels that metrics bring along: a target's label of that
 // name would hide what they say.
 func ownLabels() []string {
-	return []string{"area", "bucket", "class", "gc", "generation", "job", "kind", "le", "phase", "pool", "route", "runtime", "severity", "vendor", "version", "wait", "window"}
+	return []string{"area", "bucket", "class", "connector", "context", "frame", "gc", "generation", "job", "kind", "le", "lock", "owner", "phase", "pool",
+		"route", "runtime", "server", "severity", "state", "task", "vendor", "version", "vhost", "wait", "window"}
 }
 
 func (c Config) targetFaults() []error {

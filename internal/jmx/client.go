@@ -22,15 +22,16 @@ type Options struct {
 	DumpTimeout time.Duration
 }
 
-// Client talks to the agent of one target. Polls must not overlap; any other
-// call may run beside them.
+// Client talks to the agent of one target. Calls must not overlap, but for
+// DumpHeap: the agent may serve one request at a time.
 type Client struct {
 	target jvm.Target
 	opts   Options
 	http   *resty.Client
-	// quarantine is when each item of the poll, by index, may be asked again;
-	// the zero time means now. Only Poll touches it.
-	quarantine []time.Time
+	fast   *tier[jvm.Snapshot]
+	slow   *tier[jvm.Details]
+	// finalizerID is the thread that was the Finalizer last time; 0 for none.
+	finalizerID int64
 }
 
 // New is a client for the target. It opens no connection yet.
@@ -42,10 +43,11 @@ func New(target jvm.Target, opts Options) *Client {
 		opts.DumpTimeout = 10 * time.Minute
 	}
 	return &Client{
-		target:     target,
-		opts:       opts,
-		http:       newHTTP(),
-		quarantine: make([]time.Time, len(pollItems())),
+		target: target,
+		opts:   opts,
+		http:   newHTTP(),
+		fast:   newTier(fastTier()),
+		slow:   newTier(slowTier()),
 	}
 }
 
@@ -56,14 +58,32 @@ func (c *Client) Close() { c.http.GetClient().CloseIdleConnections() }
 // agent does not give are missing in the snapshot and named there; an error, an
 // *Error, means that there is no answer at all.
 func (c *Client) Poll(ctx context.Context) (*jvm.Snapshot, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
-	defer cancel()
-	items := pollItems()
-	replies, err := c.askAround(ctx, items)
+	s := &jvm.Snapshot{}
+	missing, err := poll(ctx, c, c.fast, s)
 	if err != nil {
 		return nil, err
 	}
-	return decodeSnapshot(time.Now(), items, replies), nil
+	s.Time, s.Missing = time.Now(), missing
+	keepHeapChanges(s)
+	return s, nil
+}
+
+// Details asks for everything a Details holds by one bulk request, as Poll does.
+func (c *Client) Details(ctx context.Context) (*jvm.Details, error) {
+	d := &jvm.Details{}
+	missing, err := poll(ctx, c, c.slow, d)
+	if err != nil {
+		return nil, err
+	}
+	d.Time, d.Missing = time.Now(), missing
+	return d, nil
+}
+
+// poll asks a tier within the time that one poll may take.
+func poll[T any](ctx context.Context, c *Client, t *tier[T], result *T) ([]jvm.Missing, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	return t.ask(ctx, c, result)
 }
 
 // post sends one bulk and reads its answer, len(items) replies in their order.

@@ -87,11 +87,11 @@ func TestCredentialsTravelInTheHeader(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(file, []byte("first\n"), 0o600))
 	var got []string
-	agent := newFake(t, func(w http.ResponseWriter, r *http.Request, _ []item) {
+	agent := newFake(t, func(w http.ResponseWriter, r *http.Request, bulk []item) {
 		got = append(got, strings.TrimPrefix(r.Header.Get("Authorization"), "Basic "))
 		assert.Nil(t, r.URL.User)
 		assert.Equal(t, "/jolokia/", r.URL.Path, "1.x answers 404 without the slash")
-		saying(200, captured(t, "jolokia-2.6.0-jdk17-g1.json"))(w, r, nil)
+		replaying(t, captured(t, "jolokia-2.6.0-jdk17-g1.json"))(w, r, bulk)
 	})
 	basic := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 

@@ -13,13 +13,19 @@ import (
 
 // DecodePoll reads an answer to the bulk of a poll without a network.
 func DecodePoll(body []byte) (*jvm.Snapshot, error) {
-	items := pollItems()
-	replies, err := parseBulk(body, len(items))
+	t := newTier(fastTier())
+	replies, err := parseBulk(body, len(t.items))
 	if err != nil {
 		return nil, err
 	}
-	return decodeSnapshot(time.UnixMilli(0), items, replies), nil
+	s := &jvm.Snapshot{}
+	s.Missing = t.decode(time.UnixMilli(0), s, replies)
+	keepHeapChanges(s)
+	return s, nil
 }
+
+// PollItems is the number of items of the fast tier.
+func PollItems() int { return len(fastTier()) }
 
 // ReadTestdata is the content of a file in testdata.
 func ReadTestdata(t testing.TB, name string) []byte {
@@ -31,3 +37,9 @@ func ReadTestdata(t testing.TB, name string) []byte {
 
 // ParseFinalizerInfo is parseFinalizerInfo.
 func ParseFinalizerInfo(out string) *jvm.FinalizerQueue { return parseFinalizerInfo(out) }
+
+// ParseFlightView is parseFlightView.
+func ParseFlightView(out string) *jvm.RegisteredFinalizers { return parseFlightView(out) }
+
+// ParseHistogram is parseHistogram.
+func ParseHistogram(out string) *jvm.ClassHistogram { return parseHistogram(out) }

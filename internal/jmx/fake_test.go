@@ -15,16 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx/jmxtest"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
-// item is one item of a bulk as a fake agent sees it.
-type item struct {
-	Type, MBean, Operation string
-	Attribute              []string
-	Arguments              []any
-	Config                 map[string]string
-}
+type item = jmxtest.Item
 
 // fake is a Jolokia agent under a test's control.
 type fake struct {
@@ -82,4 +77,17 @@ func saying(status int, text string) func(http.ResponseWriter, *http.Request, []
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, text)
 	}
+}
+
+// replaying answers reads with what a recorded bulk says about their MBeans.
+func replaying(t *testing.T, recorded string) func(http.ResponseWriter, *http.Request, []item) {
+	t.Helper()
+	answers, err := jmxtest.Recorded([]byte(recorded))
+	require.NoError(t, err)
+	return answering(answers)
+}
+
+// answering answers each read with the item of its MBean; others are absent.
+func answering(items jmxtest.Answers) func(http.ResponseWriter, *http.Request, []item) {
+	return func(w http.ResponseWriter, _ *http.Request, bulk []item) { _, _ = io.WriteString(w, items.Bulk(bulk)) }
 }

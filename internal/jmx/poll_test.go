@@ -3,12 +3,14 @@ package jmx_test
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
@@ -41,14 +43,13 @@ func TestPollOfRealAgents(t *testing.T) {
 	} {
 		t.Run(tc.file, func(t *testing.T) {
 			t.Parallel()
-			agent := newFake(t, saying(200, captured(t, tc.file)))
+			agent := newFake(t, replaying(t, captured(t, tc.file)))
 			s, err := client(t, agent.URL+"/jolokia").Poll(t.Context())
 			require.NoError(t, err)
 			assert.Len(t, agent.asked(), 1, "one poll is one request")
 
 			assert.Empty(t, s.Missing)
 			require.NotNil(t, s.Runtime)
-			assert.Equal(t, tc.version, s.Runtime.Version)
 			assert.True(t, s.Runtime.StartMs.Known() && s.Runtime.UptimeMs.Known())
 			require.NotNil(t, s.Memory)
 			assert.Positive(t, s.Memory.Heap.Used.Or(0))
@@ -85,13 +86,19 @@ func TestPollOfRealAgents(t *testing.T) {
 
 			require.NotNil(t, s.Threads)
 			assert.Positive(t, s.Threads.Current.Or(0))
-			require.NotNil(t, s.Classes)
-			assert.Positive(t, s.Classes.Loaded.Or(0))
 			require.NotNil(t, s.OS)
-			assert.Equal(t, int64(2), s.OS.Processors.Or(0))
 			assert.True(t, s.OS.ProcessLoad.Known() && s.OS.SystemLoad.Known())
-			assert.True(t, s.CompilationMs.Known())
-			assert.Len(t, s.Buffers, 3)
+
+			d, err := client(t, agent.URL+"/jolokia").Details(t.Context())
+			require.NoError(t, err)
+			assert.Len(t, agent.asked(), 2, "and the slow tier another")
+			require.NotNil(t, d.VM)
+			assert.Equal(t, tc.version, d.VM.Version)
+			require.NotNil(t, d.Classes)
+			assert.Positive(t, d.Classes.Loaded.Or(0))
+			assert.Equal(t, int64(2), d.Processors.Or(0))
+			assert.True(t, d.CompilationMs.Known())
+			assert.Len(t, d.Buffers, 3)
 		})
 	}
 }
@@ -103,9 +110,8 @@ func TestAPoolNotCollectedYetIsNotEmpty(t *testing.T) {
 	const answer = `{"value":{"java.lang:name=G1 Old Gen,type=MemoryPool":{"Name":"G1 Old Gen","Type":"HEAP",
 		"Usage":{"init":1,"committed":90,"max":100,"used":70},"CollectionUsage":{"init":1,"committed":%s,"max":100,"used":0}}},"status":200}`
 	f := func(committed string) *jvm.Usage {
-		other := `,{"status":404,"error":"no"}`
-		bulk := `[{"status":404,"error":"no"}` + other + "," + strings.Replace(answer, "%s", committed, 1) + strings.Repeat(other, 6) + "]"
-		s, err := client(t, newFake(t, saying(200, bulk)).URL).Poll(t.Context())
+		pools := map[string]string{"java.lang:type=MemoryPool,*": strings.Replace(answer, "%s", committed, 1)}
+		s, err := client(t, newFake(t, answering(pools)).URL).Poll(t.Context())
 		require.NoError(t, err)
 		require.Len(t, s.Pools, 1)
 		return s.Pools[0].AfterGC
@@ -117,10 +123,13 @@ func TestAPoolNotCollectedYetIsNotEmpty(t *testing.T) {
 
 func TestPollAsksForAttributesByListAndNeverForAll(t *testing.T) {
 	t.Parallel()
-	agent := newFake(t, saying(200, captured(t, "jolokia-2.6.0-jdk17-g1.json")))
-	_, err := client(t, agent.URL).Poll(t.Context())
+	agent := newFake(t, replaying(t, captured(t, "jolokia-2.6.0-jdk17-g1.json")))
+	c := client(t, agent.URL)
+	_, err := c.Poll(t.Context())
 	require.NoError(t, err)
-	for _, it := range agent.asked()[0] {
+	_, err = c.Details(t.Context())
+	require.NoError(t, err)
+	for _, it := range slices.Concat(agent.asked()...) {
 		assert.Equal(t, "read", it.Type)
 		assert.NotEmpty(t, it.Attribute, it.MBean)
 		assert.Equal(t, "true", it.Config["ignoreErrors"], it.MBean)
@@ -135,7 +144,7 @@ func TestPollMarksWhatIsMissing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			require.Contains(t, whole, old)
-			agent := newFake(t, saying(200, strings.Replace(whole, old, replacement, 1)))
+			agent := newFake(t, replaying(t, strings.Replace(whole, old, replacement, 1)))
 			s, err := client(t, agent.URL).Poll(t.Context())
 			require.NoError(t, err)
 			check(t, s)
@@ -145,7 +154,7 @@ func TestPollMarksWhatIsMissing(t *testing.T) {
 		`"OpenFileDescriptorCount":{".error":true,"error_type":"javax.management.AttributeNotFoundException","error":"No such attribute: OpenFileDescriptorCount"}`,
 		func(t *testing.T, s *jvm.Snapshot) {
 			assert.False(t, s.OS.OpenFiles.Known())
-			assert.True(t, s.OS.MaxFiles.Known())
+			assert.True(t, s.OS.CPUTimeNs.Known())
 			assert.Equal(t, []jvm.Missing{{Part: "java.lang:type=OperatingSystem/OpenFileDescriptorCount", Reason: "No such attribute: OpenFileDescriptorCount"}}, s.Missing)
 		})
 	f("attribute, 1.x form", `"OpenFileDescriptorCount":12`, `"OpenFileDescriptorCount":"ERROR: No such attribute: OpenFileDescriptorCount (class javax.management.AttributeNotFoundException)"`,
@@ -153,19 +162,6 @@ func TestPollMarksWhatIsMissing(t *testing.T) {
 			assert.False(t, s.OS.OpenFiles.Known())
 			require.Len(t, s.Missing, 1)
 			assert.Contains(t, s.Missing[0].Reason, "No such attribute")
-		})
-	f("MBean, 2.x answers 200", `{"value":{"TotalCompilationTime":`,
-		`{"value":{"TotalCompilationTime":{".error":true,"error":"java.lang:type=Compilation"},"x":`,
-		func(t *testing.T, s *jvm.Snapshot) {
-			assert.False(t, s.CompilationMs.Known())
-			require.Len(t, s.Missing, 1)
-		})
-	f("MBean, status 404", `{"value":{"TotalCompilationTime":`,
-		`{"status":404,"error":"javax.management.InstanceNotFoundException : java.lang:type=Compilation","x":{"y":`,
-		func(t *testing.T, s *jvm.Snapshot) {
-			assert.False(t, s.CompilationMs.Known())
-			require.Len(t, s.Missing, 1)
-			assert.Equal(t, "java.lang:type=Compilation", s.Missing[0].Part)
 		})
 	f("NaN arrives as null", `"SystemCpuLoad":`, `"SystemCpuLoad":null,"x":`,
 		func(t *testing.T, s *jvm.Snapshot) {
@@ -188,11 +184,44 @@ func TestPollMarksWhatIsMissing(t *testing.T) {
 		})
 }
 
+// TestAnMBeanThatIsMissing is told by 1.x with a status, and by 2.x with an error in
+// place of each attribute.
+func TestAnMBeanThatIsMissing(t *testing.T) {
+	t.Parallel()
+	const part = "java.lang:type=Compilation"
+	for name, answer := range map[string]string{
+		"2.x answers 200": `{"value":{"TotalCompilationTime":{".error":true,"error":"java.lang:type=Compilation"}},"status":200}`,
+		"status 404":      `{"status":404,"error":"javax.management.InstanceNotFoundException : java.lang:type=Compilation"}`,
+	} {
+		agent := newFake(t, answering(map[string]string{part: answer}))
+		d, err := client(t, agent.URL).Details(t.Context())
+		require.NoError(t, err, name)
+		assert.False(t, d.CompilationMs.Known(), name)
+		assert.True(t, slices.ContainsFunc(d.Missing, func(m jvm.Missing) bool { return strings.HasPrefix(m.Part, part) }), name)
+	}
+}
+
+// TestWhatManyJVMsLackIsNotAskedAllTheTime: a web server that is not there is neither
+// missing nor part of the next polls, and found once it is.
+func TestWhatManyJVMsLackIsNotAskedAllTheTime(t *testing.T) {
+	t.Parallel()
+	agent := newFake(t, replaying(t, captured(t, "jolokia-2.6.0-jdk17-g1.json")))
+	c := client(t, agent.URL)
+	for range 2 {
+		s, err := c.Poll(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, s.Missing)
+	}
+	bulks := agent.asked()
+	assert.Len(t, bulks[0], jmx.PollItems())
+	assert.Len(t, bulks[1], 6, "what every JVM has")
+}
+
 // TestRefusedBulk: whatever the agent refuses a bulk for, the guilty item alone
 // is lost, and it is left out of later polls.
 func TestRefusedBulk(t *testing.T) {
 	t.Parallel()
-	const guilty = "java.nio:type=BufferPool,*"
+	const guilty = "java.lang:type=OperatingSystem"
 	for name, refuse := range map[string]func(w http.ResponseWriter){
 		"2.x": func(w http.ResponseWriter) { saying(400, captured(t, "jolokia-2.6.0-bulk-refused.txt"))(w, nil, nil) },
 		"1.x": func(w http.ResponseWriter) { saying(200, captured(t, "jolokia-1.7.2-bulk-refused.txt"))(w, nil, nil) },

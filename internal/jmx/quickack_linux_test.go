@@ -2,6 +2,7 @@ package jmx_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx/jmxtest"
 )
 
 // TestBackToBackPollsDontWaitForAcknowledgements: the JDK's HTTP server sends
@@ -22,14 +25,15 @@ func TestBackToBackPollsDontWaitForAcknowledgements(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
-	reply := captured(t, "jolokia-2.6.0-jdk17-g1.json")
+	answers, err := jmxtest.Recorded([]byte(captured(t, "jolokia-2.6.0-jdk17-g1.json")))
+	require.NoError(t, err)
 	go func() {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			go answerLikeTheJDK(conn.(*net.TCPConn), reply)
+			go answerLikeTheJDK(conn.(*net.TCPConn), answers)
 		}
 	}()
 
@@ -47,7 +51,7 @@ func TestBackToBackPollsDontWaitForAcknowledgements(t *testing.T) {
 }
 
 // answerLikeTheJDK answers every request on the connection.
-func answerLikeTheJDK(conn *net.TCPConn, reply string) {
+func answerLikeTheJDK(conn *net.TCPConn, answers jmxtest.Answers) {
 	defer conn.Close()
 	if err := conn.SetNoDelay(false); err != nil {
 		return
@@ -58,9 +62,11 @@ func answerLikeTheJDK(conn *net.TCPConn, reply string) {
 		if err != nil {
 			return
 		}
-		if _, err := io.Copy(io.Discard, req.Body); err != nil {
+		var bulk []item
+		if err := json.NewDecoder(req.Body).Decode(&bulk); err != nil {
 			return
 		}
+		reply := answers.Bulk(bulk)
 		if _, err := fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(reply)); err != nil {
 			return
 		}

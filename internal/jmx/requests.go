@@ -49,7 +49,7 @@ func (c *Client) Requests(ctx context.Context) (*jvm.Requests, error) {
 	}
 	if rows := replies[1]; rows.err == "" {
 		r.Processors = decodeProcessors(rows.value)
-	} else if !absent(rows) {
+	} else if !rows.absent() {
 		return nil, &Error{ReasonOperation, errors.New("the request processors cannot be read: " + rows.err)}
 	}
 	r.PauseMs = decodePauses(replies[2])
@@ -58,11 +58,6 @@ func (c *Client) Requests(ctx context.Context) (*jvm.Requests, error) {
 	}
 	r.CPUNs = growth(replies[0], replies[4])
 	return r, nil
-}
-
-// absent tells that the pattern matched nothing.
-func absent(r reply) bool {
-	return r.status == 404 || strings.HasSuffix(r.errType, "InstanceNotFoundException")
 }
 
 // growth is by how much the CPU time of the thread that answers has grown between
@@ -122,7 +117,7 @@ func decodePauses(r reply) jvm.Opt[int64] {
 		return jvm.Opt[int64]{}
 	}
 	sum, known := int64(0), false
-	eachBean(r.value, func(bean *fastjson.Value) {
+	eachBean(r.value, func(_ []byte, bean *fastjson.Value) {
 		phase, _ := jvm.KindOfGC(text(bean, "Name"))
 		ms, ok := count(bean, "CollectionTime").Get()
 		if ok && phase == jvm.PhasePause {
@@ -157,6 +152,12 @@ func objectName(raw string) (canonical string, keys map[string]string) {
 	}
 	slices.Sort(parts)
 	return domain + ":" + strings.Join(parts, ","), keys
+}
+
+// objectKeys are the keys of an ObjectName.
+func objectKeys(name []byte) map[string]string {
+	_, keys := objectName(string(name))
+	return keys
 }
 
 // partLength is the length of the first key and value of a list of them: up to the

@@ -1,6 +1,7 @@
 package jmx
 
 import (
+	"math"
 	"strings"
 
 	"github.com/valyala/fastjson"
@@ -53,6 +54,32 @@ func count(v *fastjson.Value, key string) jvm.Opt[int64] {
 	return jvm.Count(i)
 }
 
+// int32Counter reads a counter that Java keeps in an int: past 2^31 it comes back
+// negative. The result is its 32 bits.
+func int32Counter(v *fastjson.Value, key string) jvm.Opt[int64] {
+	n := v.Get(key)
+	if n == nil || n.Type() != fastjson.TypeNumber {
+		return jvm.Opt[int64]{}
+	}
+	i, err := n.Int64()
+	if err != nil || i < math.MinInt32 || i > math.MaxInt32 {
+		return jvm.Opt[int64]{}
+	}
+	return jvm.Some(int64(uint32(i)))
+}
+
+// msToNs is the factor of scaled for milliseconds that become nanoseconds.
+const msToNs = 1_000_000
+
+// scaled is a count times a factor; missing where that is too big.
+func scaled(v *fastjson.Value, key string, factor int64) jvm.Opt[int64] {
+	n, ok := count(v, key).Get()
+	if !ok || n > math.MaxInt64/factor {
+		return jvm.Opt[int64]{}
+	}
+	return jvm.Some(n * factor)
+}
+
 func load(v *fastjson.Value, key string) jvm.Opt[float64] {
 	n := v.Get(key)
 	if n == nil || n.Type() != fastjson.TypeNumber {
@@ -88,10 +115,10 @@ func usage(v *fastjson.Value) jvm.Usage {
 }
 
 // eachBean visits the MBeans that a pattern matched.
-func eachBean(v *fastjson.Value, visit func(bean *fastjson.Value)) {
+func eachBean(v *fastjson.Value, visit func(name []byte, bean *fastjson.Value)) {
 	beans, err := v.Object()
 	if err != nil || beans.Len() > maxBeans {
 		return
 	}
-	beans.Visit(func(_ []byte, bean *fastjson.Value) { visit(bean) })
+	beans.Visit(visit)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/valyala/fastjson"
 )
@@ -11,12 +12,14 @@ import (
 // request is one item of a bulk. Attributes always travel as an array: with a
 // single name as a string the answer would have another shape.
 type request struct {
-	Type      string            `json:"type"`
-	MBean     string            `json:"mbean"`
-	Attribute []string          `json:"attribute,omitempty"`
-	Operation string            `json:"operation,omitempty"`
-	Arguments []any             `json:"arguments,omitempty"`
-	Config    map[string]string `json:"config"`
+	Type      string   `json:"type"`
+	MBean     string   `json:"mbean"`
+	Attribute []string `json:"attribute,omitempty"`
+	Operation string   `json:"operation,omitempty"`
+	Arguments []any    `json:"arguments,omitempty"`
+	// Path picks a part of the answer.
+	Path   string            `json:"path,omitempty"`
+	Config map[string]string `json:"config"`
 }
 
 // readConfig has a failing attribute reported in its place instead of losing its
@@ -47,6 +50,14 @@ type reply struct {
 	// err is the agent's word where status is not 200, errType the name of the
 	// Java exception behind it.
 	err, errType string
+	// resting is true for an item that was not asked.
+	resting bool
+}
+
+// absent tells an answer that the MBean or its attributes do not exist. 1.x says
+// 400 for a pattern that matches MBeans without the attributes.
+func (r reply) absent() bool {
+	return r.status == 404 || r.status == 400 || strings.HasSuffix(r.errType, "InstanceNotFoundException")
 }
 
 // errRejected is a bulk that the agent refused as a whole, without saying for

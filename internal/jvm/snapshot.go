@@ -4,8 +4,9 @@ package jvm
 
 import "time"
 
-// Snapshot is one poll of one JVM. It is immutable once built. A part that could
-// not be read is nil or missing, never zero, and named in Missing.
+// Snapshot is one poll of what changes from second to second. It is immutable once
+// built. A part that could not be read is nil or missing, never zero, and named in
+// Missing.
 type Snapshot struct {
 	// Time is the sidecar's clock when the answer was complete.
 	Time time.Time
@@ -17,14 +18,12 @@ type Snapshot struct {
 	// GCs are sorted by name.
 	GCs     []GC
 	Threads *Threads
-	Classes *Classes
-	OS      *OS
-	// CompilationMs is the time spent in the JIT compiler since the JVM started.
-	CompilationMs Opt[int64]
-	// Buffers are sorted by name.
-	Buffers []BufferPool
-	// Queue is nil where nobody asked for it, which is most polls.
-	Queue *FinalizerQueue
+	// AllocatedBytes is what all threads have allocated on the heap since the JVM
+	// started; JDK 21 and later.
+	AllocatedBytes Opt[int64]
+	OS             *OS
+	// Servers are the application servers and connection pools in the JVM.
+	Servers Servers
 
 	// Missing names what the poll asked for and did not get, in the order of
 	// asking.
@@ -39,15 +38,13 @@ type Missing struct {
 	Reason string
 }
 
-// Runtime identifies the process behind the target.
+// Runtime tells one run of the JVM from the next.
 type Runtime struct {
 	// StartMs is the JVM's start in milliseconds since the Unix epoch. A change
 	// means that the JVM was restarted.
 	StartMs Opt[int64]
 	// UptimeMs is the JVM's own age.
 	UptimeMs Opt[int64]
-	// Name, Vendor and Version are of the virtual machine; empty if unknown.
-	Name, Vendor, Version string
 }
 
 // Memory is the java.lang:type=Memory MBean.
@@ -110,11 +107,6 @@ type Threads struct {
 	Current, Daemon, Peak, Started Opt[int64]
 }
 
-// Classes are the class loading counters.
-type Classes struct {
-	Loaded, LoadedTotal, UnloadedTotal Opt[int64]
-}
-
 // OS is the process and its machine as the JVM sees them.
 type OS struct {
 	// CPUTimeNs is the CPU time of the process in nanoseconds.
@@ -123,27 +115,6 @@ type OS struct {
 	ProcessLoad, SystemLoad Opt[float64]
 	// LoadAverage is the run queue's length over the last minute.
 	LoadAverage Opt[float64]
-	Processors  Opt[int64]
-	// OpenFiles and MaxFiles are file descriptors; missing on Windows.
-	OpenFiles, MaxFiles Opt[int64]
-}
-
-// BufferPool is one pool of java.nio buffers.
-type BufferPool struct {
-	Name                            string
-	Count, UsedBytes, CapacityBytes Opt[int64]
-}
-
-// FinalizerQueue is what waits for the Finalizer thread, by class.
-type FinalizerQueue struct {
-	// Disabled is true for a JVM started with --finalization=disabled.
-	Disabled bool
-	// Classes are sorted by count, biggest first, then by name.
-	Classes []ClassCount
-}
-
-// ClassCount is a number of instances of one class.
-type ClassCount struct {
-	Class string
-	Count int64
+	// OpenFiles are file descriptors; missing on Windows.
+	OpenFiles Opt[int64]
 }

@@ -5,34 +5,58 @@ import "github.com/apm-sidecar/apm-sidecar/internal/jvm"
 func (b *builder) collectors(s *jvm.Snapshot) {
 	for _, gc := range s.GCs {
 		name, phase := Label{"gc", gc.Name}, Label{"phase", string(gc.Phase)}
-		own := []Label{name, {"generation", string(gc.Generation)}, phase}
-		b.count("jvm_gc_collection_seconds_count", gc.Count, 1, own...)
-		b.count("jvm_gc_collection_seconds_sum", gc.TimeMs, 1000, own...)
+		own := b.with(name, Label{"generation", string(gc.Generation)}, phase)
+		b.count(own, "jvm_gc_collection_seconds_count", gc.Count, 1)
+		b.count(own, "jvm_gc_collection_seconds_sum", gc.TimeMs, 1000)
 		if gc.Last == nil {
 			continue
 		}
-		b.count("jvm_gc_last_duration_seconds", gc.Last.DurationMs, 1000, name, phase)
-		b.count("jvm_gc_last_id", gc.Last.ID, 1, name)
+		b.count(b.with(name, phase), "jvm_gc_last_duration_seconds", gc.Last.DurationMs, 1000)
+		named := b.with(name)
+		b.count(named, "jvm_gc_last_id", gc.Last.ID, 1)
 		if s.Runtime != nil {
 			start, okStart := s.Runtime.StartMs.Get()
 			end, okEnd := gc.Last.EndMs.Get()
 			if okStart && okEnd {
-				b.add("jvm_gc_last_end_timestamp_seconds", float64(start+end)/1000, name)
+				b.addTo(named, "jvm_gc_last_end_timestamp_seconds", float64(start+end)/1000)
 			}
 		}
-		b.lastPools(name, gc.Last.Pools)
+		b.lastPools(name, named, gc.Last.Pools)
 	}
 }
 
-func (b *builder) lastPools(gc Label, pools []jvm.PoolChange) {
+func (b *builder) lastPools(gc Label, named []Label, pools []jvm.PoolChange) {
 	var freed int64
 	for _, p := range pools {
-		pool := Label{"pool", p.Pool}
-		b.add("jvm_gc_last_before_bytes", float64(p.BeforeBytes), gc, pool)
-		b.add("jvm_gc_last_after_bytes", float64(p.AfterBytes), gc, pool)
+		own := b.with(gc, Label{"pool", p.Pool})
+		b.addTo(own, "jvm_gc_last_before_bytes", float64(p.BeforeBytes))
+		b.addTo(own, "jvm_gc_last_after_bytes", float64(p.AfterBytes))
 		freed += p.BeforeBytes - p.AfterBytes
 	}
 	if len(pools) > 0 {
-		b.add("jvm_gc_last_freed_bytes", float64(freed), gc)
+		b.addTo(named, "jvm_gc_last_freed_bytes", float64(freed))
 	}
+}
+
+func (b *builder) pressure(ratios []pressureRatio) {
+	for _, p := range ratios {
+		own := b.with(Label{"phase", string(p.phase)}, Label{"window", p.window})
+		b.addTo(own, "jvm_gc_pressure_ratio", p.ratio)
+	}
+}
+
+func (b *builder) churn(c churned) {
+	b.share("jvm_gc_memory_allocated_bytes_total", c.allocated)
+	b.share("jvm_gc_memory_promoted_bytes_total", c.promoted)
+}
+
+func (b *builder) oldRegion(o oldForecast) {
+	if !o.known {
+		return
+	}
+	b.add("jvm_memory_old_after_gc_bytes", float64(o.region.UsedBytes))
+	b.add("jvm_memory_old_limit_bytes", float64(o.region.LimitBytes))
+	b.add(NameOldRatio, o.region.Ratio())
+	b.share("jvm_memory_old_growth_bytes_per_second", o.growth)
+	b.share(NameOldFullIn, o.fullInSeconds)
 }

@@ -2,53 +2,47 @@ package series
 
 import "github.com/apm-sidecar/apm-sidecar/internal/jvm"
 
-// maxQueueSeries bounds the classes of the finalizer queue that get a series of
-// their own.
-const maxQueueSeries = 20
-
 func (b *builder) memory(s *jvm.Snapshot) {
 	if s.Memory != nil {
-		b.usage("jvm_memory_", s.Memory.Heap, Label{"area", "heap"})
-		b.usage("jvm_memory_", s.Memory.NonHeap, Label{"area", "nonheap"})
-		b.count("jvm_memory_objects_pending_finalization", s.Memory.PendingFinalizers, 1)
+		b.usage(b.with(Label{"area", "heap"}), memoryNames(), s.Memory.Heap)
+		b.usage(b.with(Label{"area", "nonheap"}), memoryNames(), s.Memory.NonHeap)
+		b.count(b.group.base, "jvm_memory_objects_pending_finalization", s.Memory.PendingFinalizers, 1)
 	}
 	for _, p := range s.Pools {
-		own := []Label{{"area", area(p)}, {"kind", string(p.Kind)}, {"pool", p.Name}}
-		b.usage("jvm_memory_pool_", p.Usage, own...)
+		own := b.pool(p)
+		b.usage(own, poolNames(), p.Usage)
 		if p.AfterGC != nil {
-			b.usage("jvm_memory_pool_collection_", *p.AfterGC, own...)
+			b.usage(own, afterGCNames(), *p.AfterGC)
 		}
-	}
-	b.queue(s.Queue)
-	for _, p := range s.Buffers {
-		pool := Label{"pool", p.Name}
-		b.count("jvm_buffer_pool_used_bytes", p.UsedBytes, 1, pool)
-		b.count("jvm_buffer_pool_capacity_bytes", p.CapacityBytes, 1, pool)
-		b.count("jvm_buffer_pool_used_buffers", p.Count, 1, pool)
 	}
 }
 
-func (b *builder) queue(q *jvm.FinalizerQueue) {
-	if q == nil || q.Disabled {
-		return
-	}
-	b.add(nameQueueClasses, float64(len(q.Classes)))
-	var rest int64
-	for i, c := range q.Classes {
-		if i >= maxQueueSeries {
-			rest += c.Count
-			continue
-		}
-		b.add(nameQueueObjects, float64(c.Count), Label{"class", c.Class})
-	}
-	if rest > 0 {
-		b.add(nameQueueObjects, float64(rest), Label{"class", "other"})
-	}
-}
-
-func area(p jvm.Pool) string {
+func (b *builder) pool(p jvm.Pool) []Label {
+	area := "nonheap"
 	if p.Heap {
-		return "heap"
+		area = "heap"
 	}
-	return "nonheap"
+	return b.with(Label{"area", area}, Label{"kind", string(p.Kind)}, Label{"pool", p.Name})
+}
+
+// usage appends the four numbers of a usage under their names: used, committed,
+// max, init.
+func (b *builder) usage(own []Label, names [4]string, u jvm.Usage) {
+	b.count(own, names[0], u.Used, 1)
+	b.count(own, names[1], u.Committed, 1)
+	b.count(own, names[2], u.Max, 1)
+	b.count(own, names[3], u.Init, 1)
+}
+
+func memoryNames() [4]string {
+	return [4]string{"jvm_memory_used_bytes", "jvm_memory_committed_bytes", "jvm_memory_max_bytes", "jvm_memory_init_bytes"}
+}
+
+func poolNames() [4]string {
+	return [4]string{"jvm_memory_pool_used_bytes", "jvm_memory_pool_committed_bytes", "jvm_memory_pool_max_bytes", "jvm_memory_pool_init_bytes"}
+}
+
+func afterGCNames() [4]string {
+	return [4]string{"jvm_memory_pool_collection_used_bytes", "jvm_memory_pool_collection_committed_bytes",
+		"jvm_memory_pool_collection_max_bytes", "jvm_memory_pool_collection_init_bytes"}
 }

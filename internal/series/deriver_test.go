@@ -28,7 +28,7 @@ func full() *jvm.Snapshot {
 	one := jvm.Some[int64](1)
 	return &jvm.Snapshot{
 		Time:    at(),
-		Runtime: &jvm.Runtime{StartMs: jvm.Some[int64](1_000_000), UptimeMs: jvm.Some[int64](10_000), Name: "OpenJDK", Vendor: "Acme", Version: "25"},
+		Runtime: &jvm.Runtime{StartMs: jvm.Some[int64](1_000_000), UptimeMs: jvm.Some[int64](10_000)},
 		Memory:  &jvm.Memory{Heap: usage(100), NonHeap: usage(200), PendingFinalizers: jvm.Some[int64](5)},
 		Pools: []jvm.Pool{
 			{Name: "G1 Old Gen", Heap: true, Kind: jvm.PoolOld, Usage: usage(250), AfterGC: &after},
@@ -40,15 +40,68 @@ func full() *jvm.Snapshot {
 					Pools: []jvm.PoolChange{{Pool: "a", BeforeBytes: 10, AfterBytes: 4}, {Pool: "b", BeforeBytes: 1, AfterBytes: 2}}}},
 			{Name: "beside", Phase: jvm.PhaseConcurrent, Generation: jvm.GenerationAll, Count: one, TimeMs: jvm.Some[int64](100)},
 		},
-		Threads:       &jvm.Threads{Current: one, Daemon: one, Peak: one, Started: one},
-		Classes:       &jvm.Classes{Loaded: one, LoadedTotal: one, UnloadedTotal: one},
-		CompilationMs: jvm.Some[int64](2500),
-		OS: &jvm.OS{CPUTimeNs: jvm.Some[int64](1_500_000_000), ProcessLoad: jvm.Some(0.25), SystemLoad: jvm.Some(0.5), LoadAverage: jvm.Some(1.5),
-			Processors: one, OpenFiles: one, MaxFiles: one},
-		Buffers: []jvm.BufferPool{{Name: "direct", Count: one, UsedBytes: one, CapacityBytes: one}},
-		Queue:   &jvm.FinalizerQueue{Classes: []jvm.ClassCount{{Class: "A", Count: 9}, {Class: "B", Count: 1}}},
+		Threads: &jvm.Threads{Current: one, Daemon: one, Peak: one, Started: one},
+		OS:      &jvm.OS{CPUTimeNs: jvm.Some[int64](1_500_000_000), ProcessLoad: jvm.Some(0.25), SystemLoad: jvm.Some(0.5), LoadAverage: jvm.Some(1.5), OpenFiles: one},
+		Servers: jvm.Servers{
+			Connectors: []jvm.HTTPConnector{{Server: "tomcat", Name: "http-nio-8080", Requests: jvm.Some[int64](70), Errors: one, BusyNs: jvm.Some[int64](2_500_000_000), MaxNs: one,
+				ReceivedBytes: one, SentBytes: one, Connections: one, KeepAlive: one, Most: one}},
+			WorkerPools: []jvm.WorkerPool{{Server: "jetty", Name: "qtp", Current: one, Busy: one, Max: one, Queued: one}},
+			Sessions:    []jvm.Sessions{{Server: "tomcat", Host: "localhost", Context: "/shop", Active: one, Created: one, Expired: one, Rejected: one}},
+			JDBCPools: []jvm.JDBCPool{{Kind: "dbcp2", Name: "db", Used: one, Idle: one, Max: one, MinIdle: one, MaxIdle: one, Pending: one, Borrowed: one, Returned: one,
+				Created: one, Destroyed: one, Dropped: one, BorrowMeanMs: one, BorrowMaxMs: one}},
+		},
 	}
 }
+
+// fullDetails are details in which nothing is missing.
+func fullDetails() *jvm.Details {
+	one := jvm.Some[int64](1)
+	return &jvm.Details{
+		Time:          at(),
+		VM:            &jvm.VM{Name: "OpenJDK", Vendor: "Acme", Version: "25"},
+		Classes:       &jvm.Classes{Loaded: one, LoadedTotal: one, UnloadedTotal: one},
+		CompilationMs: jvm.Some[int64](2500),
+		GCCPUTimeNs:   one,
+		Peaks:         []jvm.Peak{{Pool: jvm.Pool{Name: "Metaspace", Kind: jvm.PoolMetaspace}, UsedBytes: one}},
+		Processors:    one,
+		MaxFiles:      one,
+		Buffers:       []jvm.BufferPool{{Name: "direct", Count: one, UsedBytes: one, CapacityBytes: one}},
+	}
+}
+
+// fullThreads is a look at three threads.
+func fullThreads() *jvm.ThreadStates {
+	return &jvm.ThreadStates{Time: at(), Count: map[jvm.ThreadState]int64{"RUNNABLE": 2, "BLOCKED": 1}, Deadlocked: jvm.Some[int64](0), DeadlockedMonitor: jvm.Some[int64](0)}
+}
+
+// everything derives all tiers once, and the fast one until all that needs a history
+// is there.
+func everything() []series.Sample {
+	d := newDeriver()
+	var samples []series.Sample
+	for i := range int64(8) {
+		s := full()
+		uptime := 10_000 + i*10_000
+		s.Runtime.UptimeMs = jvm.Some(uptime)
+		s.Pools[0].AfterGC.Used = jvm.Some(i)
+		s.GCs[0].Last.Pools[0].Pool = "G1 Old Gen"
+		samples = append(samples, d.Derive(s)...)
+	}
+	samples = append(samples, d.Details(fullDetails())...)
+	samples = append(samples, d.ThreadStates(fullThreads())...)
+	samples = append(samples, d.Queue(&jvm.FinalizerQueue{Classes: []jvm.ClassCount{{Class: "A", Count: 9}, {Class: "B", Count: 1}}}, at())...)
+	samples = append(samples, d.Registered(&jvm.RegisteredFinalizers{Classes: []jvm.RegisteredClass{{Class: "A", Objects: 7, Run: 3}}}, at())...)
+	samples = append(samples, d.Histogram(leakHistogram())...)
+	for i := range 2 {
+		look := finalizerIn("com.acme.Conn", "BLOCKED")
+		look.Time = at().Add(time.Duration(i) * time.Second)
+		_, more := d.FinalizerThread(look, jvm.Some[int64](10))
+		samples = append(samples, more...)
+	}
+	return samples
+}
+
+func newDeriver() *series.Deriver { return series.NewDeriver(series.Options{Labels: base()}) }
 
 func base() []series.Label {
 	return series.TargetLabels(jvm.Target{Job: "shop", Instance: "h:1", Labels: map[string]string{"env": "test", "empty": ""}})
@@ -75,7 +128,11 @@ func texts(samples []series.Sample) []string {
 
 func TestDeriveValues(t *testing.T) {
 	t.Parallel()
-	got := texts(series.NewDeriver(base()).Derive(full()))
+	d := newDeriver()
+	got := texts(d.Derive(full()))
+	got = append(got, texts(d.Details(fullDetails()))...)
+	got = append(got, texts(d.ThreadStates(fullThreads()))...)
+	got = append(got, texts(d.Queue(&jvm.FinalizerQueue{Classes: []jvm.ClassCount{{Class: "A", Count: 9}, {Class: "B", Count: 1}}}, at()))...)
 	for _, want := range []string{
 		"up{} 1",
 		"jvm_memory_used_bytes{area=heap} 101",
@@ -97,6 +154,12 @@ func TestDeriveValues(t *testing.T) {
 		"process_cpu_seconds_total{} 1.5",
 		"process_start_time_seconds{} 1000",
 		"jvm_uptime_seconds{} 10",
+		"jvm_threads_state{state=RUNNABLE} 2",
+		"jvm_threads_state{state=NEW} 0",
+		"jvm_memory_old_after_gc_ratio{} 0.9933993399339934",
+		"appserver_requests_total{connector=http-nio-8080,server=tomcat} 70",
+		"appserver_request_duration_seconds_sum{connector=http-nio-8080,server=tomcat} 2.5",
+		"jdbc_pool_connections{kind=dbcp2,pool=db,state=used} 1",
 		"jvm_runtime_info{runtime=OpenJDK,vendor=Acme,version=25} 1",
 	} {
 		assert.Contains(t, got, want)
@@ -108,7 +171,8 @@ func TestDeriveValues(t *testing.T) {
 func TestSamplesAreWellFormed(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, s := range series.NewDeriver(base()).Derive(full()) {
+	d := newDeriver()
+	for _, s := range slices.Concat(d.Derive(full()), d.Details(fullDetails()), d.ThreadStates(fullThreads())) {
 		assert.Equal(t, at().UnixMilli(), s.TimeMs)
 		assert.True(t, slices.IsSortedFunc(s.Labels, func(a, b series.Label) int { return strings.Compare(a.Name, b.Name) }), text(s))
 		assert.Contains(t, s.Labels, series.Label{Name: "job", Value: "shop"})
@@ -127,12 +191,7 @@ func TestSamplesAreWellFormed(t *testing.T) {
 // and whatever is in the catalogue is derived.
 func TestCatalogueIsExact(t *testing.T) {
 	t.Parallel()
-	d := series.NewDeriver(base())
-	samples := d.Derive(full())
-	later := full()
-	later.Runtime.UptimeMs = jvm.Some[int64](20_000)
-	samples = append(samples, d.Derive(later)...)
-
+	samples := everything()
 	want := map[string][]string{}
 	for _, m := range series.Catalogue() {
 		require.NotContains(t, want, m.Name, "twice in the catalogue")
@@ -166,13 +225,13 @@ func TestCatalogueIsExact(t *testing.T) {
 
 func TestMissingPartsGiveNoSamples(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, []string{"up{} 1", "apm_sidecar_target_up{} 1", "apm_sidecar_heap_dump_in_progress{} 0"}, texts(series.NewDeriver(base()).Derive(&jvm.Snapshot{Time: at()})))
+	assert.Equal(t, []string{"up{} 1", "apm_sidecar_target_up{} 1", "apm_sidecar_heap_dump_in_progress{} 0"}, texts(newDeriver().Derive(&jvm.Snapshot{Time: at()})))
 
 	s := full()
 	s.Memory.Heap.Max = jvm.Count(-1)
 	s.OS.LoadAverage = jvm.Load(-1)
 	s.OS.ProcessLoad = jvm.Some(math.NaN()) // even if a reader let it through
-	got := strings.Join(texts(series.NewDeriver(base()).Derive(s)), "\n")
+	got := strings.Join(texts(newDeriver().Derive(s)), "\n")
 	assert.NotContains(t, got, "jvm_memory_max_bytes{area=heap}")
 	assert.NotContains(t, got, "jvm_system_cpu_load_1m")
 	assert.NotContains(t, got, "jvm_cpu_recent_utilization_ratio")
@@ -181,7 +240,7 @@ func TestMissingPartsGiveNoSamples(t *testing.T) {
 
 func TestDownRepeatsNothing(t *testing.T) {
 	t.Parallel()
-	d := series.NewDeriver(base())
+	d := newDeriver()
 	d.Derive(full())
 	var known []string
 	for _, s := range d.Down(at()) {
@@ -194,11 +253,11 @@ func TestDownRepeatsNothing(t *testing.T) {
 
 func TestFinalizerQueueIsBounded(t *testing.T) {
 	t.Parallel()
-	s := &jvm.Snapshot{Time: at(), Queue: &jvm.FinalizerQueue{}}
+	q := &jvm.FinalizerQueue{}
 	for i := range 30 {
-		s.Queue.Classes = append(s.Queue.Classes, jvm.ClassCount{Class: fmt.Sprintf("C%02d", i), Count: 2})
+		q.Classes = append(q.Classes, jvm.ClassCount{Class: fmt.Sprintf("C%02d", i), Count: 2})
 	}
-	got := texts(series.NewDeriver(nil).Derive(s))
+	got := texts(series.NewDeriver(series.Options{}).Queue(q, at()))
 	assert.Contains(t, got, "jvm_finalizer_queue_classes{} 30")
 	assert.Contains(t, got, "jvm_finalizer_queue_objects{class=C19} 2")
 	assert.NotContains(t, got, "jvm_finalizer_queue_objects{class=C20} 2")

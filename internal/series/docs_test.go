@@ -42,7 +42,11 @@ the last values. The same goes for a series that a restarted JVM does not have a
 
 Names and labels are those of Prometheus' client_java 1.x where it has the metric. The
 labels ` + "`area`" + ` and ` + "`kind`" + ` of pools and ` + "`phase`" + ` and ` + "`generation`" + ` of collectors are additions:
-one word under every collector.
+one word under every collector. With ` + "`naming: otel`" + ` metrics that OpenTelemetry's semantic
+conventions have go by their names instead (at the end of this page).
+
+Most metrics are polled at every ` + "`interval`" + `; classes, buffers, limits, peaks, thread states and
+deadlocks at every ` + "`slow_interval`" + `, and not of a JVM younger than 30 seconds or slow to answer.
 
 | label | values |
 |---|---|
@@ -67,6 +71,21 @@ process. They are not stored: have them scraped.
 |---|---|---|---|---|
 `)
 	writeRows(&b, agent.OwnMetrics())
+	b.WriteString(`
+## Names with naming: otel
+
+What is not listed keeps its name. Sums over all pools replace the totals by area.
+
+| metric | becomes |
+|---|---|
+`)
+	for _, m := range series.Catalogue() {
+		if name := series.NamingOTel.Metric(m.Name); name == "" {
+			fmt.Fprintf(&b, "| `%s` | left out |\n", m.Name)
+		} else if name != m.Name {
+			fmt.Fprintf(&b, "| `%s` | `%s` |\n", m.Name, name)
+		}
+	}
 	return b.String()
 }
 

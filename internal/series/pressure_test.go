@@ -35,7 +35,7 @@ func ratios(d *series.Deriver, s *jvm.Snapshot) []string {
 
 func TestPressureByPhase(t *testing.T) {
 	t.Parallel()
-	d := series.NewDeriver(nil)
+	d := series.NewDeriver(series.Options{})
 	assert.Empty(t, ratios(d, gcPoll(1, 10_000, 100, 0)))
 	assert.Equal(t, []string{"{phase=pause,window=poll} 0.25", "{phase=concurrent,window=poll} 0.5"},
 		ratios(d, gcPoll(1, 20_000, 2_600, 5_000)))
@@ -53,12 +53,12 @@ func TestPressureAfterARestart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := series.NewDeriver(nil)
+			d := series.NewDeriver(series.Options{})
 			ratios(d, gcPoll(1, 20_000, 100, 100))
 			assert.Empty(t, ratios(d, next), "no difference across a restart")
 		})
 	}
-	d := series.NewDeriver(nil)
+	d := series.NewDeriver(series.Options{})
 	ratios(d, gcPoll(1, 20_000, 100, 100))
 	ratios(d, gcPoll(2, 1_000, 0, 0))
 	assert.Equal(t, []string{"{phase=pause,window=poll} 0.1", "{phase=concurrent,window=poll} 0"}, ratios(d, gcPoll(2, 2_000, 100, 0)))
@@ -66,7 +66,7 @@ func TestPressureAfterARestart(t *testing.T) {
 
 func TestPressureUnknown(t *testing.T) {
 	t.Parallel()
-	d := series.NewDeriver(nil)
+	d := series.NewDeriver(series.Options{})
 	ratios(d, gcPoll(1, 20_000, 100, 100))
 	s := gcPoll(1, 30_000, 200, 200)
 	s.GCs[0].TimeMs = jvm.Opt[int64]{}
@@ -82,7 +82,7 @@ func TestPressureUnknown(t *testing.T) {
 // covers at least its own length.
 func TestPressureWindows(t *testing.T) {
 	t.Parallel()
-	d := series.NewDeriver(nil)
+	d := series.NewDeriver(series.Options{})
 	// 10 s polls; all pause happens in the first ten seconds of each minute.
 	pause := int64(0)
 	windows := map[string]int{}

@@ -2,6 +2,7 @@ package series_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func TestStaleIsItsOwnNaN(t *testing.T) {
 
 func TestADownTargetEndsItsSeriesOnce(t *testing.T) {
 	t.Parallel()
-	d := series.NewDeriver(base())
+	d := newDeriver()
 	before, ended := parts(d.Derive(full()))
 	assert.Empty(t, ended)
 	alive, ended := parts(d.Down(at().Add(time.Second)))
@@ -46,7 +47,7 @@ func TestADownTargetEndsItsSeriesOnce(t *testing.T) {
 
 func TestASeriesThatARestartedJVMLacksEnds(t *testing.T) {
 	t.Parallel()
-	d := series.NewDeriver(base())
+	d := newDeriver()
 	d.Derive(full())
 	other := full()
 	other.Pools[0].Name = "Tenured Gen"
@@ -58,24 +59,35 @@ func TestASeriesThatARestartedJVMLacksEnds(t *testing.T) {
 
 func TestTheFinalizerQueueHoldsUntilItIsEmpty(t *testing.T) {
 	t.Parallel()
-	d := series.NewDeriver(base())
+	d := newDeriver()
 	d.Derive(full())
+	d.Queue(&jvm.FinalizerQueue{Classes: []jvm.ClassCount{{Class: "A", Count: 9}, {Class: "B", Count: 1}}}, at())
 	s := full()
-	s.Queue = nil
 	_, ended := parts(d.Derive(s))
 	assert.Empty(t, ended, "nobody asked: the last answer holds")
-	s.Queue = &jvm.FinalizerQueue{Classes: []jvm.ClassCount{{Class: "A", Count: 1}}}
-	_, ended = parts(d.Derive(s))
+	_, ended = parts(d.Queue(&jvm.FinalizerQueue{Classes: []jvm.ClassCount{{Class: "A", Count: 1}}}, at()))
 	assert.Equal(t, []string{"jvm_finalizer_queue_objects{class=B}"}, ended)
-	s.Queue = nil
 	s.Memory.PendingFinalizers = jvm.Some[int64](0)
 	_, ended = parts(d.Derive(s))
 	assert.ElementsMatch(t, []string{"jvm_finalizer_queue_objects{class=A}", "jvm_finalizer_queue_classes{}"}, ended)
 }
 
+// TestTiersEndApart: the fast tier says nothing about the series of the slow one, and a
+// target that is down ends both.
+func TestTiersEndApart(t *testing.T) {
+	t.Parallel()
+	d := newDeriver()
+	d.Derive(full())
+	slow, _ := parts(slices.Concat(d.Details(fullDetails()), d.ThreadStates(fullThreads())))
+	_, ended := parts(d.Derive(full()))
+	assert.Empty(t, ended)
+	_, ended = parts(d.Down(at()))
+	assert.Subset(t, ended, slow)
+}
+
 func TestADumpEndsNothing(t *testing.T) {
 	t.Parallel()
-	d := series.NewDeriver(base())
+	d := newDeriver()
 	d.Derive(full())
 	assert.Equal(t, []string{"apm_sidecar_heap_dump_in_progress{} 1"}, texts(d.Dumping(at())))
 	_, ended := parts(d.Derive(full()))

@@ -1,0 +1,125 @@
+package agent_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/agent"
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// leaking is a JVM whose old region fills by a hundredth a poll; its timer holds
+// finalizable statements, and nothing is pending.
+func leaking() *fakeClient {
+	share := 0.0
+	return &fakeClient{
+		poll: func(context.Context) (*jvm.Snapshot, error) {
+			share = min(1, share+0.01)
+			s := filled(share)
+			s.Memory.PendingFinalizers = jvm.Some[int64](0)
+			s.Memory.Heap.Used = jvm.Some(int64(share * 1e9))
+			return s, nil
+		},
+		histogram: func(context.Context) (*jvm.ClassHistogram, error) {
+			return &jvm.ClassHistogram{Time: time.Now(), Took: 100 * time.Millisecond, Bytes: 1e9, Classes: []jvm.ClassUsage{
+				{Class: "a.Statement", Objects: 30_000}, {Class: "java.lang.ref.Finalizer", Objects: 30_001},
+				{Class: "a.Statement$1", Objects: 30_000}, {Class: "java.util.TimerTask[]", Objects: 1, Bytes: 131_088},
+			}}, nil
+		},
+	}
+}
+
+// runEvidence runs an agent over one JVM for so many polls a second apart.
+func runEvidence(t *testing.T, polls int, opts agent.EvidenceOptions, c agent.Client) (*agent.Agent, *sink) {
+	t.Helper()
+	s := &sink{}
+	a := agent.New(agent.Options{Interval: time.Second, SlowInterval: time.Minute, Evidence: opts, Sink: s, Logger: slog.New(slog.DiscardHandler),
+		Watched: []agent.Watched{{Target: jvm.Target{Job: "test", Instance: "a:1"}, Client: c}}})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(polls)*time.Second-time.Millisecond)
+	defer cancel()
+	require.NoError(t, a.Run(ctx))
+	return a, s
+}
+
+// TestEvidenceIsTakenOnTheWayUp: at the OutOfMemoryError it would be too late.
+func TestEvidenceIsTakenOnTheWayUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "evidence")
+		a, s := runEvidence(t, 200, agent.EvidenceOptions{Directory: dir, MaxPause: time.Second}, leaking())
+		list := a.Evidence()["test/a:1"]
+		var reasons []string
+		for _, r := range list {
+			reasons = append(reasons, r.Reason)
+		}
+		assert.Equal(t, []string{"the old region is 50 % full after a collection", "the old region is 75 % full after a collection",
+			"the old region is 85 % full after a collection", "the old region is 95 % full after a collection"}, reasons, "at most one a minute below three quarters")
+		require.NotNil(t, list[0].Pending)
+		assert.Zero(t, *list[0].Pending, "pending alone shows nothing")
+		assert.Equal(t, int64(30_001), list[0].Finalizers)
+		assert.Contains(t, list[0].Suspicion, "a.Statement in its queue (java.util.TimerTask[])")
+		assert.Equal(t, []float64{30_001, 30_001, 30_001, 30_001}, s.values("apm_scheduler_held_finalizers", "a:1"))
+
+		again, _ := runEvidence(t, 2, agent.EvidenceOptions{Directory: dir}, &fakeClient{})
+		assert.Len(t, again.Evidence()["test/a:1"], len(list), "it outlives the sidecar")
+
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "test-a_1.json"), []byte("{"), 0o600))
+		again, _ = runEvidence(t, 2, agent.EvidenceOptions{Directory: dir}, &fakeClient{})
+		assert.Empty(t, again.Evidence(), "damage is no obstacle")
+	})
+}
+
+// TestAHistogramThatCostsTooMuchIsNotTaken, and the record says so.
+func TestAHistogramThatCostsTooMuchIsNotTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := leaking()
+		c.histogram = nil
+		a, _ := runEvidence(t, 60, agent.EvidenceOptions{MaxPause: 100 * time.Millisecond}, c)
+		list := a.Evidence()["test/a:1"]
+		require.Len(t, list, 1)
+		assert.Empty(t, list[0].Histogram)
+		assert.Contains(t, list[0].HistogramNote, "it would stop the JVM for about 200ms")
+	})
+}
+
+// TestAStuckFinalizerIsEvidence, once until it goes on.
+func TestAStuckFinalizerIsEvidence(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		pending := int64(200)
+		c := &fakeClient{
+			poll: func(context.Context) (*jvm.Snapshot, error) {
+				s := healthy()
+				pending++
+				s.Memory = &jvm.Memory{PendingFinalizers: jvm.Some(pending)}
+				return s, nil
+			},
+			finalizer: func(context.Context) (*jvm.FinalizerThread, error) {
+				return &jvm.FinalizerThread{Time: time.Now(), Owner: &jvm.Thread{Name: "http-1", Stack: []jvm.Frame{{Class: "java.net.Socket", Method: "read"}}},
+					Thread: jvm.Thread{ID: 3, Name: "Finalizer", State: "BLOCKED", Lock: "a.Conn@7f",
+						Stack: []jvm.Frame{{Class: "a.Conn", Method: "close", Line: 7}, {Class: "a.Conn", Method: "finalize"}}}}, nil
+			},
+			queue: func(context.Context) (*jvm.FinalizerQueue, error) {
+				return &jvm.FinalizerQueue{Classes: []jvm.ClassCount{{Class: "a.Conn", Count: 200}}}, nil
+			},
+		}
+		a, s := runEvidence(t, 600, agent.EvidenceOptions{}, c)
+		list := a.Evidence()["test/a:1"]
+		require.Len(t, list, 1)
+		assert.Equal(t, "the Finalizer thread stands still in a.Conn.finalize", list[0].Reason)
+		assert.Equal(t, []string{"a.Conn.close:7", "a.Conn.finalize"}, list[0].Thread.Stack)
+		assert.Equal(t, "http-1", list[0].Thread.Owner)
+		assert.Equal(t, []string{"java.net.Socket.read"}, list[0].Thread.OwnerStack)
+		assert.Equal(t, []jvm.ClassCount{{Class: "a.Conn", Count: 200}}, list[0].Queue)
+		assert.GreaterOrEqual(t, s.values("jvm_finalizer_thread_stuck_seconds", "a:1")[59], 580.0)
+	})
+}

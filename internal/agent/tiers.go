@@ -1,0 +1,200 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+const (
+	// queueThreshold is the number of pending objects from which the queue is asked
+	// for by class and the Finalizer thread is looked at more often.
+	queueThreshold    = 100
+	queueInterval     = 30 * time.Second
+	finalizerInterval = 10 * time.Second
+	// registeredInterval is the time between two questions for registered
+	// finalizers, which cost a tenth of a second of CPU; noRecordingRest follows an
+	// answer that there is no flight recording.
+	registeredInterval = 5 * time.Minute
+	noRecordingRest    = 30 * time.Minute
+	// maxThreads is the number of threads up to which each of them is looked at.
+	maxThreads = 2000
+)
+
+// tiers are the questions beside the fast tier, each at its own pace.
+type tiers struct {
+	details, threads, finalizer, queue, registered pace
+
+	// threadIDs are those of the last details.
+	threadIDs []int64
+	// missing is the number of missing parts of the details.
+	missing int
+}
+
+func newTiers(slow time.Duration) tiers {
+	return tiers{
+		details:    pace{interval: slow},
+		threads:    pace{interval: slow},
+		finalizer:  pace{interval: min(slow, finalizerInterval)},
+		queue:      pace{interval: queueInterval},
+		registered: pace{interval: registeredInterval},
+	}
+}
+
+// askTiers asks what is due after a poll of the fast tier that took so long, as far
+// as the JVM is fit for it.
+func (w *watcher) askTiers(ctx context.Context, s *jvm.Snapshot, took time.Duration) {
+	if reason := unfit(s, took); reason != "" {
+		w.own.tierSkipped(reason, 1)
+		return
+	}
+	w.askDetails(ctx)
+	w.askThreads(ctx, s)
+	w.askFinalizer(ctx, s)
+	w.askQueue(ctx, s)
+	w.askRegistered(ctx, s)
+}
+
+// unfit says why the JVM is asked for the fast tier alone; empty if it is not.
+func unfit(s *jvm.Snapshot, took time.Duration) string {
+	if took > slowAnswer {
+		return skippedSlow
+	}
+	if s.Runtime != nil && s.Runtime.UptimeMs.Or(gentleStart.Milliseconds()) < gentleStart.Milliseconds() {
+		return skippedCold
+	}
+	return ""
+}
+
+// timed asks one question and settles when it may be asked again. A JVM that cannot
+// answer it is not asked again until it restarts.
+func (w *watcher) timed(ctx context.Context, p *pace, tier string, question func() error) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	start := time.Now()
+	err := question()
+	if ctx.Err() != nil {
+		return false
+	}
+	now := time.Now()
+	took := now.Sub(start)
+	w.own.tierAsked(tier, took)
+	p.asked(now, took)
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, jmx.ErrUnsupported), jmx.Reason(err) == jmx.ReasonDenied:
+		w.log.Info("part of the target is not available", "tier", tier, "error", err)
+		p.rest(now, never)
+	default:
+		w.log.Debug("tier without an answer", "tier", tier, "error", err)
+	}
+	return false
+}
+
+func (w *watcher) askDetails(ctx context.Context) {
+	if !w.tiers.details.due(time.Now()) {
+		return
+	}
+	w.timed(ctx, &w.tiers.details, tierDetails, func() error {
+		d, err := w.client.Details(ctx)
+		if err != nil {
+			return err
+		}
+		w.tiers.threadIDs = d.ThreadIDs
+		w.noteMissing(d.Missing, &w.tiers.missing)
+		w.hand(w.deriver.Details(d))
+		return nil
+	})
+}
+
+func (w *watcher) askThreads(ctx context.Context, s *jvm.Snapshot) {
+	ids := w.tiers.threadIDs
+	if len(ids) == 0 || !w.tiers.threads.due(s.Time) {
+		return
+	}
+	if len(ids) > maxThreads {
+		w.own.tierSkipped(skippedThreads, 1)
+		w.tiers.threads.rest(s.Time, w.tiers.threads.interval)
+		return
+	}
+	w.timed(ctx, &w.tiers.threads, tierThreads, func() error {
+		states, err := w.client.ThreadStates(ctx, ids)
+		if err == nil {
+			w.hand(w.deriver.ThreadStates(states))
+		}
+		return err
+	})
+}
+
+// pendingOf is the number of objects that wait for the Finalizer thread.
+func pendingOf(s *jvm.Snapshot) jvm.Opt[int64] {
+	if s.Memory == nil {
+		return jvm.Opt[int64]{}
+	}
+	return s.Memory.PendingFinalizers
+}
+
+// askFinalizer looks at the Finalizer thread while objects wait for it, and now and
+// then otherwise.
+func (w *watcher) askFinalizer(ctx context.Context, s *jvm.Snapshot) {
+	pending := pendingOf(s)
+	if len(w.tiers.threadIDs) == 0 || !w.tiers.finalizer.due(s.Time) {
+		return
+	}
+	answered := w.timed(ctx, &w.tiers.finalizer, tierFinalizer, func() error {
+		thread, err := w.client.FinalizerThread(ctx, w.tiers.threadIDs)
+		if err != nil {
+			return err
+		}
+		health, samples := w.deriver.FinalizerThread(thread, pending)
+		w.evidence.sawThread(thread, health)
+		w.hand(samples)
+		return nil
+	})
+	if answered && pending.Or(0) < queueThreshold {
+		w.tiers.finalizer.rest(s.Time, w.tiers.details.interval)
+	}
+}
+
+// askQueue asks for the finalizer queue by class where it is worth the question.
+func (w *watcher) askQueue(ctx context.Context, s *jvm.Snapshot) {
+	if pendingOf(s).Or(0) < queueThreshold || !w.tiers.queue.due(s.Time) {
+		return
+	}
+	w.timed(ctx, &w.tiers.queue, tierQueue, func() error {
+		queue, err := w.client.FinalizerQueue(ctx)
+		if err == nil {
+			w.evidence.sawQueue(queue)
+			w.hand(w.deriver.Queue(queue, s.Time))
+		}
+		return err
+	})
+}
+
+// askRegistered asks for registered finalizers, which only a JVM with a flight
+// recording under way can tell.
+func (w *watcher) askRegistered(ctx context.Context, s *jvm.Snapshot) {
+	if !w.tiers.registered.due(s.Time) {
+		return
+	}
+	recording := false
+	answered := w.timed(ctx, &w.tiers.registered, tierRegistered, func() error {
+		registered, err := w.client.RegisteredFinalizers(ctx)
+		if err != nil {
+			return err
+		}
+		if recording = registered != nil; recording {
+			w.evidence.sawRegistered(registered)
+			w.hand(w.deriver.Registered(registered, s.Time))
+		}
+		return nil
+	})
+	if !recording && answered {
+		w.tiers.registered.rest(s.Time, noRecordingRest)
+	}
+}

@@ -1,0 +1,144 @@
+package jmx
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/valyala/fastjson"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// fastTier is what changes from second to second.
+func fastTier() []item[jvm.Snapshot] {
+	return append([]item[jvm.Snapshot]{
+		{read("java.lang:type=Runtime", "StartTime", "Uptime"), false, decodeRuntime},
+		{read("java.lang:type=Memory", "HeapMemoryUsage", "NonHeapMemoryUsage", "ObjectPendingFinalizationCount"), false, decodeMemory},
+		{read("java.lang:type=MemoryPool,*", "Name", "Type", "Usage", "CollectionUsage"), false, decodePools},
+		{read("java.lang:type=GarbageCollector,*", "Name", "CollectionCount", "CollectionTime", "LastGcInfo"), false, decodeGCs},
+		{read("java.lang:type=Threading", "ThreadCount", "DaemonThreadCount", "PeakThreadCount", "TotalStartedThreadCount"), false, decodeThreads},
+		{read("java.lang:type=Threading", "TotalThreadAllocatedBytes"), true, decodeAllocated},
+		{read("java.lang:type=OperatingSystem", "ProcessCpuTime", "ProcessCpuLoad", "SystemCpuLoad", "SystemLoadAverage", "OpenFileDescriptorCount"), false, decodeOS},
+	}, serverItems()...)
+}
+
+func decodeRuntime(s *jvm.Snapshot, v *fastjson.Value) {
+	s.Runtime = &jvm.Runtime{StartMs: count(v, "StartTime"), UptimeMs: count(v, "Uptime")}
+}
+
+func decodeMemory(s *jvm.Snapshot, v *fastjson.Value) {
+	s.Memory = &jvm.Memory{
+		Heap:              usage(v.Get("HeapMemoryUsage")),
+		NonHeap:           usage(v.Get("NonHeapMemoryUsage")),
+		PendingFinalizers: count(v, "ObjectPendingFinalizationCount"),
+	}
+}
+
+func decodePools(s *jvm.Snapshot, v *fastjson.Value) {
+	eachBean(v, func(_ []byte, bean *fastjson.Value) {
+		if pool, ok := poolOf(bean); ok {
+			pool.Usage = usage(bean.Get("Usage"))
+			pool.AfterGC = afterGC(bean.Get("CollectionUsage"))
+			s.Pools = append(s.Pools, pool)
+		}
+	})
+	slices.SortFunc(s.Pools, func(a, b jvm.Pool) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// poolOf reads a pool's name and what follows from it.
+func poolOf(bean *fastjson.Value) (jvm.Pool, bool) {
+	name := text(bean, "Name")
+	heap := text(bean, "Type") == "HEAP"
+	return jvm.Pool{Name: name, Heap: heap, Kind: jvm.KindOfPool(name, heap)}, name != ""
+}
+
+// afterGC reads a CollectionUsage. A pool that no collection has covered yet has
+// one of zeros: nothing committed, so nothing measured (HotSpot, memoryPool.cpp).
+func afterGC(v *fastjson.Value) *jvm.Usage {
+	after := usage(v)
+	if committed, ok := after.Committed.Get(); ok && committed == 0 {
+		return nil
+	}
+	if after == (jvm.Usage{}) {
+		return nil
+	}
+	return &after
+}
+
+func decodeGCs(s *jvm.Snapshot, v *fastjson.Value) {
+	eachBean(v, func(_ []byte, bean *fastjson.Value) {
+		name := text(bean, "Name")
+		if name == "" {
+			return
+		}
+		gc := jvm.GC{Name: name, Count: count(bean, "CollectionCount"), TimeMs: count(bean, "CollectionTime")}
+		gc.Phase, gc.Generation = jvm.KindOfGC(name)
+		if last := bean.Get("LastGcInfo"); last != nil && last.Type() == fastjson.TypeObject && last.Exists("id") {
+			gc.Last = &jvm.LastGC{
+				ID:         count(last, "id"),
+				DurationMs: count(last, "duration"),
+				EndMs:      count(last, "endTime"),
+				Pools:      poolChanges(last),
+			}
+		}
+		s.GCs = append(s.GCs, gc)
+	})
+	slices.SortFunc(s.GCs, func(a, b jvm.GC) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// poolChanges pairs the two tables of a GcInfo by pool. A collector that
+// measures nothing fills both with zeros: no pairs then.
+func poolChanges(last *fastjson.Value) []jvm.PoolChange {
+	after := last.Get("memoryUsageAfterGc")
+	var changes []jvm.PoolChange
+	measured := false
+	last.GetObject("memoryUsageBeforeGc").Visit(func(key []byte, before *fastjson.Value) {
+		b, okBefore := usage(before).Used.Get()
+		a, okAfter := usage(after.Get(string(key))).Used.Get()
+		if okBefore && okAfter {
+			measured = measured || b > 0 || a > 0
+			changes = append(changes, jvm.PoolChange{Pool: string(key), BeforeBytes: b, AfterBytes: a})
+		}
+	})
+	if !measured {
+		return nil
+	}
+	slices.SortFunc(changes, func(a, b jvm.PoolChange) int { return cmp.Compare(a.Pool, b.Pool) })
+	return changes
+}
+
+// keepHeapChanges drops the pools that no collection empties, metaspace and code,
+// from what the collectors say about their last collection.
+func keepHeapChanges(s *jvm.Snapshot) {
+	isHeap := func(name string) bool {
+		return slices.ContainsFunc(s.Pools, func(p jvm.Pool) bool { return p.Heap && p.Name == name })
+	}
+	for _, gc := range s.GCs {
+		if gc.Last != nil {
+			gc.Last.Pools = slices.DeleteFunc(gc.Last.Pools, func(c jvm.PoolChange) bool { return !isHeap(c.Pool) })
+		}
+	}
+}
+
+func decodeThreads(s *jvm.Snapshot, v *fastjson.Value) {
+	s.Threads = &jvm.Threads{
+		Current: count(v, "ThreadCount"),
+		Daemon:  count(v, "DaemonThreadCount"),
+		Peak:    count(v, "PeakThreadCount"),
+		Started: count(v, "TotalStartedThreadCount"),
+	}
+}
+
+func decodeAllocated(s *jvm.Snapshot, v *fastjson.Value) {
+	s.AllocatedBytes = count(v, "TotalThreadAllocatedBytes")
+}
+
+func decodeOS(s *jvm.Snapshot, v *fastjson.Value) {
+	s.OS = &jvm.OS{
+		CPUTimeNs:   count(v, "ProcessCpuTime"),
+		ProcessLoad: load(v, "ProcessCpuLoad"),
+		SystemLoad:  load(v, "SystemCpuLoad"),
+		LoadAverage: load(v, "SystemLoadAverage"),
+		OpenFiles:   count(v, "OpenFileDescriptorCount"),
+	}
+}

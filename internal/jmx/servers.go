@@ -1,0 +1,136 @@
+package jmx
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/valyala/fastjson"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// serverItems ask for application servers and connection pools. Each JVM has few of
+// them: what is absent rests. Names: Tomcat registers under its engine's name or,
+// embedded, under "Tomcat"; Jetty's QueuedThreadPool and Undertow in WildFly under
+// their own domains.
+func serverItems() []item[jvm.Snapshot] {
+	return append([]item[jvm.Snapshot]{
+		{read("*:type=GlobalRequestProcessor,name=*", "requestCount", "errorCount", "processingTime", "maxTime", "bytesReceived", "bytesSent"), true, decodeTomcatConnectors},
+		{read("*:type=ThreadPool,name=*", "currentThreadCount", "currentThreadsBusy", "maxThreads", "connectionCount", "keepAliveCount", "maxConnections"), true, decodeTomcatThreads},
+		{read("*:type=Manager,*", "activeSessions", "sessionCounter", "expiredSessions", "rejectedSessions"), true, decodeTomcatSessions},
+		{read("org.eclipse.jetty.util.thread:type=queuedthreadpool,*", "threads", "busyThreads", "maxThreads", "queueSize"), true, decodeJettyThreads},
+		{read("jboss.as:subsystem=undertow,server=*,http-listener=*", "requestCount", "errorCount", "processingTime", "maxProcessingTime", "bytesReceived", "bytesSent"), true, decodeUndertow},
+	}, poolItems()...)
+}
+
+func decodeTomcatConnectors(s *jvm.Snapshot, v *fastjson.Value) {
+	eachBean(v, func(name []byte, bean *fastjson.Value) {
+		if !int32Counter(bean, "requestCount").Known() {
+			return
+		}
+		s.Servers.Connectors = append(s.Servers.Connectors, jvm.HTTPConnector{
+			Server:        "tomcat",
+			Name:          objectKeys(name)["name"],
+			Requests:      int32Counter(bean, "requestCount"),
+			Errors:        int32Counter(bean, "errorCount"),
+			BusyNs:        scaled(bean, "processingTime", msToNs),
+			MaxNs:         scaled(bean, "maxTime", msToNs),
+			ReceivedBytes: count(bean, "bytesReceived"),
+			SentBytes:     count(bean, "bytesSent"),
+		})
+	})
+	sortConnectors(s)
+}
+
+func decodeTomcatThreads(s *jvm.Snapshot, v *fastjson.Value) {
+	eachBean(v, func(key []byte, bean *fastjson.Value) {
+		name := objectKeys(key)["name"]
+		if !count(bean, "currentThreadsBusy").Known() {
+			return
+		}
+		s.Servers.WorkerPools = append(s.Servers.WorkerPools, jvm.WorkerPool{
+			Server:  "tomcat",
+			Name:    name,
+			Current: count(bean, "currentThreadCount"),
+			Busy:    count(bean, "currentThreadsBusy"),
+			Max:     count(bean, "maxThreads"),
+		})
+		for i := range s.Servers.Connectors {
+			if c := &s.Servers.Connectors[i]; c.Server == "tomcat" && c.Name == name {
+				c.Connections = count(bean, "connectionCount")
+				c.KeepAlive = count(bean, "keepAliveCount")
+				c.Most = count(bean, "maxConnections")
+			}
+		}
+	})
+	sortWorkerPools(s)
+}
+
+func decodeTomcatSessions(s *jvm.Snapshot, v *fastjson.Value) {
+	eachBean(v, func(key []byte, bean *fastjson.Value) {
+		keys := objectKeys(key)
+		if keys["context"] == "" || !count(bean, "activeSessions").Known() {
+			return
+		}
+		s.Servers.Sessions = append(s.Servers.Sessions, jvm.Sessions{
+			Server:   "tomcat",
+			Host:     keys["host"],
+			Context:  keys["context"],
+			Active:   count(bean, "activeSessions"),
+			Created:  count(bean, "sessionCounter"),
+			Expired:  count(bean, "expiredSessions"),
+			Rejected: int32Counter(bean, "rejectedSessions"),
+		})
+	})
+	slices.SortFunc(s.Servers.Sessions, func(a, b jvm.Sessions) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Context, b.Context))
+	})
+}
+
+func decodeJettyThreads(s *jvm.Snapshot, v *fastjson.Value) {
+	eachBean(v, func(key []byte, bean *fastjson.Value) {
+		keys := objectKeys(key)
+		name := keys["id"]
+		if keys["context"] != "" {
+			name = keys["context"] + "-" + name
+		}
+		s.Servers.WorkerPools = append(s.Servers.WorkerPools, jvm.WorkerPool{
+			Server:  "jetty",
+			Name:    name,
+			Current: count(bean, "threads"),
+			Busy:    count(bean, "busyThreads"),
+			Max:     count(bean, "maxThreads"),
+			Queued:  count(bean, "queueSize"),
+		})
+	})
+	sortWorkerPools(s)
+}
+
+func decodeUndertow(s *jvm.Snapshot, v *fastjson.Value) {
+	eachBean(v, func(key []byte, bean *fastjson.Value) {
+		keys := objectKeys(key)
+		s.Servers.Connectors = append(s.Servers.Connectors, jvm.HTTPConnector{
+			Server:        "undertow",
+			Name:          keys["server"] + "-" + keys["http-listener"],
+			Requests:      count(bean, "requestCount"),
+			Errors:        count(bean, "errorCount"),
+			BusyNs:        count(bean, "processingTime"),
+			MaxNs:         count(bean, "maxProcessingTime"),
+			ReceivedBytes: count(bean, "bytesReceived"),
+			SentBytes:     count(bean, "bytesSent"),
+		})
+	})
+	sortConnectors(s)
+}
+
+func sortConnectors(s *jvm.Snapshot) {
+	slices.SortFunc(s.Servers.Connectors, func(a, b jvm.HTTPConnector) int {
+		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+func sortWorkerPools(s *jvm.Snapshot) {
+	slices.SortFunc(s.Servers.WorkerPools, func(a, b jvm.WorkerPool) int {
+		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Name, b.Name))
+	})
+}

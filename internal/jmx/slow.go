@@ -1,0 +1,85 @@
+package jmx
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/valyala/fastjson"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// slowTier is what changes slowly or costs the JVM more.
+func slowTier() []item[jvm.Details] {
+	return []item[jvm.Details]{
+		{read("java.lang:type=Runtime", "Name", "VmName", "VmVendor", "VmVersion"), false, decodeVM},
+		{read("java.lang:type=ClassLoading", "LoadedClassCount", "TotalLoadedClassCount", "UnloadedClassCount"), false, decodeClasses},
+		{read("java.lang:type=Compilation", "TotalCompilationTime"), false, decodeCompilation},
+		{read("java.lang:type=Memory", "TotalGcCpuTime"), true, decodeGCCPU},
+		{read("java.lang:type=MemoryPool,*", "Name", "Type", "PeakUsage"), false, decodePeaks},
+		{read("java.nio:type=BufferPool,*", "Name", "Count", "MemoryUsed", "TotalCapacity"), false, decodeBuffers},
+		{read("java.lang:type=OperatingSystem", "AvailableProcessors", "MaxFileDescriptorCount"), false, decodeLimits},
+		{read("java.lang:type=Threading", "AllThreadIds"), false, decodeThreadIDs},
+	}
+}
+
+func decodeVM(d *jvm.Details, v *fastjson.Value) {
+	d.VM = &jvm.VM{
+		Name:    text(v, "VmName"),
+		Vendor:  text(v, "VmVendor"),
+		Version: text(v, "VmVersion"),
+		Process: text(v, "Name"),
+	}
+}
+
+func decodeClasses(d *jvm.Details, v *fastjson.Value) {
+	d.Classes = &jvm.Classes{
+		Loaded:        count(v, "LoadedClassCount"),
+		LoadedTotal:   count(v, "TotalLoadedClassCount"),
+		UnloadedTotal: count(v, "UnloadedClassCount"),
+	}
+}
+
+func decodeCompilation(d *jvm.Details, v *fastjson.Value) {
+	d.CompilationMs = count(v, "TotalCompilationTime")
+}
+
+func decodeGCCPU(d *jvm.Details, v *fastjson.Value) { d.GCCPUTimeNs = count(v, "TotalGcCpuTime") }
+
+func decodePeaks(d *jvm.Details, v *fastjson.Value) {
+	eachBean(v, func(_ []byte, bean *fastjson.Value) {
+		if pool, ok := poolOf(bean); ok {
+			d.Peaks = append(d.Peaks, jvm.Peak{Pool: pool, UsedBytes: usage(bean.Get("PeakUsage")).Used})
+		}
+	})
+	slices.SortFunc(d.Peaks, func(a, b jvm.Peak) int { return cmp.Compare(a.Pool.Name, b.Pool.Name) })
+}
+
+func decodeBuffers(d *jvm.Details, v *fastjson.Value) {
+	eachBean(v, func(_ []byte, bean *fastjson.Value) {
+		name := text(bean, "Name")
+		if name == "" {
+			return
+		}
+		d.Buffers = append(d.Buffers, jvm.BufferPool{
+			Name:          name,
+			Count:         count(bean, "Count"),
+			UsedBytes:     count(bean, "MemoryUsed"),
+			CapacityBytes: count(bean, "TotalCapacity"),
+		})
+	})
+	slices.SortFunc(d.Buffers, func(a, b jvm.BufferPool) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+func decodeLimits(d *jvm.Details, v *fastjson.Value) {
+	d.Processors = count(v, "AvailableProcessors")
+	d.MaxFiles = count(v, "MaxFileDescriptorCount")
+}
+
+func decodeThreadIDs(d *jvm.Details, v *fastjson.Value) {
+	for _, id := range v.GetArray("AllThreadIds") {
+		if n, err := id.Int64(); err == nil && n > 0 {
+			d.ThreadIDs = append(d.ThreadIDs, n)
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package series
+
+import "github.com/apm-sidecar/apm-sidecar/internal/jvm"
+
+// churn adds up what a JVM allocates and what survives into its old region, from
+// one poll to the next.
+type churn struct {
+	seen bool
+	// used is the heap in use at the last poll, collections the number of each
+	// collector's until then, by name.
+	used        int64
+	collections map[string]int64
+
+	allocated, promoted float64
+	// generations is true once a young collector has told about an old pool.
+	generations bool
+}
+
+// churned are the totals, missing where the JVM does not tell.
+type churned struct{ allocated, promoted jvm.Opt[float64] }
+
+// observe adds a poll. JVMs from 21 on count what they allocate. For others it is
+// what the heap grew by between the polls, and what the collections between freed;
+// of several in a row only the last is seen, and stands for the others.
+func (c *churn) observe(s *jvm.Snapshot) churned {
+	reclaimed, promoted := c.collect(s)
+	var out churned
+	if exact, ok := s.AllocatedBytes.Get(); ok {
+		out.allocated = jvm.Some(float64(exact))
+	} else if s.Memory != nil {
+		if used, ok := s.Memory.Heap.Used.Get(); ok {
+			if c.seen {
+				c.allocated += max(0, float64(used-c.used)+reclaimed)
+			}
+			c.used, c.seen = used, true
+			out.allocated = jvm.Some(c.allocated)
+		}
+	}
+	c.promoted += promoted
+	if c.generations {
+		out.promoted = jvm.Some(c.promoted)
+	}
+	return out
+}
+
+// collect is what the collections since the last poll freed in the whole heap, and
+// what the young ones among them moved to the old region.
+func (c *churn) collect(s *jvm.Snapshot) (reclaimed, promoted float64) {
+	kinds := map[string]jvm.PoolKind{}
+	for _, p := range s.Pools {
+		kinds[p.Name] = p.Kind
+	}
+	first := c.collections == nil
+	if first {
+		c.collections = map[string]int64{}
+	}
+	for _, gc := range s.GCs {
+		n, ok := gc.Count.Get()
+		if !ok || gc.Last == nil {
+			continue
+		}
+		since := float64(max(0, n-c.collections[gc.Name]))
+		c.collections[gc.Name] = n
+		for _, p := range gc.Last.Pools {
+			old := kinds[p.Pool] == jvm.PoolOld
+			c.generations = c.generations || (old && gc.Generation == jvm.GenerationYoung)
+			if first {
+				continue
+			}
+			reclaimed += since * float64(p.BeforeBytes-p.AfterBytes)
+			if old && gc.Generation == jvm.GenerationYoung {
+				promoted += since * float64(max(0, p.AfterBytes-p.BeforeBytes))
+			}
+		}
+	}
+	return reclaimed, promoted
+}

@@ -1,0 +1,62 @@
+package series_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+)
+
+// young is a snapshot after so many young collections, the last of which freed eden and
+// moved 10 bytes to the old region.
+func young(heapUsed, collections int64) *jvm.Snapshot {
+	return &jvm.Snapshot{
+		Time:   at(),
+		Memory: &jvm.Memory{Heap: jvm.Usage{Used: jvm.Some(heapUsed)}},
+		Pools:  []jvm.Pool{{Name: "Eden Space", Heap: true, Kind: jvm.PoolEden}, {Name: "Tenured Gen", Heap: true, Kind: jvm.PoolOld}},
+		GCs: []jvm.GC{{Name: "Copy", Generation: jvm.GenerationYoung, Count: jvm.Some(collections), Last: &jvm.LastGC{Pools: []jvm.PoolChange{
+			{Pool: "Eden Space", BeforeBytes: 800, AfterBytes: 0}, {Pool: "Tenured Gen", BeforeBytes: 100, AfterBytes: 110}}}}},
+	}
+}
+
+func TestAllocationAndPromotion(t *testing.T) {
+	t.Parallel()
+	d := series.NewDeriver(series.Options{})
+	f := func(s *jvm.Snapshot, allocated, promoted float64) {
+		t.Helper()
+		got := d.Derive(s)
+		assert.Equal(t, jvm.Some(allocated), value(got, "jvm_gc_memory_allocated_bytes_total"))
+		assert.Equal(t, jvm.Some(promoted), value(got, "jvm_gc_memory_promoted_bytes_total"))
+	}
+	f(young(500, 3), 0, 0)
+	f(young(700, 3), 200, 0)
+	f(young(300, 4), 200-400+790, 10)
+	f(young(300, 6), 590+2*790, 30)
+
+	exact := young(300, 6)
+	exact.AllocatedBytes = jvm.Some[int64](5000)
+	f(exact, 5000, 30)
+}
+
+// TestCountersOf32Bits: Tomcat counts in an int, which turns negative after two thousand
+// million requests and comes round to zero after four.
+func TestCountersOf32Bits(t *testing.T) {
+	t.Parallel()
+	d := series.NewDeriver(series.Options{})
+	f := func(bits int64, want float64) {
+		t.Helper()
+		s := &jvm.Snapshot{Time: at(), Runtime: &jvm.Runtime{StartMs: jvm.Some[int64](1)},
+			Servers: jvm.Servers{Connectors: []jvm.HTTPConnector{{Server: "tomcat", Name: "c", Requests: jvm.Some(bits)}}}}
+		assert.Equal(t, jvm.Some(want), value(d.Derive(s), "appserver_requests_total"))
+	}
+	f(1<<31-1, 1<<31-1)
+	f(1<<31+5, 1<<31+5)
+	f(1<<32-1, 1<<32-1)
+	f(7, 1<<32+7)
+	f(1<<32-1, 2<<32-1)
+	f(0, 2<<32)
+	f(1000, 2<<32+1000)
+	f(10, 10) // reset by hand
+}

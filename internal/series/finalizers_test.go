@@ -1,0 +1,103 @@
+package series_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+)
+
+// finalizerIn is the Finalizer thread inside the finalize() of a class, for which it
+// waits for a lock that another thread holds.
+func finalizerIn(class string, state jvm.ThreadState) *jvm.FinalizerThread {
+	return &jvm.FinalizerThread{
+		Time: at(),
+		Thread: jvm.Thread{ID: 3, Name: "Finalizer", State: state, Lock: "java.net.Socket@1", LockOwnerID: 40,
+			BlockedCount: 5, WaitedCount: 6,
+			Stack: []jvm.Frame{{Class: "com.acme.Wire", Method: "close"}, {Class: class, Method: "finalize"}, {Class: "java.lang.ref.Finalizer", Method: "runFinalizer"}}},
+		Owner: &jvm.Thread{ID: 40, Name: "http-1"},
+	}
+}
+
+// waiting is the Finalizer thread without work.
+func waiting() *jvm.FinalizerThread {
+	return &jvm.FinalizerThread{Time: at(), Thread: jvm.Thread{ID: 3, Name: "Finalizer", State: "WAITING",
+		Stack: []jvm.Frame{{Class: "java.lang.Object", Method: "wait"}, {Class: "java.lang.ref.ReferenceQueue", Method: "remove"}}}}
+}
+
+func TestFinalizerThread(t *testing.T) {
+	t.Parallel()
+	d := series.NewDeriver(series.Options{})
+	h, _ := d.FinalizerThread(waiting(), jvm.Some[int64](0))
+	assert.Equal(t, series.FinalizerIdle, h.State)
+	assert.Empty(t, h.Frame)
+
+	look := func(at time.Duration, f *jvm.FinalizerThread, pending int64) series.FinalizerHealth {
+		f.Time = f.Time.Add(at)
+		h, _ := d.FinalizerThread(f, jvm.Some(pending))
+		return h
+	}
+	h = look(10*time.Second, finalizerIn("com.acme.Conn", "BLOCKED"), 100)
+	assert.Equal(t, series.FinalizerHealth{State: series.FinalizerBlocked, Frame: "com.acme.Conn.finalize", Top: "com.acme.Wire.close",
+		LockClass: "java.net.Socket", Owner: "http-1", PerSecond: jvm.Some(-10.0)}, h)
+	h = look(70*time.Second, finalizerIn("com.acme.Conn", "BLOCKED"), 700)
+	assert.Equal(t, time.Minute, h.StuckFor, "it has not gone on")
+	assert.Equal(t, jvm.Some(-10.0), h.PerSecond)
+
+	on := finalizerIn("com.acme.Conn", "RUNNABLE")
+	on.Thread.BlockedCount = 9
+	h = look(80*time.Second, on, 200)
+	assert.Equal(t, series.FinalizerWorking, h.State)
+	assert.Zero(t, h.StuckFor, "it blocked again, so it went on between")
+	assert.Equal(t, jvm.Some(50.0), h.PerSecond)
+}
+
+// TestFinalizerThreadThatWorksAndNeverWaits: runs of the same finalize() cannot be told
+// from one that never ends, except by the queue, which shrinks.
+func TestFinalizerThreadThatWorksAndNeverWaits(t *testing.T) {
+	t.Parallel()
+	d := series.NewDeriver(series.Options{})
+	for i, pending := range []int64{5000, 4000, 3000} {
+		f := finalizerIn("com.acme.Conn", "RUNNABLE")
+		f.Time = f.Time.Add(time.Duration(i) * time.Minute)
+		h, _ := d.FinalizerThread(f, jvm.Some(pending))
+		assert.Zero(t, h.StuckFor)
+	}
+}
+
+// leakHistogram is the heap of a JVM whose timer holds finalizable statements, as
+// measured.
+func leakHistogram() *jvm.ClassHistogram {
+	return &jvm.ClassHistogram{Time: at(), Took: 48 * time.Millisecond, Objects: 1, Bytes: 1, Classes: []jvm.ClassUsage{
+		{Class: "char[]", Objects: 90_000, Bytes: 9_000_000},
+		{Class: "org.postgresql.jdbc3g.Jdbc3gPreparedStatement", Objects: 30_000, Bytes: 4_000_000},
+		{Class: "java.lang.ref.Finalizer", Objects: 30_001, Bytes: 1_200_000},
+		{Class: "java.util.ArrayList", Objects: 30_000, Bytes: 720_000},
+		{Class: "org.postgresql.jdbc2.AbstractJdbc2Statement$1", Objects: 30_000, Bytes: 1_200_000},
+		{Class: "java.util.TimerTask[]", Objects: 1, Bytes: 131_088},
+	}}
+}
+
+func TestSchedulerSignature(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, series.Signature{Finalizers: 30_001, Found: true, Referent: "org.postgresql.jdbc3g.Jdbc3gPreparedStatement",
+		Task: "org.postgresql.jdbc2.AbstractJdbc2Statement$1", Queue: "java.util.TimerTask[]"}, series.SchedulerSignature(leakHistogram()))
+
+	silent := func(name string, change func(h *jvm.ClassHistogram)) {
+		h := leakHistogram()
+		change(h)
+		assert.False(t, series.SchedulerSignature(h).Found, name)
+	}
+	silent("few finalizers", func(h *jvm.ClassHistogram) {
+		for i := range h.Classes {
+			h.Classes[i].Objects /= 100
+		}
+	})
+	silent("a small timer", func(h *jvm.ClassHistogram) { h.Classes[5].Bytes = 528 })
+	silent("no timer", func(h *jvm.ClassHistogram) { h.Classes = h.Classes[:5] })
+	silent("other tasks", func(h *jvm.ClassHistogram) { h.Classes[4].Objects = 12_000 })
+	silent("other referents", func(h *jvm.ClassHistogram) { h.Classes[1].Objects = 12_000 })
+}

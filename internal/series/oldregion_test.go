@@ -1,0 +1,68 @@
+package series_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+)
+
+// serial is a snapshot of a JVM of two generations: its age, and the old region after
+// its last collection, of a thousand bytes.
+func serial(uptimeMs, oldAfter int64) *jvm.Snapshot {
+	return &jvm.Snapshot{
+		Time:    at(),
+		Runtime: &jvm.Runtime{StartMs: jvm.Some[int64](1), UptimeMs: jvm.Some(uptimeMs)},
+		Pools: []jvm.Pool{{Name: "Tenured Gen", Heap: true, Kind: jvm.PoolOld,
+			AfterGC: &jvm.Usage{Used: jvm.Some(oldAfter), Max: jvm.Some[int64](1000)}}},
+		GCs: []jvm.GC{{Name: "MarkSweepCompact", Generation: jvm.GenerationOld, Last: &jvm.LastGC{EndMs: jvm.Some(uptimeMs)}}},
+	}
+}
+
+// value is the value of the metric without labels of its own.
+func value(samples []series.Sample, name string) jvm.Opt[float64] {
+	for _, s := range samples {
+		if s.Name == name && !series.IsStale(s.Value) {
+			return jvm.Some(s.Value)
+		}
+	}
+	return jvm.Opt[float64]{}
+}
+
+func TestTimeToFull(t *testing.T) {
+	t.Parallel()
+	const never = -1.0
+	f := func(name string, polls int, use func(i int64) int64, growth, fullIn float64) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := series.NewDeriver(series.Options{})
+			var last []series.Sample
+			for i := range int64(polls) {
+				last = d.Derive(serial(10_000*(i+1), use(i)))
+			}
+			assert.InDelta(t, growth, value(last, "jvm_memory_old_growth_bytes_per_second").Or(0), 0.03)
+			assert.InEpsilon(t, fullIn, value(last, series.NameOldFullIn).Or(never), 0.05)
+		})
+	}
+	f("a leak of one byte a second", 20, func(i int64) int64 { return 100 + 10*i }, 1, 710)
+	f("the same for hours", 1000, func(i int64) int64 { return 100 + i/2 }, 0.05, 8020)
+	f("too few collections", 5, func(i int64) int64 { return 100 + 10*i }, 0, never)
+	f("level", 20, func(int64) int64 { return 500 }, 0, never)
+	f("noise", 40, func(i int64) int64 { return 500 + i*7919%100 }, 0, never)
+	f("shrinks", 20, func(i int64) int64 { return 900 - 10*i }, -1, never)
+}
+
+func TestTheTrendBeginsAnewWithTheJVM(t *testing.T) {
+	t.Parallel()
+	d := series.NewDeriver(series.Options{})
+	for i := range int64(20) {
+		d.Derive(serial(10_000*(i+1), 100+10*i))
+	}
+	s := serial(10_000, 50)
+	s.Runtime.StartMs = jvm.Some[int64](2)
+	got := d.Derive(s)
+	assert.False(t, value(got, series.NameOldFullIn).Known())
+	assert.InDelta(t, 0.05, value(got, series.NameOldRatio).Or(0), 0)
+}
