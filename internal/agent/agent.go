@@ -14,8 +14,7 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
-// Client is what the agent needs of a target's Jolokia agent. Only DumpHeap may run
-// beside another call.
+// Client is what the agent needs of a target's Jolokia agent.
 type Client interface {
 	Poller
 	Prober

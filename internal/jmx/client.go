@@ -22,8 +22,8 @@ type Options struct {
 	DumpTimeout time.Duration
 }
 
-// Client talks to the agent of one target. Calls must not overlap, but for
-// DumpHeap: the agent may serve one request at a time.
+// Client talks to the agent of one target. Each method is for one goroutine at a
+// time; different ones may run side by side.
 type Client struct {
 	target jvm.Target
 	opts   Options
