@@ -31,6 +31,8 @@ type Finalizers struct {
 	QueueLength *int64 `json:"queue_length,omitempty"`
 	// Disabled is true when the JVM ran with --finalization=disabled.
 	Disabled bool `json:"disabled"`
+	// Notes say what this kind of dump does not tell.
+	Notes []string `json:"notes"`
 }
 
 // FinalizerClass is the part of the census that concerns one class of referents.

@@ -18,7 +18,9 @@ type Detector interface {
 }
 
 // detectors returns all detectors.
-func detectors() []Detector { return []Detector{tasksHeld{}, suspects{}} }
+func detectors() []Detector {
+	return []Detector{tasksHeld{}, finalizerAtWork{}, cleanersAtWork{}, cleanersOfThemselves{}, deadUndiscovered{}, tasksBlocked{}, suspects{}}
+}
 
 // Detect runs all detectors. The findings come in the order of what matters:
 // severity, bytes, objects. Errors: that of ctx.
@@ -43,7 +45,7 @@ func (s Severity) rank() int {
 }
 
 // fingerprint condenses what identifies a problem from dump to dump. Digits are
-// left out: threads and lambdas are numbered anew in each run.
+// left out: threads are numbered anew in each run.
 func fingerprint(parts ...string) string {
 	kept := strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {

@@ -78,8 +78,8 @@ func (h *Heap) Census(ctx context.Context) (f *Finalizers, omitted int64, err er
 		f.Disabled = enabled == 0
 	}
 	states := newFinalizerStates(h.Graph)
-	if row := h.Tables[tableQueue].Row(states.own); row >= 0 && h.Tables[tableQueue].Found[0] {
-		n := h.Tables[tableQueue].Long(row, 0)
+	if row := h.Tables[tableQueue].Row(states.own); row >= 0 && h.Tables[tableQueue].Found[queueLength] {
+		n := h.Tables[tableQueue].Long(row, queueLength)
 		f.QueueLength = &n
 	}
 	classes := map[string]*referents{}
@@ -135,6 +135,7 @@ func (h *Heap) Census(ctx context.Context) (f *Finalizers, omitted int64, err er
 	for _, c := range sorted {
 		f.Classes = append(f.Classes, c.FinalizerClass)
 	}
+	f.Notes = h.notes(f)
 	return f, omitted, nil
 }
 

@@ -63,8 +63,27 @@ type Evidence struct {
 	Path *Path `json:"path,omitempty"`
 	// Stack is the stack of the thread concerned, innermost frame first.
 	Stack []string `json:"stack,omitempty"`
+	// Lock is what the thread waits for; nil where it waits for nothing known.
+	Lock *Lock `json:"lock,omitempty"`
 	// Refutes says what observation would prove the verdict wrong.
 	Refutes string `json:"refutes,omitempty"`
+}
+
+// Lock is what a thread waits for, and who could end that.
+type Lock struct {
+	// Class is the class of the lock: of a monitor's object, or of what a thread is
+	// parked on.
+	Class  string `json:"class"`
+	Object string `json:"object"`
+	// Owner is the name of the thread that has the lock, empty where unknown, and
+	// OwnerState its Thread.State.
+	Owner      string `json:"owner,omitempty"`
+	OwnerState string `json:"owner_state,omitempty"`
+	// Proof says how the owner is known: "field" if the lock itself says so, "stack
+	// locals" if it is inferred from what the owner's stack refers to.
+	Proof string `json:"proof,omitempty"`
+	// OwnerStack is the owner's stack, innermost frame first.
+	OwnerStack []string `json:"owner_stack,omitempty"`
 }
 
 // Fact is a named value, ready to read: {"cancelled tasks", "30,000 of 30,000"}.

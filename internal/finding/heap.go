@@ -19,6 +19,11 @@ type Heap struct {
 
 	threadNames map[heap.ObjID]string
 	schedulers  []*scheduler // biggest first
+	errands     []errand     // what service threads are at
+	// keptObjects and keptBytes are what only finalization keeps.
+	keptObjects, keptBytes int64
+	// whole is true for a dump of the whole heap, garbage and all.
+	whole bool
 }
 
 // The tables that Watches asks for, in order.
@@ -34,6 +39,8 @@ const (
 	tableWorkQueue
 	tableFuture
 	tableWorker
+	tablePhantom
+	tableCleaner
 	tableLinkedQueue
 	tableCounter
 	tableArrayDeque
@@ -45,6 +52,12 @@ const (
 	finalizerQueue = iota
 	finalizerNext
 	finalizerReferent
+)
+
+// The columns of tableQueue.
+const (
+	queueLength = iota
+	queueHead
 )
 
 // maxWorkers bounds the workers of thread pools whose threads' names are read.
@@ -61,7 +74,8 @@ func Watches() []heap.Watch {
 	watches := []heap.Watch{
 		tableFinalizer: {Class: finalizerClass, Fields: []heap.FieldName{
 			{Class: referenceClass, Field: "queue"}, {Class: referenceClass, Field: "next"}, {Class: referenceClass, Field: "referent"}}},
-		tableQueue:       {Class: queueClass, Fields: []heap.FieldName{{Class: queueClass, Field: "queueLength", Long: true}}},
+		tableQueue: {Class: queueClass, Fields: []heap.FieldName{
+			{Class: queueClass, Field: "queueLength", Long: true}, {Class: queueClass, Field: "head"}}},
 		tableThread:      {Class: "java.lang.Thread", Fields: []heap.FieldName{{Class: "java.lang.Thread", Field: "name"}}},
 		tableTimer:       {Class: "java.util.Timer", Fields: []heap.FieldName{{Class: "java.util.Timer", Field: "queue"}, {Class: "java.util.Timer", Field: "thread"}}},
 		tableTimerThread: {Class: "java.util.TimerThread", Fields: []heap.FieldName{{Class: "java.util.TimerThread", Field: "queue"}}},
@@ -75,6 +89,8 @@ func Watches() []heap.Watch {
 			{Class: "java.util.concurrent.FutureTask", Field: "state"}}},
 		tableWorker: {Class: poolClass + "$Worker", Fields: []heap.FieldName{
 			{Class: poolClass + "$Worker", Field: "thread"}, {Class: poolClass + "$Worker", Field: "this$0"}}},
+		tablePhantom:     phantomWatch(),
+		tableCleaner:     {Class: cleanerImplClass, Fields: []heap.FieldName{{Class: cleanerImplClass, Field: "queue"}}},
 		tableLinkedQueue: {Class: linkedQueue, Fields: []heap.FieldName{{Class: linkedQueue, Field: "count"}}},
 		tableCounter:     {Class: atomicInteger, Fields: []heap.FieldName{{Class: atomicInteger, Field: "value"}}, AtLeast: manyElements},
 		tableArrayDeque: {Class: arrayDeque, Fields: []heap.FieldName{
@@ -83,7 +99,8 @@ func Watches() []heap.Watch {
 	return append(watches, collectionWatches()...)
 }
 
-// NewHeap reads what all detectors need: the threads' names and the schedulers. The graph must
+// NewHeap reads what all detectors need: the threads' names, the schedulers, and what the
+// threads are at that serve them and the Finalizers. The graph must
 // have been built with Watches. Errors: that of ctx.
 func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Time) (*Heap, error) {
 	h := &Heap{Graph: g, Tree: tree, Created: created, threadNames: map[heap.ObjID]string{}}
@@ -116,8 +133,13 @@ func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Ti
 	for thread, name := range names {
 		h.threadNames[thread] = text[name]
 	}
-	h.schedulers, err = h.readSchedulers(ctx)
-	return h, err
+	if h.schedulers, err = h.readSchedulers(ctx); err != nil {
+		return nil, err
+	}
+	if h.errands, err = h.readErrands(ctx); err != nil {
+		return nil, err
+	}
+	return h, h.measureKept(ctx)
 }
 
 // NameOf returns the class that a class object stands for, the name of a live
@@ -137,3 +159,10 @@ func (h *Heap) retained(o heap.ObjID) int64 { return int64(h.Tree.Retained(uint3
 
 // reachable says whether a GC root reaches the object in the strong graph.
 func (h *Heap) reachable(o heap.ObjID) bool { return h.Tree.Reachable(uint32(o)) }
+
+// Kept returns what no GC root reaches and finalization keeps: all that has a
+// Finalizer and has not been finalized, with all that it refers to.
+func (h *Heap) Kept() (objects, bytes int64) { return h.keptObjects, h.keptBytes }
+
+// inUse returns the bytes that a collection can't free now.
+func (h *Heap) inUse() int64 { return int64(h.Tree.Total()) + h.keptBytes }

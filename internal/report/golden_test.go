@@ -21,7 +21,7 @@ func TestGoldens(t *testing.T) {
 		return func(w io.Writer, r *Report) error { return render(w, r, o) }
 	}
 	reports := map[string]func() *Report{
-		"seed": seedReport, "healthy": healthyReport, "truncated": truncatedReport, "histogram": histogramReport,
+		"seed": seedReport, "healthy": healthyReport, "truncated": truncatedReport, "histogram": histogramReport, "stuck": stuckReport,
 	}
 	forms := map[string]func(io.Writer, *Report) error{
 		"json":                 JSON,

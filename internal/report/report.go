@@ -26,6 +26,7 @@ type Report struct {
 	Dominators    []DominatorRow      `json:"dominators,omitzero"`
 	DominatorTree []DominatorNode     `json:"dominator_tree,omitzero"`
 	Finalizers    *finding.Finalizers `json:"finalizers,omitempty"`
+	Cleaners      *finding.Cleaners   `json:"cleaners,omitempty"`
 	Schedulers    []finding.Scheduler `json:"schedulers,omitzero"`
 	Findings      []finding.Finding   `json:"findings,omitzero"`
 	Warnings      []Warning           `json:"warnings"`
@@ -73,9 +74,13 @@ type Heap struct {
 	ReachableBytes     *int64 `json:"reachable_bytes,omitempty"`
 	UnreachableObjects *int64 `json:"unreachable_objects,omitempty"`
 	UnreachableBytes   *int64 `json:"unreachable_bytes,omitempty"`
-	Classes            int64  `json:"classes"`
-	Loaders            int64  `json:"loaders"`
-	GCRoots            int64  `json:"gc_roots"`
+	// FinalizationObjects and FinalizationBytes are those unreachable ones that only
+	// finalization keeps; nil where finalizers were not looked at.
+	FinalizationObjects *int64 `json:"finalization_objects,omitempty"`
+	FinalizationBytes   *int64 `json:"finalization_bytes,omitempty"`
+	Classes             int64  `json:"classes"`
+	Loaders             int64  `json:"loaders"`
+	GCRoots             int64  `json:"gc_roots"`
 	// Layout says how object sizes were derived, such as "64-bit, compressed
 	// references, 8-byte alignment", and LayoutConfidence how sure that is.
 	Layout           string             `json:"layout"`
@@ -176,6 +181,8 @@ type Limits struct {
 	DominatorTreeOmitted int64 `json:"dominator_tree_omitted"`
 	FinalizerClassRows   int   `json:"finalizer_class_rows"`
 	FinalizerOmitted     int64 `json:"finalizer_classes_omitted"`
+	CleanerClassRows     int   `json:"cleaner_class_rows"`
+	CleanersOmitted      int64 `json:"cleaner_classes_omitted"`
 	SchedulerRows        int   `json:"scheduler_rows"`
 	SchedulersOmitted    int64 `json:"schedulers_omitted"`
 	// StringCharacters is what longer strings are cut to, StringsCut how many were.

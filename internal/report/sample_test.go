@@ -117,6 +117,39 @@ func seedReport() *Report {
 	}
 }
 
+// stuckReport is a heap whose Finalizer thread waits for a lock, and that cleaners
+// fill that can never run.
+func stuckReport() *Report {
+	r := healthyReport()
+	r.Heap.FinalizationObjects, r.Heap.FinalizationBytes = new(int64(9_000)), new(int64(504_000))
+	r.Finalizers.Notes = []string{"The dump holds no garbage."}
+	r.Cleaners = &finding.Cleaners{
+		Total: 2_004, States: finding.States{RegisteredHeld: 2_001, Enqueued: 2, InProcessing: 1},
+		Classes: []finding.CleanerClass{
+			{Class: "com.acme.Texture$Release", Total: 2_000, States: finding.States{RegisteredHeld: 2_000}, SelfReferencing: 2_000},
+			{Class: "com.acme.File$Close", Total: 3, States: finding.States{Enqueued: 2, InProcessing: 1}},
+			{Class: "java.util.Timer$ThreadReaper", Total: 1, States: finding.States{RegisteredHeld: 1}},
+		},
+	}
+	r.Findings = []finding.Finding{{
+		Kind: "finalizer-stuck", Severity: finding.SeverityCritical, Confidence: finding.ConfidenceHigh,
+		Title:       "Finalizer thread is stuck in Connection.finalize(): 9,000 objects wait behind it",
+		Summary:     `It waits without a time limit for ReentrantLock @ 0x7f0c1100, owned by thread "worker-7", RUNNABLE in Client.read.`,
+		Advice:      "Take the lock out of finalize().",
+		Fingerprint: "0123456789abcdef",
+		Culprit:     finding.Culprit{Class: "com.acme.Connection", Object: "0x7f0c1000", Thread: "Finalizer"},
+		Objects:     9_000, Bytes: 504_000,
+		Evidence: finding.Evidence{
+			Facts: []finding.Fact{{Name: "owner", Value: `"worker-7", RUNNABLE, known by the lock's own field`}},
+			Stack: []string{"jdk.internal.misc.Unsafe.park(Native Method)", "com.acme.Connection.finalize(Connection.java:41)"},
+			Lock: &finding.Lock{Class: "java.util.concurrent.locks.ReentrantLock$NonfairSync", Object: "0x7f0c1100", Owner: "worker-7",
+				OwnerState: "RUNNABLE", Proof: "field", OwnerStack: []string{"com.acme.Client.read(Client.java:7)"}},
+			Refutes: "A second dump with an empty queue.",
+		},
+	}}
+	return r
+}
+
 // healthyReport is a heap that is merely in use.
 func healthyReport() *Report {
 	r := seedReport()

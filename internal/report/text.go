@@ -21,6 +21,7 @@ func Text(w io.Writer, r *Report, o TextOptions) error {
 	p.otherFindings(r)
 	p.heap(r)
 	p.finalizers(r)
+	p.cleaners(r)
 	p.schedulers(r)
 	p.histogram(r, textRows)
 	p.dominators(r)

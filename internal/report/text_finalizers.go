@@ -53,9 +53,6 @@ func (p *printer) finalizers(r *Report) {
 		return
 	}
 	p.heading("FINALIZERS", unit.Plural(f.Total, "java.lang.ref.Finalizer", "instances of java.lang.ref.Finalizer"))
-	if f.Disabled {
-		p.paragraph(2, "The JVM ran with --finalization=disabled.")
-	}
 	all := states(f.States)
 	if f.RegisteredUnknown > 0 {
 		all = append(all, state{name: "registered, ?", count: f.RegisteredUnknown})
@@ -70,6 +67,9 @@ func (p *printer) finalizers(r *Report) {
 	}
 	if f.QueueLength != nil {
 		p.line("  " + text.Pad("queue length", 17, ' ') + text.AlignRight.Apply(unit.Count(*f.QueueLength), 11))
+	}
+	for _, note := range f.Notes {
+		p.paragraph(2, note)
 	}
 	p.referents(f.Classes, r.Limits.FinalizerOmitted)
 	p.holders(r)
@@ -91,11 +91,7 @@ func (p *printer) referents(classes []finding.FinalizerClass, omitted int64) {
 	for i, c := range shown {
 		rows[i] = []string{c.Class, unit.Count(c.Total)}
 		for _, s := range states(c.States) {
-			cell := ""
-			if s.count > 0 {
-				cell = unit.Count(s.count)
-			}
-			rows[i] = append(rows[i], cell)
+			rows[i] = append(rows[i], countOrNothing(s.count))
 		}
 		rows[i] = append(rows[i], unit.Bytes(c.ShallowBytes), known(c.RetainedBytes, unit.Bytes))
 	}

@@ -20,6 +20,9 @@ func (p *printer) heap(r *Report) {
 	}
 	add("reachable", h.ReachableObjects, h.ReachableBytes)
 	add("unreachable", h.UnreachableObjects, h.UnreachableBytes)
+	if h.FinalizationObjects != nil && *h.FinalizationObjects > 0 {
+		add("  kept by finalization", h.FinalizationObjects, h.FinalizationBytes)
+	}
 	p.table(2, []column{{title: ""}, {title: "OBJECTS", number: true}, {title: "SHALLOW", number: true}, {title: "SHARE", number: true}}, rows)
 	p.paragraph(2, fmt.Sprintf("%s · %s · %s", unit.Plural(h.Classes, "class", "classes"),
 		unit.Plural(h.Loaders, "class loader", "class loaders"), unit.Plural(h.GCRoots, "GC root", "GC roots")))

@@ -84,8 +84,12 @@ func lookedAt(r *Report) string {
 func (p *printer) finding(r *Report, f finding.Finding) {
 	p.title(f)
 	cost := unit.Plural(f.Objects, "object", "objects") + ", " + unit.Bytes(f.Bytes)
-	if r.Heap.ReachableBytes != nil {
-		cost += " = " + unit.Share(f.Bytes, *r.Heap.ReachableBytes) + " of what is reachable"
+	if h := r.Heap; h.ReachableBytes != nil {
+		inUse := *h.ReachableBytes
+		if h.FinalizationBytes != nil {
+			inUse += *h.FinalizationBytes
+		}
+		cost += " = " + unit.Share(f.Bytes, inUse) + " of what is in use"
 	}
 	p.paragraph(2, p.paint(sgrDim, fmt.Sprintf("%s · confidence %s · %s", f.Kind, f.Confidence, cost)))
 	p.line()
@@ -101,14 +105,23 @@ func (p *printer) finding(r *Report, f finding.Finding) {
 		p.line("  ", p.paint(sgrBold, "Path from the GC root"))
 		p.path(*f.Evidence.Path)
 	}
-	if len(f.Evidence.Stack) > 0 {
-		p.line()
-		p.line("  ", p.paint(sgrBold, "Stack"))
-		for _, frame := range f.Evidence.Stack {
-			p.line("    at ", shortClass(frame, p.room(len("    at "))))
-		}
+	p.stack("Stack", f.Evidence.Stack)
+	if l := f.Evidence.Lock; l != nil && l.Owner != "" {
+		p.stack(fmt.Sprintf("Stack of %q, which has the lock", l.Owner), l.OwnerStack)
 	}
 	p.label("What would refute it", f.Evidence.Refutes)
+}
+
+// stack writes a stack under its name, or nothing where there is none.
+func (p *printer) stack(name string, frames []string) {
+	if len(frames) == 0 {
+		return
+	}
+	p.line()
+	p.line("  ", p.paint(sgrBold, name))
+	for _, frame := range frames {
+		p.line("    at ", shortClass(frame, p.room(len("    at "))))
+	}
 }
 
 // title writes the severity's marker and the title.

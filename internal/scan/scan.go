@@ -81,6 +81,10 @@ func (d *dump) judge(ctx context.Context, o Options) error {
 		return err
 	}
 	r.Limits.FinalizerClassRows = len(r.Finalizers.Classes)
+	objects, bytes := h.Kept()
+	r.Heap.FinalizationObjects, r.Heap.FinalizationBytes = &objects, &bytes
+	r.Cleaners, r.Limits.CleanersOmitted = h.Cleaners()
+	r.Limits.CleanerClassRows = len(r.Cleaners.Classes)
 	r.Schedulers, r.Limits.SchedulersOmitted = h.Schedulers()
 	r.Limits.SchedulerRows = len(r.Schedulers)
 	r.Findings, err = finding.Detect(ctx, h)

@@ -43,6 +43,14 @@ func (c collector) collectsBefore(j jdk, live bool) bool {
 	return live && c.concurrent && j.version > 17
 }
 
+// optionsOf are the options that a scenario needs beside those of all.
+func (j jdk) optionsOf(scenario string) []string {
+	if scenario == "disabled" && j.version >= 18 {
+		return []string{"--finalization=disabled"}
+	}
+	return nil
+}
+
 var serial = collector{name: "serial", options: []string{"-XX:+UseSerialGC"}}
 
 // collectors are those that this JDK was built with.

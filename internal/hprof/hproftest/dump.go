@@ -259,8 +259,17 @@ func (d *Dump) StickyClasses() {
 // Thread makes an object a live thread with a stack, innermost frame first.
 func (d *Dump) Thread(o *Object, frames ...Frame) {
 	serial := uint32(len(d.threads) + 1)
-	d.threads = append(d.threads, thread{serial, frames})
+	d.threads = append(d.threads, thread{serial: serial})
 	d.roots = append(d.roots, root{hprof.SubRootThread, o.ID, serial, int32(serial)})
+	d.Run(o, frames...)
+	d.name("()V")
+}
+
+// Run sets the stack of a live thread that has none yet.
+func (d *Dump) Run(o *Object, frames ...Frame) {
+	i := slices.IndexFunc(d.roots, func(r root) bool { return r.kind == hprof.SubRootThread && r.id == o.ID })
+	serial := d.roots[i].thread
+	d.threads[serial-1].frames = frames
 	for i, f := range frames {
 		d.name(f.Method)
 		d.name(f.Class.source())
@@ -268,5 +277,4 @@ func (d *Dump) Thread(o *Object, frames ...Frame) {
 			d.roots = append(d.roots, root{hprof.SubRootJavaFrame, l.ID, serial, int32(i)})
 		}
 	}
-	d.name("()V")
 }

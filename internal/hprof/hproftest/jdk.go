@@ -2,6 +2,7 @@ package hproftest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -20,7 +21,10 @@ type JDK struct {
 	// Objects is the class Object[].
 	Objects *Class
 
-	str, finalizer, weak, soft             *Class
+	str, finalizer, weak, soft, phantom    *Class
+	queue, finalizerThread, systemAccess   *Class
+	cleanerImpl, cleanable, oldCleaner     *Class
+	sync                                   *Class
 	timer, timerThread, taskQueue          *Class
 	executor, workQueue, future, worker    *Class
 	futures, holder                        *Class
@@ -47,11 +51,13 @@ func NewJDK(version, idSize int) *JDK {
 	}
 	if version >= 19 {
 		j.holder = d.Class("java.lang.Thread$FieldHolder", j.Object, Int("priority"), Bool("daemon"), Int("threadStatus"))
-		j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Ref("holder"))
+		j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Ref("holder"), Ref("parkBlocker"))
 	} else {
-		j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Int("priority"), Bool("daemon"), Int("threadStatus"))
+		j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Int("priority"), Bool("daemon"), Int("threadStatus"), Ref("parkBlocker"))
 	}
 	j.references()
+	j.cleaners()
+	j.locks()
 	j.timers()
 	j.executors()
 	return j
@@ -64,7 +70,7 @@ func (j *JDK) references() {
 	final := d.Class("java.lang.ref.FinalReference", reference)
 	j.weak = d.Class("java.lang.ref.WeakReference", reference)
 	j.soft = d.Class("java.lang.ref.SoftReference", reference, Long("timestamp"))
-	d.Class("java.lang.ref.PhantomReference", reference)
+	j.phantom = d.Class("java.lang.ref.PhantomReference", reference)
 	j.finalizer = d.Class("java.lang.ref.Finalizer", final, Ref("next"), Ref("prev"))
 	queue := d.Class("java.lang.ref.ReferenceQueue", j.Object, Ref("head"), Long("queueLength"), Ref("lock"))
 	null := d.Class("java.lang.ref.ReferenceQueue$Null", queue)
@@ -74,6 +80,7 @@ func (j *JDK) references() {
 		nullName = "NULL_QUEUE"
 	}
 	queue.Static(nullName, j.nullQueue).Static("ENQUEUED", j.enqueuedAll)
+	j.queue = queue
 	own := queue
 	if j.Version >= 19 && j.Version < 24 {
 		own = d.Class("java.lang.ref.NativeReferenceQueue", queue)
@@ -157,7 +164,13 @@ func (j *JDK) SetThread(thread *Object, priority int32, daemon bool, status int3
 	of.Set("priority", priority).Set("daemon", daemon).Set("threadStatus", status)
 }
 
-// State is what happened to a Finalizer.
+// DisableFinalization makes the JVM one that ran with --finalization=disabled.
+func (j *JDK) DisableFinalization() {
+	i := slices.IndexFunc(j.finalizer.statics, func(s static) bool { return s.Name == "ENABLED" })
+	j.finalizer.statics[i].value = false
+}
+
+// State is what happened to a Finalizer or a cleaner.
 type State int
 
 // The states, in the order of a Finalizer's life.
@@ -178,14 +191,7 @@ func (j *JDK) Finalizer(referent *Object, s State) *Object {
 	case Pending:
 		f.Set("java.lang.ref.Reference.next", f)
 	case Enqueued:
-		f.Set("queue", j.enqueuedAll)
-		head, _ := j.finalizerQueue.get("head").(*Object)
-		if head == nil {
-			head = f
-		}
-		f.Set("java.lang.ref.Reference.next", head)
-		length, _ := j.finalizerQueue.get("queueLength").(int64)
-		j.finalizerQueue.Set("head", f).Set("queueLength", length+1)
+		j.enqueue(f, j.finalizerQueue)
 	case InProcessing, Done:
 		f.Set("queue", j.nullQueue).Set("java.lang.ref.Reference.next", f).Set("java.lang.ref.Finalizer.next", f)
 		if s == Done {
@@ -196,6 +202,17 @@ func (j *JDK) Finalizer(referent *Object, s State) *Object {
 	f.Set("java.lang.ref.Finalizer.next", j.unfinalized)
 	j.unfinalized = f
 	return f
+}
+
+// enqueue puts a reference into a queue.
+func (j *JDK) enqueue(reference, queue *Object) {
+	head, _ := queue.get("head").(*Object)
+	if head == nil {
+		head = reference
+	}
+	length, _ := queue.get("queueLength").(int64)
+	reference.Set("queue", j.enqueuedAll).Set("java.lang.ref.Reference.next", head)
+	queue.Set("head", reference).Set("queueLength", length+1)
 }
 
 // get returns the value of a field.

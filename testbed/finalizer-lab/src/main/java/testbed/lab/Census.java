@@ -42,7 +42,13 @@ final class Census {
 
     /** A finding of this kind, with this class to blame, must be in the report. */
     void finding(String kind, Class<?> culprit) {
-        findings.add(String.format("{\"kind\":\"%s\",\"culprit\":\"%s\"}", kind, culprit.getName()));
+        finding(kind, culprit, 0, "");
+    }
+
+    /** The same with the number of objects concerned, 0 if that is not known, and the thread that owns the lock, or "". */
+    void finding(String kind, Class<?> culprit, int objects, String owner) {
+        findings.add(String.format("{\"kind\":\"%s\",\"culprit\":\"%s\",\"objects\":%d,\"owner\":\"%s\"}",
+                kind, culprit.getName(), objects, owner));
     }
 
     /** Nothing is wrong: the report must not alarm. */

@@ -116,7 +116,7 @@ final class HolderScenarios {
         census.finalizers(Held.class, "registered_held", count);
     }
 
-    private static void startDaemon(String name, Runnable work) {
+    static void startDaemon(String name, Runnable work) {
         Thread thread = new Thread(work, name);
         thread.setDaemon(true);
         thread.start();

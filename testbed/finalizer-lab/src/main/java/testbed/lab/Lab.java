@@ -50,6 +50,10 @@ public final class Lab {
         HolderScenarios.addTo(all);
         QueueScenarios.addTo(all);
         TimerScenarios.addTo(all);
+        StuckScenarios.addTo(all);
+        CleanerScenarios.addTo(all);
+        BlockedScenarios.addTo(all);
+        InUseScenarios.addTo(all);
         all.put("healthy", new HealthyScenario());
         return all;
     }

@@ -42,6 +42,7 @@ final class QueueScenarios {
         census.finalizers(Stuck.class, "in_processing", 1);
         census.finalizers(Enqueued.class, "enqueued", count);
         census.queueLength(Vm.enqueued());
+        census.finding("finalizer-stuck", Stuck.class, count, "");
     }
 
     /** finalize() has run; what is left is the shell of the Finalizer. */

@@ -21,14 +21,17 @@ final class TimerScenarios {
     }
 
     static void addTo(Map<String, Scenario> all) {
-        all.put("timer-cancelled", (count, census) -> {
-            timer(count, count, census);
-            census.finding("timer-held", PreparedStatement.class);
-        });
+        all.put("timer-cancelled", TimerScenarios::cancelled);
         all.put("timer-scheduled", (count, census) -> timer(count, 0, census));
         all.put("timer-mixed", (count, census) -> timer(count, count / 4, census));
         all.put("executor-cancelled", (count, census) -> executor(count, count, census));
         all.put("executor-mixed", (count, census) -> executor(count, count / 4, census));
+    }
+
+    /** All statements closed, all tasks cancelled. */
+    static void cancelled(int count, Census census) throws Exception {
+        timer(count, count, census);
+        census.finding("timer-held", PreparedStatement.class);
     }
 
     /** A driver's statement: finalizable, by its super class. */

@@ -2,6 +2,10 @@ package testbed.lab;
 
 import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
+import java.lang.ref.Cleaner;
+import java.lang.ref.ReferenceQueue;
+import java.lang.reflect.Field;
+import java.lang.reflect.Method;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -55,6 +59,28 @@ final class Vm {
     /** How many objects the Finalizer thread has in its queue. */
     static int enqueued() {
         return ManagementFactory.getMemoryMXBean().getObjectPendingFinalizationCount();
+    }
+
+    /** How many references wait in the queue of a Cleaner, as its own field tells. */
+    static long queueLength(Cleaner cleaner) throws ReflectiveOperationException {
+        Object implementation = field(Cleaner.class, "impl").get(cleaner);
+        Object queue = field(implementation.getClass(), "queue").get(implementation);
+        return field(ReferenceQueue.class, "queueLength").getLong(queue);
+    }
+
+    private static Field field(Class<?> type, String name) throws NoSuchFieldException {
+        Field field = type.getDeclaredField(name);
+        field.setAccessible(true);
+        return field;
+    }
+
+    /** Calls a static method that throws nothing. */
+    static void invoke(Method method, Object... arguments) {
+        try {
+            method.invoke(null, arguments);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /** The thread of this name, one of the JVM's own included. */

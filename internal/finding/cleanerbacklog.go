@@ -1,0 +1,164 @@
+package finding
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
+)
+
+// cleanersAtWork finds cleaning actions that wait because a thread does not get on: the
+// one of their Cleaner, or the Reference Handler.
+type cleanersAtWork struct{}
+
+// Detect implements Detector.
+func (cleanersAtWork) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
+	p := h.phantoms()
+	var found []Finding
+	served := map[heap.ObjID]bool{} // queues
+	for i := range h.errands {
+		e := &h.errands[i]
+		var b backlog
+		var err error
+		switch e.service {
+		case cleaning:
+			row := h.Tables[tableCleaner].Row(e.local(e.base, func(o heap.ObjID) bool { return h.Tables[tableCleaner].Row(o) >= 0 }))
+			if row < 0 {
+				continue
+			}
+			queue := h.Tables[tableCleaner].Ref(row, 0)
+			served[queue] = true
+			b, err = p.queued(queue)
+		case handling:
+			b, err = p.unhandled(ctx)
+		default:
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		w, err := h.waitOf(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		if e.stuck() && b.waiting > 0 || b.worth(h.inUse()) {
+			found = append(found, h.cleanerFinding(e, w, b))
+		}
+	}
+	for _, queue := range h.Tables[tableQueue].Objects {
+		if b, err := p.queued(queue); err != nil {
+			return nil, err
+		} else if b.waiting >= manyWaiting && !served[queue] {
+			found = append(found, h.unservedCleaners(queue, b))
+		}
+	}
+	return found, nil
+}
+
+// queued returns what waits in a reference queue. Errors: no memory.
+func (p phantoms) queued(queue heap.ObjID) (backlog, error) {
+	b := backlog{done: -1}
+	table := p.h.Tables[tableQueue]
+	row := table.Row(queue)
+	if row < 0 {
+		return b, nil
+	}
+	classes := map[string]int64{}
+	var waiting []heap.ObjID
+	for o, seen := table.Ref(row, queueHead), p.h.NewSet(); o != 0 && seen.Add(o); {
+		row := p.table.Row(o)
+		if row < 0 {
+			break // a queue of other references
+		}
+		classes[p.class(row)]++
+		waiting = append(waiting, o)
+		o = p.table.Ref(row, phantomNext)
+	}
+	b.count(classes)
+	var err error
+	b.bytes, err = p.h.retainedTogether(waiting)
+	return b, err
+}
+
+// unhandled returns what waits for the Reference Handler: all that a collection found
+// and that is in no queue yet, Finalizers too. Errors: that of ctx; no memory.
+func (p phantoms) unhandled(ctx context.Context) (backlog, error) {
+	b := backlog{done: -1}
+	classes := map[string]int64{}
+	var cleaners, referents []heap.ObjID
+	for row := range p.table.Len() {
+		if p.of(row) == pending {
+			classes[p.class(row)]++
+			cleaners = append(cleaners, p.table.Objects[row])
+		}
+	}
+	states := newFinalizerStates(p.h.Graph)
+	for row := range states.table.Len() {
+		if s, referent := states.of(row); s == pending && referent != 0 {
+			classes[p.h.Class(referent).Name]++
+			referents = append(referents, referent)
+		}
+	}
+	b.count(classes)
+	var err error
+	if b.bytes, err = p.h.retainedTogether(cleaners); err != nil {
+		return b, err
+	}
+	_, bytes, err := p.h.kept(ctx, referents)
+	b.bytes += bytes
+	return b, err
+}
+
+// cleanerFinding words the verdict on a thread in a cleaning action.
+func (h *Heap) cleanerFinding(e *errand, w wait, b backlog) Finding {
+	class, method := e.call()
+	who := fmt.Sprintf("Cleaner thread %q", clip(e.Name, 60))
+	if e.service == handling {
+		who = "The Reference Handler, which serves all references,"
+	}
+	f := Finding{
+		Kind: "cleaner-backlog", Severity: b.severity(e.State, e.inIO(), h.inUse()), Confidence: ConfidenceMedium,
+		Culprit: Culprit{Class: class, Thread: e.Name, Object: h.receiver(e)},
+		Objects: b.waiting, Bytes: b.bytes,
+		Title:       fmt.Sprintf("%s is slow: %s.%s() runs, %s wait behind it", who, short(class), method, unit.Plural(b.waiting, "cleaner", "cleaners")),
+		Summary:     h.waiting(e, w) + b.words(h.inUse()) + " Native memory and files that they release come on top.",
+		Advice:      "Keep cleaning actions short, and close such objects explicitly (try-with-resources); give what must wait a Cleaner or a thread of its own.",
+		Fingerprint: fingerprint("cleaner-backlog", stableClass(class)),
+		Evidence:    h.errandEvidence(e, w),
+	}
+	if e.stuck() {
+		f.Confidence = w.confidence()
+		f.Title = fmt.Sprintf("%s is stuck in %s.%s(): %s wait behind it", who, short(class), method, unit.Plural(b.waiting, "cleaner", "cleaners"))
+		f.Advice = w.advice("the cleaning action")
+	}
+	f.Evidence.Facts = append(f.Evidence.Facts, b.facts("waiting cleaners", h.inUse())...)
+	f.Evidence.Refutes = "a second dump, or a thread dump, some seconds later in which the thread is elsewhere and fewer cleaners wait"
+	return f
+}
+
+// unservedCleaners is about a long queue of phantom references with no thread in an
+// action: the dump caught it in between, or nobody takes them off.
+func (h *Heap) unservedCleaners(queue heap.ObjID, b backlog) Finding {
+	return Finding{
+		Kind: "cleaner-backlog", Severity: SeverityInfo, Confidence: ConfidenceLow,
+		Culprit: Culprit{Class: b.class, Object: address(h.Address(queue))}, Objects: b.waiting, Bytes: b.bytes,
+		Title:       fmt.Sprintf("%s wait in a reference queue, most are %s", unit.Plural(b.waiting, "phantom reference", "phantom references"), short(b.class)),
+		Summary:     "No thread is in a cleaning action at this moment: it may be working them off, or nobody polls the queue." + b.words(h.inUse()),
+		Advice:      "Take a second dump after a minute: if as many wait then, see who is to poll this queue.",
+		Fingerprint: fingerprint("cleaner-backlog", b.class),
+		Evidence:    Evidence{Facts: b.facts("waiting in the queue", h.inUse()), Refutes: "a second dump in which the queue is empty"},
+	}
+}
+
+// receiver returns the address of the object whose method the errand has entered, ""
+// if the dump does not tell.
+func (h *Heap) receiver(e *errand) string {
+	class := e.Frames[e.entry].Class
+	o := e.local(e.entry, func(o heap.ObjID) bool { return cmp.Or(h.Class(o).Name == class, h.IsSubclass(h.ClassOf(o), class)) })
+	if o == 0 {
+		return ""
+	}
+	return address(h.Address(o))
+}

@@ -1,0 +1,104 @@
+package finding
+
+import (
+	"context"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+)
+
+// checkEvery is how many objects go by between two looks at the context.
+const checkEvery = 1 << 16
+
+// kept returns how many objects, and how many bytes of them, only finalization keeps
+// on account of the given referents: what they reach and no GC root does. Each is
+// counted once. Errors: that of ctx.
+func (h *Heap) kept(ctx context.Context, referents []heap.ObjID) (objects, bytes int64, err error) {
+	seen := h.NewSet()
+	var todo []heap.ObjID
+	meet := func(o heap.ObjID) {
+		if !h.reachable(o) && seen.Add(o) {
+			todo = append(todo, o)
+			objects++
+			bytes += h.ShallowBytes(o)
+		}
+	}
+	for _, o := range referents {
+		meet(o)
+	}
+	for n := 1; len(todo) > 0; n++ {
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return 0, 0, ctx.Err()
+		}
+		o := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for target := range h.References(o) {
+			meet(target)
+		}
+	}
+	return objects, bytes, nil
+}
+
+// backlog is what waits for one service thread.
+type backlog struct {
+	// waiting are the objects that wait, and bytes is what is kept for their sake.
+	waiting int64
+	bytes   int64
+	// class is the class of most of them, and ofClass how many that are.
+	class   string
+	ofClass int64
+	// done is how many the thread has done since the last collection, -1 if the dump
+	// cannot tell.
+	done int64
+}
+
+// count adds up the classes of what waits.
+func (b *backlog) count(classes map[string]int64) {
+	for class, n := range classes {
+		b.waiting += n
+		if n > b.ofClass || n == b.ofClass && class < b.class {
+			b.class, b.ofClass = class, n
+		}
+	}
+}
+
+// The numbers of waiting objects that nobody needs to hear of, that are worth a
+// finding whatever they keep, and that are beyond what a thread works off at once.
+const (
+	fewWaiting  = 100
+	manyWaiting = 1000
+	hugeWaiting = 10_000
+)
+
+// severity rests on the share of the heap that the backlog keeps, on how many wait,
+// and on evidence that they will go on waiting: the state of the thread that should
+// serve them.
+func (b *backlog) severity(state string, inIO bool, total int64) Severity {
+	share := func(percent int64) bool { return b.waiting >= fewWaiting && b.bytes*100 >= total*percent }
+	switch {
+	case state == stateBlocked || state == stateWaiting: // it waits for ever, for all that it knows
+		switch {
+		case share(criticalShare) || b.waiting >= hugeWaiting:
+			return SeverityCritical
+		case share(worthShare) || b.waiting >= fewWaiting:
+			return SeverityWarning
+		}
+	case state == stateTimedWaiting || inIO: // it goes on, but waits in the middle of it
+		switch {
+		case share(criticalShare):
+			return SeverityCritical
+		case share(worthShare) || b.waiting >= manyWaiting:
+			return SeverityWarning
+		}
+	default: // It computes, as it does while it works off what a collection just found.
+		old := b.done >= 0 && b.done*10 < b.waiting
+		if old && (share(criticalShare) || share(worthShare) && b.waiting >= hugeWaiting) {
+			return SeverityWarning
+		}
+	}
+	return SeverityInfo
+}
+
+// worth says whether the backlog deserves a remark at all.
+func (b *backlog) worth(total int64) bool {
+	return b.waiting >= manyWaiting || b.waiting >= fewWaiting && b.bytes*100 >= total*worthShare
+}

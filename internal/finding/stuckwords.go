@@ -1,0 +1,176 @@
+package finding
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
+)
+
+// finalizerFinding words the verdict on a Finalizer thread in a finalize().
+func (h *Heap) finalizerFinding(e *errand, w wait, b backlog) Finding {
+	class, method := e.call()
+	total := h.inUse()
+	f := Finding{
+		Kind: "finalizer-slow", Severity: b.severity(e.State, e.inIO(), total), Confidence: ConfidenceMedium,
+		Culprit: Culprit{Class: class, Thread: e.Name},
+		Objects: b.waiting, Bytes: b.bytes,
+		Title:  fmt.Sprintf("Finalizer thread is slow: %s.%s() runs, %s wait behind it", short(class), method, unit.Plural(b.waiting, "object", "objects")),
+		Advice: "Make this finalize() do less, and close such objects explicitly (try-with-resources) or by a java.lang.ref.Cleaner: one thread serves all finalizers. JDK 18 or later can do without them: --finalization=disabled.",
+	}
+	if e.stuck() {
+		f.Kind = "finalizer-stuck"
+		f.Title = fmt.Sprintf("Finalizer thread is stuck in %s.%s(): %s wait behind it", short(class), method, unit.Plural(b.waiting, "object", "objects"))
+		f.Advice = w.advice("finalize()") + " A restart is what frees the backlog now."
+		f.Confidence = w.confidence()
+	}
+	object := h.referentAtWork(e)
+	if object != 0 {
+		f.Culprit.Object = address(h.Address(object))
+	}
+	f.Fingerprint = fingerprint(f.Kind, stableClass(class))
+	f.Summary = h.waiting(e, w) + b.words(total)
+	if b.ofClass > 0 && b.class != class {
+		f.Summary += " They are victims: the finalize() that does not return is the cause."
+	}
+	f.Evidence = h.errandEvidence(e, w)
+	if object != 0 {
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("object in finalize()", "%s @ %s", h.Class(object).Name, f.Culprit.Object))
+	}
+	f.Evidence.Facts = append(f.Evidence.Facts, b.facts("waiting for finalize()", total)...)
+	f.Evidence.Refutes = "a second dump, or a thread dump, some seconds later in which the Finalizer thread is elsewhere and fewer objects wait"
+	return f
+}
+
+// unservedFinding is about a backlog without a thread in a finalize(): the dump
+// caught it in between, or has no stacks.
+func (h *Heap) unservedFinding(b backlog) []Finding {
+	total := h.inUse()
+	return []Finding{{
+		Kind: "finalizer-slow", Severity: SeverityInfo, Confidence: ConfidenceLow,
+		Culprit: Culprit{Class: b.class}, Objects: b.waiting, Bytes: b.bytes,
+		Title:       fmt.Sprintf("%s wait for finalize(), most are %s", unit.Plural(b.waiting, "object", "objects"), short(b.class)),
+		Summary:     "No thread is in a finalize() at this moment: it may be working them off." + b.words(total),
+		Advice:      "Take a second dump after a minute: if as many wait then, the Finalizer thread does not keep up.",
+		Fingerprint: fingerprint("finalizer-slow", stableClass(b.class)),
+		Evidence:    Evidence{Facts: b.facts("waiting for finalize()", total), Refutes: "a second dump in which the queue is empty"},
+	}}
+}
+
+// waiting says in a sentence what keeps the thread of an errand.
+func (h *Heap) waiting(e *errand, w wait) string {
+	lock := ""
+	if w.lock != 0 {
+		lock = fmt.Sprintf("%s @ %#x", short(outerLock(h.Class(w.lock).Name)), h.Address(w.lock))
+	}
+	var s string
+	switch {
+	case e.State == stateBlocked && w.lock == 0:
+		s = "It is blocked by a monitor that its stack does not name"
+	case e.State == stateBlocked:
+		s = "It is blocked by the monitor " + lock
+	case e.stuck() && w.lock == 0:
+		s = "It waits without a time limit"
+	case e.stuck():
+		s = "It waits without a time limit for " + lock
+	case e.State == stateTimedWaiting:
+		return fmt.Sprintf("It waits, with a time limit, in %s.%s.", short(e.Frames[0].Class), e.Frames[0].Method)
+	case e.inIO():
+		return fmt.Sprintf("It is in %s.%s, reading or writing.", short(e.Frames[0].Class), e.Frames[0].Method)
+	case e.State == "":
+		return "The dump does not tell the thread's state."
+	default:
+		return "It is computing; one dump does not tell for how long."
+	}
+	switch o := w.owner; {
+	case o == nil:
+		return s + "; the dump does not tell who could end that."
+	case o.proof == proofField:
+		s += fmt.Sprintf(", owned by thread %q", clip(o.Name, 60))
+	case o.others > 0:
+		s += fmt.Sprintf(", probably owned by thread %q or one of %d others (by their stacks)", clip(o.Name, 60), o.others)
+	default:
+		s += fmt.Sprintf(", owned by thread %q (inferred from its stack)", clip(o.Name, 60))
+	}
+	if f := w.owner.own(); f != nil {
+		s += fmt.Sprintf(", %s in %s.%s", w.owner.State, short(f.Class), f.Method)
+	}
+	return s + "."
+}
+
+// own returns the innermost frame of an owner that is not the JDK's, nil if none is.
+func (o *owner) own() *heap.Frame {
+	i := slices.IndexFunc(o.Frames, isNot("java.", "jdk.", "sun."))
+	if i < 0 {
+		return nil
+	}
+	return &o.Frames[i]
+}
+
+// confidence rests on how the owner is known.
+func (w *wait) confidence() Confidence {
+	switch {
+	case w.owner == nil || w.owner.proof == proofLocals:
+		return ConfidenceMedium
+	}
+	return ConfidenceHigh
+}
+
+// advice says how to end the wait; what is the method that waits.
+func (w *wait) advice(what string) string {
+	if w.owner != nil {
+		return fmt.Sprintf("Make thread %q let go of the lock (a time limit for what it does: socket, query or lock timeouts), and take the lock out of %s: use tryLock with a timeout.",
+			clip(w.owner.Name, 60), what)
+	}
+	return fmt.Sprintf("Do not wait in %s without a time limit: hand the work to a thread of its own, or close explicitly.", what)
+}
+
+// words says in a sentence what the backlog costs.
+func (b *backlog) words(total int64) string {
+	if b.waiting == 0 {
+		return " Nothing waits behind it yet."
+	}
+	return fmt.Sprintf(" Of what waits %s are %s; for all of it %s stay in memory (%s of what is in use).",
+		unit.Count(b.ofClass), short(b.class), unit.Bytes(b.bytes), unit.Share(b.bytes, total))
+}
+
+// facts lists what the words rest on.
+func (b *backlog) facts(name string, total int64) []Fact {
+	facts := []Fact{fact(name, "%s, %s of them %s", unit.Count(b.waiting), unit.Count(b.ofClass), cmp.Or(b.class, noReferent)),
+		fact("kept for them", "%s, compared with %s in use", unit.Bytes(b.bytes), unit.Bytes(total))}
+	if b.done >= 0 {
+		facts = append(facts, fact("done since the last collection", "%s", unit.Count(b.done)))
+	}
+	return facts
+}
+
+// errandEvidence lists the thread, its stack, and the lock.
+func (h *Heap) errandEvidence(e *errand, w wait) Evidence {
+	v := Evidence{Stack: stack(e.Frames), Facts: []Fact{fact("thread", "%q, %s", e.Name, cmp.Or(e.State, "state unknown"))}}
+	if w.lock == 0 {
+		return v
+	}
+	v.Lock = &Lock{Class: h.Class(w.lock).Name, Object: address(h.Address(w.lock))}
+	v.Facts = append(v.Facts, fact("waits for", "%s @ %s", v.Lock.Class, v.Lock.Object))
+	if o := w.owner; o != nil {
+		v.Lock.Owner, v.Lock.OwnerState, v.Lock.Proof, v.Lock.OwnerStack = o.Name, o.State, o.proof, stack(o.Frames)
+		v.Facts = append(v.Facts, fact("owner", "%q, %s, known by the %s", o.Name, o.State, map[string]string{proofField: "lock's own field", proofLocals: "owner's stack (inferred)"}[o.proof]))
+	}
+	return v
+}
+
+// outerLock names a lock of java.util.concurrent as programs know it: what a thread
+// is parked on is an inner class.
+func outerLock(class string) string {
+	if outer, inner, ok := strings.Cut(class, "$"); ok && strings.HasSuffix(inner, "Sync") {
+		return outer
+	}
+	return class
+}
+
+// short returns a class name for a sentence: no package, bounded, nothing that
+// differs from run to run.
+func short(class string) string { return clip(simpleName(stableClass(class)), 60) }
