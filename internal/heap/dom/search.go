@@ -3,7 +3,6 @@ package dom
 import (
 	"context"
 
-	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
@@ -24,99 +23,143 @@ func (s *found) free() {
 	s.later.free()
 }
 
-// search numbers the reachable core nodes in depth-first preorder, and notes each
-// reference between them when it passes it.
-func (t *Tree) search(ctx context.Context) (s *found, err error) {
-	s = &found{}
-	core := int(t.core.count)
-	if t.number, err = offheap.Make[uint32](core); err != nil {
-		return s, err
-	}
-	// vertex[i] is the node numbered i.
-	vertices, err := offheap.Make[uint32](core + 1)
-	if err != nil {
-		return s, err
-	}
-	defer vertices.Free()
-	if s.parent, err = offheap.Make[uint32](core + 1); err != nil {
-		return s, err
-	}
-	if s.least, err = offheap.Make[uint32](core + 1); err != nil {
-		return s, err
-	}
-	s.later = newBacklog(core + 1)
-	// stack[k] is how far the successors of the k-th node on the way are followed.
-	// The successor it was followed to is the next node on the way.
-	stack, err := offheap.Make[uint64](core + 1)
-	if err != nil {
-		return s, err
-	}
-	defer stack.Free()
-	g, number, vertex, parent, least := t.graph.Edges, t.number.Items, vertices.Items, s.parent.Items, s.least.Items
-	count := uint32(0)
-	for _, r := range t.graph.Roots {
-		place, _ := t.core.place(r)
-		if n := number[place]; n != 0 {
-			least[n] = 0
-			continue
-		}
-		count++
-		number[place], vertex[count] = count, r
-		depth, at := 0, count
-		run := g.From(r)
-		for {
-			v, ok := g.Next(&run)
-			if !ok {
-				if depth == 0 {
-					break
-				}
-				depth--
-				run = edges.Resume(stack.Items[depth], vertex[at])
-				at = parent[at]
-				continue
-			}
-			place, ok := t.core.place(v)
-			if !ok {
-				continue
-			}
-			switch n := number[place]; {
-			case n == 0:
-				count++
-				number[place], vertex[count], parent[count], least[count] = count, v, at, at
-				stack.Items[depth] = run.Place()
-				depth++
-				at = count
-				run = t.arrive(v)
-				if count%checkEvery == 0 && ctx.Err() != nil {
-					return s, ctx.Err()
-				}
-			case n < at:
-				if err := s.later.add(n, at); err != nil {
-					return s, err
-				}
-			case at < least[n]:
-				least[n] = at
-			}
-		}
-	}
-	s.parent.Items, s.least.Items = parent[:count+1], least[:count+1]
-	return s, nil
+// searcher is the state of the depth-first search.
+//
+// The search waits for memory most of the time, so it goes to each node once: the
+// successors without a number are put on the stack, and what will be needed of them is
+// fetched long before their turn comes. Those that got a number in the meantime are
+// dropped then.
+type searcher struct {
+	t *Tree
+	found
+	// stack holds, for each node on the way, a zero and then its successors that have
+	// not had their turn.
+	stack  offheap.Array[uint32]
+	height int
+	count  uint32 // the last number given
+	at     uint32 // the number of the last node on the way
 }
 
-// arrive returns the successors of v, the numbers of the first ones on their way
-// from memory.
-func (t *Tree) arrive(v uint32) edges.Run {
-	run := t.graph.Edges.From(v)
-	ahead := run
-	for range 4 {
-		w, ok := t.graph.Edges.Next(&ahead)
-		if !ok {
-			break
+const (
+	// batch is how many successors are looked at together: their numbers come from
+	// memory at the same time.
+	batch = 16
+	// lookDown is how far below the top of the stack numbers are fetched.
+	lookDown = 8
+)
+
+// search numbers the reachable core nodes in depth-first preorder, and notes each
+// reference between them when it passes it.
+func (t *Tree) search(ctx context.Context) (*found, error) {
+	s := &searcher{t: t}
+	defer s.stack.Free()
+	if err := s.allocate(); err != nil {
+		return &s.found, err
+	}
+	for _, r := range t.graph.Roots {
+		place, _ := t.core.place(r)
+		if n := t.number.Items[place]; n != 0 {
+			s.least.Items[n] = 0
+			continue
 		}
-		if place, ok := t.core.place(w); ok {
-			t.number.Prefetch(uint64(place))
-			t.graph.Edges.Prefetch(w)
+		s.at = 0
+		if err := s.visit(r, place); err != nil {
+			return &s.found, err
+		}
+		if err := s.drain(ctx); err != nil {
+			return &s.found, err
 		}
 	}
-	return run
+	s.parent.Items, s.least.Items = s.parent.Items[:s.count+1], s.least.Items[:s.count+1]
+	return &s.found, nil
+}
+
+func (s *searcher) allocate() (err error) {
+	core := int(s.t.core.count)
+	if s.t.number, err = offheap.Make[uint32](core); err != nil {
+		return err
+	}
+	if s.parent, err = offheap.Make[uint32](core + 1); err != nil {
+		return err
+	}
+	if s.least, err = offheap.Make[uint32](core + 1); err != nil {
+		return err
+	}
+	s.later = newBacklog(core + 1)
+	// Address space for the worst case: every reference waits on the stack.
+	s.stack, err = offheap.Make[uint32](core + int(s.t.graph.Edges.Successors()) + batch)
+	return err
+}
+
+// drain visits what is on the stack and all that it leads to.
+func (s *searcher) drain(ctx context.Context) error {
+	core, number, least, stack := &s.t.core, s.t.number.Items, s.least.Items, s.stack.Items
+	for s.height > 0 {
+		s.height--
+		v := stack[s.height]
+		if v == 0 {
+			s.at = s.parent.Items[s.at]
+			continue
+		}
+		if s.height >= lookDown {
+			place, _ := core.place(stack[s.height-lookDown])
+			s.t.number.Prefetch(uint64(place))
+		}
+		place, _ := core.place(v)
+		if n := number[place]; n != 0 {
+			least[n] = min(least[n], s.at)
+			continue
+		}
+		if err := s.visit(v, place); err != nil {
+			return err
+		}
+		if s.count%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// visit numbers v, whose parent is the last node on the way, and puts its successors
+// on the stack.
+func (s *searcher) visit(v, place uint32) error {
+	g, core, number, stack := s.t.graph.Edges, &s.t.core, &s.t.number, s.stack.Items
+	s.count++
+	at := s.count
+	number.Items[place], s.parent.Items[at], s.least.Items[at] = at, s.at, s.at
+	s.at = at
+	stack[s.height] = 0
+	s.height++
+	var places [batch]uint32
+	run := g.From(v)
+	for more := true; more; {
+		var n int
+		top := stack[s.height : s.height+batch : s.height+batch]
+		for n < batch {
+			var to uint32
+			if to, more = g.Next(&run); !more {
+				break
+			}
+			if place, ok := core.place(to); ok {
+				places[n], top[n] = place, to
+				n++
+				number.Prefetch(uint64(place))
+				g.Prefetch(to)
+			}
+		}
+		kept := 0
+		for i, place := range places[:n] {
+			if to := number.Items[place]; to != 0 {
+				if err := s.later.add(to, at); err != nil {
+					return err
+				}
+				continue
+			}
+			top[kept] = top[i]
+			g.PrefetchRun(top[kept])
+			kept++
+		}
+		s.height += kept
+	}
+	return nil
 }

@@ -48,8 +48,25 @@ type forest struct {
 
 func link(ancestor, label uint32) uint64 { return uint64(ancestor)<<32 | uint64(label) }
 
-// ahead is how many references are looked ahead to have their nodes fetched.
-const ahead = 16
+// ahead is how many references are looked ahead to have their nodes fetched, and
+// aheadAbove to have the ancestors of those fetched.
+const (
+	ahead      = 32
+	aheadAbove = 16
+)
+
+// prefetch has what eval will need fetched. from are the references still to come, the
+// next one last; as many of them are looked at as references go by in this step.
+func (f *forest) prefetch(from []uint32, begin, end uint32) {
+	for k := range int(end - begin) {
+		if i := len(from) - ahead - k; i >= 0 {
+			f.link.Prefetch(uint64(from[i]))
+		}
+		if i := len(from) - aheadAbove - k; i >= 0 {
+			f.link.Prefetch(f.link.Items[from[i]] >> 32)
+		}
+	}
+}
 
 // semidominators replaces least by the semidominators.
 func (f *forest) semidominators(ctx context.Context, s *found) error {
@@ -84,9 +101,7 @@ func (f *forest) semidominators(ctx context.Context, s *found) error {
 		for i := top; i >= bottom; i-- {
 			place := i - b*bucketNodes
 			begin, end := k.start[place], k.start[place+1]
-			if begin >= ahead {
-				f.link.Prefetch(uint64(k.from[begin-ahead]))
-			}
+			f.prefetch(k.from[:begin], begin, end)
 			least := semi[i]
 			for _, p := range k.from[begin:end] {
 				least = min(least, f.eval(p, uint32(i)))

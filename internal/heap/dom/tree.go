@@ -77,7 +77,7 @@ func (t *Tree) build(ctx context.Context) error {
 	if err := t.searchAndDominate(ctx); err != nil {
 		return err
 	}
-	if err := t.invert(len(t.idom.Items)); err != nil {
+	if err := t.invert(ctx, len(t.idom.Items)); err != nil {
 		return err
 	}
 	return t.retain(ctx)
@@ -94,16 +94,18 @@ func (t *Tree) searchAndDominate(ctx context.Context) error {
 }
 
 // invert makes vertex from number.
-func (t *Tree) invert(n int) (err error) {
+func (t *Tree) invert(ctx context.Context, n int) (err error) {
 	if t.vertex, err = offheap.Make[uint32](n); err != nil {
 		return err
 	}
-	for v := uint32(1); v <= t.graph.Nodes; v++ {
-		if i := t.numberOf(v); i != 0 {
-			t.vertex.Items[i] = v
+	return t.each(ctx, func(from, to uint32) error {
+		for v := from; v <= to; v++ {
+			if i := t.numberOf(v); i != 0 {
+				t.vertex.Items[i] = v
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // numberOf returns the number of a reachable core node, 0 for others.

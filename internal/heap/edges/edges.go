@@ -3,7 +3,13 @@
 // sixteen. It knows only numbers.
 package edges
 
-import "github.com/apm-sidecar/apm-sidecar/internal/offheap"
+import (
+	"encoding/binary"
+	"math/bits"
+	"sync/atomic"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
+)
 
 // blockNodes is how many nodes share one entry of the directory.
 const blockNodes = 16
@@ -24,6 +30,8 @@ type Graph struct {
 	directory offheap.Array[uint64]
 	// places are where the runs of a scattered block's nodes begin, 0 for none.
 	places [][blockNodes]uint64
+	// successors is how many there are in all.
+	successors atomic.Uint64
 }
 
 const scattered = 1 << 63
@@ -43,13 +51,26 @@ func (g *Graph) From(v uint32) Run {
 	if d&scattered != 0 {
 		return Run{at: g.places[d&^scattered][v%blockNodes], last: v}
 	}
-	for range v % blockNodes {
-		for g.blob.Items[d] != 0 {
-			d++
+	return Run{at: g.behind(d, int(v%blockNodes)), last: v}
+}
+
+// behind returns where the n-th run after the one at a place begins: behind the n-th
+// zero byte, looked for in eight bytes at a time.
+func (g *Graph) behind(at uint64, n int) uint64 {
+	const low7 = 0x7f7f7f7f7f7f7f7f
+	for n > 0 {
+		x := binary.LittleEndian.Uint64(g.blob.Items[at : at+8 : at+8])
+		zeros := ^((x&low7 + low7) | x | low7) // 0x80 in each byte that was zero
+		if k := bits.OnesCount64(zeros); k < n {
+			n, at = n-k, at+8
+			continue
 		}
-		d++
+		for range n - 1 {
+			zeros &= zeros - 1
+		}
+		return at + uint64(bits.TrailingZeros64(zeros))/8 + 1
 	}
-	return Run{at: d, last: v}
+	return at
 }
 
 // Next returns the next successor; ok is false after the last one. Numbers from
@@ -70,8 +91,25 @@ func (g *Graph) Next(r *Run) (v uint32, ok bool) {
 	return r.last, true
 }
 
+// Successors returns how many successors all nodes have together.
+func (g *Graph) Successors() uint64 { return g.successors.Load() }
+
 // Prefetch has the place of v's successors fetched from memory.
 func (g *Graph) Prefetch(v uint32) { g.directory.Prefetch(uint64(v / blockNodes)) }
+
+// PrefetchRun has v's successors fetched from memory, as far as their place can be
+// guessed: blocks mostly follow each other, and runs are about equally long.
+func (g *Graph) PrefetchRun(v uint32) {
+	b := v / blockNodes
+	d := g.directory.Items[b]
+	if d&scattered != 0 {
+		return
+	}
+	if next := g.directory.Items[b+1]; next > d && next-d < 64*blockNodes {
+		d += (next - d) * uint64(v%blockNodes) / blockNodes
+	}
+	g.blob.Prefetch(d)
+}
 
 // Done says whether r has no successor left.
 func (g *Graph) Done(r Run) bool { return g.blob.Items[r.at] == 0 }

@@ -31,11 +31,12 @@ type Builder struct {
 func NewBuilder(n int, bound uint64, writers int) (*Builder, error) {
 	g := &Graph{places: make([][blockNodes]uint64, 1)}
 	var err error
-	if g.directory, err = offheap.Make[uint64](n/blockNodes + 1); err != nil {
+	if g.directory, err = offheap.Make[uint64](n/blockNodes + 2); err != nil {
 		return nil, err
 	}
 	// Each node has an end, each chunk a rest that the next run did not fit into.
-	size := maxDelta*bound + uint64(n) + (maxDelta*bound+uint64(n))/4 + uint64(writers+2)*chunkBytes
+	// Eight bytes are read at a time, so some lie behind the last run.
+	size := 8 + maxDelta*bound + uint64(n) + (maxDelta*bound+uint64(n))/4 + uint64(writers+2)*chunkBytes
 	if g.blob, err = offheap.Make[uint8](int(size)); err != nil {
 		g.Free()
 		return nil, err
@@ -57,6 +58,7 @@ type Writer struct {
 	node    uint32
 	last    uint32
 	start   uint64
+	added   uint64 // successors so far
 
 	// The block being written: count nodes from first on are at places.
 	block  uint32
@@ -101,6 +103,7 @@ func (w *Writer) Add(v uint32) {
 	if v == w.last {
 		return
 	}
+	w.added++
 	d := int64(v) - int64(w.last)
 	w.last = v
 	// Differences of 33 bits wrap around in 32: the sum is taken in 32 bits too.
@@ -144,7 +147,10 @@ func (w *Writer) Empty(node uint32) error {
 }
 
 // Close ends the writer's work.
-func (w *Writer) Close() { w.flush() }
+func (w *Writer) Close() {
+	w.flush()
+	w.b.graph.successors.Add(w.added)
+}
 
 // flush gives up the block being written: its nodes so far are placed one by one.
 func (w *Writer) flush() {
