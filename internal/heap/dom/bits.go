@@ -15,9 +15,11 @@ func newBitset(last uint32) (bitset, error) {
 	return bitset{words}, err
 }
 
-func (b *bitset) has(v uint32) bool { return b.words.Items[v/64]&(1<<(v%64)) != 0 }
-func (b *bitset) set(v uint32)      { b.words.Items[v/64] |= 1 << (v % 64) }
-func (b *bitset) free()             { b.words.Free() }
+func (b *bitset) has(v uint32) bool   { return b.words.Items[v/64]&(1<<(v%64)) != 0 }
+func (b *bitset) set(v uint32)        { b.words.Items[v/64] |= 1 << (v % 64) }
+func (b *bitset) has64(i uint64) bool { return b.words.Items[i/64]&(1<<(i%64)) != 0 }
+func (b *bitset) set64(i uint64)      { b.words.Items[i/64] |= 1 << (i % 64) }
+func (b *bitset) free()               { b.words.Free() }
 
 // share reads while others may write, join writes while others may read or write.
 func (b *bitset) share(v uint32) bool {

@@ -11,11 +11,7 @@ func (t *Tree) Heavy(v uint32, retained, least uint64) (child uint32, weight uin
 	spare := retained - least // what all other children and v itself may weigh at most
 	rest := retained - min(retained, t.graph.Weight(v))
 	if i := t.numberOf(v); i != 0 {
-		// The core nodes below i come right behind it, as numbers are in preorder.
-		for j := int(i) + 1; j < len(t.idom.Items) && rest > 0; j++ {
-			if t.idom.Items[j] != i {
-				continue
-			}
+		for j := range t.children(i) {
 			if t.retained.Items[j] >= least {
 				return t.vertex.Items[j], t.retained.Items[j]
 			}

@@ -44,22 +44,26 @@ func (d *degrees) add(v uint32) {
 // one says whether v has exactly one predecessor.
 func (d *degrees) one(v uint32) bool { return d.words.Items[v/32]>>(v%32*2)&3 == 1 }
 
-// each runs work on stretches of nodes on all cores.
+// each runs work on stretches of nodes, from and to included, on all cores.
 func (t *Tree) each(ctx context.Context, work func(from, to uint32) error) error {
-	var next atomic.Uint64
-	last := uint64(t.graph.Nodes)
+	return each(ctx, int(t.graph.Nodes)+1, func(from, to int) error { return work(uint32(max(from, 1)), uint32(to-1)) })
+}
+
+// each runs work on stretches of the numbers below n, to not included, on all cores.
+func each(ctx context.Context, n int, work func(from, to int) error) error {
+	var next atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
 	for range runtime.GOMAXPROCS(0) {
 		g.Go(func() error {
 			for {
-				from := next.Add(stretch) - stretch
-				if from > last {
+				from := int(next.Add(stretch) - stretch)
+				if from >= n {
 					return nil
 				}
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if err := work(uint32(max(from, 1)), uint32(min(from+stretch-1, last))); err != nil {
+				if err := work(from, min(from+stretch, n)); err != nil {
 					return err
 				}
 			}

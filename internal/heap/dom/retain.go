@@ -8,6 +8,9 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
+// retainAhead is how many nodes are looked ahead to have their sums fetched.
+const retainAhead = 8
+
 // retain sums up what the nodes retain and marks the reachable ones.
 func (t *Tree) retain(ctx context.Context) (err error) {
 	n := len(t.vertex.Items)
@@ -30,6 +33,9 @@ func (t *Tree) retain(ctx context.Context) (err error) {
 		w, c := walker{t: t}, t.graph.Edges.Cursor()
 		for v := from; v <= to; v++ {
 			run := c.From(v)
+			if ahead := v + retainAhead; ahead <= to {
+				t.retained.Prefetch(uint64(t.numberOf(ahead)))
+			}
 			if i := t.numberOf(v); i != 0 {
 				t.live.join(v)
 				before := w.nodes

@@ -6,22 +6,28 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
-// found is what the depth-first search leaves besides the numbers. All of it is by
-// number.
+// found is what the depth-first search leaves besides the numbers.
 type found struct {
-	// parent is the search tree: parent[i] is the parent of i.
-	parent offheap.Array[uint32]
-	// least[i] is the smallest number that refers to i.
-	least offheap.Array[uint32]
+	// links holds for each number its parent in the search tree, and the smallest
+	// number that refers to it.
+	links offheap.Array[uint64]
+	// shape is the search tree once more: a one for each number in order, before it a
+	// zero for each node that the search left since the number before. Two bits a node
+	// are enough to have the parents again when links is used up.
+	shape bitset
 	// later are the references that come from a greater number.
 	later backlog
 }
 
 func (s *found) free() {
-	s.parent.Free()
-	s.least.Free()
+	s.links.Free()
+	s.shape.free()
 	s.later.free()
 }
+
+// link joins the parent, or an ancestor, of a node and the least number that is known
+// to refer to it: they are always needed together.
+func link(ancestor, least uint32) uint64 { return uint64(ancestor)<<32 | uint64(least) }
 
 // searcher is the state of the depth-first search.
 //
@@ -37,6 +43,7 @@ type searcher struct {
 	stack  offheap.Array[uint32]
 	height int
 	count  uint32 // the last number given
+	left   uint32 // how many nodes the search has left
 	at     uint32 // the number of the last node on the way
 }
 
@@ -59,7 +66,7 @@ func (t *Tree) search(ctx context.Context) (*found, error) {
 	for _, r := range t.graph.Roots {
 		place, _ := t.core.place(r)
 		if n := t.number.Items[place]; n != 0 {
-			s.least.Items[n] = 0
+			s.links.Items[n] &^= 0xffffffff
 			continue
 		}
 		s.at = 0
@@ -70,7 +77,7 @@ func (t *Tree) search(ctx context.Context) (*found, error) {
 			return &s.found, err
 		}
 	}
-	s.parent.Items, s.least.Items = s.parent.Items[:s.count+1], s.least.Items[:s.count+1]
+	s.links.Items = s.links.Items[:s.count+1]
 	return &s.found, nil
 }
 
@@ -79,12 +86,14 @@ func (s *searcher) allocate() (err error) {
 	if s.t.number, err = offheap.Make[uint32](core); err != nil {
 		return err
 	}
-	if s.parent, err = offheap.Make[uint32](core + 1); err != nil {
+	if s.links, err = offheap.Make[uint64](core + 1); err != nil {
 		return err
 	}
-	if s.least, err = offheap.Make[uint32](core + 1); err != nil {
+	words, err := offheap.Make[uint64](2*core/64 + 1)
+	if err != nil {
 		return err
 	}
+	s.shape = bitset{words}
 	s.later = newBacklog(core + 1)
 	// Address space for the worst case: every reference waits on the stack.
 	s.stack, err = offheap.Make[uint32](core + int(s.t.graph.Edges.Successors()) + batch)
@@ -93,21 +102,26 @@ func (s *searcher) allocate() (err error) {
 
 // drain visits what is on the stack and all that it leads to.
 func (s *searcher) drain(ctx context.Context) error {
-	core, number, least, stack := &s.t.core, s.t.number.Items, s.least.Items, s.stack.Items
+	core, number, links, stack := &s.t.core, s.t.number.Items, s.links.Items, s.stack.Items
 	for s.height > 0 {
 		s.height--
 		v := stack[s.height]
 		if v == 0 {
-			s.at = s.parent.Items[s.at]
+			s.at = uint32(links[s.at] >> 32)
+			s.left++
 			continue
 		}
 		if s.height >= lookDown {
 			place, _ := core.place(stack[s.height-lookDown])
 			s.t.number.Prefetch(uint64(place))
+			place, _ = core.place(stack[s.height-lookDown/2])
+			s.links.Prefetch(uint64(number[place]))
 		}
 		place, _ := core.place(v)
 		if n := number[place]; n != 0 {
-			least[n] = min(least[n], s.at)
+			if s.at < uint32(links[n]) {
+				links[n] = links[n]&^0xffffffff | uint64(s.at)
+			}
 			continue
 		}
 		if err := s.visit(v, place); err != nil {
@@ -126,7 +140,8 @@ func (s *searcher) visit(v, place uint32) error {
 	g, core, number, stack := s.t.graph.Edges, &s.t.core, &s.t.number, s.stack.Items
 	s.count++
 	at := s.count
-	number.Items[place], s.parent.Items[at], s.least.Items[at] = at, s.at, s.at
+	number.Items[place], s.links.Items[at] = at, link(s.at, s.at)
+	s.shape.set64(uint64(at) - 1 + uint64(s.left))
 	s.at = at
 	stack[s.height] = 0
 	s.height++

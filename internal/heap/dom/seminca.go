@@ -6,47 +6,80 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
-// dominate computes the immediate dominators of the core by semi-NCA. It takes
-// over what the search found.
-func (t *Tree) dominate(ctx context.Context, s *found) error {
-	n := len(s.parent.Items)
-	f := forest{}
-	var err error
-	if f.link, err = offheap.Make[uint64](n); err != nil {
-		return err
+// dominate computes the immediate dominators of the core, by number, by semi-NCA. It
+// takes over what the search found.
+func (t *Tree) dominate(ctx context.Context, s *found) (idom offheap.Array[uint32], err error) {
+	n := len(s.links.Items)
+	semi, err := offheap.Make[uint32](n)
+	if err != nil {
+		return idom, err
 	}
-	defer f.link.Free()
-	for i, p := range s.parent.Items {
-		f.link.Items[i] = link(p, s.least.Items[i])
+	defer semi.Free()
+	f := forest{links: s.links}
+	if err := f.semidominators(ctx, s, semi.Items); err != nil {
+		return idom, err
 	}
-	// From here on least holds the semidominators.
-	if err := f.semidominators(ctx, s); err != nil {
-		return err
+	s.links.Free()
+	s.later.free()
+	if idom, err = offheap.Make[uint32](n); err != nil {
+		return idom, err
 	}
 	// The dominator of i is the nearest ancestor that is no deeper than its
-	// semidominator. idom takes parent's place as it goes.
-	idom, semi := s.parent.Items, s.least.Items
-	for i := 1; i < n; i++ {
-		j := idom[i]
-		for j > semi[i] {
-			j = idom[j]
-		}
-		idom[i] = j
+	// semidominator.
+	parents, err := newParents(&s.shape, n)
+	if err != nil {
+		return idom, err
 	}
-	t.idom, s.parent = s.parent, offheap.Array[uint32]{}
-	return nil
+	defer parents.free()
+	for i := 1; i < n; i++ {
+		j := parents.next()
+		for j > semi.Items[i] {
+			j = idom.Items[j]
+		}
+		idom.Items[i] = j
+	}
+	return idom, nil
 }
+
+// parents tells the parents in the search tree, one number after the other.
+type parents struct {
+	shape *bitset
+	at    uint64 // in shape
+	count uint32
+	path  offheap.Array[uint32] // the numbers on the way to the last one
+	depth int
+}
+
+func newParents(shape *bitset, n int) (parents, error) {
+	path, err := offheap.Make[uint32](n)
+	return parents{shape: shape, path: path}, err
+}
+
+// next returns the parent of the next number, 0 for those of roots.
+func (p *parents) next() (parent uint32) {
+	for !p.shape.has64(p.at) {
+		p.depth--
+		p.at++
+	}
+	p.at++
+	if p.depth > 0 {
+		parent = p.path.Items[p.depth-1]
+	}
+	p.count++
+	p.path.Items[p.depth] = p.count
+	p.depth++
+	return parent
+}
+
+func (p *parents) free() { p.path.Free() }
 
 // forest is what the search tree is while the nodes are linked into it from the
 // last to the first: of each node an ancestor, and the least semidominator on the
-// way up to, not including, that ancestor. Both lie in one word: they are always
-// needed together.
+// way up to, not including, that ancestor.
 type forest struct {
-	link offheap.Array[uint64]
-	path []uint32
+	links offheap.Array[uint64]
+	path  []uint32
 }
-
-func link(ancestor, label uint32) uint64 { return uint64(ancestor)<<32 | uint64(label) }
 
 // ahead is how many references are looked ahead to have their nodes fetched, and
 // aheadAbove to have the ancestors of those fetched.
@@ -60,17 +93,16 @@ const (
 func (f *forest) prefetch(from []uint32, begin, end uint32) {
 	for k := range int(end - begin) {
 		if i := len(from) - ahead - k; i >= 0 {
-			f.link.Prefetch(uint64(from[i]))
+			f.links.Prefetch(uint64(from[i]))
 		}
 		if i := len(from) - aheadAbove - k; i >= 0 {
-			f.link.Prefetch(f.link.Items[from[i]] >> 32)
+			f.links.Prefetch(f.links.Items[from[i]] >> 32)
 		}
 	}
 }
 
-// semidominators replaces least by the semidominators.
-func (f *forest) semidominators(ctx context.Context, s *found) error {
-	semi := s.least.Items
+// semidominators fills semi, by number.
+func (f *forest) semidominators(ctx context.Context, s *found, semi []uint32) error {
 	buckets := s.later.buckets
 	next, free := make(chan *sorted, 2), make(chan *sorted, 2)
 	free <- &sorted{}
@@ -102,12 +134,12 @@ func (f *forest) semidominators(ctx context.Context, s *found) error {
 			place := i - b*bucketNodes
 			begin, end := k.start[place], k.start[place+1]
 			f.prefetch(k.from[:begin], begin, end)
-			least := semi[i]
+			least := uint32(f.links.Items[i])
 			for _, p := range k.from[begin:end] {
 				least = min(least, f.eval(p, uint32(i)))
 			}
 			semi[i] = least
-			f.link.Items[i] = f.link.Items[i]&^0xffffffff | uint64(least)
+			f.links.Items[i] = f.links.Items[i]&^0xffffffff | uint64(least)
 		}
 		top = min(top, bottom-1) // the last buckets may be those of unreachable nodes
 		free <- k
@@ -118,7 +150,7 @@ func (f *forest) semidominators(ctx context.Context, s *found) error {
 // eval returns the least semidominator on the way from p up to the edge of the
 // forest, whose nodes are those after i, and shortens that way.
 func (f *forest) eval(p, i uint32) uint32 {
-	links := f.link.Items
+	links := f.links.Items
 	u := p
 	for {
 		above := uint32(links[u] >> 32)
