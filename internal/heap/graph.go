@@ -108,11 +108,33 @@ func (g *Graph) Dominators(ctx context.Context) (*dom.Tree, error) {
 	})
 }
 
-// RetainedByClass returns what the reachable instances of each class retain, in bytes,
-// by ClassID: the sum over those that no other instance of the class dominates. It
-// costs a pass over the tree. Errors: that of ctx; no memory.
-func (g *Graph) RetainedByClass(ctx context.Context, tree *dom.Tree) ([]uint64, error) {
-	return tree.RetainedByGroup(ctx, len(g.Classes), func(v uint32) uint32 { return uint32(g.ClassOf(ObjID(v))) })
+// Survey asks for sums over the whole tree.
+type Survey struct {
+	// Groupings are at most 63 ways to group the classes, besides that by class: the
+	// group of each class, by ClassID. Groups are numbered from 0.
+	Groupings [][]uint32
+	// Merge asks for the merged tree. Objects that retain at least BigBytes, if they are
+	// not peeled, get an entry of their own there.
+	Merge    bool
+	BigBytes uint64
+}
+
+// Survey walks over the tree once. The first of Sums.Retained is by ClassID, the others
+// are those of the groupings; all are in bytes. Errors: that of ctx.
+func (g *Graph) Survey(ctx context.Context, tree *dom.Tree, s Survey) (*dom.Sums, error) {
+	byClass := make([]uint32, len(g.Classes))
+	for i := range byClass {
+		byClass[i] = uint32(i)
+	}
+	return tree.Survey(ctx, dom.Survey{
+		Class: func(v uint32) (class uint32, weight uint64) {
+			k := g.kinds.of(ObjID(v))
+			return uint32(k.class), uint64(k.size8) * 8
+		},
+		Groupings: append([][]uint32{byClass}, s.Groupings...),
+		Merge:     s.Merge,
+		Big:       s.BigBytes,
+	})
 }
 
 // Close gives the graph's memory back; nothing of it may be used afterwards.

@@ -161,7 +161,7 @@ func compareClasses(t *testing.T, g *heap.Graph, tree *dom.Tree, path string) {
 	}
 	require.NoError(t, json.Unmarshal(text, &summary))
 	require.NotEmpty(t, summary.Classes)
-	retained, err := g.RetainedByClass(context.Background(), tree)
+	sums, err := g.Survey(context.Background(), tree, heap.Survey{})
 	require.NoError(t, err)
 	match := 0
 	for _, c := range summary.Classes {
@@ -169,7 +169,7 @@ func compareClasses(t *testing.T, g *heap.Graph, tree *dom.Tree, path string) {
 		require.NoError(t, err)
 		id := g.ClassAt(address)
 		require.NotEqual(t, heap.NoClass, id, c.Name)
-		if assert.Equal(t, c.Retained, retained[id], c.Name) {
+		if assert.Equal(t, c.Retained, sums.Retained[0][id], c.Name) {
 			match++
 		}
 	}

@@ -2,7 +2,6 @@ package scan
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -100,16 +99,11 @@ func addClasses(r *report.Report, g *heap.Graph, limit int) []heap.ClassID {
 	return classes
 }
 
-// addRetained adds to the histogram what the instances of each class retain.
-func addRetained(ctx context.Context, r *report.Report, classes []heap.ClassID, g *heap.Graph, tree *dom.Tree) error {
-	retained, err := g.RetainedByClass(ctx, tree)
-	if err != nil {
-		return err
-	}
+// addRetained adds to the histogram what the instances of each class retain, by ClassID.
+func addRetained(r *report.Report, classes []heap.ClassID, retained []uint64) {
 	for i, id := range classes {
 		r.Histogram[i].RetainedBytes = new(int64(retained[id]))
 	}
-	return nil
 }
 
 // addReachability fills the totals that follow from the dominator tree.

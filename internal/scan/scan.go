@@ -8,6 +8,7 @@ import (
 
 	"github.com/apm-sidecar/apm-sidecar/internal/finding"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
 	"github.com/apm-sidecar/apm-sidecar/internal/report"
 )
 
@@ -49,12 +50,13 @@ func File(ctx context.Context, path string, o Options) (r *report.Report, err er
 	if err := d.dominate(ctx); err != nil {
 		return nil, err
 	}
-	d.progress.say("adding up by class", 2*d.file.Size+d.file.Size/2)
-	if err := addRetained(ctx, d.report, d.classes, d.graph, d.tree); err != nil {
+	sums, err := d.survey(ctx)
+	if err != nil {
 		return nil, err
 	}
+	addRetained(d.report, d.classes, sums.Retained[0])
 	d.progress.say("looking for trouble", 2*d.file.Size+3*d.file.Size/4)
-	if err := d.judge(ctx, o); err != nil {
+	if err := d.judge(ctx, o, sums.Merged); err != nil {
 		return nil, err
 	}
 	d.progress.say("done", phases*d.file.Size)
@@ -63,16 +65,14 @@ func File(ctx context.Context, path string, o Options) (r *report.Report, err er
 
 // judge adds the biggest objects and, of the strong graph, what is wrong: by the
 // rules of others a Finalizer holds what it waits for, and all verdicts would be off.
-func (d *dump) judge(ctx context.Context, o Options) error {
+func (d *dump) judge(ctx context.Context, o Options, merged []dom.Merged) error {
 	r := d.report
 	h, err := finding.NewHeap(ctx, d.graph, d.tree, d.file.Header.Created)
 	if err != nil {
 		return err
 	}
 	addDominators(r, h)
-	if err := addDominatorTree(ctx, r, h); err != nil {
-		return err
-	}
+	addDominatorTree(r, h, merged)
 	if o.Edges != heap.EdgesStrong {
 		return nil
 	}

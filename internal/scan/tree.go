@@ -22,15 +22,15 @@ const (
 	treeShare  = 1000
 )
 
-// addDominatorTree adds the dominator tree, merged by class. Errors: that of ctx; no
-// memory.
-func addDominatorTree(ctx context.Context, r *report.Report, h *finding.Heap) error {
-	total := h.Tree.Total()
-	all, err := h.Tree.Merged(ctx, max(total/aloneShare, 1), func(v uint32) uint32 { return uint32(h.ClassOf(heap.ObjID(v))) })
-	if err != nil {
-		return err
-	}
-	children, roots := kept(all, h, total/treeShare)
+// survey adds up what classes retain, and makes the merged tree. Errors: that of ctx.
+func (d *dump) survey(ctx context.Context) (*dom.Sums, error) {
+	d.progress.say("adding up by class", 2*d.file.Size+d.file.Size/2)
+	return d.graph.Survey(ctx, d.tree, heap.Survey{Merge: true, BigBytes: max(d.tree.Total()/aloneShare, 1)})
+}
+
+// addDominatorTree adds the dominator tree, merged by class.
+func addDominatorTree(r *report.Report, h *finding.Heap, all []dom.Merged) {
+	children, roots := kept(all, h, h.Tree.Total()/treeShare)
 	r.DominatorTree = []report.DominatorNode{}
 	type place struct {
 		entry int32
@@ -51,7 +51,6 @@ func addDominatorTree(ctx context.Context, r *report.Report, h *finding.Heap) er
 	}
 	r.Limits.DominatorTreeRows = maxTreeRows
 	r.Limits.DominatorTreeOmitted = int64(len(all) - len(r.DominatorTree))
-	return nil
 }
 
 // kept chooses the entries that retain most, which has the parents of all of them, and
@@ -74,7 +73,7 @@ func kept(all []dom.Merged, h *finding.Heap, least uint64) (children map[int32][
 	slices.SortFunc(chosen, func(a, b int32) int {
 		x, y := all[a], all[b]
 		return cmp.Or(cmp.Compare(y.Retained, x.Retained), cmp.Compare(y.RetainedNodes, x.RetainedNodes),
-			cmp.Compare(h.Classes[x.Group].Name, h.Classes[y.Group].Name), cmp.Compare(address(x), address(y)), cmp.Compare(a, b))
+			cmp.Compare(h.Classes[x.Class].Name, h.Classes[y.Class].Name), cmp.Compare(address(x), address(y)), cmp.Compare(a, b))
 	})
 	chosen = chosen[:min(len(chosen), maxTreeRows)]
 	children = map[int32][]int32{}
@@ -92,7 +91,7 @@ func kept(all []dom.Merged, h *finding.Heap, least uint64) (children map[int32][
 func describeNode(h *finding.Heap, e dom.Merged, depth int) report.DominatorNode {
 	n := report.DominatorNode{
 		Depth:           depth,
-		Class:           h.Classes[e.Group].Name,
+		Class:           h.Classes[e.Class].Name,
 		Objects:         int64(e.Nodes),
 		ShallowBytes:    int64(e.Own),
 		RetainedObjects: int64(e.RetainedNodes),

@@ -21,7 +21,8 @@ func TestMergedTree(t *testing.T) {
 	successors[90], successors[100] = []uint32{1}, []uint32{1} // big ones must be core nodes
 	tree := build(t, successors, []uint32{1})
 	big := uint64(50)
-	got, err := tree.Merged(context.Background(), big, func(v uint32) uint32 { return groups[v] })
+	sums, err := tree.Survey(context.Background(), survey(func(v uint32) uint32 { return groups[v] }, 101, big))
+	got := sums.Merged
 	require.NoError(t, err)
 
 	byTop := map[uint32]Merged{}
@@ -30,17 +31,17 @@ func TestMergedTree(t *testing.T) {
 		byTop[e.Top] = e
 	}
 	root := byTop[1]
-	assert.Equal(t, Merged{Parent: -1, Group: holder, Top: 1, Nodes: 1, Own: 1, RetainedNodes: 11, Retained: 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9 + 190}, root)
+	assert.Equal(t, Merged{Parent: -1, Class: holder, Top: 1, Nodes: 1, Own: 1, RetainedNodes: 11, Retained: 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9 + 190}, root)
 	list := byTop[7]
 	assert.Equal(t, uint64(3), list.Nodes, "what hangs on its own group is one entry")
 	assert.Equal(t, uint64(24), list.Own)
 	for _, e := range got {
-		if e.Group == value && e.Top == 0 {
+		if e.Class == value && e.Top == 0 {
 			assert.Contains(t, []uint64{9, 199}, e.Own)
 		}
-		if e.Group == leaf {
+		if e.Class == leaf {
 			assert.Equal(t, uint64(11), e.Retained)
-			assert.Equal(t, uint32(value), got[e.Parent].Group)
+			assert.Equal(t, uint32(value), got[e.Parent].Class)
 		}
 	}
 }
@@ -57,7 +58,8 @@ func TestMergedOfRandomGraphs(t *testing.T) {
 			successors[v] = append(successors[v], uint32(1+r.IntN(n)))
 		}
 		tree := build(t, successors, []uint32{1, uint32(n)})
-		entries, err := tree.Merged(context.Background(), uint64(1+r.IntN(60)), func(v uint32) uint32 { return v % 3 })
+		sums, err := tree.Survey(context.Background(), survey(func(v uint32) uint32 { return v % 3 }, 101, uint64(1+r.IntN(60))))
+		entries := sums.Merged
 		require.NoError(t, err)
 		var nodes, own, top uint64
 		below := make([]uint64, len(entries))
@@ -70,9 +72,9 @@ func TestMergedOfRandomGraphs(t *testing.T) {
 				continue
 			}
 			below[e.Parent] += e.Retained
-			require.NotEqual(t, e.Group, entries[e.Parent].Group, "seed %d", seed)
+			require.NotEqual(t, e.Class, entries[e.Parent].Class, "seed %d", seed)
 			if e.Top != 0 {
-				require.Equal(t, e.Group, e.Top%3)
+				require.Equal(t, e.Class, e.Top%3)
 			}
 		}
 		require.Equal(t, uint64(tree.Size()), nodes, "seed %d", seed)
@@ -89,7 +91,8 @@ func TestMergedTreeOfAChain(t *testing.T) {
 		successors[v] = []uint32{v + 1}
 	}
 	tree := build(t, successors, []uint32{1})
-	alternating, err := tree.Merged(context.Background(), tree.Total()+1, func(v uint32) uint32 { return v % 2 })
+	sums, err := tree.Survey(context.Background(), survey(func(v uint32) uint32 { return v % 2 }, 101, tree.Total()+1))
+	alternating := sums.Merged
 	require.NoError(t, err)
 	assert.Len(t, alternating, maxMergedDepth)
 	assert.Equal(t, uint64(n), alternating[0].RetainedNodes)

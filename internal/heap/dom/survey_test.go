@@ -9,9 +9,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRetainedByGroup compares with the sum over the nodes that none of their group
+// survey asks for all there is about nodes that weigh their number, in one group a
+// class; a second grouping has a single group.
+func survey(class func(v uint32) uint32, classes int, big uint64) Survey {
+	byClass := make([]uint32, classes)
+	for i := range byClass {
+		byClass[i] = uint32(i)
+	}
+	return Survey{
+		Class:     func(v uint32) (uint32, uint64) { return class(v), uint64(v) },
+		Groupings: [][]uint32{byClass, make([]uint32, classes)},
+		Merge:     true,
+		Big:       big,
+	}
+}
+
+// TestSurvey compares with the sum over the nodes that none of their group
 // dominates.
-func TestRetainedByGroup(t *testing.T) {
+func TestSurvey(t *testing.T) {
 	const groups = 3
 	group := func(v uint32) uint32 { return v * 7 % 11 % groups }
 	for seed := range uint64(1000) {
@@ -37,21 +52,22 @@ func TestRetainedByGroup(t *testing.T) {
 				want[group(v)] += tree.Retained(v)
 			}
 		}
-		got, err := tree.RetainedByGroup(context.Background(), groups, group)
+		sums, err := tree.Survey(context.Background(), survey(group, groups, 0))
 		require.NoError(t, err)
-		require.Equal(t, want, got, "seed %d", seed)
+		require.Equal(t, want, sums.Retained[0], "seed %d", seed)
+		require.Equal(t, []uint64{tree.Total()}, sums.Retained[1], "seed %d", seed)
 	}
 }
 
-// TestRetainedByGroupOfAChain must not pile the chain up.
-func TestRetainedByGroupOfAChain(t *testing.T) {
+// TestSurveyOfAChain must not pile the chain up.
+func TestSurveyOfAChain(t *testing.T) {
 	const n = 1_000_000
 	successors := make([][]uint32, n+1)
 	for v := uint32(1); v < n; v++ {
 		successors[v] = []uint32{v + 1}
 	}
 	tree := build(t, successors, []uint32{1})
-	sums, err := tree.RetainedByGroup(context.Background(), 2, func(v uint32) uint32 { return v % 2 })
+	sums, err := tree.Survey(context.Background(), survey(func(v uint32) uint32 { return v % 2 }, 2, 0))
 	require.NoError(t, err)
-	assert.Equal(t, []uint64{n*(n+1)/2 - 1, n * (n + 1) / 2}, sums)
+	assert.Equal(t, []uint64{n*(n+1)/2 - 1, n * (n + 1) / 2}, sums.Retained[0])
 }
