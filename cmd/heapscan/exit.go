@@ -45,6 +45,8 @@ var errPartial = errors.New("partial report")
 // usageError is a command line that makes no sense.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 // usagef makes a usageError.
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
@@ -95,7 +97,10 @@ func (e inputError) unreadable() bool {
 
 // hintFor is what the user can do about an error, empty where there is no advice.
 func hintFor(err error) string {
+	var advised interface{ Hint() string }
 	switch code := codeOf(err); {
+	case errors.As(err, &advised):
+		return advised.Hint()
 	case code == exitUsage:
 		return "heapscan --help shows how to call it"
 	case errors.Is(err, report.ErrNoReport):

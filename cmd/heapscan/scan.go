@@ -95,14 +95,14 @@ func (f formatFlag) Set(s string) error {
 // toolName is the name of the program in reports.
 const toolName = "heapscan"
 
-// scanner is scan.File or another function that reads a dump.
-type scanner func(ctx context.Context, path string, o scan.Options) (*report.Report, error)
-
-// scanDump has the dump at path read, showing progress on stderr. Its errors are
-// inputErrors, or a usageError where the file has no dump of that number.
-func scanDump(ctx context.Context, env environment, path string, o commonOptions, options scan.Options, read scanner) (*report.Report, error) {
+// scanDump has the dump at path read by scan.File or another function that does,
+// showing progress on stderr. Its errors are inputErrors, or a usageError where the
+// file has no dump of that number, or no object at an address.
+func scanDump[A report.Answer](ctx context.Context, env environment, path string, o commonOptions, options scan.Options,
+	read func(ctx context.Context, path string, o scan.Options) (A, error)) (A, error) {
+	var none A
 	if o.number < 1 {
-		return nil, usagef("--dump %d: must be 1 or more", o.number)
+		return none, usagef("--dump %d: must be 1 or more", o.number)
 	}
 	options.Dump = o.number - 1
 	started := time.Now()
@@ -115,14 +115,15 @@ func scanDump(ctx context.Context, env environment, path string, o commonOptions
 		// A scan that ended at the moment of the signal is thrown away as well.
 		err = ctx.Err()
 	}
-	if errors.Is(err, heap.ErrNoDump) {
-		return nil, usageError{err}
+	var nothing *scan.NoObjectError
+	if errors.Is(err, heap.ErrNoDump) || errors.As(err, &nothing) {
+		return none, usageError{err}
 	}
 	if err != nil {
-		return nil, inputError{path, err}
+		return none, inputError{path, err}
 	}
 	if o.verbose {
-		sayPhases(env, scanned.Dump.Bytes, time.Since(started), phases)
+		sayPhases(env, scanned.About().Dump.Bytes, time.Since(started), phases)
 	}
 	return scanned, nil
 }
@@ -149,10 +150,11 @@ func sayPhases(env environment, bytes int64, elapsed time.Duration, phases []ter
 	say(env.stderr, "time", fmt.Sprintf("all: %s for %s of dump, %s/s", unit.Duration(elapsed), unit.Bytes(bytes), unit.Bytes(perSecond)))
 }
 
-// sayWarnings repeats the report's warnings on stderr, and tells by its error
-// whether the report is partial.
-func sayWarnings(env environment, r *report.Report) error {
-	return tellWarnings(env, r.Warnings, r.Partial())
+// sayWarnings repeats the warnings of an answer on stderr, and tells by its error
+// whether it is partial.
+func sayWarnings(env environment, a report.Answer) error {
+	head := a.About()
+	return tellWarnings(env, head.Warnings, head.Partial())
 }
 
 // tellWarnings writes warnings to stderr; its error tells that something is partial.

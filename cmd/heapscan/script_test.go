@@ -16,14 +16,14 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs heapscan as users do. Beside the usual commands the scripts
-// have "exits CODE COMMAND...", "mkdump FILE
+// have "exits CODE COMMAND...", "mkshop FILE", "mkdump FILE
 // SCENARIO" and "follows-schema FILE".
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "mkdump": mkdump, "follows-schema": followsSchema},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "mkdump": mkdump, "mkshop": mkshop, "follows-schema": followsSchema},
 	})
 }
 

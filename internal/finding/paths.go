@@ -211,30 +211,7 @@ func (h *Heap) rootOf(o heap.ObjID) (kind, thread string) {
 				thread = h.threadNames[t.Object]
 			}
 		}
-		return rootKind(r.Kind), thread
+		return r.Kind.RootName(), thread
 	}
 	return "", ""
-}
-
-// rootKind names a kind of GC root.
-func rootKind(t hprof.SubTag) string {
-	switch t {
-	case hprof.SubRootJNIGlobal:
-		return "JNI global"
-	case hprof.SubRootJNILocal:
-		return "JNI local"
-	case hprof.SubRootJavaFrame:
-		return "java frame"
-	case hprof.SubRootNativeStack:
-		return "native stack"
-	case hprof.SubRootStickyClass:
-		return "system class"
-	case hprof.SubRootThreadBlock:
-		return "thread block"
-	case hprof.SubRootMonitor:
-		return "monitor"
-	case hprof.SubRootThread:
-		return "thread"
-	}
-	return "other root"
 }

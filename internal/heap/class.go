@@ -32,6 +32,8 @@ type Class struct {
 	// Instances counts its direct instances, and ShallowBytes sums their sizes.
 	Instances    int64
 	ShallowBytes int64
+	// MirrorBytes is the shallow size of the class object, 0 if it is not in the dump.
+	MirrorBytes int64
 
 	others       [2]uint64 // signers, protection domain
 	superAddress uint64    // 0 for none, also where Super is NoClass

@@ -131,15 +131,16 @@ func (b *builder) count(t *tally) {
 	mirror := b.classClass()
 	for i := range b.Classes {
 		if c := &b.Classes[i]; c.hasDump && mirror != NoClass {
+			c.MirrorBytes = b.rules.mirrorBytes(c)
 			b.Classes[mirror].Instances++
-			b.Classes[mirror].ShallowBytes += b.rules.mirrorBytes(c)
+			b.Classes[mirror].ShallowBytes += c.MirrorBytes
 		}
 	}
 }
 
 // classClass returns java.lang.Class.
-func (b *builder) classClass() ClassID {
-	if ids := b.byName["java.lang.Class"]; len(ids) > 0 {
+func (g *Graph) classClass() ClassID {
+	if ids := g.byName["java.lang.Class"]; len(ids) > 0 {
 		return ids[0]
 	}
 	return NoClass

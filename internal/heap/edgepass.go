@@ -128,14 +128,16 @@ func (b *builder) planClasses() (bound uint64) {
 	return bound + b.arrayRefs
 }
 
+// unknownName is the name of classes that the dump does not tell.
+const unknownName = "(unknown class)"
+
 // unknownClass returns the class of objects whose class the dump does not tell.
 func (b *builder) unknownClass() ClassID {
-	const name = "(unknown class)"
-	if len(b.byName[name]) == 0 {
-		b.byName[name] = []ClassID{ClassID(len(b.Classes))}
-		b.Classes = append(b.Classes, Class{Name: name, Super: NoClass})
+	if len(b.byName[unknownName]) == 0 {
+		b.byName[unknownName] = []ClassID{ClassID(len(b.Classes))}
+		b.Classes = append(b.Classes, Class{Name: unknownName, Super: NoClass})
 	}
-	return b.byName[name][0]
+	return b.byName[unknownName][0]
 }
 
 // found says which columns of a watch some class has.

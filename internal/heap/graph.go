@@ -76,6 +76,34 @@ func (g *Graph) Class(o ObjID) *Class { return &g.Classes[g.kinds.of(o).class] }
 // ClassOf returns the ClassID of an object.
 func (g *Graph) ClassOf(o ObjID) ClassID { return g.kinds.of(o).class }
 
+// ClassesOf returns the classes of objects, NoClass for those that the dump does not
+// tell. A graph of classes only reads the objects again. Errors: that of ctx.
+func (g *Graph) ClassesOf(ctx context.Context, objects []ObjID) (map[ObjID]ClassID, error) {
+	classes := make(map[ObjID]ClassID, len(objects))
+	var unread []ObjID
+	for _, o := range objects {
+		switch {
+		case g.ClassAt(g.Address(o)) != NoClass:
+			classes[o] = g.classClass()
+		case g.kinds != nil:
+			classes[o] = g.ClassOf(o)
+		default:
+			classes[o] = NoClass
+			unread = append(unread, o)
+		}
+	}
+	err := g.Read(ctx, unread, func(c Content) { classes[c.Object] = c.Class })
+	return classes, err
+}
+
+// ClassName returns the name of a class, also of NoClass.
+func (g *Graph) ClassName(c ClassID) string {
+	if c == NoClass {
+		return unknownName
+	}
+	return g.Classes[c].Name
+}
+
 // ShallowBytes returns the size of the object itself.
 func (g *Graph) ShallowBytes(o ObjID) int64 { return int64(g.kinds.of(o).size8) * 8 }
 

@@ -100,7 +100,7 @@ func (g *Graph) ShortestTracks(ctx context.Context, targets []ObjID) (*Tracks, e
 			}
 		}
 		for _, r := range g.Roots {
-			if r.local() == local && t.from.Items[r.Object] == 0 {
+			if r.Local() == local && t.from.Items[r.Object] == 0 {
 				meet(r.Object, r.Object)
 			}
 		}
@@ -123,8 +123,8 @@ func (g *Graph) ShortestTracks(ctx context.Context, targets []ObjID) (*Tracks, e
 	return t, nil
 }
 
-// local says whether the root is a local of a stack frame.
-func (r Root) local() bool {
+// Local says whether the root is a local of a stack frame.
+func (r Root) Local() bool {
 	return r.Kind == hprof.SubRootJavaFrame || r.Kind == hprof.SubRootJNILocal || r.Kind == hprof.SubRootNativeStack
 }
 

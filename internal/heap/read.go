@@ -1,8 +1,10 @@
 package heap
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
+	"iter"
 	"slices"
 	"sync"
 	"unicode/utf16"
@@ -22,7 +24,8 @@ type Content struct {
 	Elem hprof.Type
 	// Count is the number of elements of an array, of bytes of an instance.
 	Count int64
-	// Data are the fields or elements, big-endian; of long arrays the first MiB.
+	// Data are the fields or elements, big-endian; of long arrays the first MiB, and
+	// nothing of arrays whose elements the dump leaves out, as Android's do.
 	Data []byte
 }
 
@@ -30,61 +33,85 @@ type Content struct {
 // to fn, one at a time, in no particular order. Data is valid during the call.
 // Class objects have no body. Errors: that of ctx.
 func (g *Graph) Read(ctx context.Context, objects []ObjID, fn func(Content)) error {
-	if len(objects) == 0 {
-		return nil
-	}
+	return g.visit(ctx, objects, func(o *hprof.Objects, c Content) {
+		if c.Data = o.Body(maxRead); c.Data == nil {
+			c.Data = o.Chunk()
+		}
+		fn(c)
+	})
+}
+
+// visit finds the given objects in the dump again and hands them to fn, one at a time,
+// in no particular order, the body not yet read. Errors: that of ctx.
+func (g *Graph) visit(ctx context.Context, objects []ObjID, fn func(*hprof.Objects, Content)) error {
 	wanted := slices.Clone(objects)
 	slices.Sort(wanted)
-	low, high := g.Address(wanted[0]), g.Address(wanted[len(wanted)-1])
-	var units []unit
-	for _, u := range g.units {
-		if u.low <= high && low <= u.high {
-			units = append(units, u)
-		}
-	}
+	units := slices.DeleteFunc(slices.Clone(g.units), func(u unit) bool {
+		// The first wanted object that may lie in this unit.
+		from, _ := slices.BinarySearchFunc(wanted, u.low, func(id ObjID, a uint64) int { return cmp.Compare(g.Address(id), a) })
+		return from == len(wanted) || g.Address(wanted[from]) > u.high
+	})
 	var mu sync.Mutex
-	return each(ctx, len(units), func() func(context.Context, int) error {
-		o := hprof.NewObjects(g.file, g.file.Header.IDSize)
-		return func(ctx context.Context, i int) error {
-			u := units[i]
-			// The first wanted object that may lie in this unit.
-			from, _ := slices.BinarySearchFunc(wanted, u.low, func(id ObjID, a uint64) int {
-				if g.Address(id) < a {
-					return -1
-				}
-				return 1
-			})
-			if from == len(wanted) || g.Address(wanted[from]) > u.high {
-				return nil
+	return g.walk(ctx, units, func() func(*hprof.Objects) {
+		return func(o *hprof.Objects) {
+			id := g.index.id(o.ID)
+			if _, ok := slices.BinarySearch(wanted, id); !ok {
+				return
 			}
-			o.Reset(u.start, u.end)
+			mu.Lock()
+			defer mu.Unlock()
+			fn(o, g.content(o, id))
+		}
+	})
+}
+
+// walk hands the instances and arrays of the units to workers, on all cores. Errors:
+// that of ctx.
+func (g *Graph) walk(ctx context.Context, units []unit, worker func() func(*hprof.Objects)) error {
+	return each(ctx, len(units), func() func(context.Context, int) error {
+		o, work := hprof.NewObjects(g.file, g.file.Header.IDSize), worker()
+		return func(ctx context.Context, i int) error {
+			o.Reset(units[i].start, units[i].end)
 			for n := 1; o.Next(); n++ {
 				if n%checkEvery == 0 && ctx.Err() != nil {
 					return ctx.Err()
 				}
-				c := Content{Object: g.index.id(o.ID), Class: g.loaded.get(o.ClassID), Count: int64(o.Count)}
 				switch o.Tag {
-				case hprof.SubInstance:
-				case hprof.SubObjectArray:
-					c.Elem = hprof.TypeObject
-				case hprof.SubPrimArray:
-					c.Elem, c.Class = o.Elem, g.byName[o.Elem.JavaName()+"[]"][0]
-				default:
-					continue
+				case hprof.SubInstance, hprof.SubObjectArray, hprof.SubPrimArray, hprof.SubPrimArrayNoData:
+					work(o)
 				}
-				if _, ok := slices.BinarySearch(wanted, c.Object); !ok {
-					continue
-				}
-				if c.Data = o.Body(maxRead); c.Data == nil {
-					c.Data = o.Chunk()
-				}
-				mu.Lock()
-				fn(c)
-				mu.Unlock()
 			}
 			return nil
 		}
 	})
+}
+
+// content describes the current object of a walk, without its data.
+func (g *Graph) content(o *hprof.Objects, id ObjID) Content {
+	c := Content{Object: id, Count: int64(o.Count)}
+	switch o.Tag {
+	case hprof.SubPrimArray, hprof.SubPrimArrayNoData:
+		c.Elem, c.Class = o.Elem, g.byName[o.Elem.JavaName()+"[]"][0]
+	case hprof.SubObjectArray:
+		c.Elem = hprof.TypeObject
+		fallthrough
+	default:
+		c.Class = g.loaded.get(o.ClassID)
+	}
+	return c
+}
+
+// SizeOf returns the shallow size of an object that was read.
+func (g *Graph) SizeOf(c Content) int64 {
+	switch {
+	case c.Elem == hprof.TypeObject:
+		return g.Layout.arraySize(c.Count, g.Layout.RefBytes)
+	case c.Elem != 0:
+		return g.Layout.arraySize(c.Count, c.Elem.Width(0))
+	case c.Class == NoClass:
+		return int64(g.Layout.HeaderBytes)
+	}
+	return g.Classes[c.Class].instance
 }
 
 // Field returns the value of a field of an instance: an address for a reference,
@@ -101,6 +128,42 @@ func (g *Graph) Field(c Content, name FieldName) (value uint64, t hprof.Type, ok
 		return readValue(c.Data[f.BodyOffset:], f.Field.Type, width), f.Field.Type, true
 	}
 	return 0, 0, false
+}
+
+// FieldValue is a field of an instance with its value, an address for a reference.
+type FieldValue struct {
+	DeclaredField
+	Value uint64
+}
+
+// FieldValues yields the fields of an instance that was read, the class's own ones
+// first, as far as its data goes.
+func (g *Graph) FieldValues(c Content) iter.Seq[FieldValue] {
+	return func(yield func(FieldValue) bool) {
+		if c.Elem != 0 {
+			return
+		}
+		for f := range g.fields(c.Class) {
+			width := f.Field.Type.Width(g.file.Header.IDSize)
+			if int(f.BodyOffset)+width > len(c.Data) || !yield(FieldValue{f, readValue(c.Data[f.BodyOffset:], f.Field.Type, width)}) {
+				return
+			}
+		}
+	}
+}
+
+// Elements returns the first elements of an array that was read, limit at most:
+// addresses, or raw values, integers sign-extended.
+func (g *Graph) Elements(c Content, limit int) []uint64 {
+	width := c.Elem.Width(g.file.Header.IDSize)
+	if width == 0 {
+		return nil
+	}
+	values := make([]uint64, min(limit, len(c.Data)/width))
+	for i := range values {
+		values[i] = readValue(c.Data[i*width:], c.Elem, width)
+	}
+	return values
 }
 
 // FieldTo returns the name of the first field of an instance that refers to
@@ -140,14 +203,14 @@ func (g *Graph) Strings(ctx context.Context, objects []ObjID) (map[ObjID]string,
 		if c.Elem == hprof.TypeChar {
 			text[c.Object] = utf16Text(c.Data, binary.BigEndian)
 		}
-		if g.Classes[c.Class].Name != class {
+		if c.Class == NoClass || g.Classes[c.Class].Name != class {
 			return
 		}
 		value, _, ok := g.Field(c, FieldName{Class: class, Field: "value"})
 		if !ok {
 			return
 		}
-		p := part{owner: c.Object, count: -1, utf16: true}
+		p := part{owner: c.Object, count: -1}
 		if coder, _, ok := g.Field(c, FieldName{Class: class, Field: "coder"}); ok {
 			p.utf16 = coder == 1
 		}
@@ -167,6 +230,9 @@ func (g *Graph) Strings(ctx context.Context, objects []ObjID) (map[ObjID]string,
 		arrays = append(arrays, a)
 	}
 	err = g.Read(ctx, arrays, func(c Content) {
+		if c.Count > 0 && len(c.Data) == 0 {
+			return
+		}
 		for _, p := range parts[c.Object] {
 			switch {
 			case c.Elem == hprof.TypeByte && !p.utf16:

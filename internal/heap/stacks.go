@@ -8,8 +8,11 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
-// maxFrames bounds the frames of one stack: only endless recursion comes that far.
-const maxFrames = 1024
+// MaxFrames bounds the frames of one stack: only endless recursion comes that far.
+const MaxFrames = 1024
+
+// LineNative is the line of a native method.
+const LineNative = -3
 
 // Stack is a thread with what it was executing.
 type Stack struct {
@@ -30,7 +33,7 @@ type Frame struct {
 	Method string
 	// Source is the name of the source file.
 	Source string
-	// Line is the line in it; -1 or 0 unknown, -2 compiled, -3 native.
+	// Line is the line in it; -1 or 0 unknown, -2 compiled, LineNative.
 	Line int32
 	// Locals are the objects that the frame's variables and its pending
 	// expressions refer to, each once.
@@ -49,7 +52,7 @@ type Local struct {
 func (f Frame) String() string {
 	call := f.Class + "." + f.Method
 	switch {
-	case f.Line == -3:
+	case f.Line == LineNative:
 		return call + "(Native Method)"
 	case f.Source == "":
 		return call + "(Unknown Source)"
@@ -57,6 +60,24 @@ func (f Frame) String() string {
 		return fmt.Sprintf("%s(%s:%d)", call, f.Source, f.Line)
 	}
 	return call + "(" + f.Source + ")"
+}
+
+// Held yields the objects that the stack holds, frame by frame.
+func (s *Stack) Held() iter.Seq[Local] {
+	return func(yield func(Local) bool) {
+		for i := range s.Frames {
+			for _, l := range s.Frames[i].Locals {
+				if !yield(l) {
+					return
+				}
+			}
+		}
+		for _, l := range s.Loose {
+			if !yield(l) {
+				return
+			}
+		}
+	}
 }
 
 // Stacks yields the threads of the dump with their stacks, in file order. They are
@@ -71,7 +92,7 @@ func (g *Graph) Stacks() iter.Seq[Stack] {
 		for _, t := range g.Threads {
 			s := Stack{Thread: t}
 			trace := g.Outline.Traces[t.Trace].Frames
-			s.Omitted = max(0, len(trace)-maxFrames)
+			s.Omitted = max(0, len(trace)-MaxFrames)
 			for _, id := range trace[:len(trace)-s.Omitted] {
 				s.Frames = append(s.Frames, names.frame(id))
 			}
@@ -83,6 +104,20 @@ func (g *Graph) Stacks() iter.Seq[Stack] {
 			}
 		}
 	}
+}
+
+// FrameOf returns the call that holds a root, without its locals; ok is false for roots
+// that no call holds.
+func (g *Graph) FrameOf(r Root) (f Frame, ok bool) {
+	if !r.Local() || r.Frame < 0 {
+		return f, false
+	}
+	for _, t := range g.Threads {
+		if trace := g.Outline.Traces[t.Trace].Frames; t.Serial == r.Thread && int(r.Frame) < len(trace) {
+			return g.frameNames().frame(trace[r.Frame]), true
+		}
+	}
+	return f, false
 }
 
 // hold adds an object to the frame it belongs to.

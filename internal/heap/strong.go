@@ -67,12 +67,12 @@ func builtinLoader(class string) bool {
 
 // holds leaves out the referents that a collection clears or hands to finalization.
 func (b strongRules) holds(c ClassID, f DeclaredField) bool {
-	return f.Field.Name != "referent" || f.Class.Name != "java.lang.ref.Reference" || !b.weak(c)
+	return !f.isReferent() || !b.weak(c)
 }
 
 // weak says whether the referent of an instance of c is no edge.
 func (b strongRules) weak(c ClassID) bool {
-	return b.IsSubclass(c, "java.lang.ref.Reference") && !b.IsSubclass(c, "java.lang.ref.SoftReference")
+	return b.IsSubclass(c, referenceClass) && !b.IsSubclass(c, "java.lang.ref.SoftReference")
 }
 
 // arraysHoldClass is false: the classes of primitive arrays are never unloaded.

@@ -115,3 +115,36 @@ func (t Type) JavaName() string {
 	}
 	return ""
 }
+
+// RootName names a kind of GC root, "other root" for tags that are none.
+func (t SubTag) RootName() string {
+	switch t {
+	case SubRootJNIGlobal:
+		return "JNI global"
+	case SubRootJNILocal:
+		return "JNI local"
+	case SubRootJavaFrame:
+		return "java frame"
+	case SubRootNativeStack:
+		return "native stack"
+	case SubRootStickyClass:
+		return "system class"
+	case SubRootThreadBlock:
+		return "thread block"
+	case SubRootMonitor, SubRootJNIMonitor:
+		return "monitor"
+	case SubRootThread:
+		return "thread"
+	case SubRootInterned:
+		return "interned string"
+	case SubRootFinalizing:
+		return "finalizing"
+	case SubRootDebugger:
+		return "debugger"
+	case SubRootRefCleanup:
+		return "reference cleanup"
+	case SubRootVMInternal:
+		return "VM internal"
+	}
+	return "other root"
+}

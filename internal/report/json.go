@@ -17,7 +17,7 @@ import (
 func JSON(w io.Writer, r *Report) error { return writeJSON(w, bounded(r)) }
 
 // writeJSON writes a value of the model.
-func writeJSON[T any](w io.Writer, v *T) error {
+func writeJSON(w io.Writer, v any) error {
 	var plain bytes.Buffer
 	encoder := json.NewEncoder(&plain)
 	encoder.SetEscapeHTML(false)

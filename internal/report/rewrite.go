@@ -9,8 +9,8 @@ import (
 // that are never absent in the JSON form are made empty where they were nil. It
 // works on the model's types rather than on its fields, so that a new field
 // can't be forgotten.
-func rewritten[T any](v *T, f func(string) string) *T {
-	return copyValue(reflect.ValueOf(v), f).Interface().(*T)
+func rewritten[T any](v T, f func(string) string) T {
+	return copyValue(reflect.ValueOf(v), f).Interface().(T)
 }
 
 // copyValue copies pointers, structs, slices and strings; the model has nothing

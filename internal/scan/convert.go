@@ -72,11 +72,7 @@ func addClasses(r *report.Report, g *heap.Graph, limit int) []heap.ClassID {
 		}
 		r.Heap.Objects += c.Instances
 		r.Heap.ShallowBytes += c.ShallowBytes
-		loader := "boot"
-		if c.Loader != 0 {
-			loader = fmt.Sprintf("%#x", c.Loader)
-		}
-		rows = append(rows, row{report.ClassRow{Class: c.Name, Loader: loader, Instances: c.Instances, ShallowBytes: c.ShallowBytes}, heap.ClassID(i)})
+		rows = append(rows, row{report.ClassRow{Class: c.Name, Loader: loaderName(c.Loader), Instances: c.Instances, ShallowBytes: c.ShallowBytes}, heap.ClassID(i)})
 	}
 	slices.SortFunc(rows, func(a, b row) int {
 		return cmp.Or(cmp.Compare(b.ShallowBytes, a.ShallowBytes), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Loader, b.Loader), cmp.Compare(a.id, b.id))
@@ -104,6 +100,14 @@ func addRetained(r *report.Report, classes []heap.ClassID, retained []uint64) {
 	for i, id := range classes {
 		r.Histogram[i].RetainedBytes = new(int64(retained[id]))
 	}
+}
+
+// loaderName renders the address of a class loader.
+func loaderName(a uint64) string {
+	if a == 0 {
+		return "boot"
+	}
+	return address(a)
 }
 
 // addReachability fills the totals that follow from the dominator tree.

@@ -111,7 +111,7 @@ func (p *recordPrinter) Record(ctx context.Context, r hprof.Record) error {
 	return p.subRecords(ctx, r.Start(), r.Start()+r.Length)
 }
 
-// checkEvery is how many sub-records go by between two looks at the context.
+// checkEvery is how many sub-records or objects go by between two looks at the context.
 const checkEvery = 1 << 16
 
 // subRecords writes the sub-records in [start, end).

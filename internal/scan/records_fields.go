@@ -2,8 +2,6 @@ package scan
 
 import (
 	"fmt"
-	"math"
-	"strconv"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -215,33 +213,10 @@ func (p *recordPrinter) classDump() {
 	l.list("fields", fields, len(c.Fields))
 }
 
-func typeName(t hprof.Type) string {
-	if t == hprof.TypeObject {
-		return "object"
-	}
-	return t.JavaName()
-}
-
 // staticValue renders the value of a static field.
 func staticValue(s hprof.StaticField) string {
-	switch s.Type {
-	case hprof.TypeObject:
+	if s.Type == hprof.TypeObject {
 		return fmt.Sprintf("%#x", s.Value)
-	case hprof.TypeBoolean:
-		return strconv.FormatBool(s.Value != 0)
-	case hprof.TypeFloat:
-		return strconv.FormatFloat(float64(math.Float32frombits(uint32(s.Value))), 'g', -1, 32)
-	case hprof.TypeDouble:
-		return strconv.FormatFloat(math.Float64frombits(s.Value), 'g', -1, 64)
-	case hprof.TypeByte:
-		return strconv.Itoa(int(int8(s.Value)))
-	case hprof.TypeShort:
-		return strconv.Itoa(int(int16(s.Value)))
-	case hprof.TypeInt:
-		return strconv.Itoa(int(int32(s.Value)))
-	case hprof.TypeChar:
-		return strconv.QuoteRune(rune(s.Value))
-	default:
-		return strconv.FormatInt(int64(s.Value), 10)
 	}
+	return javaLiteral(s.Type, s.Value)
 }

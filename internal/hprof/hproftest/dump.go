@@ -134,6 +134,12 @@ func (d *Dump) Class(name string, super *Class, fields ...Field) *Class {
 	return c
 }
 
+// ClassNamed returns the class that was added with that name.
+func (d *Dump) ClassNamed(name string) *Class {
+	i := slices.IndexFunc(d.classes, func(c *Class) bool { return c.Name == name })
+	return d.classes[i]
+}
+
 // LoadedBy sets the class's loader.
 func (c *Class) LoadedBy(loader *Object) *Class {
 	c.loader = loader

@@ -1,0 +1,68 @@
+package dom
+
+import "iter"
+
+// Children yields the nodes whose immediate dominator is v, 0 for the virtual root, in
+// no particular order; none for unreachable nodes.
+func (t *Tree) Children(v uint32) iter.Seq[uint32] {
+	if v == 0 {
+		return t.Top
+	}
+	return func(yield func(child uint32) bool) {
+		if !t.live.has(v) {
+			return
+		}
+		run := t.graph.Edges.From(v)
+		for w, ok := t.graph.Edges.Next(&run); ok; w, ok = t.graph.Edges.Next(&run) {
+			if !t.core.has(w) && !yield(w) {
+				return
+			}
+		}
+		if i := t.numberOf(v); i != 0 {
+			for c := range t.children(i) {
+				if !yield(t.vertex.Items[c]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// IsChild says whether v, not 0, is the immediate dominator of a reachable node.
+func (t *Tree) IsChild(v, child uint32) bool {
+	if i := t.numberOf(child); i != 0 {
+		return t.vertex.Items[t.idom.Items[i]] == v
+	}
+	if !t.live.has(child) {
+		return false
+	}
+	run := t.graph.Edges.From(v) // a peeled node has one predecessor
+	for w, ok := t.graph.Edges.Next(&run); ok; w, ok = t.graph.Edges.Next(&run) {
+		if w == child {
+			return true
+		}
+	}
+	return false
+}
+
+// Dominator returns the immediate dominator of a reachable node, 0 for the virtual root
+// and for unreachable nodes. It costs a pass over the graph for a peeled node, nothing
+// for others.
+func (t *Tree) Dominator(v uint32) uint32 {
+	if !t.live.has(v) {
+		return 0
+	}
+	if i := t.numberOf(v); i != 0 {
+		return t.vertex.Items[t.idom.Items[i]]
+	}
+	c := t.graph.Edges.Cursor()
+	for u := uint32(1); u <= t.graph.Nodes; u++ {
+		run := c.From(u)
+		for w, ok := t.graph.Edges.Next(&run); ok; w, ok = t.graph.Edges.Next(&run) {
+			if w == v && t.live.has(u) {
+				return u
+			}
+		}
+	}
+	return 0
+}

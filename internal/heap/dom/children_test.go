@@ -1,0 +1,38 @@
+package dom
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestChildren compares with the dominators of all nodes.
+func TestChildren(t *testing.T) {
+	for seed := range uint64(500) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		n := 1 + r.IntN(40)
+		successors := make([][]uint32, n+1)
+		for range r.IntN(2 * n) {
+			v := 1 + r.IntN(n)
+			successors[v] = append(successors[v], uint32(1+r.IntN(n)))
+		}
+		tree := build(t, successors, []uint32{uint32(1 + r.IntN(n)), uint32(1 + r.IntN(n))})
+		want := make([][]uint32, n+1)
+		for v, d := range tree.Dominators {
+			want[d] = append(want[d], v)
+			require.Equal(t, d, tree.Dominator(v), "seed %d node %d", seed, v)
+		}
+		for v := uint32(0); int(v) <= n; v++ {
+			slices.Sort(want[v])
+			require.Equal(t, want[v], slices.Sorted(tree.Children(v)), "seed %d node %d", seed, v)
+			for child := uint32(1); v != 0 && int(child) <= n; child++ {
+				require.Equal(t, slices.Contains(want[v], child), tree.IsChild(v, child), "seed %d nodes %d, %d", seed, v, child)
+			}
+			if !tree.Reachable(v) {
+				require.Zero(t, tree.Dominator(v))
+			}
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package scan
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/report"
+)
+
+// maxLocals bounds the locals of a frame.
+const maxLocals = 64
+
+// ThreadsOptions steer Threads.
+type ThreadsOptions struct {
+	// Limit bounds the list.
+	Limit int
+	// Retained asks for what threads and their locals retain, which takes the whole
+	// graph.
+	Retained bool
+}
+
+// Threads lists the threads with their stacks and the objects these hold. Errors: those
+// of File.
+func Threads(ctx context.Context, path string, o Options, q ThreadsOptions) (*report.Threads, error) {
+	o.HistogramOnly = !q.Retained
+	return ask(ctx, path, o, nil, func(d *dump) (*report.Threads, error) {
+		var retained []int64
+		if q.Retained {
+			if err := d.dominate(ctx); err != nil {
+				return nil, err
+			}
+			retained = d.retainedByThread()
+		}
+		d.progress.say("reading stacks", 2*d.file.Size+d.file.Size/2)
+		return d.threads(ctx, retained, q.Limit)
+	})
+}
+
+// retainedByThread returns what each of the graph's threads retains: its object and
+// what its stack alone holds. What a stack holds is a root or a reference of the thread,
+// so that none of it is dominated by another part of it but the thread object.
+func (d *dump) retainedByThread() []int64 {
+	const several = -1
+	owner := map[heap.ObjID]int{} // index of the thread
+	n := 0
+	for s := range d.graph.Stacks() {
+		for l := range s.Held() {
+			if old, taken := owner[l.Object]; taken && old != n {
+				owner[l.Object] = several
+			} else {
+				owner[l.Object] = n
+			}
+		}
+		n++
+	}
+	retained := make([]int64, n)
+	for i, t := range d.graph.Threads {
+		delete(owner, t.Object) // it belongs to its thread, whoever else holds it
+		retained[i] = int64(d.tree.Retained(uint32(t.Object)))
+	}
+	for o, i := range owner {
+		if i == several {
+			continue
+		}
+		if t := d.graph.Threads[i].Object; t == 0 || !d.tree.IsChild(uint32(t), uint32(o)) {
+			retained[i] += int64(d.tree.Retained(uint32(o)))
+		}
+	}
+	return retained
+}
+
+// threads answers of the open dump. retained is by thread, nil where not asked for.
+func (d *dump) threads(ctx context.Context, retained []int64, limit int) (*report.Threads, error) {
+	order := make([]int, len(d.graph.Threads))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		bySize := 0
+		if retained != nil {
+			bySize = cmp.Compare(retained[b], retained[a])
+		}
+		return cmp.Or(bySize, cmp.Compare(d.graph.Threads[a].Serial, d.graph.Threads[b].Serial))
+	})
+	order = order[:min(len(order), limit)]
+	stacks := d.stacks(order)
+	names, err := d.stackNames(ctx, stacks)
+	if err != nil {
+		return nil, err
+	}
+	a := &report.Threads{Head: *d.report.About(), Limits: report.ThreadLimits{
+		ThreadRows: limit, ThreadsOmitted: int64(len(d.graph.Threads) - len(order)), LocalRows: maxLocals, FrameRows: heap.MaxFrames,
+	}}
+	for i, s := range stacks {
+		t := d.thread(names, s)
+		if retained != nil {
+			t.RetainedBytes = new(retained[order[i]])
+		}
+		a.Threads = append(a.Threads, t)
+	}
+	return a, nil
+}
+
+// stacks returns the stacks of the graph's threads of the given numbers.
+func (d *dump) stacks(numbers []int) []heap.Stack {
+	places := map[int]int{}
+	for place, n := range numbers {
+		places[n] = place
+	}
+	stacks, n := make([]heap.Stack, len(numbers)), 0
+	for s := range d.graph.Stacks() {
+		if place, ok := places[n]; ok {
+			stacks[place] = s
+		}
+		n++
+	}
+	return stacks
+}
+
+// stackNames looks up the threads and what their stacks hold.
+func (d *dump) stackNames(ctx context.Context, stacks []heap.Stack) (*names, error) {
+	var objects []heap.ObjID
+	for _, s := range stacks {
+		objects = append(objects, s.Object)
+		for l := range s.Held() {
+			objects = append(objects, l.Object)
+		}
+	}
+	return d.names(ctx, objects)
+}
+
+// thread describes one thread.
+func (d *dump) thread(names *names, s heap.Stack) report.Thread {
+	info := names.threads[s.Object]
+	t := report.Thread{
+		Name: info.Name, Serial: int64(s.Serial), ID: info.ID, Daemon: info.Daemon, Virtual: info.Virtual,
+		Priority: info.Priority, State: info.State, FramesOmitted: int64(s.Omitted),
+	}
+	if s.Object != 0 {
+		n := names.of(s.Object)
+		t.Object, t.Class = n.Object, n.Class
+	}
+	t.Locals, t.LocalsOmitted = d.locals(names, s.Loose)
+	for _, f := range s.Frames {
+		r := report.ThreadFrame{Call: f.String(), Class: f.Class, Method: f.Method, Source: f.Source, Line: int64(max(f.Line, 0)), Native: f.Line == heap.LineNative}
+		r.Locals, r.LocalsOmitted = d.locals(names, f.Locals)
+		t.Frames = append(t.Frames, r)
+	}
+	return t
+}
+
+// locals describes what a frame holds.
+func (d *dump) locals(names *names, held []heap.Local) (locals []report.Local, omitted int64) {
+	for _, h := range held[:min(len(held), maxLocals)] {
+		l := report.Local{ObjectName: names.of(h.Object), Root: h.Kind.RootName()}
+		if d.tree != nil {
+			l.RetainedBytes = new(int64(d.tree.Retained(uint32(h.Object))))
+		}
+		locals = append(locals, l)
+	}
+	return locals, int64(len(held) - len(locals))
+}
