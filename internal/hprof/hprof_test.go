@@ -252,47 +252,6 @@ func TestDamagedRecord(t *testing.T) {
 	}
 }
 
-// FuzzFile feeds whole files: whatever they hold, reading ends.
-func FuzzFile(f *testing.F) {
-	for _, idSize := range []int{4, 8} {
-		f.Add(sample(idSize).Encode(hproftest.Shape{}))
-		f.Add(sample(idSize).Encode(hproftest.Shape{SegmentBytes: 80}))
-		f.Add(sample(idSize).Encode(hproftest.Shape{Gzip: true}))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		file, err := open(t, data)
-		if err == nil {
-			walk(t, file)
-		}
-	})
-}
-
-// FuzzObjects feeds the inside of a heap record.
-func FuzzObjects(f *testing.F) {
-	for _, idSize := range []int{4, 8} {
-		data := sample(idSize).Encode(hproftest.Shape{})
-		at := bytes.Index(data, []byte{byte(hprof.TagHeapDump), 0, 0, 0, 0})
-		f.Add(data[at+9:], idSize == 8)
-	}
-	f.Fuzz(func(t *testing.T, data []byte, wide bool) {
-		idSize := 4
-		if wide {
-			idSize = 8
-		}
-		o := hprof.NewObjects(bytes.NewReader(data), idSize)
-		o.Reset(0, int64(len(data)))
-		last := int64(-1)
-		for o.Next() {
-			require.Greater(t, o.Offset, last, "the walk must move on")
-			last = o.Offset
-			if o.Tag == hprof.SubObjectArray {
-				for len(o.Chunk()) > 0 {
-				}
-			}
-		}
-	})
-}
-
 func BenchmarkObjects(b *testing.B) {
 	d := hproftest.New(8)
 	node := d.Class("com.acme.Node", nil, hproftest.Ref("next"), hproftest.Long("value"))
