@@ -23,7 +23,7 @@ endif
 export HEAPSCAN_MAT_DUMPS ?= $(wildcard $(CURDIR)/../shared/dumps)
 
 .DEFAULT_GOAL := help
-.PHONY: help build testbed postgres demo demo-once test lint bench dumps bench-peers e2e-full clean tools
+.PHONY: help build testbed postgres demo demo-once test lint fuzz bench dumps bench-peers e2e-full clean tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,12 @@ lint: $(GOLANGCI_LINT) ## go vet and golangci-lint
 $(GOLANGCI_LINT):
 	GOBIN="$(CURDIR)/build/tools" $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	@mv build/tools/golangci-lint $@
+
+FUZZ_TARGETS := hprof/FuzzHeader hprof/FuzzOutline hprof/FuzzObjects hprof/FuzzSpool heap/FuzzBuild scan/FuzzFile
+
+fuzz: ## feed every decoder inputs made up from its seeds, a minute each
+	@for t in $(FUZZ_TARGETS); do \
+	  $(GO) test -run '^$$' -fuzz "^$${t##*/}\$$" -fuzztime 60s ./internal/$${t%%/*} || exit 1; done
 
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
