@@ -2,16 +2,20 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/tx"
 )
 
 const (
-	// resolveEvery is the least time between two lists of all threads.
-	resolveEvery = 2 * time.Second
-	// maxNewThreads bounds the threads whose names are asked for at once.
-	maxNewThreads = 2000
+	// maxNewThreads bounds the threads whose names are asked for at once: the
+	// youngest of those not known yet.
+	maxNewThreads = 500
+	// hopelessFor is how long a name is not looked for again that no thread has: a
+	// virtual thread is in no list.
+	hopelessFor = 30 * time.Second
 )
 
 // threadNames knows the ids of threads by their names. A thread keeps the name that
@@ -19,35 +23,52 @@ const (
 // renames by its old name.
 type threadNames struct {
 	byName map[string]int64
-	byID   map[int64]string
-	next   time.Time
+	// workers are the threads that were seen to handle requests, by name.
+	workers map[string]int64
+	byID    map[int64]string
+	// hopeless is until when a name is not looked for.
+	hopeless map[string]time.Time
 }
 
 func newThreadNames() threadNames {
-	return threadNames{byName: map[string]int64{}, byID: map[int64]string{}}
+	return threadNames{byName: map[string]int64{}, workers: map[string]int64{}, byID: map[int64]string{}, hopeless: map[string]time.Time{}}
 }
 
 // resolve fills in the ids that are not known, and returns what asking cost the JVM.
 func (n *threadNames) resolve(ctx context.Context, client RequestClient, wanted []tx.Wanted) (time.Duration, error) {
-	missing := false
-	for i := range wanted {
-		if wanted[i].ThreadID == 0 {
-			wanted[i].ThreadID = n.byName[wanted[i].Thread]
-		}
-		missing = missing || wanted[i].ThreadID == 0
-	}
 	now := time.Now()
-	if !missing || now.Before(n.next) {
+	for name, until := range n.hopeless {
+		if now.After(until) {
+			delete(n.hopeless, name)
+		}
+	}
+	if n.fill(wanted) == 0 {
 		return 0, nil
 	}
-	n.next = now.Add(resolveEvery)
 	cost, err := n.refresh(ctx, client)
+	if err != nil {
+		return cost, err
+	}
+	n.fill(wanted)
+	for _, w := range wanted {
+		if w.ThreadID == 0 {
+			n.hopeless[w.Thread] = now.Add(hopelessFor)
+		}
+	}
+	return cost, nil
+}
+
+// fill fills in the ids that are known and returns how many are worth asking for.
+func (n *threadNames) fill(wanted []tx.Wanted) (missing int) {
 	for i := range wanted {
 		if wanted[i].ThreadID == 0 {
 			wanted[i].ThreadID = n.byName[wanted[i].Thread]
 		}
+		if _, hopeless := n.hopeless[wanted[i].Thread]; wanted[i].ThreadID == 0 && !hopeless {
+			missing++
+		}
 	}
-	return cost, err
+	return missing
 }
 
 // refresh asks for the names of threads that are new.
@@ -60,10 +81,12 @@ func (n *threadNames) refresh(ctx context.Context, client RequestClient) (time.D
 	var unknown []int64
 	for _, id := range live {
 		alive[id] = true
-		if _, ok := n.byID[id]; !ok && len(unknown) < maxNewThreads {
+		if _, ok := n.byID[id]; !ok {
 			unknown = append(unknown, id)
 		}
 	}
+	slices.Sort(unknown)
+	unknown = unknown[max(0, len(unknown)-maxNewThreads):]
 	for id := range n.byID {
 		if !alive[id] {
 			n.forget(id)
@@ -79,10 +102,23 @@ func (n *threadNames) refresh(ctx context.Context, client RequestClient) (time.D
 	return costOf(look.CPUNs, look.Took), nil
 }
 
+// maxWorkers bounds the workers whose use of the processor is asked for at each look.
+const maxWorkers = 1000
+
+// employ notes the threads that handle requests now.
+func (n *threadNames) employ(r *jvm.Requests) {
+	for _, row := range r.Processors {
+		if id := n.byName[row.Thread]; id != 0 && len(n.workers) < maxWorkers {
+			n.workers[row.Thread] = id
+		}
+	}
+}
+
 // forget drops a thread that has ended.
 func (n *threadNames) forget(id int64) {
 	if name := n.byID[id]; n.byName[name] == id {
 		delete(n.byName, name)
+		delete(n.workers, name)
 	}
 	delete(n.byID, id)
 }

@@ -37,6 +37,7 @@ type tracer struct {
 	state atomic.Pointer[tx.TargetState]
 
 	threads threadNames
+	process processView
 	guard   guard
 	rest    backOff
 	// reason is that of the last failure, "" after a success and "new" before.
@@ -118,7 +119,7 @@ func (tr *tracer) round(ctx context.Context) {
 		tr.publishSamples(time.Now())
 		return
 	}
-	requests, err := tr.client.Requests(ctx)
+	requests, err := tr.client.Requests(ctx, tr.threads.workers)
 	if ctx.Err() != nil {
 		return // our own end is no failure of the target
 	}
@@ -129,6 +130,8 @@ func (tr *tracer) round(ctx context.Context) {
 	tr.up()
 	cost := costOf(requests.CPUNs, requests.Received.Sub(requests.Sent))
 	tr.own.look.Update(requests.Received.Sub(requests.Sent).Seconds())
+	tr.process.queued(requests, tr.threads.workers)
+	tr.threads.employ(requests)
 	tr.keep(tr.tracker.Requests(requests))
 	if tr.guard.level < guardOff {
 		cost += tr.sample(ctx)

@@ -75,8 +75,9 @@ func (tr *tracer) sample(ctx context.Context) time.Duration {
 	return cost + tr.owners(ctx, stacks)
 }
 
-// took counts a look and returns what it cost the JVM.
+// took takes up a look and returns what it cost the JVM.
 func (tr *tracer) took(look *jmx.ThreadLook, stacks int) time.Duration {
+	tr.process.queuedOf(look)
 	if stacks > 0 {
 		tr.own.stackLook.Update(look.Took.Seconds())
 		tr.own.stacks.Add(stacks)

@@ -12,8 +12,9 @@ import (
 
 // RequestClient is what following transactions needs of a target's Jolokia agent.
 type RequestClient interface {
-	// Requests looks at the requests in flight.
-	Requests(ctx context.Context) (*jvm.Requests, error)
+	// Requests looks at the requests in flight, and at what the workers, threads by
+	// name and id, have used up.
+	Requests(ctx context.Context, workers map[string]int64) (*jvm.Requests, error)
 	// ThreadIDs are the ids of all live threads.
 	ThreadIDs(ctx context.Context) ([]int64, error)
 	// Threads looks at threads: all at their states, some at their stacks.

@@ -28,7 +28,7 @@ type fakeRequests struct {
 	err    error
 }
 
-func (f *fakeRequests) Requests(context.Context) (*jvm.Requests, error) {
+func (f *fakeRequests) Requests(context.Context, map[string]int64) (*jvm.Requests, error) {
 	if f.err != nil {
 		return nil, f.err
 	}

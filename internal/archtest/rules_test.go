@@ -38,6 +38,7 @@ func places() map[string]place {
 		"internal/store":   {sidecar, 3},
 		"internal/alert":   {sidecar, 3},
 		"internal/web":     {sidecar, 3},
+		"internal/host":    {sidecar, 2},
 		"internal/series":  {sidecar, 2},
 		"internal/jvm":     {sidecar, 1},
 		"cmd/heapscan":     {heap, 6},

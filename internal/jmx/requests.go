@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,23 +26,32 @@ const maxPathBytes = 1024
 // time at both ends tells what the look costs the JVM. requestCount comes first:
 // agents read attributes in the order asked (see jvm.RequestProcessor). Attributes
 // are always named: globalProcessor and rpName would drag in half of Tomcat.
-func requestItems() []request {
-	return []request{
+func requestItems(workers []int64) []request {
+	items := []request{
 		read("java.lang:type=Threading", "CurrentThreadCpuTime"),
 		read("*:type=RequestProcessor,*", "requestCount", "stage", "requestProcessingTime", "workerThreadName", "currentUri",
 			"method", "processingTime", "errorCount"),
 		read("java.lang:type=GarbageCollector,*", "Name", "CollectionTime"),
-		read("java.lang:type=Runtime", "StartTime", "Uptime"),
+		read("java.lang:type=Runtime", "StartTime", "Uptime", "Name"),
 		read("java.lang:type=Threading", "CurrentThreadCpuTime"),
 	}
+	if len(workers) > 0 {
+		items = append(items, run(opThreadCPU(), workers))
+	}
+	return items
 }
 
-// Requests looks at the requests in flight. A JVM without Tomcat's MBeans gives a
+// Requests looks at the requests in flight, and at what the workers, threads by name
+// and id, have used up. A JVM without Tomcat's MBeans gives a
 // reading without processors. Errors are *Error.
-func (c *Client) Requests(ctx context.Context) (*jvm.Requests, error) {
+func (c *Client) Requests(ctx context.Context, workers map[string]int64) (*jvm.Requests, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
-	items := requestItems()
+	names, ids := slices.Sorted(maps.Keys(workers)), make([]int64, 0, len(workers))
+	for _, name := range names {
+		ids = append(ids, workers[name])
+	}
+	items := requestItems(ids)
 	r := &jvm.Requests{Sent: time.Now()}
 	replies, err := c.post(ctx, items)
 	r.Received = time.Now()
@@ -55,6 +66,17 @@ func (c *Client) Requests(ctx context.Context) (*jvm.Requests, error) {
 	r.PauseMs = decodePauses(replies[2])
 	if runtime := replies[3]; runtime.err == "" {
 		r.StartMs, r.UptimeMs = count(runtime.value, "StartTime"), count(runtime.value, "Uptime")
+		pid, _, _ := strings.Cut(text(runtime.value, "Name"), "@")
+		if n, err := strconv.ParseInt(pid, 10, 64); err == nil {
+			r.PID = jvm.Count(n)
+		}
+	}
+	if len(ids) > 0 {
+		used := usedUp(replies[5], ids)
+		r.Workers = make(map[string]jvm.Used, len(ids))
+		for i, name := range names {
+			r.Workers[name] = jvm.Used{CPUNs: used[ids[i]]}
+		}
 	}
 	r.CPUNs = growth(replies[0], replies[4])
 	return r, nil

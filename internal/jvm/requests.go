@@ -16,10 +16,20 @@ type Requests struct {
 	PauseMs Opt[int64]
 	// CPUNs is what answering cost the JVM, the writing of the answer left out.
 	CPUNs Opt[int64]
+	// PID is the number of the process as the JVM sees it.
+	PID Opt[int64]
+	// Workers are what the threads that were asked for have used up so far, by the
+	// name that the server knows them by.
+	Workers map[string]Used
 	// Processors are Tomcat's; nil without Tomcat, or where it registers none.
 	Processors []RequestProcessor
-	// VirtualPool and the like: connectors whose requests no processor shows.
-	Connectors []Connector
+}
+
+// Used is what a thread has used up since its start.
+type Used struct {
+	// CPUNs is time on a processor, RunQueueNs time ready to run without one; the
+	// latter is known only on the same host.
+	CPUNs, RunQueueNs Opt[int64]
 }
 
 // The stages of a RequestProcessor that matter (org.apache.coyote.Constants).
@@ -53,14 +63,6 @@ type RequestProcessor struct {
 	Method string
 }
 
-// Connector is a row of Tomcat's MBeans of type ThreadPool.
-type Connector struct {
-	Name string
-	Busy int64
-	// Virtual says that a new virtual thread handles each request.
-	Virtual bool
-}
-
 // Frame is one call of a stack.
 type Frame struct {
 	Class, Method, File string
@@ -91,6 +93,9 @@ type Thread struct {
 	BlockedMs, WaitedMs       Opt[int64]
 	// CPUNs and AllocatedBytes are since the thread's start.
 	CPUNs, AllocatedBytes Opt[int64]
+	// RunQueueNs is the time ready to run without a processor; known only on the same
+	// host.
+	RunQueueNs Opt[int64]
 	// Lock is what it waits for, as class@hash; LockOwnerID is 0 where nobody owns
 	// it.
 	Lock          string

@@ -72,7 +72,7 @@ func (t *Tracker) stretches(o *open, rec *Record, samples []sample) []stretch {
 		if o.async {
 			class = ClassAsync
 		}
-		return []stretch{{ms: total, a: class, b: class, edge: true}}
+		return []stretch{{ms: total, a: class, b: class, edge: true, cpuMs: math.NaN(), blockedMs: math.NaN(), runQueueMs: math.NaN(), gcMs: math.NaN()}}
 	}
 	offset := func(s sample) float64 {
 		return min(total, max(0, float64(s.at.Sub(rec.Start))/float64(time.Millisecond)))
@@ -84,28 +84,49 @@ func (t *Tracker) stretches(o *open, rec *Record, samples []sample) []stretch {
 	head := offset(first)
 	parts := []stretch{}
 	if head > reach {
-		parts = append(parts, stretch{ms: head - reach/2, a: ClassUnknown, b: ClassUnknown, edge: true})
+		parts = append(parts, stretch{
+			ms: head - reach/2, a: ClassUnknown, b: ClassUnknown, edge: true,
+			cpuMs: math.NaN(), blockedMs: math.NaN(), runQueueMs: math.NaN(), gcMs: math.NaN(),
+		})
 		head = reach / 2
 	}
-	parts = append(parts, stretch{ms: head, a: first.class, b: first.class, edge: true})
+	parts = append(parts, stretch{
+		ms: head, a: first.class, b: first.class, edge: true,
+		cpuMs:      deltaMs(o.before.CPUNs, first.mark.cpuNs, 1e6),
+		runQueueMs: deltaMs(o.before.RunQueueNs, first.mark.runQueueNs, 1e6),
+		gcMs:       t.pausedMs(rec.Start, first.at), blockedMs: math.NaN(),
+	})
 	for i := 1; i < len(samples); i++ {
 		a, b := samples[i-1], samples[i]
 		p := stretch{ms: offset(b) - offset(a), a: a.class, b: b.class, same: b.same}
 		p.cpuMs = deltaMs(a.mark.cpuNs, b.mark.cpuNs, 1e6)
 		p.blockedMs = deltaMs(a.mark.blockedMs, b.mark.blockedMs, 1)
 		p.runQueueMs = deltaMs(a.mark.runQueueNs, b.mark.runQueueNs, 1e6)
-		p.gcMs = math.NaN()
-		if t.pauses.known() {
-			p.gcMs = t.pauses.between(a.at, b.at)
-		}
+		p.gcMs = t.pausedMs(a.at, b.at)
 		parts = append(parts, p)
 	}
-	tail := total - offset(last)
-	class := last.class
 	if o.async {
-		class = ClassAsync
+		// Somewhere between the last look that showed it on a thread and the first
+		// without, it left it.
+		left := max(offset(last), min(total, float64(o.asyncSince.Sub(rec.Start))/float64(time.Millisecond)))
+		parts = append(parts, stretch{ms: left - offset(last), a: last.class, b: ClassAsync, cpuMs: math.NaN(), blockedMs: math.NaN(), runQueueMs: math.NaN(), gcMs: math.NaN()})
+		return append(parts, stretch{ms: total - left, a: ClassAsync, b: ClassAsync, same: true})
 	}
-	return append(parts, stretch{ms: tail, a: class, b: class, edge: true})
+	return append(parts, stretch{
+		ms: total - offset(last), a: last.class, b: last.class, edge: true,
+		cpuMs:      deltaMs(last.mark.cpuNs, o.after.CPUNs, 1e6),
+		runQueueMs: deltaMs(last.mark.runQueueNs, o.after.RunQueueNs, 1e6),
+		gcMs:       t.pausedMs(last.at, rec.End()), blockedMs: math.NaN(),
+	})
+}
+
+// pausedMs is the time for which collections stopped everything between two times, NaN
+// where nobody knows.
+func (t *Tracker) pausedMs(from, to time.Time) float64 {
+	if !t.pauses.known() {
+		return math.NaN()
+	}
+	return t.pauses.between(from, to)
 }
 
 // deltaMs is the growth of a counter in milliseconds, NaN where it is not known.
@@ -135,9 +156,7 @@ func (t *Tracker) measured(rec *Record, samples []sample) *Measured {
 		Waits:          max(0, b.mark.waits-a.mark.waits),
 		Blocks:         max(0, b.mark.blocks-a.mark.blocks),
 	}
-	if t.pauses.known() {
-		m.GCMs = whole(t.pauses.between(a.at, b.at))
-	}
+	m.GCMs = whole(t.pausedMs(a.at, b.at))
 	return m
 }
 

@@ -4,7 +4,8 @@ package tx
 type Class string
 
 // The classes. CPU is time on a processor; run queue is time ready to run without
-// one; GC is time in which a collection had stopped it in the middle of work. All
+// one; GC is time in which the JVM had stopped it in the middle of work, as a rule for
+// a collection. All
 // others are waits: for the answer of a database (SQL), of an HTTP server, of a
 // message broker (Messaging), of another data store such as Redis (Store), for a
 // connection of a pool (Pool), for a lock, a file, the log, the client's own bytes

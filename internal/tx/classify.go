@@ -58,9 +58,19 @@ func (c *classifier) classify(t *jvm.Thread) (class Class, app int) {
 	first, meaning, soft := Class(""), Class(""), Class("")
 	for i, f := range t.Stack {
 		v := c.frame(f)
-		if v.app {
+		if v.app && app < 0 {
 			app = i
-			break
+		}
+		if app >= 0 {
+			// What looks like the application's may be a library that nobody listed:
+			// who waits for a socket has more to say.
+			if meaning != ClassNetwork || strings.HasPrefix(f.Class, "org.apache.catalina.") {
+				break
+			}
+			if speaks(v.class) {
+				meaning = v.class
+			}
+			continue
 		}
 		if first == "" {
 			first = v.class
@@ -88,6 +98,11 @@ func (c *classifier) classify(t *jvm.Thread) (class Class, app int) {
 		return ClassWait, app
 	}
 	return meaning, app
+}
+
+// speaks tells the classes of those who wait at sockets.
+func speaks(c Class) bool {
+	return c == ClassSQL || c == ClassHTTP || c == ClassMessaging || c == ClassStore
 }
 
 // waitsInNative tells a native call that waits from one that computes. The JVM

@@ -18,8 +18,8 @@ type stretch struct {
 	edge bool
 	// same says that the thread did not run at all.
 	same bool
-	// cpuMs is the time on a processor, exact; NaN where nobody knows. blockedMs,
-	// runQueueMs and gcMs likewise.
+	// cpuMs is the time on a processor, exact, at the ends of the transaction at most;
+	// NaN where nobody knows. blockedMs, runQueueMs and gcMs likewise.
 	cpuMs, blockedMs, runQueueMs, gcMs float64
 }
 
@@ -27,6 +27,20 @@ type stretch struct {
 type tally struct {
 	ms, variance map[Class]float64
 	hiddenMs     float64
+	// queued is the share of time in the run queue where it is known: how much of the
+	// rest may be in it as well.
+	queued float64
+}
+
+// queuedShare is the share of the run queue in the stretches in which it is known.
+func queuedShare(parts []stretch) float64 {
+	queued, known := 0.0, 0.0
+	for _, p := range parts {
+		if !math.IsNaN(p.runQueueMs) && !p.edge {
+			queued, known = queued+min(p.runQueueMs, p.ms), known+p.ms
+		}
+	}
+	return queued / max(known, 1)
 }
 
 // estimate splits the time of a transaction among classes.
@@ -38,7 +52,7 @@ type tally struct {
 // neither waiting nor the processor explains is the collector's, then the run
 // queue's.
 func estimate(parts []stretch) tally {
-	sum := tally{ms: map[Class]float64{}, variance: map[Class]float64{}}
+	sum := tally{ms: map[Class]float64{}, variance: map[Class]float64{}, queued: queuedShare(parts)}
 	for _, p := range parts {
 		sum.add(p)
 	}
@@ -61,15 +75,13 @@ func (t *tally) add(p stretch) {
 		return
 	}
 	t.hiddenMs = max(t.hiddenMs, p.ms)
-	if p.edge {
-		// Something else may have been there before the first look, or after the last.
-		t.give(p.a, p.ms, p.ms*p.ms/edgeVariance)
-		return
-	}
 	rest := p.ms
 	if !math.IsNaN(p.cpuMs) {
-		cpu := min(p.cpuMs, rest)
-		t.give(ClassCPU, cpu, 0)
+		cpu, variance := min(p.cpuMs, rest), 0.0
+		if p.edge { // some of it may be of the thread's other requests
+			variance = sq(cpu) / boundaryVariance
+		}
+		t.give(ClassCPU, cpu, variance)
 		rest -= cpu
 	}
 	t.split(p, rest)
@@ -80,7 +92,7 @@ func (t *tally) add(p stretch) {
 // The other two were set by the truth test: they cover what it met.
 const (
 	boundaryVariance = 12
-	edgeVariance     = 12
+	edgeVariance     = 4.8
 	insideVariance   = 60
 )
 
@@ -88,55 +100,76 @@ const (
 func (t *tally) split(p stretch, rest float64) {
 	if !math.IsNaN(p.blockedMs) && (p.a == ClassLock || p.b == ClassLock) {
 		blocked := min(p.blockedMs, rest)
-		if blocked > 0 {
-			t.give(ClassLock, blocked, 0)
-			rest -= blocked
-			p.a, p.b = without(p.a, p.b, ClassLock), without(p.b, p.a, ClassLock)
-		}
+		t.give(ClassLock, blocked, 0)
+		rest -= blocked
+		p.a, p.b = without(p.a, p.b, ClassLock), without(p.b, p.a, ClassLock)
 	}
-	cpuEnds := 0
-	for _, c := range []Class{p.a, p.b} {
-		if c == ClassCPU {
-			cpuEnds++
-		}
-	}
-	if cpuEnds > 0 && !math.IsNaN(p.cpuMs) {
-		rest = t.stalls(p, rest, cpuEnds)
-		if cpuEnds == 1 {
-			p.a, p.b = without(p.a, p.b, ClassCPU), without(p.b, p.a, ClassCPU)
-		}
+	// Where nobody knows the run queue, it may have had any part of a stretch that work
+	// begins or ends.
+	blind := math.IsNaN(p.runQueueMs) && p.a != p.b && (p.a == ClassCPU || p.b == ClassCPU)
+	if !math.IsNaN(p.cpuMs) {
+		rest = t.stalls(p, rest)
+		p.a, p.b = without(p.a, p.b, ClassCPU), without(p.b, p.a, ClassCPU)
 	}
 	if rest <= 0 {
 		return
 	}
-	if p.a == p.b {
-		t.give(p.a, rest, rest*rest/insideVariance)
-		return
+	if blind {
+		t.give(ClassRunQueue, 0, rest*rest/edgeVariance)
+	} else if math.IsNaN(p.runQueueMs) {
+		t.give(p.a, 0, sq(t.queued*rest))
+		t.give(ClassRunQueue, 0, sq(t.queued*rest))
 	}
-	t.give(p.a, rest/2, rest*rest/boundaryVariance)
-	t.give(p.b, rest/2, rest*rest/boundaryVariance)
+	switch {
+	case p.a != p.b:
+		t.give(p.a, rest/2, rest*rest/boundaryVariance)
+		t.give(p.b, rest/2, rest*rest/boundaryVariance)
+	case p.edge, blind:
+		// Something else may have been there before the first look, or after the last.
+		t.give(p.a, rest, rest*rest/edgeVariance)
+	default:
+		t.give(p.a, rest, rest*rest/insideVariance)
+	}
 }
 
 // stalls gives away the time in which a thread that had work to do did not run: the
-// collector's, then the run queue's. It returns what is left.
-func (t *tally) stalls(p stretch, rest float64, cpuEnds int) float64 {
-	if !math.IsNaN(p.gcMs) && p.gcMs > 0 {
-		gc := min(p.gcMs*float64(cpuEnds)/2, rest)
-		t.give(ClassGC, gc, sq(p.gcMs*float64(2-cpuEnds)/2)/boundaryVariance)
-		rest -= gc
+// run queue's where the system tells it, and the collector's, which has its threads
+// wait elsewhere. It returns what is left.
+func (t *tally) stalls(p stretch, rest float64) float64 {
+	ends := 0
+	for _, c := range []Class{p.a, p.b} {
+		if c == ClassCPU {
+			ends++
+		}
 	}
 	if !math.IsNaN(p.runQueueMs) {
-		queue := min(p.runQueueMs, rest)
-		t.give(ClassRunQueue, queue, 0)
-		return rest - queue
+		queue, variance := min(p.runQueueMs, rest), 0.0
+		if p.edge {
+			variance = sq(queue) / boundaryVariance
+		}
+		t.give(ClassRunQueue, queue, variance)
+		rest -= queue
 	}
-	if cpuEnds == 2 {
-		// Ready to run at both ends, not running, and no collection: it waited for a
-		// processor, or shortly for something that nobody saw.
-		t.give(ClassRunQueue, rest, rest*rest/boundaryVariance)
-		return 0
+	if p.gcMs > 0 && ends > 0 {
+		gc := min(p.gcMs*float64(ends)/2, rest)
+		t.give(ClassGC, gc, sq(min(p.gcMs, rest))/boundaryVariance)
+		rest -= gc
 	}
-	return rest
+	if ends < 2 {
+		return rest
+	}
+	// At work at both ends, not on a processor: the JVM had stopped it for longer than
+	// its collectors tell, or, where nobody knows the run queue, it was in that.
+	stopped := ClassGC
+	if math.IsNaN(p.runQueueMs) {
+		stopped = ClassRunQueue
+	}
+	variance := rest * rest / boundaryVariance
+	if p.edge {
+		variance = rest * rest / edgeVariance
+	}
+	t.give(stopped, rest, variance)
+	return 0
 }
 
 // without is a, or b where a is the class that has its share already.
@@ -157,12 +190,15 @@ func (t *tally) times(total time.Duration) []ClassTime {
 		sum += ms
 	}
 	out := []ClassTime{}
+	// What nobody looked at may belong to any class.
+	unseen := t.ms[ClassUnknown]
+	t.hiddenMs = max(t.hiddenMs, unseen)
 	for c, ms := range t.ms {
 		if sum > 0 {
 			ms *= float64(total.Milliseconds()) / sum
 		}
 		whole := int64(math.Round(ms))
-		bar := int64(math.Ceil(min(1.96*math.Sqrt(t.variance[c]), float64(total.Milliseconds()))))
+		bar := int64(math.Ceil(min(1.96*math.Sqrt(t.variance[c])+unseen, float64(total.Milliseconds()))))
 		if whole > 0 {
 			out = append(out, ClassTime{Class: c, Ms: whole, ErrorMs: bar})
 		}

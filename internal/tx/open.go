@@ -38,7 +38,12 @@ type open struct {
 	// guessed says that the start is our first sight of it, not the server's word.
 	guessed bool
 	async   bool
-	samples []sample
+	// asyncSince is when a look first showed it without a thread.
+	asyncSince time.Time
+	// before is what its thread had used up at the look before it was first seen,
+	// after at the look that saw its end: bounds for its own use at both ends.
+	before, after jvm.Used
+	samples       []sample
 	// sure is how many of the samples were confirmed to be of this transaction: the
 	// look after them found it still in hand.
 	sure  int
@@ -90,9 +95,11 @@ func (o *open) update(r *jvm.Requests, row jvm.RequestProcessor) {
 	if row.Thread != "" {
 		o.thread = row.Thread
 	}
-	o.async = o.async || row.Stage == jvm.StageEnded
 	if row.Stage == jvm.StageEnded {
-		o.thread, o.threadID = "", 0
+		if !o.async {
+			o.asyncSince = r.Received
+		}
+		o.async, o.thread, o.threadID = true, "", 0
 	}
 	lo, hi, ok := start(r, row)
 	if !ok {

@@ -14,6 +14,8 @@ func rules() []rule {
 		// A connection of a pool. The pools of HTTP clients stand before their
 		// clients.
 		{ClassPool, "com.zaxxer.hikari.util.ConcurrentBag.borrow"},
+		{ClassPool, "com.zaxxer.hikari.pool.HikariPool."},
+		{ClassPool, "com.zaxxer.hikari.HikariDataSource.getConnection"},
 		{ClassPool, "org.apache.tomcat.jdbc.pool.FairBlockingQueue."},
 		{ClassPool, "org.apache.tomcat.jdbc.pool.MultiLockFairBlockingQueue."},
 		{ClassPool, "org.apache.tomcat.jdbc.pool.ConnectionPool.borrowConnection"},
@@ -102,6 +104,6 @@ func libraries() []string {
 		"groovy.", "org.codehaus.", "com.fasterxml.", "com.google.", "com.zaxxer.", "com.mchange.", "com.alibaba.druid.",
 		"org.mybatis.", "org.jooq.", "com.querydsl.", "org.aspectj.", "net.sf.cglib.", "net.bytebuddy.", "org.objenesis.",
 		"weblogic.", "jeus.", "com.ibm.", "com.tmax.", "com.oracle.", "oracle.", "org.xnio.", "io.vertx.", "io.quarkus.", "io.helidon.",
-		"com.bea.", "org.jolokia.",
+		"com.bea.", "org.jolokia.", "okio.", "rx.", "io.reactivex.", "net.jodah.", "io.github.resilience4j.",
 	}
 }

@@ -45,7 +45,7 @@ type mark struct {
 // markOf takes the mark of a thread.
 func markOf(th *jvm.Thread) mark {
 	return mark{
-		cpuNs: th.CPUNs, allocated: th.AllocatedBytes, blockedMs: th.BlockedMs, waitedMs: th.WaitedMs,
+		cpuNs: th.CPUNs, runQueueNs: th.RunQueueNs, allocated: th.AllocatedBytes, blockedMs: th.BlockedMs, waitedMs: th.WaitedMs,
 		blocks: th.BlockedCount, waits: th.WaitedCount, state: th.State, lock: th.Lock,
 	}
 }

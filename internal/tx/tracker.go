@@ -145,6 +145,9 @@ func (t *Tracker) begin(r *jvm.Requests, p *processor, row jvm.RequestProcessor)
 	p.open = newOpen(r, row, transactionID(t.opts.Target, t.startMs, row.Name, row.Count))
 	p.open.path, p.open.route = path, route
 	p.open.threshold = t.opts.Thresholds.Of(route, path)
+	if t.last != nil {
+		p.open.before = t.last.Workers[row.Thread]
+	}
 	t.stats.Seen++
 }
 
@@ -181,6 +184,7 @@ func (t *Tracker) ended(r *jvm.Requests, p *processor, row jvm.RequestProcessor)
 	}
 	o := p.open
 	elapsed := o.end(r, row, finished, spent)
+	o.after = r.Workers[o.thread]
 	t.stats.Followed++
 	if elapsed.MaxMs < o.threshold.Milliseconds() {
 		return nil

@@ -51,13 +51,25 @@ type Sidecar struct {
 // and captures a dump when, after a collection, the old region is filled to
 // oldAfterGCRatio (0..1) or more.
 func (b *Bench) StartSidecar(ctx context.Context, target string, oldAfterGCRatio float64) (*Sidecar, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, sidecarStartTimeout, fmt.Errorf("not up within %v", sidecarStartTimeout))
-	defer cancel()
-	program, err := Program("apm-sidecar")
+	captureDir, err := b.Folder("captures")
 	if err != nil {
 		return nil, err
 	}
-	captureDir, err := b.Folder("captures")
+	text := fmt.Sprintf("capture:\n  directory: %q\n  old_after_gc_ratio: %g\n", captureDir, oldAfterGCRatio)
+	sidecar, err := b.StartSidecarWith(ctx, target, text)
+	if err != nil {
+		return nil, err
+	}
+	sidecar.CaptureDir = captureDir
+	return sidecar, nil
+}
+
+// StartSidecarWith starts bin/apm-sidecar against one target with the text of a
+// configuration file. It polls each second.
+func (b *Bench) StartSidecarWith(ctx context.Context, target, text string) (*Sidecar, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, sidecarStartTimeout, fmt.Errorf("not up within %v", sidecarStartTimeout))
+	defer cancel()
+	program, err := Program("apm-sidecar")
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +78,6 @@ func (b *Bench) StartSidecar(ctx context.Context, target string, oldAfterGCRatio
 		return nil, err
 	}
 	config := filepath.Join(b.Dir, "apm-sidecar.yml")
-	text := fmt.Sprintf("capture:\n  directory: %q\n  old_after_gc_ratio: %g\n", captureDir, oldAfterGCRatio)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -81,7 +92,7 @@ func (b *Bench) StartSidecar(ctx context.Context, target string, oldAfterGCRatio
 	if err != nil {
 		return nil, err
 	}
-	sidecar := &Sidecar{Process: process, CaptureDir: captureDir}
+	sidecar := &Sidecar{Process: process}
 	address, err := sidecar.awaitLog(ctx, "listening", "addr")
 	if err != nil {
 		return nil, err

@@ -1,0 +1,134 @@
+// Package host sees a JVM's process from outside, where the sidecar runs on the same
+// Linux host and in a process namespace that shows it. Everything in it fails softly:
+// what cannot be seen is not known.
+package host
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// startTolerance is how far the start of a process, in ticks of the system, may be
+// from what its JVM says.
+const startTolerance = 3 * time.Second
+
+// Process is a JVM's process. Its methods are not safe for concurrent use.
+type Process struct {
+	dir string
+	// tids are the native ids of Java threads by their Java ids.
+	tids map[int64]string
+	// taken are the native ids that are somebody's.
+	taken map[string]bool
+}
+
+// Find is the process of a JVM that calls itself pid and started at startMs (since
+// 1970), nil where it cannot be seen. root is the root of the file system. The start
+// keeps apart processes of the same number on other hosts and in other containers.
+func Find(root string, pid, startMs int64) *Process {
+	dir := filepath.Join(root, "proc", strconv.FormatInt(pid, 10))
+	started, ok := startOf(root, dir)
+	if !ok || math.Abs(float64(started.UnixMilli()-startMs)) > float64(startTolerance.Milliseconds()) {
+		return nil
+	}
+	return &Process{dir: dir, tids: map[int64]string{}, taken: map[string]bool{}}
+}
+
+// startOf is when a process started: field 22 of its stat, in ticks of 10 ms since the
+// system's start (proc(5)).
+func startOf(root, dir string) (time.Time, bool) {
+	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+	if err != nil {
+		return time.Time{}, false
+	}
+	// The name, in brackets, may hold anything.
+	_, rest, ok := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " ")
+	fields := strings.Fields(rest)
+	if !ok || len(fields) < 20 {
+		return time.Time{}, false
+	}
+	ticks, err := strconv.ParseInt(fields[19], 10, 64)
+	if err != nil {
+		return time.Time{}, false
+	}
+	system, err := os.ReadFile(filepath.Join(root, "proc", "stat"))
+	if err != nil {
+		return time.Time{}, false
+	}
+	for line := range strings.Lines(string(system)) {
+		if after, ok := strings.CutPrefix(line, "btime "); ok {
+			boot, err := strconv.ParseInt(strings.TrimSpace(after), 10, 64)
+			return time.Unix(boot, 0).Add(time.Duration(ticks) * 10 * time.Millisecond), err == nil
+		}
+	}
+	return time.Time{}, false
+}
+
+// Match finds the native ids of Java threads by the time that they have spent on a
+// processor: JVM and kernel read the same counter of nanoseconds, so that a thread
+// that has not run between the two reads has the same number in both, and hardly any
+// other has. Threads that run find their match another time.
+func (p *Process) Match(cpuNs map[int64]int64) {
+	missing := map[int64]int64{}
+	for id, ns := range cpuNs {
+		if _, known := p.tids[id]; !known && ns > 0 {
+			missing[ns] = id
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	tasks, err := os.ReadDir(filepath.Join(p.dir, "task"))
+	if err != nil {
+		return
+	}
+	for _, task := range tasks {
+		tid := task.Name()
+		if p.taken[tid] {
+			continue
+		}
+		if ran, _, ok := p.schedstat(tid); ok {
+			if id, found := missing[ran]; found {
+				p.tids[id], p.taken[tid] = tid, true
+				delete(missing, ran)
+			}
+		}
+	}
+}
+
+// Matched tells whether the native id of a Java thread is known.
+func (p *Process) Matched(id int64) bool { return p.tids[id] != "" }
+
+// RunQueueNs is the time that a Java thread has been ready to run and did not, since
+// its start. It is false where nobody knows.
+func (p *Process) RunQueueNs(id int64) (int64, bool) {
+	tid, known := p.tids[id]
+	if !known {
+		return 0, false
+	}
+	_, waited, ok := p.schedstat(tid)
+	if !ok { // it has ended
+		delete(p.tids, id)
+		delete(p.taken, tid)
+	}
+	return waited, ok
+}
+
+// schedstat reads how long a task has run and waited for a processor, in nanoseconds
+// (Documentation/scheduler/sched-stats.rst).
+func (p *Process) schedstat(tid string) (ran, waited int64, ok bool) {
+	content, err := os.ReadFile(filepath.Join(p.dir, "task", tid, "schedstat"))
+	if err != nil {
+		return 0, 0, false
+	}
+	fields := strings.Fields(string(content))
+	if len(fields) < 2 {
+		return 0, 0, false
+	}
+	ran, errRan := strconv.ParseInt(fields[0], 10, 64)
+	waited, errWaited := strconv.ParseInt(fields[1], 10, 64)
+	return ran, waited, errRan == nil && errWaited == nil
+}

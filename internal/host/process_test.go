@@ -1,0 +1,48 @@
+package host_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/host"
+)
+
+// write makes a file of a faked /proc.
+func write(t *testing.T, root, name, text string) {
+	t.Helper()
+	file := filepath.Join(root, "proc", name)
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+}
+
+func TestThreadsAreMatchedByTheirTimeOnAProcessor(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	write(t, root, "stat", "cpu 1 2 3\nbtime 1700000000\n")
+	write(t, root, "42/stat", "42 (java) x) S 1 42 42 0 -1 4194304 1 0 0 0 1 1 0 0 20 0 30 0 500 0 0\n")
+	write(t, root, "42/task/101/schedstat", "1234567 555 10\n")
+	write(t, root, "42/task/102/schedstat", "7654321 666 10\n")
+	write(t, root, "42/task/103/schedstat", "garbage\n")
+
+	assert.Nil(t, host.Find(root, 43, 1700000005000), "no such process")
+	assert.Nil(t, host.Find(root, 42, 1700000105000), "another JVM of that number")
+	p := host.Find(root, 42, 1700000005400)
+	require.NotNil(t, p)
+	p.Match(map[int64]int64{7: 1234567, 8: 99, 9: 0})
+	assert.True(t, p.Matched(7))
+	assert.False(t, p.Matched(8))
+	ns, ok := p.RunQueueNs(7)
+	assert.True(t, ok)
+	assert.Equal(t, int64(555), ns)
+	_, ok = p.RunQueueNs(8)
+	assert.False(t, ok)
+
+	require.NoError(t, os.RemoveAll(filepath.Join(root, "proc", "42", "task", "101")))
+	_, ok = p.RunQueueNs(7)
+	assert.False(t, ok)
+	assert.False(t, p.Matched(7))
+}

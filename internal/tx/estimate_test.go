@@ -1,0 +1,180 @@
+package tx_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/tx"
+)
+
+// phase is a part of a request that spends its time on one thing.
+type phase struct {
+	class tx.Class
+	ms    int64
+	// queuedMs is the part of it for which the thread waited for a processor.
+	queuedMs int64
+}
+
+// script is a request made of phases, from startMs on.
+type script struct {
+	startMs int64
+	phases  []phase
+	// blind leaves out what only the same host knows.
+	blind bool
+}
+
+func (s script) ms() (total int64) {
+	for _, p := range s.phases {
+		total += p.ms
+	}
+	return total
+}
+
+// thread is its thread at a time.
+func (s script) thread(ms int64) *jvm.Thread {
+	th := &jvm.Thread{ID: 9, Name: "p-thread", State: jvm.Runnable}
+	left, cpu, queued := ms-s.startMs, int64(1e6), int64(0)
+	for _, p := range s.phases {
+		part := max(0, min(left, p.ms))
+		if p.class == tx.ClassCPU {
+			q := part * p.queuedMs / p.ms
+			cpu, queued = cpu+(part-q)*1e6, queued+q*1e6
+		}
+		cpu += 1000 * boolInt(left > 0) // the thread ran to come here
+		if left >= 0 && left < p.ms || left >= 0 && part > 0 {
+			th.Stack = stack(map[tx.Class]string{
+				tx.ClassCPU: "shop.A.compute", tx.ClassSQL: "sun.nio.ch.Net.poll! org.postgresql.core.PGStream.receiveChar",
+				tx.ClassHTTP: "sun.nio.ch.Net.poll! sun.net.www.http.HttpClient.parseHTTP",
+			}[p.class] + servlet)
+		}
+		left -= p.ms
+	}
+	th.CPUNs = jvm.Some(cpu)
+	if !s.blind {
+		th.RunQueueNs = jvm.Some(queued)
+	}
+	return th
+}
+
+func boolInt(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// follow has a tracker follow a request and look at its thread once a second, and
+// returns its record.
+func follow(t *testing.T, s script) *tx.Record {
+	t.Helper()
+	tracker := newTracker(3 * time.Second)
+	w := worker{"p", []request{{start: s.startMs, end: s.startMs + s.ms(), path: "/x"}}}
+	for at := int64(0); at < s.startMs+s.ms()+3000; at += 1000 {
+		r := look(at, 0, w)
+		th := s.thread(at)
+		r.Workers = map[string]jvm.Used{"p-thread": {CPUNs: th.CPUNs, RunQueueNs: th.RunQueueNs}}
+		if records := tracker.Requests(r); len(records) > 0 {
+			return records[0]
+		}
+		for _, w := range tracker.InFlight(r.Received) {
+			state := *th
+			state.Stack = nil
+			if !w.Sampled || !tracker.Unmoved(w.Key, r.Received, &state) {
+				tracker.Sample(w.Key, r.Received, &state, th)
+			}
+		}
+	}
+	require.Fail(t, "no record")
+	return nil
+}
+
+// TestErrorBarsHold: over random requests, the truth is within the error bars in 95
+// of 100 cases.
+func TestErrorBarsHold(t *testing.T) {
+	t.Parallel()
+	classes := []tx.Class{tx.ClassCPU, tx.ClassSQL, tx.ClassHTTP}
+	for _, blind := range []bool{false, true} {
+		n, within, bars := 0, 0, 0.0
+		for range 2000 {
+			s := script{startMs: 1000 + rand.Int64N(1000), blind: blind}
+			for left := 3000 + rand.Int64N(2000); left > 0; {
+				p := phase{class: classes[rand.IntN(3)], ms: min(left, 100+rand.Int64N(2500))}
+				if p.class == tx.ClassCPU {
+					p.queuedMs = p.ms / 3
+				}
+				s.phases = append(s.phases, p)
+				left -= p.ms
+			}
+			rec := follow(t, s)
+			truth := map[tx.Class]float64{}
+			for _, p := range s.phases {
+				truth[p.class] += float64(p.ms - p.queuedMs)
+				truth[tx.ClassRunQueue] += float64(p.queuedMs)
+			}
+			sum := int64(0)
+			for _, c := range rec.Classes {
+				sum += c.Ms
+			}
+			require.Equal(t, rec.Elapsed.Ms, sum)
+			for _, class := range append(classes, tx.ClassRunQueue) {
+				said, bar := 0.0, float64(rec.HiddenMs)
+				for _, c := range rec.Classes {
+					if c.Class == class {
+						said, bar = float64(c.Ms), float64(c.ErrorMs)
+					}
+				}
+				if truth[class] == 0 && said == 0 {
+					continue
+				}
+				n++
+				bars += bar
+				if math.Abs(truth[class]-said) <= bar+2 {
+					within++
+				}
+			}
+		}
+		t.Logf("blind %v: %.1f%% of %d within, bars %.0f ms on average", blind, 100*float64(within)/float64(n), n, bars/float64(n))
+		assert.GreaterOrEqual(t, float64(within)/float64(n), 0.93, "blind %v", blind)
+	}
+}
+
+// TestNothingOfTheBeginningIsLost: stacks from the first look on count, not only those
+// past the threshold.
+func TestNothingOfTheBeginningIsLost(t *testing.T) {
+	t.Parallel()
+	rec := follow(t, script{startMs: 1900, phases: []phase{{tx.ClassHTTP, 1500, 0}, {tx.ClassSQL, 3000, 0}}})
+	assert.Equal(t, int64(4500), rec.Elapsed.Ms)
+	require.Len(t, rec.Segments, 2)
+	assert.Equal(t, tx.ClassHTTP, rec.Segments[0].Class)
+	assert.InDelta(t, 1500, rec.Segments[0].ToMs, 501)
+	assert.Equal(t, 5, rec.Samples)
+	assert.Equal(t, 5, rec.Stacks.Samples)
+	assert.Equal(t, int64(4500), rec.Stacks.Ms)
+}
+
+// TestAThreadThatDoesNotMoveIsExact: one wait from the first look to the last.
+func TestAThreadThatDoesNotMoveIsExact(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	w := worker{"p", []request{{start: 990, end: 8010, path: "/x"}}}
+	th := &jvm.Thread{ID: 9, State: jvm.Runnable, CPUNs: jvm.Some[int64](5), Stack: stack("sun.nio.ch.Net.poll! org.postgresql.core.PGStream.receiveChar" + servlet)}
+	for at := int64(1000); ; at += 1000 {
+		if records := tracker.Requests(look(at, 0, w)); len(records) > 0 {
+			require.Len(t, records[0].Classes, 1)
+			assert.LessOrEqual(t, records[0].Classes[0].ErrorMs, int64(15), "but for the ends")
+			assert.LessOrEqual(t, records[0].HiddenMs, int64(11))
+			return
+		}
+		for _, w := range tracker.InFlight(epoch()) {
+			if !w.Sampled || !tracker.Unmoved(w.Key, epoch().Add(time.Duration(at)*time.Millisecond), th) {
+				tracker.Sample(w.Key, epoch().Add(time.Duration(at)*time.Millisecond), th, th)
+			}
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/tx"
+	"github.com/apm-sidecar/apm-sidecar/testbed/harness"
+)
+
+// experiment is a load on the slow web application, and how it is watched.
+type experiment struct {
+	tomcat              string
+	interval, threshold time.Duration
+	// clients ask one request after the other for as long as the load lasts.
+	clients int
+	lasts   time.Duration
+	kinds   []string
+	jvm     []string
+}
+
+func (x experiment) String() string {
+	return fmt.Sprintf("%s/%d-clients/%v", x.tomcat, x.clients, x.interval)
+}
+
+// kinds are the steps of requests; gc stops all others, so it has an experiment of
+// its own.
+func kinds() []string {
+	return []string{"cpu", "sql", "sql", "narrow", "narrowtomcat", "http", "httpclient", "file", "sleep", "sync", "reentrant", "async"}
+}
+
+// TestTransactionsAgainstTruth compares what the sidecar says of slow requests with
+// what the application did.
+func TestTransactionsAgainstTruth(t *testing.T) {
+	runExperiment(t, experiment{tomcat: "tomcat10", interval: 500 * time.Millisecond, threshold: 1500 * time.Millisecond, clients: 6, lasts: 6 * time.Second, kinds: kinds()})
+}
+
+// TestTransactionsAgainstTruthOnAll is the same at length, on every Tomcat.
+func TestTransactionsAgainstTruthOnAll(t *testing.T) {
+	if !full() {
+		t.Skip("E2E_FULL=1 runs it: it takes ten minutes")
+	}
+	for _, tomcat := range harness.Tomcats() {
+		for _, clients := range []int{4, 12, 30} {
+			x := experiment{tomcat: tomcat, interval: time.Second, threshold: 3 * time.Second, clients: clients, lasts: time.Minute, kinds: kinds()}
+			t.Run(x.String(), func(t *testing.T) { runExperiment(t, x) })
+		}
+	}
+	x := experiment{tomcat: "tomcat10", interval: time.Second, threshold: 3 * time.Second, clients: 4, lasts: time.Minute, kinds: []string{"gc", "cpu", "sql"}}
+	t.Run("gc", func(t *testing.T) { runExperiment(t, x) })
+}
+
+func runExperiment(t *testing.T, x experiment) {
+	t.Helper()
+	java := defaultJDK(t).java
+	bench, err := harness.NewBench()
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	ctx, cancel := context.WithTimeout(t.Context(), x.lasts+90*time.Second)
+	defer cancel()
+	db, err := bench.StartPostgres(ctx)
+	if errors.Is(err, harness.ErrNoPostgres) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	app, err := bench.StartSlowWebApp(ctx, java, x.tomcat, db, x.jvm...)
+	if errors.Is(err, harness.ErrNoJava) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	for _, kind := range x.kinds { // classes are loaded, pools are filled
+		require.NoError(t, ask(ctx, app.URL+"/run/warm/"+kind+"?steps="+kind+":50"))
+	}
+	sidecar, err := bench.StartSidecarWith(ctx, app.JolokiaURL, fmt.Sprintf("transactions:\n  interval: %v\n  threshold: %v\n", x.interval, x.threshold))
+	require.NoError(t, err)
+
+	x.load(ctx, t, app.URL)
+
+	// The last ones end with the load; two looks later they are on record.
+	timer := time.NewTimer(2*x.interval + time.Second)
+	defer timer.Stop()
+	<-timer.C
+	truths, err := app.Truths()
+	require.NoError(t, err)
+	var list struct {
+		Total        int          `json:"total"`
+		Transactions []tx.Summary `json:"transactions"`
+	}
+	require.NoError(t, sidecar.Get(ctx, "/api/transactions?limit=20000", &list))
+	require.Len(t, list.Transactions, list.Total)
+	c := newComparison(x.threshold, truths)
+	for _, s := range list.Transactions {
+		var rec tx.Record
+		require.NoError(t, sidecar.Get(ctx, "/api/transactions/"+s.ID, &rec))
+		c.add(&rec)
+	}
+	t.Logf("%s\n%s", x, c)
+	c.assert(t)
+	assert.NoError(t, sidecar.Stop(sidecarGrace))
+}
+
+// load asks for random requests until the time is over, and waits for their ends.
+func (x experiment) load(ctx context.Context, t *testing.T, url string) {
+	t.Helper()
+	end := time.Now().Add(x.lasts)
+	var clients sync.WaitGroup
+	for c := range x.clients {
+		clients.Go(func() {
+			for n := 0; time.Now().Before(end); n++ {
+				path := fmt.Sprintf("/run/%s/%d-%d", x.tomcat, c, n)
+				assert.NoError(t, ask(ctx, url+path+"?steps="+x.plan()))
+			}
+		})
+	}
+	clients.Wait()
+}
+
+// plan is one to three steps that take half the threshold to twice as long together,
+// or a short one.
+func (x experiment) plan() string {
+	if rand.IntN(5) == 0 {
+		return "sql:20,cpu:5"
+	}
+	left := x.threshold.Milliseconds()/2 + rand.Int64N(3*x.threshold.Milliseconds()/2)
+	var steps []string
+	for n := 1 + rand.Int64N(3); n > 0; n-- {
+		kind := x.kinds[rand.IntN(len(x.kinds))]
+		ms := left / n
+		if n > 1 {
+			ms = ms/2 + rand.Int64N(ms)
+		}
+		left -= ms
+		switch kind {
+		case "cpu":
+			ms /= 3 // there are few processors
+		case "narrow", "narrowtomcat", "sync", "reentrant":
+			ms /= 4 // one at a time
+		}
+		steps = append(steps, fmt.Sprintf("%s:%d", kind, ms))
+		if kind == "async" {
+			break
+		}
+	}
+	return strings.Join(steps, ",")
+}
+
+func ask(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, response.Status)
+	}
+	return nil
+}

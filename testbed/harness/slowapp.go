@@ -1,0 +1,154 @@
+package harness
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// SlowWebApp is the running web application whose requests take as long as they are
+// told to.
+type SlowWebApp struct {
+	*Process
+	// JolokiaURL is the agent's URL, ending in a slash.
+	JolokiaURL string
+	// URL is the application's, without a slash at the end.
+	URL string
+	// TruthLog is its log of what each request did.
+	TruthLog string
+}
+
+// Truth is what a request really did, by its own clock.
+type Truth struct {
+	Path    string             `json:"path"`
+	StartMs int64              `json:"start_ms"`
+	TotalMs float64            `json:"total_ms"`
+	Classes map[string]float64 `json:"classes"`
+}
+
+// Tomcats are the versions that the web application runs on.
+func Tomcats() []string { return []string{"tomcat9", "tomcat10", "tomcat11"} }
+
+// StartSlowWebApp starts it on one of Tomcats with the Jolokia agent, on free ports
+// of 127.0.0.1.
+func (b *Bench) StartSlowWebApp(ctx context.Context, java, tomcat string, db *Postgres, jvmOptions ...string) (*SlowWebApp, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, webAppStartTimeout, fmt.Errorf("not up within %v", webAppStartTimeout))
+	defer cancel()
+	base, err := b.Folder("slow-webapp")
+	if err != nil {
+		return nil, err
+	}
+	jar, err := b.slowJar(ctx, java, tomcat, base)
+	if err != nil {
+		return nil, err
+	}
+	lib, err := built("slow-webapp", "target", "lib")
+	if err != nil {
+		return nil, err
+	}
+	server, err := built("slow-webapp", "target", tomcat)
+	if err != nil {
+		return nil, err
+	}
+	agent, err := built("leaky-webapp", "target", "agent", "jolokia-agent.jar")
+	if err != nil {
+		return nil, err
+	}
+	process, err := b.Start(ctx, Command{
+		Name: "slow-webapp",
+		Path: java,
+		Args: append(append([]string{
+			"-javaagent:" + agent + "=host=127.0.0.1,port=0",
+			"-Dslow.jdbc.url=" + db.JDBCURL(),
+			"-Dslow.base=" + base,
+			"-Xmx256m",
+		}, jvmOptions...), "-cp", strings.Join([]string{jar, filepath.Join(lib, "*"), filepath.Join(server, "*")}, ":"), "testbed.slow.SlowWebApp"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	jolokia, err := process.AwaitOutput(ctx, regexp.MustCompile(`Agent \S+ started with URL (http://127\.0\.0\.1:\d+/\S+)`))
+	if err != nil {
+		return nil, err
+	}
+	ready, err := process.AwaitOutput(ctx, regexp.MustCompile(`(?m)^READY http=(\d+)$`))
+	if err != nil {
+		return nil, err
+	}
+	return &SlowWebApp{
+		Process:    process,
+		JolokiaURL: strings.TrimSuffix(jolokia[1], "/") + "/",
+		URL:        "http://127.0.0.1:" + ready[1],
+		TruthLog:   filepath.Join(base, "truth.log"),
+	}, nil
+}
+
+// slowJar is the application's jar for a Tomcat: from 10 on servlets are of Jakarta EE.
+func (b *Bench) slowJar(ctx context.Context, java, tomcat, folder string) (string, error) {
+	jar, err := built("slow-webapp", "target", "slow-webapp.jar")
+	if err != nil || tomcat == "tomcat9" {
+		return jar, err
+	}
+	tool, err := built("slow-webapp", "target", "migration", "jakartaee-migration.jar")
+	if err != nil {
+		return "", err
+	}
+	migrated := filepath.Join(folder, "slow-webapp-jakarta.jar")
+	migration, err := b.Start(ctx, Command{Name: "migration", Path: java, Args: []string{"-jar", tool, jar, migrated}})
+	if err != nil {
+		return "", err
+	}
+	select {
+	case <-ctx.Done():
+		return "", fmt.Errorf("migration: %w", context.Cause(ctx))
+	case <-migration.Ended():
+	}
+	if migration.err != nil {
+		return "", fmt.Errorf("migration: %w\n%s", migration.err, migration.Tail())
+	}
+	return migrated, nil
+}
+
+// Truths reads the log so far, by path.
+func (a *SlowWebApp) Truths() (map[string]Truth, error) {
+	f, err := os.Open(a.TruthLog)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	truths := map[string]Truth{}
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		var t Truth
+		if err := json.Unmarshal(lines.Bytes(), &t); err != nil {
+			return nil, fmt.Errorf("%s: %w", a.TruthLog, err)
+		}
+		truths[t.Path] = t
+	}
+	return truths, lines.Err()
+}
+
+// Get reads a JSON page of the sidecar into a value.
+func (s *Sidecar) Get(ctx context.Context, path string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", path, response.Status)
+	}
+	return json.NewDecoder(response.Body).Decode(into)
+}
