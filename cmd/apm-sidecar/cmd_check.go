@@ -13,6 +13,19 @@ const exampleConfig = `  targets:
       labels: {env: prod}             # instance replaces the URL's host:port
       # username: monitor
       # password_file: /run/secrets/jolokia
+      # interval: 30s                 # instead of the one below
+      # timeout: 5s
+  discovery: []                       # jobs as Prometheus writes them
+  # - job_name: shop
+  #   file_sd_configs: [{files: [/etc/apm-sidecar/*.yaml]}]
+  #   http_sd_configs: [{url: http://cmdb/jvms}]
+  #   dns_sd_configs: [{names: [shop.internal], type: A, port: 8778}]
+  #   kubernetes_sd_configs: [{role: pod}]
+  #   local_sd_configs: [{}]          # JVMs of this host
+  #   relabel_configs: []
+  #   username: monitor               # of the agents found
+  #   password_file: /run/secrets/jolokia
+  shard: ""                           # 1/3: the first of three sidecars that split the targets
   interval: 10s
   listen: 127.0.0.1:8429
   data_dir: apm-sidecar-data

@@ -15,7 +15,11 @@ signal ends it at once.
 Samples go to the embedded VictoriaMetrics in the data folder, with its query API
 and vmui on the listen address. With --remote-write they go to those receivers
 instead, and nothing is stored here beyond what waits to be sent; --embedded keeps
-the store beside them.`,
+the store beside them.
+
+SIGHUP, POST /-/reload and a change of the configuration file have it read again:
+targets, discovery, shard and interval take effect at once, the rest at the next
+start. A faulty one changes nothing.`,
 		Args: noArguments,
 	}
 	s := addSettings(cmd.Flags())
@@ -24,7 +28,7 @@ the store beside them.`,
 		if err != nil {
 			return err
 		}
-		return serve(cmd.Context(), env, c)
+		return serve(cmd.Context(), env, s, c)
 	}
 	return cmd
 }

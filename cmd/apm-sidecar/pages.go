@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/agent"
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
 	"github.com/apm-sidecar/apm-sidecar/internal/web"
 )
@@ -25,6 +26,15 @@ func newServer(env environment, c config.Config, opts web.Options) (*web.Server,
 	}
 	log.Info("listening", "addr", server.Addr(), "url", pageURL(scheme, server.Addr()))
 	return server, nil
+}
+
+// rows are the targets as the pages show them.
+func rows(targets []agent.TargetStatus) []web.Target {
+	out := make([]web.Target, 0, len(targets))
+	for _, t := range targets {
+		out = append(out, web.Target(t))
+	}
+	return out
 }
 
 // pageURL is where a browser on this machine finds the pages.

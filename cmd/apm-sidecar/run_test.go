@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
+	"github.com/apm-sidecar/apm-sidecar/internal/discover"
 )
 
 // running is a sidecar under way in this process.
@@ -179,6 +180,7 @@ func TestExampleIsValidAndShowsTheDefaults(t *testing.T) {
 	require.NoError(t, got.Validate())
 	want := config.Default()
 	want.Targets = []config.Target{{URL: "http://127.0.0.1:8778/jolokia/", Name: "shop", Labels: map[string]string{"env": "prod"}}}
+	want.Discovery = []discover.Job{}
 	want.RemoteWrite, want.Web.Users = []config.RemoteWrite{}, []config.User{}
 	assert.Equal(t, want, got)
 }

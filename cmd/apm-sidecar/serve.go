@@ -24,7 +24,7 @@ import (
 // serve builds the parts back to front, runs them until ctx ends or one fails,
 // and stops them front to back: first whatever makes samples, then whatever
 // carries and shows them, at last the store.
-func serve(ctx context.Context, env environment, c config.Config) (err error) {
+func serve(ctx context.Context, env environment, s *settings, c config.Config) (err error) {
 	log := env.logger()
 	dest, err := openDestinations(env, c)
 	if err != nil {
@@ -55,14 +55,19 @@ func serve(ctx context.Context, env environment, c config.Config) (err error) {
 		return err
 	}
 
+	steer := newSteering(env, s, c, watch)
+
 	server, err := newServer(env, c, web.Options{
 		Store: dest.handler,
 		Metrics: func(w io.Writer) {
 			// A failed write is the scraper's own doing.
 			_, _ = fmt.Fprintf(w, "apm_sidecar_build_info{version=%q} 1\n", version())
+			steer.WriteMetrics(w)
 			watch.WriteMetrics(w)
 			pusher.WriteMetrics(w)
 		},
+		Targets:      func() []web.Target { return rows(watch.Targets()) },
+		Reload:       func() error { return steer.Reload(ctx) },
 		Ready:        watch.Ready,
 		Transactions: transactions(watch),
 	})
@@ -80,7 +85,12 @@ func serve(ctx context.Context, env environment, c config.Config) (err error) {
 	agentCtx, stopAgent := context.WithCancel(ctx)
 	defer stopAgent()
 	defer context.AfterFunc(carryCtx, stopAgent)() // a carrier failed
-	err = watch.Run(agentCtx)
+	steered := make(chan error, 1)
+	go func() {
+		defer stopAgent()
+		steered <- steer.Run(agentCtx)
+	}()
+	err = errors.Join(watch.Run(agentCtx), <-steered)
 	if ctx.Err() != nil {
 		log.Info("stopping")
 	}
@@ -88,12 +98,8 @@ func serve(ctx context.Context, env environment, c config.Config) (err error) {
 	return errors.Join(err, carriers.Wait())
 }
 
-// newAgent builds the agent with the first targets.
+// newAgent builds the agent, without targets yet.
 func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.Ring) (*agent.Agent, error) {
-	targets, err := c.JVMs()
-	if err != nil {
-		return nil, usageError{err}
-	}
 	capture, err := newCapture(env, c.Capture)
 	if err != nil {
 		return nil, err
@@ -120,9 +126,7 @@ func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.R
 		Tracing: tracing(c.Transactions, records),
 		Logger:  env.logger(),
 	}
-	watch := agent.New(opts)
-	watch.Follow(targets)
-	return watch, nil
+	return agent.New(opts), nil
 }
 
 // newCapture is nil where heap dumps are not wanted.

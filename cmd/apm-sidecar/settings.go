@@ -24,6 +24,7 @@ func addSettings(flags *pflag.FlagSet) *settings {
 	flags.StringVar(&s.values.Listen, "listen", s.values.Listen, "`host:port` of the sidecar's pages, port 0 for a free one")
 	flags.StringVar(&s.values.DataDir, "data-dir", s.values.DataDir, "`folder` of the embedded store and of samples under way")
 	flags.StringArrayVar(&s.remoteWrite, "remote-write", nil, "`URL` of a remote-write receiver; may be repeated; replaces the embedded store, its query API and vmui, unless --embedded")
+	flags.Var(&s.values.Shard, "shard", "the part of all targets that this sidecar watches: 1/3, 2/3 or 3/3")
 	flags.Var(&s.values.Retention, "retention", "how long the embedded store keeps samples")
 	flags.Var(&s.values.Store.Memory, "store-memory", "bound of the embedded store's caches")
 	flags.BoolVar(&s.values.Embedded, "embedded", false, "keep the embedded store beside the remote-write receivers")
@@ -31,14 +32,18 @@ func addSettings(flags *pflag.FlagSet) *settings {
 	return s
 }
 
+// fileName is the configuration file, empty without one.
+func (s *settings) fileName(getenv func(string) string) string {
+	if s.config != "" {
+		return s.config
+	}
+	return getenv(config.EnvConfig)
+}
+
 // load puts flags over environment over file over defaults and validates.
 func (s *settings) load(getenv func(string) string) (config.Config, error) {
 	c := config.Default()
-	file := s.config
-	if file == "" {
-		file = getenv(config.EnvConfig)
-	}
-	if file != "" {
+	if file := s.fileName(getenv); file != "" {
 		var err error
 		if c, err = config.Load(file, getenv); err != nil {
 			return config.Config{}, usageError{err}
@@ -61,6 +66,9 @@ func (s *settings) load(getenv func(string) string) (config.Config, error) {
 	}
 	if s.flags.Changed("remote-write") {
 		c.SetRemoteWrite(s.remoteWrite)
+	}
+	if s.flags.Changed("shard") {
+		c.Shard = s.values.Shard
 	}
 	if s.flags.Changed("retention") {
 		c.Retention = s.values.Retention

@@ -30,6 +30,8 @@ type watcher struct {
 
 	// polled is true once a poll has ended, well or not.
 	polled atomic.Bool
+	// status is what pages show.
+	status atomic.Pointer[TargetStatus]
 
 	// state is the reason of the last failure, "" after a success and "new"
 	// before the first poll: only changes are logged.
@@ -58,7 +60,7 @@ func newWatcher(w Watched, offset time.Duration, opts Options, set *metrics.Set)
 			trigger.DumpedAt(left.taken)
 		}
 	}
-	return &watcher{
+	out := &watcher{
 		target:   w.Target,
 		client:   w.Client,
 		labels:   labels,
@@ -75,6 +77,8 @@ func newWatcher(w Watched, offset time.Duration, opts Options, set *metrics.Set)
 		tiers:    newTiers(opts.SlowInterval),
 		evidence: newEvidence(opts.Evidence, w.Target),
 	}
+	out.status.Store(firstStatus(w.Target, out.interval))
+	return out
 }
 
 // run polls at offset, offset+interval, ... A poll that takes longer than the
@@ -127,6 +131,7 @@ func (w *watcher) round(ctx context.Context) {
 	}
 	took := time.Since(start)
 	w.own.duration.Update(took.Seconds())
+	w.polledAt(start, took, snapshot, err)
 	w.polled.Store(true)
 	if err != nil {
 		w.down(err)

@@ -5,14 +5,19 @@ package config
 import (
 	"time"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/discover"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
 // Config is everything a run needs to know. Its YAML names are the documented
 // ones; unknown names are errors.
 type Config struct {
-	// Targets are the JVMs to watch; at least one.
+	// Targets are the JVMs to watch, beside those that Discovery finds.
 	Targets []Target `yaml:"targets"`
+	// Discovery finds targets and keeps finding them.
+	Discovery []discover.Job `yaml:"discovery"`
+	// Shard is the part of all targets that this sidecar watches.
+	Shard discover.Shard `yaml:"shard"`
 	// Interval is the time between two polls of a target.
 	Interval Duration `yaml:"interval"`
 	// SlowInterval is the time between two looks at what changes slowly or costs the
@@ -70,6 +75,9 @@ type Target struct {
 	// for each request.
 	Username     string `yaml:"username"`
 	PasswordFile string `yaml:"password_file"`
+	// Interval and Timeout replace the sidecar's own where they are given.
+	Interval Duration `yaml:"interval"`
+	Timeout  Duration `yaml:"timeout"`
 }
 
 // Evidence steers what is asked of a JVM whose old region fills.
@@ -145,6 +153,7 @@ func (t Target) jvm() (jvm.Target, error) {
 		target.Instance = instance
 	}
 	target.Labels = t.Labels
+	target.Interval, target.Timeout = time.Duration(t.Interval), time.Duration(t.Timeout)
 	if t.Username != "" {
 		target.Credentials = jvm.Credentials{Username: t.Username, PasswordFile: t.PasswordFile}
 	}

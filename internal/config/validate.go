@@ -34,13 +34,21 @@ func (c Config) Validate() error {
 	var errs []error
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 
-	if len(c.Targets) == 0 {
-		fault("no target: give --target http://127.0.0.1:8778/jolokia/ or targets in the configuration")
+	if len(c.Targets)+len(c.Discovery) == 0 {
+		fault("no target: give --target http://127.0.0.1:8778/jolokia/, or targets or discovery in the configuration")
 	}
 	if len(c.Targets) > maxTargets {
 		fault("%d targets are more than %d: run several sidecars", len(c.Targets), maxTargets)
 	}
 	errs = append(errs, c.targetFaults()...)
+	for i := range c.Discovery {
+		if err := c.Discovery[i].Validate(); err != nil {
+			fault("discovery[%d]: %w", i, err)
+		}
+		if err := readable("password_file", c.Discovery[i].PasswordFile); err != nil {
+			fault("discovery[%d]: %w", i, err)
+		}
+	}
 	if i := time.Duration(c.Interval); i < minInterval || i > maxInterval {
 		fault("interval %s is not between %s and %s", i, minInterval, maxInterval)
 	}
@@ -116,6 +124,12 @@ func (c Config) targetFaults() []error {
 			fault("password_file without username")
 		case t.Username != "" && t.PasswordFile == "":
 			fault("username without password_file")
+		}
+		if i := time.Duration(t.Interval); i != 0 && (i < minInterval || i > maxInterval) {
+			fault("interval %s is not between %s and %s", i, minInterval, maxInterval)
+		}
+		if t.Timeout < 0 {
+			fault("timeout %s is negative", t.Timeout)
 		}
 		if err := readable("password_file", t.PasswordFile); err != nil {
 			fault("%w", err)

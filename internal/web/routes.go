@@ -38,6 +38,12 @@ func newMux(opts Options) *http.ServeMux {
 	if opts.Transactions != nil {
 		addTransactions(mux, opts.Transactions)
 	}
+	if opts.Targets != nil {
+		targetRoutes(mux, opts.Targets)
+	}
+	if opts.Reload != nil {
+		reloadRoute(mux, opts.Reload)
+	}
 	if opts.Store != nil {
 		for _, prefix := range storePrefixes() {
 			mux.Handle(prefix, opts.Store)

@@ -46,6 +46,10 @@ type Options struct {
 	// Metrics writes the self metrics in Prometheus text form; those of the process
 	// (go_*, process_*) come on top. Required.
 	Metrics func(io.Writer)
+	// Targets are the JVMs watched; nil where there are none to show.
+	Targets func() []Target
+	// Reload has the configuration read again; nil where that cannot be done.
+	Reload func() error
 	// Ready tells why the sidecar is not ready yet; nil when it is. Its text is
 	// shown to everyone who can reach the server. Required.
 	Ready func() error

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// post sends an empty POST and gives the status.
+func (r *running) post(t *testing.T, path string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+path, nil)
+	require.NoError(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	return resp.StatusCode
+}
+
+// TestReloadKeepsTheLastGoodConfiguration: targets of the file and of discovery come
+// and go under a running sidecar, and a faulty file changes nothing.
+func TestReloadKeepsTheLastGoodConfiguration(t *testing.T) {
+	agent := recordedAgent(t)
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	t.Cleanup(receiver.Close)
+	dir := t.TempDir()
+	file, found := filepath.Join(dir, "c.yaml"), filepath.Join(dir, "found.json")
+	write := func(name, content string) { require.NoError(t, os.WriteFile(name, []byte(content), 0o600)) }
+	static := func(name string) string {
+		return "targets: [{url: '" + agent.URL + "', name: " + name + "}]\ninterval: 200ms\nremote_write: ['" + receiver.URL + "']\n"
+	}
+	write(found, `[{"targets": ["`+agent.Listener.Addr().String()+`"]}]`)
+	write(file, static("one")+"discovery: [{job_name: found, file_sd_configs: [{files: ['"+found+"']}]}]\n")
+	r := start(t, "--config", file, "--data-dir", filepath.Join(dir, "data"))
+	shows := func(pattern string) {
+		t.Helper()
+		assert.Eventually(t, func() bool {
+			_, body := r.get(t, "api/targets")
+			return regexp.MustCompile(pattern).MatchString(body)
+		}, 20*time.Second, 50*time.Millisecond, pattern)
+	}
+	shows(`"name":"found/[^"]+".*"state":"up".*"name":"one/[^"]+".*"state":"up"`)
+	_, page := r.get(t, "targets")
+	assert.Contains(t, page, "2 of 2 up")
+
+	write(file, static("two"))
+	assert.Equal(t, http.StatusOK, r.post(t, "-/reload"))
+	shows(`^\{"targets":\[\{"name":"two/[^"]+"[^{]+\{\},"state":"up"[^{]+\]\}`)
+
+	write(file, "targets: [{url: 'http://bob:s3cret@h/', nme: x}]\n")
+	assert.Equal(t, http.StatusBadRequest, r.post(t, "-/reload"))
+	shows(`"name":"two/`)
+	_, metrics := r.get(t, "metrics")
+	assert.Contains(t, metrics, "apm_sidecar_config_reload_success 0\n")
+	assert.Contains(t, metrics, "apm_sidecar_targets 1\n")
+
+	write(file, static("three"))
+	shows(`"name":"three/`) // by itself, as the file has changed
+	r.end(t)
+}

@@ -1,0 +1,189 @@
+package discover
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promrelabel"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// Discoverer keeps asking the sources of all jobs.
+type Discoverer struct {
+	log *slog.Logger
+	// changed has a value when targets may have changed since it was last taken.
+	changed chan struct{}
+
+	watches []*watch
+}
+
+// watch is one source with what it found last.
+type watch struct {
+	job     *Job
+	relabel *promrelabel.ParsedConfigs
+	source  source
+
+	mu      sync.Mutex
+	targets []jvm.Target
+	// errors and dropped count since the start; failing is true since the last
+	// failure: only changes are logged.
+	errors, dropped int
+	failing         bool
+	// asked is true after the first answer or failure.
+	asked bool
+}
+
+// New builds a discoverer of valid jobs; Run starts it. The jobs belong to it.
+func New(jobs []Job, log *slog.Logger) (*Discoverer, error) {
+	if !flag.Parsed() {
+		// VictoriaMetrics' packages want the standard flag set parsed.
+		if err := flag.CommandLine.Parse(nil); err != nil {
+			return nil, fmt.Errorf("discover: %w", err)
+		}
+	}
+	d := &Discoverer{log: log, changed: make(chan struct{}, 1)}
+	for i := range jobs {
+		relabel, err := promrelabel.ParseRelabelConfigs(jobs[i].Relabel)
+		if err != nil {
+			return nil, fmt.Errorf("discover: job %s: %w", jobs[i].Name, err)
+		}
+		for _, s := range jobs[i].sources() {
+			d.watches = append(d.watches, &watch{job: &jobs[i], relabel: relabel, source: s})
+		}
+	}
+	return d, nil
+}
+
+// Changed has a value when Targets may give something else than before.
+func (d *Discoverer) Changed() <-chan struct{} { return d.changed }
+
+// Targets are those of all sources.
+func (d *Discoverer) Targets() []jvm.Target {
+	var all []jvm.Target
+	for _, w := range d.watches {
+		w.mu.Lock()
+		all = append(all, w.targets...)
+		w.mu.Unlock()
+	}
+	return all
+}
+
+// Run asks the sources until ctx ends. One that hangs delays no other.
+func (d *Discoverer) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for _, w := range d.watches {
+		wg.Go(func() { d.follow(ctx, w) })
+	}
+	wg.Wait()
+	return nil
+}
+
+// follow asks one source at its pace.
+func (d *Discoverer) follow(ctx context.Context, w *watch) {
+	if w.source.begin != nil {
+		w.source.begin()
+	}
+	if w.source.stop != nil {
+		stop := context.AfterFunc(ctx, w.source.stop)
+		defer stop()
+	}
+	tick := time.NewTicker(w.source.interval)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		d.ask(ctx, w)
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+}
+
+// ask asks once and notes what is new.
+func (d *Discoverer) ask(ctx context.Context, w *watch) {
+	found, err := w.source.list()
+	if ctx.Err() != nil {
+		return
+	}
+	log := d.log.With(slog.String("job", w.job.Name), slog.String("source", w.source.kind))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.errors++
+		if !w.failing {
+			log.Warn("discovery failed, the targets found before stay", slog.Any("error", err))
+		}
+		if !w.asked {
+			d.say()
+		}
+		w.failing, w.asked = true, true
+		return
+	}
+	if w.failing {
+		log.Info("discovery works again")
+	}
+	w.failing = false
+	targets := w.targetsOf(found, log)
+	if w.asked && slices.EqualFunc(targets, w.targets, sameTarget) {
+		return
+	}
+	w.asked, w.targets = true, targets
+	d.say()
+}
+
+// say gives changed a value.
+func (d *Discoverer) say() {
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Settled tells whether every source was asked once, well or not: before, targets
+// may be missing that are there.
+func (d *Discoverer) Settled() bool {
+	for _, w := range d.watches {
+		w.mu.Lock()
+		asked := w.asked
+		w.mu.Unlock()
+		if !asked {
+			return false
+		}
+	}
+	return true
+}
+
+// targetsOf are the targets in what a source found, sorted.
+func (w *watch) targetsOf(found []labels, log *slog.Logger) []jvm.Target {
+	var targets []jvm.Target
+	for _, l := range found {
+		t, ok, err := w.job.target(l, w.relabel)
+		if err != nil {
+			w.dropped++
+			log.Debug("not a target", slog.Any("error", err))
+		}
+		if ok {
+			targets = append(targets, t)
+		}
+	}
+	slices.SortFunc(targets, compare)
+	return slices.CompactFunc(targets, sameTarget)
+}
+
+// WriteMetrics writes the self metrics in Prometheus' text form.
+func (d *Discoverer) WriteMetrics(out io.Writer) {
+	for i, w := range d.watches {
+		w.mu.Lock()
+		by := fmt.Sprintf("{job=%q,source=%q}", w.job.Name, fmt.Sprintf("%s%d", w.source.kind, i))
+		// A failed write is the scraper's own doing.
+		_, _ = fmt.Fprintf(out, "apm_sidecar_discovered_targets%s %d\napm_sidecar_discovery_errors_total%s %d\napm_sidecar_discovery_dropped_total%s %d\n",
+			by, len(w.targets), by, w.errors, by, w.dropped)
+		w.mu.Unlock()
+	}
+}

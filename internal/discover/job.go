@@ -1,0 +1,111 @@
+package discover
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promrelabel"
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promscrape/discovery/http"
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promscrape/discovery/kubernetes"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// Job is a group of targets that are found and named in one way, in the words of
+// Prometheus.
+type Job struct {
+	// Name becomes the label job unless relabelling sets another.
+	Name string `yaml:"job_name"`
+	// The sources.
+	Files      []FileConfig          `yaml:"file_sd_configs"`
+	HTTP       []http.SDConfig       `yaml:"http_sd_configs"`
+	DNS        []DNSConfig           `yaml:"dns_sd_configs"`
+	Kubernetes []kubernetes.SDConfig `yaml:"kubernetes_sd_configs"`
+	Local      []LocalConfig         `yaml:"local_sd_configs"`
+	// Relabel turns what a source says into the labels of a target, or drops it.
+	Relabel []promrelabel.RelabelConfig `yaml:"relabel_configs"`
+	// Username and PasswordFile are for the agents of all targets.
+	Username     string `yaml:"username"`
+	PasswordFile string `yaml:"password_file"`
+}
+
+// Validate joins all faults.
+func (j *Job) Validate() error {
+	var errs []error
+	if j.Name == "" {
+		errs = append(errs, errors.New("job_name is missing"))
+	}
+	if len(j.Files)+len(j.HTTP)+len(j.DNS)+len(j.Kubernetes)+len(j.Local) == 0 {
+		errs = append(errs, errors.New("no source: give file_sd_configs, http_sd_configs, dns_sd_configs, kubernetes_sd_configs or local_sd_configs"))
+	}
+	for i := range j.Files {
+		errs = append(errs, at("file_sd_configs", i, j.Files[i].validate()))
+	}
+	for i := range j.DNS {
+		errs = append(errs, at("dns_sd_configs", i, j.DNS[i].validate()))
+	}
+	for i := range j.HTTP {
+		if j.HTTP[i].URL == "" {
+			errs = append(errs, at("http_sd_configs", i, errors.New("url is missing")))
+		}
+	}
+	if (j.Username == "") != (j.PasswordFile == "") {
+		errs = append(errs, errors.New("username and password_file belong together"))
+	}
+	if _, err := promrelabel.ParseRelabelConfigs(j.Relabel); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// at names the place of a fault.
+func at(field string, i int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s[%d]: %w", field, i, err)
+}
+
+// credentials are those of the job's targets.
+func (j *Job) credentials() jvm.Credentials {
+	if j.Username == "" {
+		return jvm.Credentials{}
+	}
+	return jvm.Credentials{Username: j.Username, PasswordFile: j.PasswordFile}
+}
+
+// source is one entry of a job.
+type source struct {
+	kind     string
+	interval time.Duration
+	// list asks for all targets, as labels.
+	list func() ([]labels, error)
+	// begin is called before the first list, and stop when no more is wanted, which
+	// ends a list under way; either may be nil.
+	begin, stop func()
+}
+
+// labels are what a source says of one target.
+type labels map[string]string
+
+// sources are those of the job.
+func (j *Job) sources() []source {
+	var all []source
+	for i := range j.Files {
+		all = append(all, source{kind: "file", interval: fileInterval, list: j.Files[i].list})
+	}
+	for i := range j.HTTP {
+		all = append(all, httpSource(&j.HTTP[i]))
+	}
+	for i := range j.DNS {
+		all = append(all, source{kind: "dns", interval: dnsInterval, list: j.DNS[i].list})
+	}
+	for i := range j.Kubernetes {
+		all = append(all, kubernetesSource(&j.Kubernetes[i]))
+	}
+	for range j.Local {
+		all = append(all, source{kind: "local", interval: localInterval, list: listLocal})
+	}
+	return all
+}

@@ -1,0 +1,59 @@
+package discover
+
+import (
+	"time"
+
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promscrape/discovery/http"
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promscrape/discovery/kubernetes"
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promutil"
+)
+
+const (
+	httpInterval = 30 * time.Second
+	// kubernetesInterval is the pace of looks at a list in memory, which a watch
+	// keeps up to date.
+	kubernetesInterval = time.Second
+)
+
+// httpSource asks a server for targets.
+func httpSource(c *http.SDConfig) source {
+	return source{
+		kind: "http", interval: httpInterval, stop: c.MustStop,
+		list: func() ([]labels, error) {
+			found, err := c.GetLabels(".")
+			return mapsOf(found), err
+		},
+	}
+}
+
+// kubernetesSource watches the objects of a cluster.
+func kubernetesSource(c *kubernetes.SDConfig) source {
+	return source{
+		kind: "kubernetes", interval: kubernetesInterval, stop: c.MustStop,
+		begin: func() {
+			// The labels go back to a pool after the call, and the result must be a
+			// pointer.
+			c.MustStart(".", func(l *promutil.Labels) any { return l.Clone() })
+		},
+		list: func() ([]labels, error) {
+			objects, err := c.GetScrapeWorkObjects()
+			if err != nil {
+				return nil, err
+			}
+			found := make([]*promutil.Labels, 0, len(objects))
+			for _, o := range objects {
+				found = append(found, o.(*promutil.Labels))
+			}
+			return mapsOf(found), nil
+		},
+	}
+}
+
+// mapsOf is the form without VictoriaMetrics.
+func mapsOf(found []*promutil.Labels) []labels {
+	out := make([]labels, 0, len(found))
+	for _, l := range found {
+		out = append(out, l.ToMap())
+	}
+	return out
+}
