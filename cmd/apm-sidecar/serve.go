@@ -13,6 +13,7 @@ import (
 
 	"github.com/apm-sidecar/apm-sidecar/internal/agent"
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
+	"github.com/apm-sidecar/apm-sidecar/internal/host"
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/push"
@@ -69,6 +70,7 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 		Targets:      func() []web.Target { return rows(watch.Targets()) },
 		Reload:       func() error { return steer.Reload(ctx) },
 		Ready:        watch.Ready,
+		Evidence:     func() any { return watch.Evidence() },
 		Transactions: transactions(watch),
 	})
 	if err != nil {
@@ -116,6 +118,7 @@ func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.R
 		Interval:     time.Duration(c.Interval),
 		SlowInterval: time.Duration(c.SlowInterval),
 		Naming:       naming,
+		Host:         host.Local(),
 		Evidence:     agent.EvidenceOptions{Directory: filepath.Join(c.DataDir, "evidence"), MaxPause: time.Duration(c.Evidence.MaxPause)},
 		Sink:         sink,
 		Capture:      capture,

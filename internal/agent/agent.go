@@ -49,6 +49,14 @@ type Dumper interface {
 	DumpHeap(ctx context.Context, file string, live bool) error
 }
 
+// Machine is the one that the sidecar runs on.
+type Machine interface {
+	// Find gives the process of a JVM, or what speaks against its being here.
+	Find(t jvm.Target, vm jvm.VM, startMs int64) (pid int, err error)
+	// Read reads the machine and the process.
+	Read(pid int) (*jvm.Host, error)
+}
+
 // Sink takes samples. It must not block for long: the poll of a target waits for
 // it. It owns the slice afterwards.
 type Sink interface {
@@ -77,6 +85,8 @@ type Options struct {
 	// Naming is the profile of metric names.
 	Naming series.Naming
 	Sink   Sink
+	// Host reads the machine beside JVMs that run on it; nil reads none.
+	Host Machine
 	// Evidence says what is kept of a JVM on its way up.
 	Evidence EvidenceOptions
 	// Capture takes heap dumps; nil takes none.

@@ -108,6 +108,7 @@ func (w *watcher) askDetails(ctx context.Context) {
 		w.tiers.threadIDs = d.ThreadIDs
 		w.noteMissing(d.Missing, &w.tiers.missing)
 		w.hand(w.deriver.Details(d))
+		w.readHost(d.VM)
 		return nil
 	})
 }

@@ -48,6 +48,8 @@ type watcher struct {
 	startMs int64
 	// tiers are the questions beside the poll.
 	tiers tiers
+	// beside is the machine beside the JVM.
+	beside beside
 	// evidence is what is kept of finalizers and the heap on the way up.
 	evidence *evidence
 }
@@ -75,6 +77,7 @@ func newWatcher(w Watched, offset time.Duration, opts Options, set *metrics.Set)
 		state:    "new",
 		rest:     backOff{interval: opts.intervalOf(w.Target)},
 		tiers:    newTiers(opts.SlowInterval),
+		beside:   beside{machine: opts.Host},
 		evidence: newEvidence(opts.Evidence, w.Target),
 	}
 	out.status.Store(firstStatus(w.Target, out.interval))
@@ -199,6 +202,9 @@ func (w *watcher) noteMissing(missing []jvm.Missing, before *int) {
 
 func (w *watcher) hand(samples []series.Sample) {
 	n := len(samples)
+	if n == 0 {
+		return
+	}
 	err := w.sink.Append(samples)
 	if err != nil {
 		w.own.lost.Add(n)

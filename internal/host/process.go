@@ -1,5 +1,5 @@
-// Package host sees a JVM's process from outside, where the sidecar runs on the same
-// Linux host and in a process namespace that shows it. Everything in it fails softly:
+// Package host sees a JVM's process, and the machine beside it, from outside, where
+// the sidecar runs on the same Linux host and in a process namespace that shows it. Everything in it fails softly:
 // what cannot be seen is not known.
 package host
 

@@ -1,5 +1,7 @@
 package series
 
+import "slices"
+
 // Type is how a metric behaves, in Prometheus' words.
 type Type string
 
@@ -64,7 +66,10 @@ const (
 // Catalogue lists every metric that samples are made of, in reading order. Names
 // and labels are those of Prometheus' client_java 1.x where it has the metric, so
 // that existing dashboards and alerts work; labels beyond it never change a sum.
-func Catalogue() []Metric {
+func Catalogue() []Metric { return slices.Concat(jvmMetrics(), hostMetrics()) }
+
+// jvmMetrics are what JVMs say, and what the sidecar makes of it.
+func jvmMetrics() []Metric {
 	return []Metric{
 		{NameUp, Gauge, Flag, nil, "1 if the last poll of the JVM succeeded, else 0. While it is 0 the series of the JVM itself end."},
 		{NameTargetUp, Gauge, Flag, nil, "The same as up, under a name that no scraper overwrites."},

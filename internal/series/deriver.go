@@ -12,7 +12,7 @@ import (
 // Parts missing in a poll give no sample. The series of a tier that its poll before
 // had and this one has not are marked stale. Not safe for concurrent use.
 type Deriver struct {
-	fast, details, threads, queue, finalizer, registered, histogram *group
+	fast, details, threads, queue, finalizer, registered, histogram, host *group
 
 	startMs  int64
 	pressure pressure
@@ -33,7 +33,7 @@ type Options struct {
 // NewDeriver is a Deriver that has seen nothing.
 func NewDeriver(opts Options) *Deriver {
 	g := func() *group { return &group{base: opts.Labels, naming: opts.Naming} }
-	return &Deriver{fast: g(), details: g(), threads: g(), queue: g(), finalizer: g(), registered: g(), histogram: g()}
+	return &Deriver{fast: g(), details: g(), threads: g(), queue: g(), finalizer: g(), registered: g(), histogram: g(), host: g()}
 }
 
 // Derive gives the samples of a snapshot.
@@ -97,7 +97,7 @@ func (d *Deriver) Down(at time.Time) []Sample {
 	b.add(NameTargetUp, 0)
 	b.add(NameDumping, 0)
 	samples := b.done()
-	for _, g := range []*group{d.details, d.threads, d.queue, d.finalizer, d.registered, d.histogram} {
+	for _, g := range []*group{d.details, d.threads, d.queue, d.finalizer, d.registered, d.histogram, d.host} {
 		samples = append(samples, g.end(at.UnixMilli())...)
 	}
 	return samples

@@ -92,6 +92,17 @@ func everything() []series.Sample {
 	samples = append(samples, d.Queue(&jvm.FinalizerQueue{Classes: []jvm.ClassCount{{Class: "A", Count: 9}, {Class: "B", Count: 1}}}, at())...)
 	samples = append(samples, d.Registered(&jvm.RegisteredFinalizers{Classes: []jvm.RegisteredClass{{Class: "A", Objects: 7, Run: 3}}}, at())...)
 	samples = append(samples, d.Histogram(leakHistogram())...)
+	one, some := jvm.Some[int64](1), jvm.Some(1.5)
+	memory := map[string]int64{}
+	for _, f := range []string{"MemTotal", "MemFree", "MemAvailable", "Buffers", "Cached", "SwapTotal", "SwapFree"} {
+		memory[f] = 1
+	}
+	samples = append(samples, d.Host(&jvm.Host{
+		Time: at(), CPUs: []jvm.CPU{{Name: "0", Seconds: make([]float64, len(jvm.CPUModes()))}}, Load1: some, Load5: some, Load15: some, Memory: memory,
+		SwapIn: one, SwapOut: one, Disks: []jvm.Disk{{Name: "sda"}}, Filesystems: []jvm.Filesystem{{Device: "/dev/sda1", Mount: "/", Type: "ext4"}},
+		FilesAllocated: one, FilesMax: one, ResidentBytes: one, VirtualBytes: one, SwapBytes: one,
+		Cgroup: jvm.Cgroup{MemoryLimitBytes: one, MemoryUsedBytes: one, CPUQuotaUs: one, CPUPeriodUs: one, Periods: one, Throttled: one, ThrottledSeconds: some},
+	})...)
 	for i := range 2 {
 		look := finalizerIn("com.acme.Conn", "BLOCKED")
 		look.Time = at().Add(time.Duration(i) * time.Second)

@@ -86,6 +86,10 @@ func TestSchedulerSignature(t *testing.T) {
 	assert.Equal(t, series.Signature{Finalizers: 30_001, Found: true, Referent: "org.postgresql.jdbc3g.Jdbc3gPreparedStatement",
 		Task: "org.postgresql.jdbc2.AbstractJdbc2Statement$1", Queue: "java.util.TimerTask[]"}, series.SchedulerSignature(leakHistogram()))
 
+	nested := leakHistogram()
+	nested.Classes[1].Class, nested.Classes[4].Class = "a.Driver$Statement", "a.Driver$Statement$1"
+	assert.Equal(t, "a.Driver$Statement$1", series.SchedulerSignature(nested).Task)
+
 	silent := func(name string, change func(h *jvm.ClassHistogram)) {
 		h := leakHistogram()
 		change(h)

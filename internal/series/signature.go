@@ -88,8 +88,7 @@ func isPlumbing(class string) bool {
 
 // looksLikeTask tells the class of a task: anonymous, or named so.
 func looksLikeTask(class string) bool {
-	_, inner, nested := strings.Cut(class, "$")
-	if nested && strings.Trim(inner, "0123456789") == "" {
+	if i := strings.LastIndexByte(class, '$'); i >= 0 && strings.Trim(class[i+1:], "0123456789") == "" {
 		return true
 	}
 	return strings.Contains(class, "Task")

@@ -35,6 +35,9 @@ func newMux(opts Options) *http.ServeMux {
 		}
 		fmt.Fprintln(w, "ready")
 	})
+	if opts.Evidence != nil {
+		mux.HandleFunc("GET /api/evidence", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, opts.Evidence()) })
+	}
 	if opts.Transactions != nil {
 		addTransactions(mux, opts.Transactions)
 	}

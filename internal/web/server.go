@@ -53,6 +53,8 @@ type Options struct {
 	// Ready tells why the sidecar is not ready yet; nil when it is. Its text is
 	// shown to everyone who can reach the server. Required.
 	Ready func() error
+	// Evidence is what /api/evidence answers, as JSON; nil where there is none.
+	Evidence func() any
 	// Transactions answers /api/transactions; nil where they are not followed.
 	Transactions Transactions
 }

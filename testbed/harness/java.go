@@ -87,3 +87,8 @@ func built(elements ...string) (string, error) {
 
 // LabJar is the path of the finalizer lab, or ErrNotBuilt.
 func LabJar() (string, error) { return built("finalizer-lab", "target", "finalizer-lab.jar") }
+
+// JolokiaAgentJar is the path of the Jolokia agent for JVMs, or ErrNotBuilt.
+func JolokiaAgentJar() (string, error) {
+	return built("leaky-webapp", "target", "agent", "jolokia-agent.jar")
+}

@@ -49,7 +49,7 @@ func (b *Bench) StartLeakyWebApp(ctx context.Context, java string, db *Postgres,
 	if err != nil {
 		return nil, err
 	}
-	agent, err := built("leaky-webapp", "target", "agent", "jolokia-agent.jar")
+	agent, err := JolokiaAgentJar()
 	if err != nil {
 		return nil, err
 	}

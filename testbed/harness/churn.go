@@ -1,0 +1,52 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// ChurnLoad is what the churn program does with its heap.
+type ChurnLoad struct {
+	// AllocateMiB is allocated a second, LeakKiB of it kept for good; AliveMiB live
+	// for a while.
+	AllocateMiB, AliveMiB, LeakKiB int
+}
+
+// Churn is the running program.
+type Churn struct {
+	*Process
+	// JolokiaURL is the agent's URL, ending in a slash.
+	JolokiaURL string
+}
+
+// StartChurn starts the churn program with the Jolokia agent on a free port of
+// 127.0.0.1.
+func (b *Bench) StartChurn(ctx context.Context, java string, load ChurnLoad, jvmOptions ...string) (*Churn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, webAppStartTimeout, fmt.Errorf("not up within %v", webAppStartTimeout))
+	defer cancel()
+	jar, err := LabJar()
+	if err != nil {
+		return nil, err
+	}
+	agent, err := JolokiaAgentJar()
+	if err != nil {
+		return nil, err
+	}
+	process, err := b.Start(ctx, Command{
+		Name: "churn",
+		Path: java,
+		Args: append(append([]string{"-javaagent:" + agent + "=host=127.0.0.1,port=0"}, jvmOptions...),
+			"-cp", jar, "testbed.lab.Churn", strconv.Itoa(load.AllocateMiB), strconv.Itoa(load.AliveMiB), strconv.Itoa(load.LeakKiB)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	jolokia, err := process.AwaitOutput(ctx, regexp.MustCompile(`Agent \S+ started with URL (http://127\.0\.0\.1:\d+/\S+)`))
+	if err != nil {
+		return nil, err
+	}
+	return &Churn{Process: process, JolokiaURL: strings.TrimSuffix(jolokia[1], "/") + "/"}, nil
+}
