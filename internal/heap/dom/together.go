@@ -2,6 +2,37 @@ package dom
 
 import "slices"
 
+// Dominates says whether every way from a root to v leads through d. It costs a walk
+// over what d retains where v was peeled off, nothing else.
+func (t *Tree) Dominates(d, v uint32) bool {
+	if d == v || !t.live.has(d) || !t.live.has(v) {
+		return d == v && t.live.has(v)
+	}
+	from, below := t.numberOf(d), t.numberOf(v)
+	if from != 0 && below != 0 {
+		return from < below && below < t.end.Items[from]
+	}
+	if below != 0 {
+		return false // nothing but peeled nodes is below a peeled one
+	}
+	found := false
+	w := walker{t: t}
+	look := func(u uint32) (into bool) {
+		found = found || u == v
+		return !found
+	}
+	if from == 0 {
+		w.subtree(d, t.graph.Edges.From(d), look)
+		return found
+	}
+	for i := from; i < t.end.Items[from] && !found; i++ {
+		if t.bearing.has(i) {
+			w.subtree(t.vertex.Items[i], t.graph.Edges.From(t.vertex.Items[i]), look)
+		}
+	}
+	return found
+}
+
 // RetainedTogether returns the sum of what the nodes retain, leaving out those that
 // another one of them dominates. It costs a walk over what is peeled off below those of
 // the nodes that are peeled, and, if there are any, over what the others retain.
