@@ -162,6 +162,9 @@ func (s *searcher) visit(v, place uint32) error {
 				g.Prefetch(to)
 			}
 		}
+		if n > 0 {
+			g.PrefetchRun(top[n-1]) // whose turn may be next: no time to see whether it is
+		}
 		kept := 0
 		for i, place := range places[:n] {
 			if to := number.Items[place]; to != 0 {
