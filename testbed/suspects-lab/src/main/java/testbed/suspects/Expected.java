@@ -1,0 +1,30 @@
+package testbed.suspects;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** What the report must say. The names are those of the analyser's report. */
+final class Expected {
+    private final String scenario;
+    private final List<String> findings = new ArrayList<>();
+    private boolean healthy;
+
+    Expected(String scenario) {
+        this.scenario = scenario;
+    }
+
+    /** A finding of this kind, with this class to blame, for at least so many objects and of this severity. */
+    void finding(String kind, String culprit, long objects, String severity) {
+        findings.add(String.format("{\"kind\":\"%s\",\"culprit\":\"%s\",\"objects\":%d,\"severity\":\"%s\"}",
+                kind, culprit, objects, severity));
+    }
+
+    /** Nothing is wrong: the report must not alarm. */
+    void healthy() {
+        healthy = true;
+    }
+
+    String toJson() {
+        return "{\"scenario\":\"" + scenario + "\",\"findings\":" + findings + ",\"healthy\":" + healthy + "}";
+    }
+}
