@@ -51,42 +51,36 @@ final class HeapScenarios {
                 SESSIONS.put("session-" + i, new Session(i));
             }
             expected.finding("growing-collection", here, COUNT, "info");
-            expected.healthy();
         });
         all.put("growing-concurrent-map", expected -> {
             for (int i = 0; i < COUNT; i++) {
                 BY_ID.put((long) i, new Session(i));
             }
             expected.finding("growing-collection", here, COUNT, "info");
-            expected.healthy();
         });
         all.put("growing-queue", expected -> {
             for (int i = 0; i < COUNT; i++) {
                 WAITING.add(new Session(i));
             }
             expected.finding("growing-collection", here, COUNT, "info");
-            expected.healthy();
         });
         all.put("growing-blocking-queue", expected -> {
             for (int i = 0; i < COUNT; i++) {
                 JOBS.add(new Session(i));
             }
             expected.finding("growing-collection", here, COUNT, "info");
-            expected.healthy();
         });
         all.put("big-retainer", expected -> {
             for (int i = 0; i < COUNT; i++) {
                 log = new Event(log);
             }
             expected.finding("big-retainer", here, 1, "info");
-            expected.healthy();
         });
         all.put("duplicate-strings", expected -> {
             for (int i = 0; i < 10 * COUNT; i++) {
                 CITIES.add(new String(("the city of number " + i % 10 + ", with a long name").toCharArray()));
             }
             expected.finding("duplicate-strings", "java.lang.String", 9 * COUNT, "info");
-            expected.healthy();
         });
         all.put("direct-buffers", expected -> {
             for (int i = 0; i < 95; i++) {
@@ -101,7 +95,6 @@ final class HeapScenarios {
                 ATTRIBUTES.add(attributes);
             }
             expected.finding("sparse-arrays", "java.util.HashMap$Node[]", COUNT, "info");
-            expected.healthy();
         });
     }
 }
