@@ -107,6 +107,6 @@ func runSuspectsLab(t *testing.T, jdk jdk, c collector, scenario, dump string) e
 	require.True(t, ok, "lab: %s%s", stdout, &stderr)
 	var want expectation
 	require.NoError(t, json.NewDecoder(strings.NewReader(line)).Decode(&want), "lab: %s", stdout)
-	assert.Equal(t, scenario, want.Scenario)
+	assert.Equal(t, want.Scenario, scenario)
 	return want
 }
