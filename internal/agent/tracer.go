@@ -38,8 +38,10 @@ type tracer struct {
 
 	threads threadNames
 	process processView
-	guard   guard
-	rest    backOff
+	// discovery is for servers that register no request processors.
+	discovery discovery
+	guard     guard
+	rest      backOff
 	// reason is that of the last failure, "" after a success and "new" before.
 	reason string
 	// published is when samples were last made, written that the sink took none.
@@ -71,6 +73,7 @@ func newTracer(w Watched, offset time.Duration, opts Options, set *metrics.Set) 
 		offset:    offset,
 		threshold: o.Thresholds.Least(),
 		threads:   newThreadNames(),
+		discovery: discovery{workers: tx.NewWorkerThreads()},
 		guard:     guard{interval: o.Interval},
 		rest:      backOff{interval: o.Interval},
 		reason:    "new",
@@ -130,10 +133,14 @@ func (tr *tracer) round(ctx context.Context) {
 	tr.up()
 	cost := costOf(requests.CPUNs, requests.Received.Sub(requests.Sent))
 	tr.own.look.Update(requests.Received.Sub(requests.Sent).Seconds())
+	cost += tr.discover(ctx, requests)
 	tr.process.queued(requests, tr.threads.workers)
 	tr.threads.employ(requests)
 	tr.keep(tr.tracker.Requests(requests))
-	if tr.guard.level < guardOff {
+	switch {
+	case tr.discovery.states != nil:
+		tr.handOver()
+	case tr.guard.level < guardOff:
 		cost += tr.sample(ctx)
 	}
 	tr.own.jvmCPU.Add(cost.Seconds())

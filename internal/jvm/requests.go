@@ -61,6 +61,9 @@ type RequestProcessor struct {
 	// Path is the request's, without its query; empty when there is none.
 	Path   string
 	Method string
+	// Estimated says that the row was made of a worker thread's stack, and that Path
+	// is the application's call that it entered by.
+	Estimated bool
 }
 
 // Frame is one call of a stack.

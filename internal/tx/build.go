@@ -59,7 +59,10 @@ func (o *open) notes(samples []sample) []string {
 		notes = append(notes, "asynchronous: from some time on no thread of the server worked on it, and nothing shows who did")
 	}
 	if len(samples) == 0 && !o.async {
-		notes = append(notes, "no stack of its thread was taken")
+		notes = append(notes, "no stack of its thread was taken: it was too short, looks were reduced, or it runs on a virtual thread, which is in no list of the JVM's")
+	}
+	if o.source == SourceThreads {
+		notes = append(notes, "estimated from the stacks of a worker thread: two requests in a row of the same kind may look like one")
 	}
 	return notes
 }

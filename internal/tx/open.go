@@ -67,6 +67,9 @@ func newOpen(r *jvm.Requests, row jvm.RequestProcessor, id string) *open {
 		saved:     r.Received,
 		guessed:   true,
 	}
+	if row.Estimated {
+		o.source = SourceThreads
+	}
 	o.startLo, o.startHi = r.Sent, r.Received
 	o.update(r, row)
 	return o

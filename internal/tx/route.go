@@ -89,7 +89,14 @@ func (r *Router) Route(path string) string {
 		at, name = at.step(name)
 		b.WriteString("/" + name)
 	}
-	route := b.String()
+	return r.bounded(b.String())
+}
+
+// Call is the route of a transaction that is known by a call of the application alone.
+func (r *Router) Call(name string) string { return r.bounded(strings.Map(printable, name)) }
+
+// bounded is the route itself, or Other beyond so many.
+func (r *Router) bounded(route string) string {
 	if !r.routes[route] {
 		if len(r.routes) >= maxRoutes {
 			return Other

@@ -142,6 +142,9 @@ func (t *Tracker) begin(r *jvm.Requests, p *processor, row jvm.RequestProcessor)
 	}
 	path := Path(row.Path)
 	route := t.router.Route(path)
+	if row.Estimated {
+		path, route = "", t.router.Call(row.Path)
+	}
 	p.open = newOpen(r, row, transactionID(t.opts.Target, t.startMs, row.Name, row.Count))
 	p.open.path, p.open.route = path, route
 	p.open.threshold = t.opts.Thresholds.Of(route, path)

@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/tx"
+)
+
+const (
+	// rollCall is the time between two lists of all threads, for new workers.
+	rollCall = 10 * time.Second
+	// maxCandidates bounds the threads whose state is asked for at each look.
+	maxCandidates = 200
+	// entryDepth is the number of innermost calls that must reach down to the server's
+	// own.
+	entryDepth = 256
+)
+
+// discovery finds the transactions of servers without request processors.
+type discovery struct {
+	workers *tx.WorkerThreads
+	// next is when to list all threads again.
+	next time.Time
+	// look has the states and stacks that rows were made of, at the time at.
+	states, stacks map[int64]*jvm.Thread
+	at             time.Time
+}
+
+// discover adds the worker threads to a look that shows no request processors, and
+// returns what that cost the JVM.
+func (tr *tracer) discover(ctx context.Context, r *jvm.Requests) time.Duration {
+	d := &tr.discovery
+	d.states, d.stacks = nil, nil
+	if len(r.Processors) > 0 || tr.guard.level >= guardOff {
+		return 0
+	}
+	cost := time.Duration(0)
+	if !r.Received.Before(d.next) {
+		d.next = r.Received.Add(rollCall)
+		spent, err := tr.threads.refresh(ctx, tr.client)
+		cost += spent
+		if err != nil {
+			tr.log.Debug("list of threads", "error", err)
+			return cost
+		}
+	}
+	var ids []int64
+	for name, id := range tr.threads.byName {
+		if d.workers.IsWorker(name) {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return cost
+	}
+	slices.Sort(ids)
+	look, err := tr.client.Threads(ctx, ids[:min(len(ids), maxCandidates)], nil, 0)
+	if err != nil {
+		tr.log.Debug("looking at threads", "error", err)
+		return cost
+	}
+	cost += tr.took(look, 0)
+	var moved []int64
+	for _, id := range ids {
+		if th := look.States[id]; th != nil && d.workers.Moved(th) && len(moved) < 2*stackBudget {
+			moved = append(moved, id)
+		}
+	}
+	stacks := &jmx.ThreadLook{At: look.At}
+	if len(moved) > 0 {
+		if stacks, err = tr.client.Threads(ctx, nil, moved, entryDepth); err != nil {
+			tr.log.Debug("looking at threads", "error", err)
+			return cost
+		}
+		cost += tr.took(stacks, len(moved))
+	}
+	d.states, d.stacks, d.at = look.States, stacks.Stacks, stacks.At
+	r.Processors = d.workers.Rows(d.states, d.stacks)
+	return cost
+}
+
+// handOver gives the tracker the stacks that discover took.
+func (tr *tracer) handOver() {
+	d := &tr.discovery
+	for _, w := range tr.tracker.InFlight(time.Now()) {
+		id := tr.threads.byName[w.Thread]
+		state, stack := d.states[id], d.stacks[id]
+		switch {
+		case state == nil:
+		case stack != nil:
+			tr.tracker.Sample(w.Key, d.at, state, stack)
+		default:
+			tr.tracker.Unmoved(w.Key, d.at, state)
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package jmx_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+const (
+	cpuBefore   = `{"status":200,"value":{"CurrentThreadCpuTime":1000}},`
+	cpuAfter    = `{"status":200,"value":{"CurrentThreadCpuTime":4000}}`
+	collectors  = `{"status":200,"value":{"java.lang:name=G1 Young Generation,type=GarbageCollector":{"Name":"G1 Young Generation","CollectionTime":70},"java.lang:name=ZGC Cycles,type=GarbageCollector":{"Name":"ZGC Cycles","CollectionTime":900},"x":{"Name":"G1 Old Generation","CollectionTime":5}}},`
+	runtimeItem = `{"status":200,"value":{"StartTime":1700000000000,"Uptime":60000,"Name":"4711@box"}},`
+)
+
+// TestRequests: both orders of an ObjectName's keys give one name, and nothing is
+// taken that has another type than expected.
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		`Catalina:type=RequestProcessor,worker=\"http-nio-8080\",name=HttpRequest1`,
+		`Catalina:name=HttpRequest1,type=RequestProcessor,worker=\"http-nio-8080\"`,
+	} {
+		rows := `{"status":200,"value":{"` + name + `":{"requestCount":7,"stage":3,"requestProcessingTime":1234,"workerThreadName":"http-nio-8080-exec-1","currentUri":"/a/b?secret=1","method":"GET","processingTime":500,"errorCount":1},"broken":{"requestCount":"x"}}},`
+		agent := newFake(t, saying(200, "["+cpuBefore+rows+collectors+runtimeItem+cpuAfter+`,{"status":200,"value":[123,-1]}]`))
+		r, err := client(t, agent.URL).Requests(t.Context(), map[string]int64{"a": 21, "b": 22})
+		require.NoError(t, err)
+		assert.Equal(t, []jvm.RequestProcessor{{
+			Name: `Catalina:name=HttpRequest1,type=RequestProcessor,worker="http-nio-8080"`, Connector: "http-nio-8080", Stage: 3, ElapsedMs: 1234,
+			Count: 7, ProcessingMs: 500, Errors: 1, Thread: "http-nio-8080-exec-1", Path: "/a/b", Method: "GET",
+		}}, r.Processors)
+		assert.Equal(t, jvm.Some[int64](75), r.PauseMs, "cycles of ZGC stop nobody")
+		assert.Equal(t, jvm.Some[int64](3000), r.CPUNs)
+		assert.Equal(t, jvm.Some[int64](4711), r.PID)
+		assert.Equal(t, map[string]jvm.Used{"a": {CPUNs: jvm.Some[int64](123)}, "b": {}}, r.Workers)
+		bulk := agent.asked()[0]
+		assert.Equal(t, "requestCount", bulk[1].Attribute[0], "read first: the others are of the request after it")
+		assert.Equal(t, []any{[]any{21.0, 22.0}}, bulk[5].Arguments)
+	}
+}
+
+// TestNoTomcat: an agent says in three ways that there is none.
+func TestNoTomcat(t *testing.T) {
+	t.Parallel()
+	for _, none := range []string{
+		`{"status":404,"error":"No MBean with pattern *:type=RequestProcessor,* found"},`,
+		`{"status":500,"error_type":"javax.management.InstanceNotFoundException","error":"x"},`,
+		`{"status":200,"value":{}},`,
+	} {
+		agent := newFake(t, saying(200, "["+cpuBefore+none+collectors+runtimeItem+cpuAfter+"]"))
+		r, err := client(t, agent.URL).Requests(t.Context(), nil)
+		require.NoError(t, err, none)
+		assert.Empty(t, r.Processors)
+	}
+	agent := newFake(t, saying(200, "["+cpuBefore+`{"status":403,"error":"denied"},`+collectors+runtimeItem+cpuAfter+"]"))
+	_, err := client(t, agent.URL).Requests(t.Context(), nil)
+	require.ErrorContains(t, err, "denied")
+	assert.Equal(t, jmx.ReasonOperation, jmx.Reason(err))
+}
+
+func TestThreads(t *testing.T) {
+	t.Parallel()
+	const info = `{"threadId":21,"threadName":"w","threadState":"BLOCKED","blockedCount":3,"waitedCount":4,"blockedTime":-1,"waitedTime":-1,"lockName":"a.B@1f","lockOwnerId":30,"lockOwnerName":"o","stackTrace":[`
+	const frame = `{"className":"a.B","methodName":"c","fileName":"B.java","lineNumber":-2,"nativeMethod":true}`
+	agent := newFake(t, saying(200, "["+cpuBefore+`{"status":200,"value":[5000,6000]},{"status":500,"error":"no"},{"status":200,"value":[`+info+`]},null]},{"status":200,"value":[`+info+frame+`]}]},`+cpuAfter+"]"))
+	look, err := client(t, agent.URL).Threads(t.Context(), []int64{20}, []int64{21}, 64)
+	require.NoError(t, err)
+	want := jvm.Thread{ID: 21, Name: "w", State: jvm.Blocked, BlockedCount: 3, WaitedCount: 4, Lock: "a.B@1f", LockOwnerID: 30, LockOwnerName: "o"}
+	state := want
+	state.CPUNs = jvm.Some[int64](6000)
+	assert.Equal(t, map[int64]*jvm.Thread{21: &state}, look.States)
+	want.Stack = []jvm.Frame{{Class: "a.B", Method: "c", File: "B.java", Native: true, Line: 0}}
+	assert.Equal(t, map[int64]*jvm.Thread{21: &want}, look.Stacks)
+	for _, it := range agent.asked()[0] {
+		assert.NotContains(t, it.Operation, "boolean", "neither locked monitors nor synchronizers")
+	}
+	none, err := client(t, agent.URL).Threads(t.Context(), nil, nil, 64)
+	require.NoError(t, err)
+	assert.Empty(t, none.States)
+	assert.Len(t, agent.asked(), 1, "nothing is asked of no threads")
+}
+
+// TestBannedReadsNeverHappen: connections of pools run SQL when they are read, and two
+// attributes of processors drag in half of Tomcat.
+func TestBannedReadsNeverHappen(t *testing.T) {
+	t.Parallel()
+	agent := newFake(t, func(w http.ResponseWriter, r *http.Request, bulk []item) {
+		saying(200, "["+strings.Repeat(`{"status":404,"error":"none"},`, len(bulk)-1)+`{"status":404,"error":"none"}]`)(w, r, bulk)
+	})
+	c := client(t, agent.URL)
+	_, err := c.Requests(t.Context(), map[string]int64{"w": 1})
+	require.NoError(t, err)
+	_, _ = c.Threads(t.Context(), []int64{1}, []int64{2}, 64)
+	_, _ = c.ThreadIDs(t.Context())
+	_, _ = c.Poll(t.Context())
+	for _, bulk := range agent.asked() {
+		for _, it := range bulk {
+			assert.NotContains(t, it.MBean, "connection")
+			assert.NotContains(t, it.Attribute, "globalProcessor")
+			assert.NotContains(t, it.Attribute, "rpName")
+			if it.Type == "read" {
+				assert.NotEmpty(t, it.Attribute, it.MBean)
+			}
+		}
+	}
+}

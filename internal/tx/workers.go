@@ -1,0 +1,115 @@
+package tx
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// WorkerThreads finds transactions by the stacks of worker threads alone, for servers
+// that register no request processors: Jetty, Undertow, WebLogic, JEUS and others. It
+// turns threads into rows for a Tracker. What it says is an estimate: a transaction
+// lasts as long as looks find the same entry into the application on the thread.
+type WorkerThreads struct {
+	names      *regexp.Regexp
+	entries    []string
+	classifier *classifier
+	byID       map[int64]*workerThread
+}
+
+// workerThread is a thread at its last look.
+type workerThread struct {
+	// count is the number of transactions that have ended on it; entry names the one
+	// in hand, empty when it is idle.
+	count int64
+	entry string
+	mark  mark
+}
+
+// NewWorkerThreads has seen no thread.
+func NewWorkerThreads() *WorkerThreads {
+	return &WorkerThreads{
+		names: regexp.MustCompile(`-exec-\d+$|^qtp\d+-|^default task-|^XNIO-.* task|ExecuteThread: |^Default Executor-thread-|^http-|^ajp-|` +
+			`^jetty-|^grizzly|^vert\.x-worker|^executor-thread-|^HTTP-Dispatcher|^pool-\d+-thread-|[Ww]ork`),
+		entries: []string{
+			"javax.servlet.http.HttpServlet.service", "jakarta.servlet.http.HttpServlet.service",
+			"org.apache.catalina.core.StandardWrapperValve.invoke", "org.eclipse.jetty.server.handler.", "org.eclipse.jetty.server.Server.handle",
+			"io.undertow.server.Connectors.executeRootHandler", "weblogic.servlet.internal.", "jeus.servlet.", "com.ibm.ws.webcontainer.",
+			"org.glassfish.grizzly.http.server.", "com.caucho.server.", "sun.net.httpserver.ServerImpl$Exchange.run",
+		},
+		classifier: newClassifier(),
+		byID:       map[int64]*workerThread{},
+	}
+}
+
+// IsWorker tells by its name a thread that may handle requests.
+func (w *WorkerThreads) IsWorker(name string) bool { return w.names.MatchString(name) }
+
+// Moved tells whether a thread has run since its last look: its stack is worth one.
+func (w *WorkerThreads) Moved(th *jvm.Thread) bool {
+	seen := w.byID[th.ID]
+	return seen == nil || !seen.mark.unmoved(markOf(th))
+}
+
+// Rows are the threads as request processors. states are all workers, stacks those of
+// them that had moved; others do what they did.
+func (w *WorkerThreads) Rows(states, stacks map[int64]*jvm.Thread) []jvm.RequestProcessor {
+	var rows []jvm.RequestProcessor
+	for id := range w.byID {
+		if states[id] == nil {
+			delete(w.byID, id)
+		}
+	}
+	for id, th := range states {
+		seen := w.byID[id]
+		if stack := stacks[id]; stack != nil {
+			if seen == nil {
+				seen = &workerThread{}
+				w.byID[id] = seen
+			}
+			entry := w.entry(stack.Stack)
+			if seen.entry != "" && seen.entry != entry {
+				seen.count++
+			}
+			seen.entry, seen.mark = entry, markOf(th)
+		}
+		if seen == nil {
+			continue
+		}
+		row := jvm.RequestProcessor{
+			Name: "thread " + strconv.FormatInt(id, 10), Estimated: true, Count: seen.count, Stage: -1, ElapsedMs: -1,
+		}
+		if seen.entry != "" {
+			row.Stage, row.Path, row.Thread = jvm.StageService, seen.entry, th.Name
+		}
+		rows = append(rows, row)
+	}
+	slices.SortFunc(rows, func(a, b jvm.RequestProcessor) int { return cmp.Compare(a.Name, b.Name) })
+	return rows
+}
+
+// entry names the transaction of a stack by the first call of the application inside
+// of the server's own; it is empty where the server has no request in hand.
+func (w *WorkerThreads) entry(stack []jvm.Frame) string {
+	inside := -1
+	for i := len(stack) - 1; i >= 0; i-- {
+		name := frameName(stack[i])
+		if strings.HasPrefix(name, "org.jolokia.") {
+			return "" // it answers us
+		}
+		if inside < 0 && slices.ContainsFunc(w.entries, func(e string) bool { return strings.HasPrefix(name, e) }) {
+			inside = i
+		}
+		if inside >= 0 && w.classifier.frame(stack[i]).app {
+			return name
+		}
+	}
+	if inside < 0 {
+		return ""
+	}
+	return frameName(stack[inside])
+}

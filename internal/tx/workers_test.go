@@ -1,0 +1,52 @@
+package tx_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/tx"
+)
+
+// TestWorkerThreads: a server without request processors, seen by its stacks.
+func TestWorkerThreads(t *testing.T) {
+	t.Parallel()
+	w, tracker := tx.NewWorkerThreads(), newTracker(3*time.Second)
+	const (
+		jetty = " org.eclipse.jetty.server.Server.handle org.eclipse.jetty.util.thread.QueuedThreadPool$Runner.run java.lang.Thread.run"
+		busy  = "sun.nio.ch.Net.poll! org.postgresql.core.PGStream.receiveChar shop.Orders.find shop.OrderServlet.doGet javax.servlet.http.HttpServlet.service" + jetty
+		idle  = "jdk.internal.misc.Unsafe.park! org.eclipse.jetty.util.BlockingArrayQueue.poll org.eclipse.jetty.util.thread.QueuedThreadPool.idleJobPoll java.lang.Thread.run"
+		agent = "java.lang.String.equals org.jolokia.server.core.http.HttpRequestHandler.handle shop.OrderServlet.doGet" + jetty
+	)
+	var records []*tx.Record
+	for i, calls := range []string{idle, busy, busy, busy, busy, busy, idle, agent, idle} {
+		at := epoch().Add(time.Duration(i) * time.Second)
+		th := &jvm.Thread{ID: 5, Name: "qtp12-34", State: jvm.Runnable, CPUNs: jvm.Some(int64(i))}
+		stacked := *th
+		stacked.Stack = stack(calls)
+		assert.True(t, w.Moved(th))
+		rows := w.Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &stacked})
+		records = append(records, tracker.Requests(&jvm.Requests{Sent: at, Received: at, StartMs: jvm.Some[int64](1), Processors: rows})...)
+		for _, wanted := range tracker.InFlight(at) {
+			assert.Equal(t, "qtp12-34", wanted.Thread)
+			tracker.Sample(wanted.Key, at, th, &stacked)
+		}
+	}
+	require.Len(t, records, 1)
+	rec := records[0]
+	assert.Equal(t, tx.SourceThreads, rec.Source)
+	assert.Equal(t, "shop.OrderServlet.doGet", rec.Route)
+	assert.Empty(t, rec.Path, "nobody saw it")
+	assert.Equal(t, tx.Estimated, rec.Elapsed.Certainty)
+	assert.Equal(t, int64(4000), rec.Elapsed.MinMs)
+	assert.Equal(t, tx.ClassSQL, rec.Class)
+	assert.Equal(t, tx.StateFinished, rec.State)
+
+	for _, name := range []string{"http-nio-8080-exec-1", "qtp12-3", "default task-7", "XNIO-1 task-2", "[ACTIVE] ExecuteThread: '3' for queue", "Default Executor-thread-9"} {
+		assert.True(t, w.IsWorker(name), name)
+	}
+	assert.False(t, w.IsWorker("Finalizer"))
+}
