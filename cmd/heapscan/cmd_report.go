@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"io"
+	"errors"
 
 	"github.com/spf13/cobra"
 
-	"github.com/apm-sidecar/apm-sidecar/internal/report"
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/scan"
 )
 
@@ -14,6 +14,7 @@ import (
 type reportOptions struct {
 	commonOptions
 	edges edges
+	gate  gateOptions
 }
 
 // newReportCommand builds "heapscan report".
@@ -27,18 +28,20 @@ then the finalizers by state, the timers with their tasks, the class histogram a
 the biggest objects. The JSON form is described in docs/report-schema.md.
 
 With --edges mat the numbers are those of Eclipse Memory Analyzer; the verdict, the
-finalizers and the timers are left out, as they follow from the strong graph.` + exitStatus,
+finalizers and the timers are left out, as they follow from the strong graph.` + formsHelp + gateHelp + exitStatus,
 		Example: `  heapscan heap.hprof
-  heapscan report --format json -o report.json heap.hprof.gz`,
+  heapscan report --format html -o report.html heap.hprof.gz
+  heapscan report --format json -o report.json --fail-on warning heap.hprof`,
 		Args:              oneDump,
 		ValidArgsFunction: completeDump,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runReport(cmd.Context(), env, args[0], o)
 		},
 	}
-	o.addFlags(cmd.Flags(), formatText, formatJSON)
+	o.addFlags(cmd.Flags(), reportFormats()...)
 	o.edges.addFlag(cmd)
-	completeFormat(cmd, formatText, formatJSON)
+	o.gate.addFlags(cmd)
+	completeFormat(cmd, reportFormats()...)
 	return cmd
 }
 
@@ -57,21 +60,18 @@ func mustComplete(cmd *cobra.Command, flag string, values ...string) {
 
 // runReport writes the whole report.
 func runReport(ctx context.Context, env environment, dump string, o reportOptions) error {
-	if err := checkOutput(o.output, dump); err != nil {
+	if err := errors.Join(checkOutput(o.output, dump), o.gate.check(), checkForm(env, o.format, o.output)); err != nil {
 		return err
+	}
+	if o.gate.asked() && o.edges.rules() != heap.EdgesStrong {
+		return usagef("--fail-on needs the verdicts, which --edges %s leaves out", o.edges.String())
 	}
 	r, err := scanDump(ctx, env, dump, o.commonOptions, scan.Options{Edges: o.edges.rules()}, scan.File)
 	if err != nil {
 		return err
 	}
-	err = writeOutput(env, o.output, func(w io.Writer) error {
-		if o.format == formatJSON {
-			return report.JSON(w, r)
-		}
-		return report.Text(w, r, textOptions(env, o.output))
-	})
-	if err != nil {
+	if err := writeReport(env, r, o.format, o.output); err != nil {
 		return err
 	}
-	return sayWarnings(env, r)
+	return errors.Join(o.gate.judge(env, r), sayWarnings(env, r))
 }

@@ -21,6 +21,7 @@ const (
 	exitError       exitCode = 1
 	exitUsage       exitCode = 2
 	exitPartial     exitCode = 3
+	exitGate        exitCode = 4
 	exitUnreadable  exitCode = 10
 	exitNotHprof    exitCode = 11
 	exitInterrupted exitCode = 130
@@ -34,6 +35,7 @@ Exit status:
     1  an error that has no code of its own
     2  wrong usage
     3  the dump is damaged or ends too early: the report covers what could be read
+    4  a finding that --fail-on names; goes before 3
    10  the dump can't be read
    11  the file is no HPROF dump, nor a report where one is taken
   130  interrupted`
@@ -41,6 +43,10 @@ Exit status:
 // errPartial ends a run whose report is written but covers a damaged dump. It
 // has been explained by the warnings.
 var errPartial = errors.New("partial report")
+
+// errGate ends a run whose report is written but has findings that --fail-on names. It
+// has been explained.
+var errGate = errors.New("--fail-on")
 
 // usageError is a command line that makes no sense.
 type usageError struct{ error }
@@ -75,6 +81,8 @@ func codeOf(err error) exitCode {
 		return exitOK
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
+	case errors.Is(err, errGate):
+		return exitGate
 	case errors.Is(err, errPartial):
 		return exitPartial
 	case errors.As(err, &usage):
@@ -104,7 +112,7 @@ func hintFor(err error) string {
 	case code == exitUsage:
 		return "heapscan --help shows how to call it"
 	case errors.Is(err, report.ErrNoReport):
-		return "heapscan --format json writes reports that can be compared"
+		return "heapscan --format json writes reports that can be read again"
 	case code == exitNotHprof:
 		return "jcmd PID GC.heap_dump FILE and -XX:+HeapDumpOnOutOfMemoryError write HPROF dumps; core files, JFR recordings and OpenJ9's own formats are something else"
 	case errors.Is(err, fs.ErrPermission) && code == exitUnreadable:
@@ -119,7 +127,7 @@ func hintFor(err error) string {
 func explain(stderr io.Writer, err error) exitCode {
 	code := codeOf(err)
 	switch code {
-	case exitOK, exitPartial:
+	case exitOK, exitPartial, exitGate:
 		return code
 	case exitInterrupted:
 		say(stderr, "interrupted", "no report was written")

@@ -36,7 +36,7 @@ DUMP is a file, plain or compressed by gzip or zstd, a pipe, or - for standard i
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newReportCommand(env), newHistogramCommand(env), newDominatorsCommand(env), newPathCommand(env),
+	root.AddCommand(newReportCommand(env), newRenderCommand(env), newHistogramCommand(env), newDominatorsCommand(env), newPathCommand(env),
 		newInspectCommand(env), newThreadsCommand(env), newExportCommand(env), newDiffCommand(env), newRecordsCommand(env),
 		newVersionCommand())
 	return root

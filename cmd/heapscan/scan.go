@@ -52,13 +52,23 @@ type format string
 
 // The forms.
 const (
-	formatText format = "text"
-	formatJSON format = "json"
-	formatTSV  format = "tsv"
+	formatText     format = "text"
+	formatJSON     format = "json"
+	formatHTML     format = "html"
+	formatMarkdown format = "markdown"
+	formatPprof    format = "pprof"
+	formatTSV      format = "tsv"
 )
 
 // join lists formats for people.
-func join(formats []format) string { return strings.Join(names(formats), " or ") }
+func join(formats []format) string {
+	all := names(formats)
+	last := len(all) - 1
+	if last < 1 {
+		return strings.Join(all, "")
+	}
+	return strings.Join(all[:last], ", ") + " or " + all[last]
+}
 
 // names lists formats by name.
 func names(formats []format) []string {

@@ -77,6 +77,7 @@ func owners() map[string][]string {
 		"github.com/vbauerster/mpb/":                     {"internal/term"},
 		"github.com/mattn/go-isatty":                     {"internal/term"},
 		"github.com/jedib0t/go-pretty/":                  {"internal/report"},
+		"github.com/google/pprof/":                       {"internal/report"},
 		"github.com/dustin/go-humanize":                  {"internal/unit"},
 		"github.com/goccy/go-yaml":                       {"internal/config", "internal/discover"},
 		"github.com/klauspost/compress":                  {"internal/hprof", "internal/push"},

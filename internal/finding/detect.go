@@ -19,10 +19,7 @@ type Detector interface {
 
 // detectors returns all detectors.
 func detectors() []Detector {
-	return []Detector{
-		tasksHeld{}, finalizerAtWork{}, cleanersAtWork{}, cleanersOfThemselves{}, deadUndiscovered{}, tasksBlocked{},
-		suspects{}, threadLocals{}, loaderLeaks{}, duplicateStrings{}, sparseArrays{}, directBuffers{},
-	}
+	return []Detector{tasksHeld{}, finalizerAtWork{}, cleanersAtWork{}, cleanersOfThemselves{}, deadUndiscovered{}, tasksBlocked{}, suspects{}}
 }
 
 // Detect runs all detectors. The findings come in the order of what matters:
@@ -43,9 +40,7 @@ func Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	return all, nil
 }
 
-func (s Severity) rank() int {
-	return slices.Index([]Severity{SeverityCritical, SeverityWarning, SeverityInfo}, s)
-}
+func (s Severity) rank() int { return slices.Index(Severities(), s) }
 
 // fingerprint condenses what identifies a problem from dump to dump. Digits are
 // left out: threads are numbered anew in each run.

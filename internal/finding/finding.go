@@ -14,6 +14,9 @@ const (
 	SeverityInfo     Severity = "info"
 )
 
+// Severities are all of them, most urgent first.
+func Severities() []Severity { return []Severity{SeverityCritical, SeverityWarning, SeverityInfo} }
+
 // Confidence says how much of a verdict the dump itself proves.
 type Confidence string
 

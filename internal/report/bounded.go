@@ -1,6 +1,9 @@
 package report
 
-import "unicode/utf8"
+import (
+	"reflect"
+	"unicode/utf8"
+)
 
 // maxStringRunes bounds one string of a report, in characters. Java allows class names
 // of 64 KiB, and a dump's thread names can be of any length.
@@ -36,4 +39,33 @@ func shorten(s string, n int) string {
 		runes++
 	}
 	return s
+}
+
+// trimmed returns a copy of r with at most bound.rows rows in every list, whose strings
+// are safe to look at and have at most bound.runes characters.
+func trimmed(r *Report, bound pageBound) *Report {
+	out := rewritten(r, func(s string) string { return shorten(Printable(s), bound.runes) })
+	cutLists(reflect.ValueOf(out), bound.rows)
+	return out
+}
+
+// cutLists cuts every list below v to n rows.
+func cutLists(v reflect.Value, n int) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			cutLists(v.Elem(), n)
+		}
+	case reflect.Slice:
+		if v.Len() > n {
+			v.SetLen(n)
+		}
+		for i := range v.Len() {
+			cutLists(v.Index(i), n)
+		}
+	case reflect.Struct:
+		for _, field := range v.Fields() {
+			cutLists(field, n)
+		}
+	}
 }

@@ -25,6 +25,7 @@ func TestGoldens(t *testing.T) {
 	}
 	forms := map[string]func(io.Writer, *Report) error{
 		"json":                 JSON,
+		"md":                   Markdown,
 		"plain.text":           text(Text, TextOptions{}),
 		"80.text":              text(Text, TextOptions{Width: 80}),
 		"140.color.text":       text(Text, TextOptions{Width: 140, Color: true}),
@@ -34,7 +35,7 @@ func TestGoldens(t *testing.T) {
 	}
 	for reportName, build := range reports {
 		for form, render := range forms {
-			if strings.HasPrefix(form, "histogram") != (reportName == "histogram") && form != "json" && form != "80.text" {
+			if strings.HasPrefix(form, "histogram") != (reportName == "histogram") && form != "json" && form != "80.text" && form != "md" {
 				continue
 			}
 			name := reportName + "." + form

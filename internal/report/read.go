@@ -19,17 +19,17 @@ func Read(r io.Reader) (*Report, error) {
 	limited := &io.LimitedReader{R: r, N: maxReport + 1}
 	decoder := json.NewDecoder(limited)
 	var out Report
-	if err := decoder.Decode(&out); err != nil {
-		if limited.N == 0 {
-			return nil, fmt.Errorf("%w: longer than %d bytes", ErrNoReport, maxReport)
-		}
-		return nil, fmt.Errorf("%w: %w", ErrNoReport, err)
+	err := decoder.Decode(&out)
+	if out.SchemaVersion != 0 && out.SchemaVersion != SchemaVersion {
+		return nil, fmt.Errorf("%w of this version: its schema_version is %d, known is %d", ErrNoReport, out.SchemaVersion, SchemaVersion)
 	}
 	switch {
+	case err != nil && limited.N == 0:
+		return nil, fmt.Errorf("%w: longer than %d bytes", ErrNoReport, maxReport)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrNoReport, err)
 	case out.SchemaVersion == 0 || out.Histogram == nil:
 		return nil, fmt.Errorf("%w: it has no schema_version or no histogram", ErrNoReport)
-	case out.SchemaVersion != SchemaVersion:
-		return nil, fmt.Errorf("%w of this version: its schema_version is %d, known is %d", ErrNoReport, out.SchemaVersion, SchemaVersion)
 	case decoder.More():
 		return nil, fmt.Errorf("%w: more follows behind it", ErrNoReport)
 	}

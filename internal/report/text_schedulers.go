@@ -29,6 +29,19 @@ func (p *printer) scheduler(s finding.Scheduler, created string) {
 		name += ` · thread "` + s.Thread + `"`
 	}
 	p.prose("    ", "  ", name)
+	p.facts(schedulerFacts(s, created))
+	if len(s.Tasks) == 0 {
+		return
+	}
+	rows := make([][]string, len(s.Tasks))
+	for i, t := range s.Tasks {
+		rows[i] = []string{t.Class, t.State, unit.Count(t.Count)}
+	}
+	p.table(4, []column{{title: "TASK", flexible: true}, {title: "STATE"}, {title: "COUNT", number: true}}, rows)
+}
+
+// schedulerFacts describe a timer's queue; created is the time of the dump.
+func schedulerFacts(s finding.Scheduler, created string) []finding.Fact {
 	queue := unit.Plural(s.Size, "task", "tasks")
 	switch {
 	case s.Size > 0 && s.Cancelled > 0:
@@ -55,15 +68,7 @@ func (p *printer) scheduler(s finding.Scheduler, created string) {
 		add("last due", due(s.LastDue, created))
 	}
 	add("retains", known(s.RetainedBytes, unit.Bytes))
-	p.facts(facts)
-	if len(s.Tasks) == 0 {
-		return
-	}
-	rows := make([][]string, len(s.Tasks))
-	for i, t := range s.Tasks {
-		rows[i] = []string{t.Class, t.State, unit.Count(t.Count)}
-	}
-	p.table(4, []column{{title: "TASK", flexible: true}, {title: "STATE"}, {title: "COUNT", number: true}}, rows)
+	return facts
 }
 
 // due renders an instant and how far it is from the time of the dump.

@@ -23,14 +23,27 @@ func (p *printer) verdict(r *Report) {
 		p.finding(r, r.Findings[main])
 		return
 	}
-	switch {
-	case r.Findings == nil:
-		p.line("No verdict: only the histogram was asked for.")
-	case r.Partial():
-		p.paragraph(0, p.paint(sgrYellow, "No problem found in the part that could be read.")+" The dump is damaged: the rest may hold one.")
-	default:
-		p.paragraph(0, p.paint(sgrGreenBold, "No problem found.")+" "+lookedAt(r))
+	text, healthy := calm(r)
+	code := sgrYellow
+	if healthy {
+		code = sgrGreenBold
 	}
+	first, rest, _ := strings.Cut(text, ". ")
+	p.paragraph(0, p.paint(code, first+".")+" "+rest)
+}
+
+// calm is the verdict of a report without an alarm, and whether that is because all is
+// well. It is empty where there is an alarm.
+func calm(r *Report) (text string, healthy bool) {
+	switch {
+	case slices.ContainsFunc(r.Findings, isAlarm):
+		return "", false
+	case r.Findings == nil:
+		return "No verdict. Only objects and bytes were counted, nothing was judged.", false
+	case r.Partial():
+		return "No problem found in the part that could be read. The dump is damaged: the rest may hold one.", false
+	}
+	return "No problem found. " + lookedAt(r), true
 }
 
 // isAlarm tells a finding that asks for action from one that only informs.
@@ -40,21 +53,26 @@ func isAlarm(f finding.Finding) bool {
 
 // source writes what was read, and that it was not all when so.
 func (p *printer) source(r *Report) {
-	d := r.Dump
-	parts := []string{
-		p.paint(sgrBold, d.Path),
-		fmt.Sprintf("%s, HPROF %s, %d-byte ids", unit.Bytes(d.Bytes), d.Format, d.IDSize),
+	p.prose("  ", "", strings.Join(append([]string{p.paint(sgrBold, r.Dump.Path)}, sourceFacts(r)...), " · "))
+	if r.Partial() {
+		p.prose("  ", "", p.paint(sgrYellow, "[PARTIAL]")+" "+partialText+where(r.Warnings))
 	}
+}
+
+// partialText says what a damaged dump means.
+const partialText = "the dump is damaged or ends too early: counts and bytes are lower bounds."
+
+// sourceFacts describe the file, but for its name.
+func sourceFacts(r *Report) []string {
+	d := r.Dump
+	facts := []string{fmt.Sprintf("%s, HPROF %s, %d-byte ids", unit.Bytes(d.Bytes), d.Format, d.IDSize)}
 	if d.Compression != "" && d.Compression != "none" {
-		parts[1] += ", " + d.Compression
+		facts[0] += ", " + d.Compression
 	}
 	if d.Created != "" {
-		parts = append(parts, "written "+d.Created)
+		facts = append(facts, "written "+d.Created)
 	}
-	p.prose("  ", "", strings.Join(parts, " · "))
-	if r.Partial() {
-		p.prose("  ", "", p.paint(sgrYellow, "[PARTIAL]")+" the dump is damaged or ends too early: counts and bytes are lower bounds."+where(r.Warnings))
-	}
+	return facts
 }
 
 // where is a sentence on the first place at which the dump could not be read.
@@ -83,15 +101,7 @@ func lookedAt(r *Report) string {
 // finding writes one verdict in full.
 func (p *printer) finding(r *Report, f finding.Finding) {
 	p.title(f)
-	cost := unit.Plural(f.Objects, "object", "objects") + ", " + unit.Bytes(f.Bytes)
-	if h := r.Heap; h.ReachableBytes != nil {
-		inUse := *h.ReachableBytes
-		if h.FinalizationBytes != nil {
-			inUse += *h.FinalizationBytes
-		}
-		cost += " = " + unit.Share(f.Bytes, inUse) + " of what is in use"
-	}
-	p.paragraph(2, p.paint(sgrDim, fmt.Sprintf("%s · confidence %s · %s", f.Kind, f.Confidence, cost)))
+	p.paragraph(2, p.paint(sgrDim, fmt.Sprintf("%s · confidence %s · %s", f.Kind, f.Confidence, cost(r, f))))
 	p.line()
 	p.paragraph(2, f.Summary)
 	p.label("What to do", f.Advice)
@@ -122,6 +132,19 @@ func (p *printer) stack(name string, frames []string) {
 	for _, frame := range frames {
 		p.line("    at ", shortClass(frame, p.room(len("    at "))))
 	}
+}
+
+// cost is what a finding costs.
+func cost(r *Report, f finding.Finding) string {
+	text := unit.Plural(f.Objects, "object", "objects") + ", " + unit.Bytes(f.Bytes)
+	if h := r.Heap; h.ReachableBytes != nil {
+		inUse := *h.ReachableBytes
+		if h.FinalizationBytes != nil {
+			inUse += *h.FinalizationBytes
+		}
+		text += " = " + unit.Share(f.Bytes, inUse) + " of what is in use"
+	}
+	return text
 }
 
 // title writes the severity's marker and the title.

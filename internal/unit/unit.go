@@ -3,9 +3,11 @@
 package unit
 
 import (
+	"fmt"
 	"math"
 	"math/bits"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -28,6 +30,24 @@ func Bytes(n int64) string {
 
 // magnitude is |n| for a negative n, also where -n does not fit an int64.
 func magnitude(n int64) uint64 { return -uint64(n) }
+
+// ParseBytes reads a size such as "50MiB", "50 MB", "1.5g" or "1048576". As -Xmx does, it
+// counts by 1024 whichever way the unit is written.
+func ParseBytes(s string) (int64, error) {
+	number := strings.TrimSpace(s)
+	split := strings.IndexFunc(number, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
+	name := ""
+	if split >= 0 {
+		number, name = number[:split], strings.ToLower(strings.TrimSpace(number[split:]))
+	}
+	shift := strings.IndexByte("bkmgt", (name + "b")[0])
+	rest := strings.TrimPrefix(strings.TrimSuffix(strings.TrimSuffix(name, "b"), "i"), "bkmgt"[max(shift, 0):max(shift, 0)+1])
+	value, err := strconv.ParseFloat(number, 64)
+	if err != nil || shift < 0 || rest != "" || value*math.Pow(1024, float64(shift)) >= math.MaxInt64 {
+		return 0, fmt.Errorf("%q is no size such as 50MiB or 1048576", s)
+	}
+	return int64(value * math.Pow(1024, float64(shift))), nil
+}
 
 // Count renders a number with thousands separators, such as "30,000".
 func Count(n int64) string { return humanize.Comma(n) }

@@ -67,3 +67,24 @@ func TestDuration(t *testing.T) {
 	f(-90*time.Second, "-1 min 30 s")
 	f(math.MinInt64, "-106751 d 23 h")
 }
+
+func TestParseBytes(t *testing.T) {
+	f := func(in string, want int64) {
+		t.Helper()
+		got, err := ParseBytes(in)
+		assert.NoError(t, err)
+		assert.Equal(t, want, got, in)
+	}
+	f("0", 0)
+	f("1048576", 1<<20)
+	f("512 B", 512)
+	f("50MiB", 50<<20)
+	f("50 MB", 50<<20)
+	f("50m", 50<<20)
+	f("1.5g", 3<<29)
+	f("2T", 2<<40)
+	for _, in := range []string{"", "MiB", "-1", "5x", "5 parsecs", "1..2", "9999999999T", "5mm", "5 m b", "ib", "5i"} {
+		_, err := ParseBytes(in)
+		assert.Error(t, err, in)
+	}
+}

@@ -179,3 +179,47 @@ func (t *Tree) Dominators(yield func(v, dominator uint32) bool) {
 		}
 	}
 }
+
+// RetainedTogether returns the sum of what the nodes retain, leaving out those
+// that another one of them dominates. It costs a pass over the tree. Errors: no
+// memory.
+func (t *Tree) RetainedTogether(nodes []uint32) (uint64, error) {
+	wanted, err := newBitset(t.graph.Nodes)
+	if err != nil {
+		return 0, err
+	}
+	defer wanted.free()
+	for _, v := range nodes {
+		wanted.set(v)
+	}
+	below, err := newBitset(uint32(len(t.vertex.Items))) // numbers that a wanted node dominates
+	if err != nil {
+		return 0, err
+	}
+	defer below.free()
+	var sum uint64
+	for i, end := uint32(1), uint32(0); i < uint32(len(t.vertex.Items)); i++ {
+		if i < end {
+			below.set(i)
+		} else if wanted.has(t.vertex.Items[i]) {
+			sum += t.retained.Items[i]
+			end = t.end.Items[i]
+		}
+	}
+	// The wanted nodes that were peeled off below others than wanted ones.
+	w, inner, c := walker{t: t}, walker{t: t}, t.graph.Edges.Cursor()
+	for v := uint32(1); v <= t.graph.Nodes; v++ {
+		run := c.From(v)
+		if i := t.numberOf(v); i == 0 || below.has(i) || wanted.has(v) {
+			continue
+		}
+		w.subtree(v, run, func(u uint32) (into bool) {
+			if !wanted.has(u) {
+				return true
+			}
+			sum += inner.subtree(u, t.graph.Edges.From(u), nil)
+			return false
+		})
+	}
+	return sum, nil
+}

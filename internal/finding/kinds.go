@@ -1,0 +1,22 @@
+package finding
+
+// Kinds are the names that a Finding's Kind can have, sorted: what a gate can be told to
+// look for. A report of another version may have others.
+func Kinds() []string {
+	return []string{
+		"abandoned-connections",
+		"big-retainer",
+		"class-loader-leak",
+		"cleaner-backlog",
+		"cleaner-self-reference",
+		"duplicate-strings",
+		"finalizer-slow",
+		"finalizer-stuck",
+		"finalizers-waiting-for-old-gc",
+		"growing-collection",
+		"scheduler-held",
+		"thread-local-leak",
+		"timer-blocked",
+		"timer-held",
+	}
+}
