@@ -110,9 +110,10 @@ func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.R
 	if err != nil {
 		return nil, usageError{err}
 	}
+	buffers := &jmx.Buffers{}
 	opts := agent.Options{
 		Connect: func(t jvm.Target) agent.Watched {
-			client := jmx.New(t, jmx.Options{Timeout: t.Timeout})
+			client := jmx.New(t, jmx.Options{Timeout: t.Timeout, Buffers: buffers})
 			return agent.Watched{Target: t, Client: client, Requests: client, Close: client.Close}
 		},
 		Interval:     time.Duration(c.Interval),

@@ -34,11 +34,22 @@ type follower struct {
 // targets don't poll at once, and the first one is polled at once.
 func newFollower(w Watched, i, n int, opts Options) *follower {
 	f := &follower{watched: w, set: metrics.NewSet()}
-	f.watcher = newWatcher(w, opts.intervalOf(w.Target)*time.Duration(i)/time.Duration(n), opts, f.set)
+	interval := opts.intervalOf(w.Target)
+	f.watcher = newWatcher(w, offsetOf(interval, i, n), opts, f.set)
 	if opts.Tracing != nil {
 		f.tracer = newTracer(w, opts.Tracing.Interval*time.Duration(i)/time.Duration(n), opts, f.set)
 	}
 	return f
+}
+
+// beats is how many moments there are in an interval at which targets are polled.
+// Those polled together cost the program one wake-up, which is a good part of what a
+// poll costs.
+const beats = 10
+
+// offsetOf is when the i-th of n targets is polled first: on a beat of the interval.
+func offsetOf(interval time.Duration, i, n int) time.Duration {
+	return (interval * time.Duration(i) / time.Duration(n)).Truncate(interval / beats)
 }
 
 // run follows the target until ctx ends, ends its series if it is gone, and closes

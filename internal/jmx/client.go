@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-resty/resty/v2"
+	"github.com/valyala/fastjson"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
@@ -20,7 +21,14 @@ type Options struct {
 	Timeout time.Duration
 	// DumpTimeout bounds the writing of a heap dump; 10 min if zero.
 	DumpTimeout time.Duration
+	// Buffers are those of all clients of a program; its own if nil.
+	Buffers *Buffers
 }
+
+// Buffers are the memory in which answers are taken apart, which clients share: a
+// thousand targets are not answered all at once. The zero value is ready. Safe for
+// concurrent use.
+type Buffers struct{ parsers fastjson.ParserPool }
 
 // Client talks to the agent of one target. Each method is for one goroutine at a
 // time; different ones may run side by side.
@@ -41,6 +49,9 @@ func New(target jvm.Target, opts Options) *Client {
 	}
 	if opts.DumpTimeout == 0 {
 		opts.DumpTimeout = 10 * time.Minute
+	}
+	if opts.Buffers == nil {
+		opts.Buffers = &Buffers{}
 	}
 	return &Client{
 		target: target,
@@ -93,6 +104,12 @@ func (c *Client) post(ctx context.Context, items []request) ([]reply, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the request: %w", err)
 	}
+	return c.send(ctx, &fastjson.Parser{}, body, len(items))
+}
+
+// send is post for an encoded bulk of n items. The replies are the parser's until
+// its next use.
+func (c *Client) send(ctx context.Context, parser *fastjson.Parser, body []byte, n int) ([]reply, error) {
 	req := c.http.R().SetContext(ctx).SetBody(body)
 	authorization, err := authorization(c.target.Credentials)
 	if err != nil {
@@ -107,7 +124,7 @@ func (c *Client) post(ctx context.Context, items []request) ([]reply, error) {
 	}
 	switch resp.StatusCode() {
 	case 200:
-		return parseBulk(resp.Body(), len(items))
+		return parseBulk(parser, resp.Body(), n)
 	case 400:
 		return nil, fmt.Errorf("%w: %s", errRejected, clip(string(resp.Body())))
 	}

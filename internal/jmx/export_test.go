@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/valyala/fastjson"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
@@ -14,7 +15,7 @@ import (
 // DecodePoll reads an answer to the bulk of a poll without a network.
 func DecodePoll(body []byte) (*jvm.Snapshot, error) {
 	t := newTier(fastTier())
-	replies, err := parseBulk(body, len(t.items))
+	replies, err := parseBulk(&fastjson.Parser{}, body, len(t.items))
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package jmx
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/valyala/fastjson"
@@ -36,6 +38,9 @@ type tier[T any] struct {
 	items []item[T]
 	// restUntil is when each item may be asked again; the zero time means now.
 	restUntil []time.Time
+	// body is the encoded bulk of the items whose indexes are encoded.
+	body    []byte
+	encoded []int
 }
 
 func newTier[T any](items []item[T]) *tier[T] {
@@ -56,8 +61,10 @@ func (t *tier[T]) ask(ctx context.Context, c *Client, result *T) ([]jvm.Missing,
 		}
 		asked = append(asked, i)
 	}
+	parser := c.opts.Buffers.parsers.Get()
+	defer c.opts.Buffers.parsers.Put(parser)
 	if len(asked) > 0 {
-		refused, err := t.askAround(ctx, c, asked, replies)
+		refused, err := t.askAround(ctx, c, parser, asked, replies)
 		if err != nil {
 			return nil, err
 		}
@@ -71,7 +78,7 @@ func (t *tier[T]) ask(ctx context.Context, c *Client, result *T) ([]jvm.Missing,
 // askAround fills the replies to the items asked. Where the agent refuses the bulk
 // it is halved until the guilty items stand alone; they are returned, and the rest
 // is answered.
-func (t *tier[T]) askAround(ctx context.Context, c *Client, asked []int, replies []reply) (refused []int, err error) {
+func (t *tier[T]) askAround(ctx context.Context, c *Client, parser *fastjson.Parser, asked []int, replies []reply) (refused []int, err error) {
 	var reason error
 	var ask func(part []int) error
 	ask = func(part []int) error {
@@ -92,7 +99,25 @@ func (t *tier[T]) askAround(ctx context.Context, c *Client, asked []int, replies
 		half := len(part) / 2
 		return errors.Join(ask(part[:half]), ask(part[half:]))
 	}
-	if err := ask(asked); err != nil {
+	whole, err := t.bulk(asked)
+	if err != nil {
+		return nil, err
+	}
+	got, err := c.send(ctx, parser, whole, len(asked))
+	switch {
+	case err == nil:
+		for k, i := range asked {
+			replies[i] = got[k]
+		}
+		return nil, nil
+	case !errors.Is(err, errRejected):
+		return nil, err
+	}
+	if len(asked) == 1 {
+		return nil, rejection(err)
+	}
+	half := len(asked) / 2
+	if err := errors.Join(ask(asked[:half]), ask(asked[half:])); err != nil {
 		return nil, err
 	}
 	if len(refused) == len(asked) {
@@ -100,6 +125,19 @@ func (t *tier[T]) askAround(ctx context.Context, c *Client, asked []int, replies
 		return nil, rejection(reason)
 	}
 	return refused, nil
+}
+
+// bulk encodes the items, which are mostly those of the last time.
+func (t *tier[T]) bulk(asked []int) ([]byte, error) {
+	if t.body != nil && slices.Equal(asked, t.encoded) {
+		return t.body, nil
+	}
+	body, err := encode(t.requests(asked))
+	if err != nil {
+		return nil, fmt.Errorf("encode the request: %w", err)
+	}
+	t.body, t.encoded = body, asked
+	return body, nil
 }
 
 func (t *tier[T]) requests(indexes []int) []request {

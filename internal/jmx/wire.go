@@ -66,8 +66,7 @@ var errRejected = errors.New("the agent refused the whole bulk")
 
 // parseBulk reads the answer to a bulk of n items. Items are matched by index:
 // what an agent echoes of the request differs between versions.
-func parseBulk(body []byte, n int) ([]reply, error) {
-	var parser fastjson.Parser
+func parseBulk(parser *fastjson.Parser, body []byte, n int) ([]reply, error) {
 	root, err := parser.ParseBytes(body)
 	if err != nil {
 		return nil, &Error{parseReason(body), fmt.Errorf("the agent's answer of %d bytes is no JSON: %s", len(body), clip(err.Error()))}
