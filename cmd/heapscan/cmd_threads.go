@@ -22,7 +22,8 @@ func newThreadsCommand(env environment) *cobra.Command {
 		Short: "Show the threads: state, stack, and the objects each call holds",
 		Long: `threads shows every thread of the dump: name, state, stack with line numbers, and the
 objects that the variables of each call refer to. Virtual threads are shown as far as
-the JVM wrote them: from JDK 21 on those that were running, from JDK 22 on all.
+the JVM wrote them: JDK 25 writes all with a stack, JDK 21 those on a carrier thread,
+as part of its stack.
 
 With --retained it also says what each object and each thread retains, which takes an
 analysis of the whole heap, and lists the thread that retains most first.

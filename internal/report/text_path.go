@@ -44,6 +44,9 @@ func reachabilityWords(a *ObjectPath) string {
 	only := "No GC root holds it. It is reachable only through "
 	switch a.Reachability {
 	case Reachable:
+		if len(a.Steps) == 1 {
+			return "It is a GC root itself."
+		}
 		return "A GC root holds it."
 	case "soft":
 		return "It is held softly: only through a SoftReference" + through + ". It stays until memory runs short."

@@ -119,27 +119,3 @@ func addReachability(r *report.Report, tree *dom.Tree) {
 	set(&r.Heap.UnreachableObjects, r.Heap.Objects-reachable)
 	set(&r.Heap.UnreachableBytes, r.Heap.ShallowBytes-bytes)
 }
-
-// addDominators lists the biggest objects directly under the GC roots.
-func addDominators(r *report.Report, h *finding.Heap) {
-	g, tree := h.Graph, h.Tree
-	top := []heap.ObjID{}
-	for v := range tree.Top {
-		top = append(top, heap.ObjID(v))
-	}
-	slices.SortFunc(top, func(a, b heap.ObjID) int {
-		return cmp.Or(cmp.Compare(tree.Retained(uint32(b)), tree.Retained(uint32(a))), cmp.Compare(a, b))
-	})
-	r.Limits.DominatorRows = maxDominators
-	r.Limits.DominatorsOmitted = int64(max(0, len(top)-maxDominators))
-	r.Dominators = []report.DominatorRow{}
-	for _, o := range top[:min(len(top), maxDominators)] {
-		r.Dominators = append(r.Dominators, report.DominatorRow{
-			Object:        fmt.Sprintf("%#x", g.Address(o)),
-			Class:         g.Class(o).Name,
-			Of:            h.NameOf(o),
-			ShallowBytes:  g.ShallowBytes(o),
-			RetainedBytes: int64(tree.Retained(uint32(o))),
-		})
-	}
-}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/report"
 )
@@ -50,15 +51,31 @@ func (d *dump) dominators(ctx context.Context, of heap.ObjID, edges heap.Edges, 
 	}
 	a := &report.Dominators{Head: *d.report.About(), Edges: rulesName(edges), Heap: d.report.Heap, Limits: limits}
 	for _, o := range biggest {
-		a.Dominators = append(a.Dominators, d.dominatorRow(names, o))
+		a.Dominators = append(a.Dominators, d.dominatorRow(names.of(o), o))
 	}
 	if of != 0 {
-		a.Of = new(d.dominatorRow(names, of))
+		a.Of = new(d.dominatorRow(names.of(of), of))
 	}
 	if by != 0 {
 		a.By = new(names.of(by))
 	}
 	return a, nil
+}
+
+// addDominators adds the biggest objects directly under the GC roots to the report.
+// Errors: that of ctx.
+func (d *dump) addDominators(ctx context.Context, h *finding.Heap) error {
+	biggest, limits, err := d.biggestUnder(ctx, 0, maxDominators)
+	if err != nil {
+		return err
+	}
+	d.report.Limits.DominatorRows, d.report.Limits.DominatorsOmitted = limits.DominatorRows, limits.DominatorsOmitted
+	d.report.Dominators = []report.DominatorRow{}
+	for _, o := range biggest {
+		n := report.ObjectName{Object: address(d.graph.Address(o)), Class: d.graph.Class(o).Name, Of: h.NameOf(o)}
+		d.report.Dominators = append(d.report.Dominators, d.dominatorRow(n, o))
+	}
+	return nil
 }
 
 // biggestUnder returns the objects directly under one, or under the roots, that retain
@@ -99,8 +116,7 @@ func (d *dump) biggestUnder(ctx context.Context, of heap.ObjID, limit int) ([]he
 }
 
 // dominatorRow describes an object with its sizes.
-func (d *dump) dominatorRow(names *names, o heap.ObjID) report.DominatorRow {
-	n := names.of(o)
+func (d *dump) dominatorRow(n report.ObjectName, o heap.ObjID) report.DominatorRow {
 	return report.DominatorRow{
 		Object: n.Object, Class: n.Class, Of: n.Of,
 		ShallowBytes: d.graph.ShallowBytes(o), RetainedBytes: int64(d.tree.Retained(uint32(o))),

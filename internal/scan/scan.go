@@ -71,7 +71,9 @@ func (d *dump) judge(ctx context.Context, o Options, merged []dom.Merged) error 
 	if err != nil {
 		return err
 	}
-	addDominators(r, h)
+	if err := d.addDominators(ctx, h); err != nil {
+		return err
+	}
 	addDominatorTree(r, h, merged)
 	if o.Edges != heap.EdgesStrong {
 		return nil
