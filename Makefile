@@ -23,7 +23,7 @@ endif
 export HEAPSCAN_MAT_DUMPS ?= $(wildcard $(CURDIR)/../shared/dumps)
 
 .DEFAULT_GOAL := help
-.PHONY: help build testbed postgres demo demo-once test lint fuzz bench dumps bench-peers e2e-full clean tools
+.PHONY: help build testbed postgres receivers demo demo-once test lint fuzz bench dumps bench-peers e2e-full clean tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,13 +46,22 @@ postgres: ## install PostgreSQL if it is missing (Debian, as root)
 	    echo "PostgreSQL is missing. Install it, on Debian: sudo apt-get install postgresql" >&2; exit 1; \
 	  fi; }
 
+receivers: ## install the receivers of samples that are missing (Debian, as root)
+	@{ command -v victoria-metrics && command -v prometheus; } >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing VictoriaMetrics and Prometheus" && apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq victoria-metrics prometheus; \
+	  else \
+	    echo "VictoriaMetrics or Prometheus is missing, their test is skipped. Install them, on Debian: sudo apt-get install victoria-metrics prometheus" >&2; \
+	  fi; }
+
 demo: build testbed postgres ## watch a leak being caught, until Ctrl-C
 	@$(GO) build -o bin/demo ./testbed/demo && exec bin/demo
 
 demo-once: build testbed postgres ## the same, but exit after the verdict
 	@$(GO) build -o bin/demo ./testbed/demo && exec bin/demo -once
 
-test: lint build testbed postgres ## every check there is, end-to-end tests included
+test: lint build testbed postgres receivers ## every check there is, end-to-end tests included
 	$(RACE) $$($(GO) list ./... | grep -v '/testbed/e2e$$')
 	$(GO) test -count=1 -timeout 8m ./testbed/e2e
 
@@ -93,7 +102,7 @@ $(PEERS):
 	@command -v cargo >/dev/null || { echo "cargo is missing. Install Rust, on Debian: sudo apt-get install cargo" >&2; exit 1; }
 	cargo install --locked --root build/peers $(notdir $@)@$(PEER_VERSION)
 
-e2e-full: build testbed postgres ## all finalizer states on every JDK found, all collectors
+e2e-full: build testbed postgres receivers ## all finalizer states on every JDK found, all collectors
 	E2E_FULL=1 $(GO) test -count=1 -v -timeout 60m ./testbed/e2e
 
 clean: ## remove everything that was built

@@ -42,6 +42,7 @@ func places() map[string]place {
 		"internal/host":     {sidecar, 2},
 		"internal/series":   {sidecar, 2},
 		"internal/jvm":      {sidecar, 1},
+		"internal/attach":   {sidecar, 1},
 		"cmd/heapscan":      {heap, 6},
 		"internal/scan":     {heap, 4},
 		"internal/report":   {heap, 3},

@@ -1,11 +1,43 @@
 package discover
 
-import "time"
+import (
+	"context"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
 
-const localInterval = 10 * time.Second
+	"github.com/apm-sidecar/apm-sidecar/internal/attach"
+)
 
-// LocalConfig asks for the JVMs of this host. It has no settings.
+const (
+	localInterval = 10 * time.Second
+	localTimeout  = 10 * time.Second
+)
+
+// LocalConfig asks for the JVMs of this host that have a Jolokia agent. It has no
+// settings.
 type LocalConfig struct{}
 
-// listLocal finds JVMs with a Jolokia agent.
-func listLocal() ([]labels, error) { return nil, nil }
+// listLocal finds them. The instance is the agent's address; the process id changes
+// with each start and is for relabelling only.
+func listLocal() ([]labels, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), localTimeout)
+	defer cancel()
+	jvms, err := attach.Local(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []labels
+	for _, j := range jvms {
+		if j.JolokiaURL != "" {
+			all = append(all, labels{
+				"__address__":           j.JolokiaURL,
+				"__meta_local_pid":      strconv.Itoa(j.PID),
+				"__meta_local_main":     j.Main,
+				"__meta_local_main_jar": strings.TrimSuffix(filepath.Base(j.Main), ".jar"),
+			})
+		}
+	}
+	return all, nil
+}

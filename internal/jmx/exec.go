@@ -38,6 +38,14 @@ func opDumpHeap() operation {
 	return operation{"com.sun.management:type=HotSpotDiagnostic", "dumpHeap(java.lang.String,boolean)"}
 }
 
+// operations are all of them.
+func operations() []operation {
+	return []operation{
+		opFinalizerInfo(), opClassHistogram(), opFlightView(), opThreadInfo(), opThreadCPU(),
+		opThreadAllocated(), opFindDeadlocks(), opFindMonitorDeadlocks(), opDumpHeap(),
+	}
+}
+
 // run is the item of a bulk that runs an operation.
 func run(op operation, arguments ...any) request {
 	return request{Type: "exec", MBean: op.mbean, Operation: op.signature, Arguments: arguments, Config: execConfig()}

@@ -113,7 +113,11 @@ func usedUp(r reply, ids []int64) map[int64]jvm.Opt[int64] {
 	return out
 }
 
+// numbers are those of an array; none of a value that is absent or something else.
 func numbers(v *fastjson.Value) []int64 {
+	if v == nil {
+		return nil
+	}
 	values, _ := v.Array()
 	out := make([]int64, 0, min(len(values), maxThreads))
 	for _, v := range values {

@@ -110,3 +110,8 @@ func (b *Bench) StartLoad(ctx context.Context, java, url string, requestsPerSeco
 	}
 	return load, nil
 }
+
+// JolokiaAgent is the jar of Jolokia's JVM agent.
+func JolokiaAgent() (string, error) {
+	return built("leaky-webapp", "target", "agent", "jolokia-agent.jar")
+}

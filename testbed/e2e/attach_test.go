@@ -1,0 +1,123 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/testbed/harness"
+)
+
+// idleSource is a program that waits.
+const idleSource = `public class Idle {
+    public static void main(String[] args) throws Exception {
+        System.out.println("ready");
+        Thread.sleep(Long.MAX_VALUE);
+    }
+}
+`
+
+// sidecarOutput runs a command of the sidecar to its end and returns its standard
+// output, followed by its standard error where it fails.
+func sidecarOutput(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	program, err := harness.Program("apm-sidecar")
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, program, args...).Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		out = append(out, exit.Stderr...)
+	}
+	return string(out), err
+}
+
+// TestAttachUnderTheOwnPolicy: the sidecar loads the agent into a JVM that runs
+// already, under the policy that it prints itself, finds it among the processes of
+// this host, and gets all it asks for; and nobody gets more.
+func TestAttachUnderTheOwnPolicy(t *testing.T) {
+	bench, err := harness.NewBench()
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	dir, err := bench.Folder("idle")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "Idle.java"), []byte(idleSource), 0o600))
+	idle, err := bench.Start(t.Context(), harness.Command{Name: "idle", Path: "java", Args: []string{filepath.Join(dir, "Idle.java")}})
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	_, err = idle.AwaitOutput(ctx, regexp.MustCompile("ready"))
+	require.NoError(t, err)
+	pid := strconv.Itoa(idle.PID())
+
+	policy, err := sidecarOutput(t, "policy")
+	require.NoError(t, err, policy)
+	policyFile := filepath.Join(dir, "jolokia-access.xml")
+	require.NoError(t, os.WriteFile(policyFile, []byte(policy), 0o600))
+	agent, err := harness.JolokiaAgent()
+	require.NoError(t, err)
+
+	out, err := sidecarOutput(t, "attach")
+	require.NoError(t, err, out)
+	assert.Regexp(t, "(?m)^"+pid+"\t.*no agent$", out)
+	out, err = sidecarOutput(t, "attach", pid, "--agent", "/nonexistent.jar")
+	require.Error(t, err)
+	assert.Contains(t, out, "does not see the agent")
+	out, err = sidecarOutput(t, "attach", pid, "--agent", policyFile)
+	require.Error(t, err, "no agent")
+	assert.Contains(t, out, "cannot open the agent")
+	out, err = sidecarOutput(t, "attach", strconv.Itoa(os.Getpid()), "--agent", agent)
+	require.Error(t, err)
+	assert.Contains(t, out, "is no running HotSpot JVM")
+
+	out, err = sidecarOutput(t, "attach", pid, "--agent", agent, "--options",
+		"port=0,host=127.0.0.1,executor=fixed,policyLocation=file://"+policyFile)
+	require.NoError(t, err, out)
+	url := regexp.MustCompile(`http://127\.0\.0\.1:\d+/jolokia`).FindString(out)
+	require.NotEmpty(t, url, out)
+	out, err = sidecarOutput(t, "attach")
+	require.NoError(t, err, out)
+	assert.Regexp(t, "(?m)^"+pid+"\t.*"+regexp.QuoteMeta(url)+"$", out, "found on a port that nobody knew before")
+
+	program, err := harness.Program("apm-sidecar")
+	require.NoError(t, err)
+	all, err := exec.CommandContext(t.Context(), program, "once", "--target", url).CombinedOutput()
+	out = string(all)
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "jvm_memory_pool_used_bytes{")
+	assert.NotContains(t, out, "cannot be read", "the policy allows whatever a poll reads")
+
+	ask := func(body string) string {
+		out, err := exec.CommandContext(t.Context(), "curl", "-s", "--data", body, url+"/").Output()
+		require.NoError(t, err)
+		return string(out)
+	}
+	for name, body := range map[string]string{
+		"secrets":   `{"type":"read","mbean":"java.lang:type=Runtime","attribute":["SystemProperties"]}`,
+		"write":     `{"type":"write","mbean":"java.lang:type=Memory","attribute":"Verbose","value":true}`,
+		"operation": `{"type":"exec","mbean":"java.lang:type=Memory","operation":"gc"}`,
+		"search":    `{"type":"search","mbean":"*:*"}`,
+		"list":      `{"type":"list"}`,
+	} {
+		assert.Contains(t, ask(body), `"status":403`, name)
+	}
+	for _, allowed := range []string{
+		`{"type":"exec","mbean":"com.sun.management:type=DiagnosticCommand","operation":"gcFinalizerInfo"}`,
+		`{"type":"exec","mbean":"java.lang:type=Threading","operation":"getThreadInfo([J,int)","arguments":[[1],0]}`,
+		`{"type":"exec","mbean":"java.lang:type=Threading","operation":"findDeadlockedThreads()"}`,
+		fmt.Sprintf(`{"type":"exec","mbean":"com.sun.management:type=HotSpotDiagnostic","operation":"dumpHeap(java.lang.String,boolean)","arguments":[%q,true]}`, filepath.Join(dir, "x.hprof")),
+	} {
+		answer := ask(allowed)
+		assert.Contains(t, answer, `"status":200`, allowed)
+	}
+}
