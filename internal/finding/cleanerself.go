@@ -25,17 +25,13 @@ func (cleanersOfThemselves) Detect(ctx context.Context, h *Heap) ([]Finding, err
 	}
 	var found []Finding
 	for _, class := range slices.Sorted(maps.Keys(capturing)) {
-		rows := capturing[class]
-		barred := h.NewSet()
-		for _, row := range rows {
-			barred.Add(p.table.Objects[row])
-		}
-		alive, err := h.ReachableWithout(ctx, barred)
-		if err != nil {
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		// Those that somebody else holds may be closed by hand yet.
-		rows = slices.DeleteFunc(rows, func(row int) bool { return alive.Has(p.table.Ref(row, phantomReferent)) })
+		rows := slices.DeleteFunc(capturing[class], func(row int) bool {
+			return !h.Tree.Dominates(uint32(p.table.Objects[row]), uint32(p.table.Ref(row, phantomReferent)))
+		})
 		var lost []heap.ObjID
 		for _, row := range rows {
 			lost = append(lost, p.table.Objects[row])

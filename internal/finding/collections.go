@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
 // collection is a big collection of java.util.
@@ -154,16 +155,22 @@ func (h *Heap) arrayOf(o heap.ObjID) heap.ObjID {
 // maxChain bounds the length of a chain that is counted.
 const maxChain = 10_000_000
 
-// chain counts the nodes that follow each other from head on: of each node the
-// reference to one of its own class that is not the one before.
+// chain counts the nodes that follow each other from head on and have an element: of
+// each node the reference to one of its own class that is not the one before.
 func (h *Heap) chain(head heap.ObjID) int64 {
 	n, before := int64(0), heap.ObjID(0)
-	for o := head; o != 0 && n < maxChain; n++ {
-		var next heap.ObjID
+	for o, steps := head, 0; o != 0 && steps < maxChain; steps++ {
+		var next, element heap.ObjID
 		for r := range h.References(o) {
-			if r != before && h.ClassOf(r) == h.ClassOf(o) {
+			switch {
+			case h.ClassOf(r) != h.ClassOf(o):
+				element = r
+			case r != before:
 				next = r
 			}
+		}
+		if element != 0 {
+			n++
 		}
 		o, before = next, o
 	}
@@ -210,18 +217,12 @@ func (h *Heap) elements(c *collection) (values, keys string) {
 			valueClasses[h.Class(o).Name] = append(valueClasses[h.Class(o).Name], o)
 			continue
 		}
-		var content []heap.ObjID
-		for r := range h.References(o) {
-			if !h.isNode(c, r) {
-				content = append(content, r)
-			}
-		}
-		if n := len(content); n > 0 {
-			name := h.Class(content[n-1]).Name
-			valueClasses[name] = append(valueClasses[name], content[n-1])
-			if n > 1 {
-				name = h.Class(content[0]).Name
-				keyClasses[name] = append(keyClasses[name], content[0])
+		for name, r := range h.content(c, o) {
+			class := h.Class(r).Name
+			if name == "key" {
+				keyClasses[class] = append(keyClasses[class], r)
+			} else {
+				valueClasses[class] = append(valueClasses[class], r)
 			}
 		}
 	}
@@ -231,12 +232,38 @@ func (h *Heap) elements(c *collection) (values, keys string) {
 	return values, keys
 }
 
+// content returns what a link refers to besides other links, by field; nothing where a
+// null leaves open which reference is which field's.
+func (h *Heap) content(c *collection, node heap.ObjID) map[string]heap.ObjID {
+	var fields []string
+	for k := h.ClassOf(node); k != heap.NoClass; k = h.Classes[k].Super {
+		for _, f := range h.Classes[k].Fields {
+			if f.Type == hprof.TypeObject && !slices.Contains([]string{"next", "prev", "before", "after", "left", "right", "parent", "red"}, f.Name) {
+				fields = append(fields, f.Name)
+			}
+		}
+	}
+	var refs []heap.ObjID
+	for r := range h.References(node) {
+		if !h.isNode(c, r) {
+			refs = append(refs, r)
+		}
+	}
+	if len(refs) != len(fields) {
+		return nil
+	}
+	content := map[string]heap.ObjID{}
+	for i, name := range fields {
+		content[name] = refs[i]
+	}
+	return content
+}
+
 // isNode says whether o is a link of the collection's own, not an element.
 func (h *Heap) isNode(c *collection, o heap.ObjID) bool {
 	name := h.Class(o).Name
 	for k := h.ClassOf(c.object); k != heap.NoClass; k = h.Classes[k].Super {
-		owner := h.Classes[k].Name
-		if strings.HasPrefix(name, owner+"$") {
+		if owner := h.Classes[k].Name; platform(owner) && strings.HasPrefix(name, owner+"$") {
 			return true
 		}
 	}

@@ -19,7 +19,10 @@ type Detector interface {
 
 // detectors returns all detectors.
 func detectors() []Detector {
-	return []Detector{tasksHeld{}, finalizerAtWork{}, cleanersAtWork{}, cleanersOfThemselves{}, deadUndiscovered{}, tasksBlocked{}, suspects{}}
+	return []Detector{
+		tasksHeld{}, finalizerAtWork{}, cleanersAtWork{}, cleanersOfThemselves{}, deadUndiscovered{}, tasksBlocked{},
+		suspects{}, threadLocals{}, loaderLeaks{}, duplicateStrings{}, sparseArrays{}, directBuffers{},
+	}
 }
 
 // Detect runs all detectors. The findings come in the order of what matters:

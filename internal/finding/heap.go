@@ -41,6 +41,9 @@ const (
 	tableWorker
 	tablePhantom
 	tableCleaner
+	tableThreadMaps
+	tableEntry
+	tableDirectBuffer
 	tableLinkedQueue
 	tableCounter
 	tableArrayDeque
@@ -89,8 +92,14 @@ func Watches() []heap.Watch {
 			{Class: "java.util.concurrent.FutureTask", Field: "state"}}},
 		tableWorker: {Class: poolClass + "$Worker", Fields: []heap.FieldName{
 			{Class: poolClass + "$Worker", Field: "thread"}, {Class: poolClass + "$Worker", Field: "this$0"}}},
-		tablePhantom:     phantomWatch(),
-		tableCleaner:     {Class: cleanerImplClass, Fields: []heap.FieldName{{Class: cleanerImplClass, Field: "queue"}}},
+		tablePhantom: phantomWatch(),
+		tableCleaner: {Class: cleanerImplClass, Fields: []heap.FieldName{{Class: cleanerImplClass, Field: "queue"}}},
+		tableThreadMaps: {Class: "java.lang.Thread", Fields: []heap.FieldName{
+			{Class: "java.lang.Thread", Field: "threadLocals"}, {Class: "java.lang.Thread", Field: "inheritableThreadLocals"}}},
+		tableEntry: {Class: threadLocalEntry, Fields: []heap.FieldName{
+			{Class: referenceClass, Field: "referent"}, {Class: threadLocalEntry, Field: "value"}}},
+		tableDirectBuffer: {Class: "java.nio.DirectByteBuffer", Fields: []heap.FieldName{
+			{Class: "java.nio.Buffer", Field: "capacity"}, {Class: "java.nio.DirectByteBuffer", Field: "cleaner"}, {Class: "java.nio.MappedByteBuffer", Field: "fd"}}},
 		tableLinkedQueue: {Class: linkedQueue, Fields: []heap.FieldName{{Class: linkedQueue, Field: "count"}}},
 		tableCounter:     {Class: atomicInteger, Fields: []heap.FieldName{{Class: atomicInteger, Field: "value"}}, AtLeast: manyElements},
 		tableArrayDeque: {Class: arrayDeque, Fields: []heap.FieldName{

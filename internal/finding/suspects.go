@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
 // suspects finds what retains most of the heap: objects at which much comes together,
@@ -75,9 +76,25 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, h.suspectFinding(s, p, paths))
+		if s.retained*100 >= p.liveBytes*suspectShare && throughThreadLocal(paths) {
+			continue // threadLocals tells of it
+		}
+		found = addAlike(found, h.suspectFinding(s, p, paths))
 	}
 	return found, nil
+}
+
+// addAlike adds a finding to the list, to one with the same fingerprint where there is
+// one: static fields of a class that several loaders have loaded, for example.
+func addAlike(found []Finding, f Finding) []Finding {
+	i := slices.IndexFunc(found, func(g Finding) bool { return g.Fingerprint == f.Fingerprint })
+	if i < 0 {
+		return append(found, f)
+	}
+	found[i].Bytes += f.Bytes
+	found[i].Objects += f.Objects
+	found[i].Evidence.Facts = append(found[i].Evidence.Facts, fact("another one like it", "%s, %s", f.Culprit.Object, unit.Bytes(f.Bytes)))
+	return found
 }
 
 // targets are the objects to show the way to.
@@ -206,6 +223,13 @@ func (h *Heap) groups() []*suspect {
 func (h *Heap) explained(s *suspect) bool {
 	return slices.ContainsFunc(h.schedulers, func(q *scheduler) bool {
 		return q.wasteful() && (slices.Contains(s.above, q.array) || s.object == q.owner)
+	})
+}
+
+// throughThreadLocal says whether a way leads through the map of a thread.
+func throughThreadLocal(paths []Path) bool {
+	return slices.ContainsFunc(paths, func(p Path) bool {
+		return slices.ContainsFunc(p.Steps[:len(p.Steps)-1], func(s Step) bool { return s.Class == threadLocalEntry })
 	})
 }
 

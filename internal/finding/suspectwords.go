@@ -49,7 +49,7 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	f.Culprit.Object = address(h.Address(c.object))
 	f.Culprit.Class = cmp.Or(f.Culprit.Class, class)
 	f.Fingerprint = fingerprint(f.Kind, class, values, w.class, w.field)
-	f.Title = fmt.Sprintf("%s with %s %s retains %s (%s of the reachable heap)", clip(simpleName(class), 60), unit.Count(c.size),
+	f.Title = fmt.Sprintf("%s with %s %s retains %s (%s of the reachable heap)", h.kindOf(c.object), unit.Count(c.size),
 		elementWord(values), unit.Bytes(s.retained), unit.Share(s.retained, p.liveBytes))
 	if by := w.String(); by != "" {
 		f.Summary = "It is held by " + by + threadOf(w) + "."
@@ -71,6 +71,20 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	where := cmp.Or(w.String(), "its owner")
 	f.Advice = fmt.Sprintf("Bound it: remove entries from %s when they are done with, or use a cache with a maximum size or an expiry.", where)
 	f.Evidence.Refutes = "a later dump under the same load in which it has no more elements: then it is a cache of bounded size"
+}
+
+// kindOf names the class of a collection, and the JDK's class that it extends.
+func (h *Heap) kindOf(o heap.ObjID) string {
+	class := h.ClassOf(o)
+	name := clip(simpleName(h.Classes[class].Name), 60)
+	k := class
+	for k != heap.NoClass && !platform(h.Classes[k].Name) {
+		k = h.Classes[k].Super
+	}
+	if k == class || k == heap.NoClass {
+		return name
+	}
+	return name + ", a " + clip(simpleName(h.Classes[k].Name), 60) + ","
 }
 
 // elementWord names the elements of a collection.

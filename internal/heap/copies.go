@@ -24,8 +24,8 @@ type Copies struct {
 type CopyGroup struct {
 	Count       int64
 	WastedBytes int64
-	// Example is one of them.
-	Example ObjID
+	// Examples are some of them, at least the first one.
+	Examples []ObjID
 }
 
 const (
@@ -33,6 +33,8 @@ const (
 	maxCompared = 8 << 10
 	// maxCopyGroups bounds the groups that are told.
 	maxCopyGroups = 200
+	// maxExamples bounds the examples of a group.
+	maxExamples = 16
 	// contentBuckets is how many parts the hashes are split into, so that the table
 	// of a part stays in the cache.
 	contentBuckets = 1 << 8
@@ -77,6 +79,7 @@ func hashOf(b []byte, seed uint64) uint32 {
 func (g *Graph) copiesOf(workers []*contents) Copies {
 	var c Copies
 	var t contentTable
+	floor := int64(0) // what a group must waste to be among the biggest
 	for part := range contentBuckets {
 		n := 0
 		for _, w := range workers {
@@ -87,34 +90,56 @@ func (g *Graph) copiesOf(workers []*contents) Copies {
 			for _, r := range w[part] {
 				t.count(uint32(r>>32), ObjID(r))
 			}
-			w[part] = nil
 		}
 		c.Arrays += int64(n)
-		for _, e := range t.slots {
-			if e.count == 0 {
-				continue
+		if c.take(g, &t, floor) {
+			for _, w := range workers {
+				for _, r := range w[part] {
+					t.sample(c.Groups, uint32(r>>32), ObjID(r))
+				}
 			}
-			c.Distinct++
-			if e.count == 1 {
-				continue
-			}
-			wasted := int64(e.count-1) * g.ShallowBytes(e.example)
-			c.WastedBytes += wasted
-			c.Groups = append(c.Groups, CopyGroup{Count: int64(e.count), WastedBytes: wasted, Example: e.example})
 		}
-		c.trim(4 * maxCopyGroups)
+		for _, w := range workers {
+			w[part] = nil
+		}
+		if len(c.Groups) > 4*maxCopyGroups {
+			c.trim()
+			floor = c.Groups[len(c.Groups)-1].WastedBytes
+		}
 	}
-	c.trim(0)
+	c.trim()
 	return c
 }
 
-// trim keeps the biggest groups, if there are more than some.
-func (c *Copies) trim(more int) {
-	if len(c.Groups) <= more {
-		return
+// take adds the contents of a table that there are several arrays of, and says whether
+// some of them want more examples.
+func (c *Copies) take(g *Graph, t *contentTable, floor int64) (sample bool) {
+	for i := range t.slots {
+		s := &t.slots[i]
+		if s.count == 0 {
+			continue
+		}
+		c.Distinct++
+		if s.count == 1 {
+			continue
+		}
+		wasted := int64(s.count-1) * g.ShallowBytes(s.example)
+		c.WastedBytes += wasted
+		if wasted < floor {
+			continue
+		}
+		c.Groups = append(c.Groups, CopyGroup{Count: int64(s.count), WastedBytes: wasted, Examples: []ObjID{s.example}})
+		if s.count >= maxExamples*maxExamples {
+			s.group, sample = uint32(len(c.Groups)), true
+		}
 	}
+	return sample
+}
+
+// trim keeps the biggest groups.
+func (c *Copies) trim() {
 	slices.SortFunc(c.Groups, func(a, b CopyGroup) int {
-		return cmp.Or(cmp.Compare(b.WastedBytes, a.WastedBytes), cmp.Compare(a.Example, b.Example))
+		return cmp.Or(cmp.Compare(b.WastedBytes, a.WastedBytes), cmp.Compare(a.Examples[0], b.Examples[0]))
 	})
 	c.Groups = c.Groups[:min(len(c.Groups), maxCopyGroups)]
 }
@@ -128,7 +153,8 @@ type contentTable struct {
 
 type contentSlot struct {
 	hash, count uint32
-	example     ObjID // the first one
+	example     ObjID  // the first one
+	group       uint32 // index of the group that wants more examples, plus 1; 0 for none
 }
 
 // reset empties the table and makes room for n hashes.
@@ -142,16 +168,38 @@ func (t *contentTable) reset(n int) {
 	t.mask = uint32(size - 1)
 }
 
-// count counts one array.
-func (t *contentTable) count(hash uint32, o ObjID) {
+// slot returns the slot of a hash.
+func (t *contentTable) slot(hash uint32) *contentSlot {
 	i := hash & t.mask
 	for t.slots[i].count != 0 && t.slots[i].hash != hash {
 		i = (i + 1) & t.mask
 	}
-	s := &t.slots[i]
+	return &t.slots[i]
+}
+
+// count counts one array.
+func (t *contentTable) count(hash uint32, o ObjID) {
+	s := t.slot(hash)
 	if s.count == 0 || o < s.example {
 		s.example = o
 	}
 	s.hash = hash
 	s.count++
+}
+
+// sample makes an array an example of its group if it is among those of the smallest
+// scrambled numbers: a choice without preference, and the same one each time.
+func (t *contentTable) sample(groups []CopyGroup, hash uint32, o ObjID) {
+	s := t.slot(hash)
+	if s.group == 0 || o == s.example {
+		return
+	}
+	group := &groups[s.group-1]
+	scrambled := func(o ObjID) uint32 { return uint32(o) * 0x9E3779B1 }
+	at, _ := slices.BinarySearchFunc(group.Examples[1:], scrambled(o), func(e ObjID, v uint32) int { return cmp.Compare(scrambled(e), v) })
+	if at+1 == maxExamples {
+		return
+	}
+	group.Examples = slices.Insert(group.Examples, at+1, o)
+	group.Examples = group.Examples[:min(len(group.Examples), maxExamples)]
 }

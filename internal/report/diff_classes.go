@@ -7,10 +7,13 @@ import (
 )
 
 // ClassDiff is a class whose numbers differ. Classes are the same where their names
-// are: the instances of all loaders are added up. What a JVM numbers anew in each run
-// is no part of the name (see stableName).
+// are, and where both reports tell, the classes and names of their loaders: what is the
+// same is added up. What a JVM numbers anew in each run is no part of a name (see
+// stableName).
 type ClassDiff struct {
 	Class string `json:"class"`
+	// Loader is the loader's label (see LoaderRow.Label); empty if a report lacks it.
+	Loader string `json:"loader,omitempty"`
 	// Change is one of the Class constants.
 	Change       ClassChange `json:"change"`
 	Instances    Change      `json:"instances"`
@@ -32,21 +35,38 @@ const (
 	ClassUnknown  ClassChange = "unknown"
 )
 
-// classSum is what a report says of all classes of one name.
+// classKey tells classes apart.
+type classKey struct{ class, loader string }
+
+// loaderLabels returns the labels of a report's loaders by address, nil if it has not
+// all of them.
+func loaderLabels(r *Report) map[string]string {
+	if len(r.Loaders) == 0 || r.Limits.LoadersOmitted > 0 {
+		return nil
+	}
+	labels := make(map[string]string, len(r.Loaders))
+	for _, l := range r.Loaders {
+		labels[l.Loader] = l.Label()
+	}
+	return labels
+}
+
+// classSum is what a report says of all classes of one key.
 type classSum struct {
 	instances, shallow int64
 	retained           *int64
 }
 
-// sumByName adds the histogram up by the classes' names.
-func sumByName(r *Report) map[string]*classSum {
-	sums := make(map[string]*classSum, len(r.Histogram))
+// sumByKey adds the histogram up by the classes' names, and their loaders' labels if
+// there are some.
+func sumByKey(r *Report, labels map[string]string) map[classKey]*classSum {
+	sums := make(map[classKey]*classSum, len(r.Histogram))
 	for _, c := range r.Histogram {
-		name := stableName(c.Class)
-		s := sums[name]
+		key := classKey{stableName(c.Class), labels[c.Loader]}
+		s := sums[key]
 		if s == nil {
 			s = &classSum{}
-			sums[name] = s
+			sums[key] = s
 		}
 		s.instances += c.Instances
 		s.shallow += c.ShallowBytes
@@ -94,26 +114,30 @@ func (d *Diff) compareClasses(before, after *Report, rows int) {
 		grown int64 // at least, in bytes
 	}
 	all := []row{}
-	was, is := sumByName(before), sumByName(after)
+	wasLabels, isLabels := loaderLabels(before), loaderLabels(after)
+	if wasLabels == nil || isLabels == nil {
+		wasLabels, isLabels = nil, nil
+	}
+	was, is := sumByKey(before, wasLabels), sumByKey(after, isLabels)
 	wasCut, isCut := before.cutAt(), after.cutAt()
-	for name, a := range is {
-		if b := was[name]; b != nil {
-			if c, ok := compareClass(name, b, a); ok {
+	for key, a := range is {
+		if b := was[key]; b != nil {
+			if c, ok := compareClass(key, b, a); ok {
 				all = append(all, row{c, *c.ShallowBytes.Delta})
 			} else {
 				d.Limits.ClassesUnchanged++
 			}
 			continue
 		}
-		all = append(all, row{appeared(name, a, before, wasCut >= 0), a.shallow - max(wasCut, 0)})
+		all = append(all, row{appeared(key, a, before, wasCut >= 0), a.shallow - max(wasCut, 0)})
 	}
-	for name, b := range was {
-		if is[name] == nil {
-			all = append(all, row{vanished(name, b, after, isCut >= 0), max(isCut, 0) - b.shallow})
+	for key, b := range was {
+		if is[key] == nil {
+			all = append(all, row{vanished(key, b, after, isCut >= 0), max(isCut, 0) - b.shallow})
 		}
 	}
 	slices.SortFunc(all, func(x, y row) int {
-		return cmp.Or(cmp.Compare(y.grown, x.grown), cmp.Compare(x.Class, y.Class))
+		return cmp.Or(cmp.Compare(y.grown, x.grown), cmp.Compare(x.Class, y.Class), cmp.Compare(x.Loader, y.Loader))
 	})
 	d.Limits.ClassRows = rows
 	d.Limits.ClassesOmitted = int64(max(0, len(all)-rows))
@@ -123,9 +147,10 @@ func (d *Diff) compareClasses(before, after *Report, rows int) {
 }
 
 // compareClass compares a class that both reports have; ok is false if nothing changed.
-func compareClass(name string, b, a *classSum) (c ClassDiff, ok bool) {
+func compareClass(key classKey, b, a *classSum) (c ClassDiff, ok bool) {
 	c = ClassDiff{
-		Class:         name,
+		Class:         key.class,
+		Loader:        key.loader,
 		Change:        ClassGrew,
 		Instances:     change(&b.instances, &a.instances),
 		ShallowBytes:  change(&b.shallow, &a.shallow),
@@ -143,23 +168,23 @@ func compareClass(name string, b, a *classSum) (c ClassDiff, ok bool) {
 }
 
 // appeared is a class that the earlier report lacks, perhaps as it was cut.
-func appeared(name string, a *classSum, before *Report, cut bool) ClassDiff {
+func appeared(key classKey, a *classSum, before *Report, cut bool) ClassDiff {
 	if cut {
-		return ClassDiff{name, ClassUnknown, change(nil, &a.instances), change(nil, &a.shallow), change(nil, a.retained)}
+		return ClassDiff{key.class, key.loader, ClassUnknown, change(nil, &a.instances), change(nil, &a.shallow), change(nil, a.retained)}
 	}
 	none := &classSum{retained: zeroRetained(before)}
-	c, _ := compareClass(name, none, a)
+	c, _ := compareClass(key, none, a)
 	c.Change = ClassAppeared
 	return c
 }
 
 // vanished is a class that the later report lacks, perhaps as it was cut.
-func vanished(name string, b *classSum, after *Report, cut bool) ClassDiff {
+func vanished(key classKey, b *classSum, after *Report, cut bool) ClassDiff {
 	if cut {
-		return ClassDiff{name, ClassUnknown, change(&b.instances, nil), change(&b.shallow, nil), change(b.retained, nil)}
+		return ClassDiff{key.class, key.loader, ClassUnknown, change(&b.instances, nil), change(&b.shallow, nil), change(b.retained, nil)}
 	}
 	none := &classSum{retained: zeroRetained(after)}
-	c, _ := compareClass(name, b, none)
+	c, _ := compareClass(key, b, none)
 	c.Change = ClassVanished
 	return c
 }

@@ -37,11 +37,11 @@ func TestCompareClasses(t *testing.T) {
 	of := func(before, after int64) Change { return Change{new(before), new(after), new(after - before)} }
 	d := Compare(Tool{}, before, after, 10)
 	assert.Equal(t, []ClassDiff{
-		{"com.acme.A", ClassGrew, of(3, 5), of(150, 500), of(200, 900)},
-		{"com.acme.New", ClassAppeared, of(0, 1), of(0, 60), of(0, 70)},
-		{"com.acme.Holder", ClassGrew, of(1, 1), of(8, 8), of(8, 800)},
-		{"com.acme.Less", ClassShrank, of(9, 8), of(9, 8), of(9, 9)},
-		{"com.acme.Gone", ClassVanished, of(1, 0), of(20, 0), of(20, 0)},
+		{"com.acme.A", "", ClassGrew, of(3, 5), of(150, 500), of(200, 900)},
+		{"com.acme.New", "", ClassAppeared, of(0, 1), of(0, 60), of(0, 70)},
+		{"com.acme.Holder", "", ClassGrew, of(1, 1), of(8, 8), of(8, 800)},
+		{"com.acme.Less", "", ClassShrank, of(9, 8), of(9, 8), of(9, 9)},
+		{"com.acme.Gone", "", ClassVanished, of(1, 0), of(20, 0), of(20, 0)},
 	}, d.Classes)
 	assert.Equal(t, DiffLimits{ClassRows: 10, ClassesUnchanged: 1}, d.Limits)
 
@@ -65,13 +65,37 @@ func TestStableName(t *testing.T) {
 	f("com.acme.Order$1", "com.acme.Order$1")
 }
 
+// Classes of two loaders are two where both reports tell the loaders, whatever their
+// addresses are.
+func TestCompareLoaders(t *testing.T) {
+	before := counted(0, classRow("com.acme.A", "0x1", 1, 100, -1), classRow("com.acme.A", "0x2", 2, 50, -1))
+	after := counted(0, classRow("com.acme.A", "0x7", 1, 100, -1), classRow("com.acme.A", "0x8", 9, 90, -1))
+	d := Compare(Tool{}, before, after, 10)
+	require.Len(t, d.Classes, 1)
+	assert.Equal(t, int64(40), *d.Classes[0].ShallowBytes.Delta)
+	assert.Empty(t, d.Classes[0].Loader)
+	one := LoaderRow{Class: "com.acme.Loader", Name: "one"}
+	two := LoaderRow{Class: "com.acme.Loader", Name: "two"}
+	at := func(l LoaderRow, address string) LoaderRow {
+		l.Loader = address
+		return l
+	}
+	before.Loaders = []LoaderRow{at(one, "0x1"), at(two, "0x2")}
+	assert.Empty(t, Compare(Tool{}, before, after, 10).Classes[0].Loader, "only one of them tells")
+	after.Loaders = []LoaderRow{at(two, "0x8"), at(one, "0x7")}
+	d = Compare(Tool{}, before, after, 10)
+	require.Len(t, d.Classes, 1)
+	assert.Equal(t, `com.acme.Loader "two"`, d.Classes[0].Loader)
+	assert.Equal(t, int64(1), d.Limits.ClassesUnchanged)
+}
+
 // A class that is missing behind the bound of a report is neither new nor gone.
 func TestCompareWithACutHistogram(t *testing.T) {
 	before := counted(7, classRow("a", "boot", 9, 1000, -1), classRow("b", "boot", 1, 100, -1))
 	after := counted(0, classRow("a", "boot", 9, 1050, -1), classRow("b", "boot", 1, 100, -1), classRow("late", "boot", 4, 400, -1), classRow("small", "boot", 1, 90, -1))
 	d := Compare(Tool{}, before, after, 10)
 	require.Len(t, d.Classes, 3)
-	assert.Equal(t, ClassDiff{"late", ClassUnknown, Change{After: new(int64(4))}, Change{After: new(int64(400))}, Change{}}, d.Classes[0], "at least 300 bytes more")
+	assert.Equal(t, ClassDiff{"late", "", ClassUnknown, Change{After: new(int64(4))}, Change{After: new(int64(400))}, Change{}}, d.Classes[0], "at least 300 bytes more")
 	assert.Equal(t, "a", d.Classes[1].Class)
 	assert.Equal(t, ClassUnknown, d.Classes[2].Change)
 

@@ -129,18 +129,26 @@ func (p *printer) classesDiff(d *Diff) {
 		p.line("  no class has changed")
 		return
 	}
+	ambiguous := map[string]int{}
+	for _, c := range d.Classes {
+		ambiguous[c.Class]++
+	}
 	rows := make([][]string, len(d.Classes))
 	for i, c := range d.Classes {
+		loader := ""
+		if ambiguous[c.Class] > 1 {
+			loader = c.Loader
+		}
 		became := ""
 		if c.Change != ClassGrew && c.Change != ClassShrank {
 			became = string(c.Change)
 		}
-		rows[i] = []string{c.Class, became,
+		rows[i] = []string{c.Class, loader, became,
 			known(c.Instances.After, unit.Count), signed(c.Instances, unit.Count),
 			known(c.ShallowBytes.After, unit.Bytes), signed(c.ShallowBytes, unit.Bytes),
 			known(c.RetainedBytes.After, unit.Bytes), signed(c.RetainedBytes, unit.Bytes)}
 	}
-	p.table(2, []column{{title: "CLASS", flexible: true}, {title: ""},
+	p.table(2, []column{{title: "CLASS", flexible: true}, {title: "LOADER", optional: true}, {title: ""},
 		{title: "INSTANCES", number: true, optional: true}, {title: "GROWTH", number: true},
 		{title: "SHALLOW", number: true}, {title: "GROWTH", number: true},
 		{title: "RETAINED", number: true, optional: true}, {title: "GROWTH", number: true}}, rows)

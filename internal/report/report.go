@@ -23,6 +23,8 @@ type Report struct {
 	JVM           *JVM                `json:"jvm,omitempty"`
 	Heap          Heap                `json:"heap"`
 	Histogram     []ClassRow          `json:"histogram"`
+	Loaders       []LoaderRow         `json:"loaders,omitzero"`
+	Packages      []PackageRow        `json:"packages,omitzero"`
 	Dominators    []DominatorRow      `json:"dominators,omitzero"`
 	DominatorTree []DominatorNode     `json:"dominator_tree,omitzero"`
 	Finalizers    *finding.Finalizers `json:"finalizers,omitempty"`
@@ -177,6 +179,10 @@ func (w Warning) String() string {
 type Limits struct {
 	HistogramRows     int   `json:"histogram_rows"`
 	HistogramOmitted  int64 `json:"histogram_omitted"`
+	LoaderRows        int   `json:"loader_rows"`
+	LoadersOmitted    int64 `json:"loaders_omitted"`
+	PackageRows       int   `json:"package_rows"`
+	PackagesOmitted   int64 `json:"packages_omitted"`
 	DominatorRows     int   `json:"dominator_rows"`
 	DominatorsOmitted int64 `json:"dominators_omitted"`
 	// DominatorTreeRows bounds the entries of the dominator tree.

@@ -46,6 +46,17 @@ func seedReport() *Report {
 			{Class: "com.acme.Order$Line", Loader: "0x7f001000", Instances: 12, ShallowBytes: 480},
 			{Class: "com.acme.Order$Line", Loader: "0x7f002000", Instances: 3, ShallowBytes: 120},
 		},
+		Loaders: []LoaderRow{
+			{Loader: "0x7f001000", Class: "org.apache.catalina.loader.ParallelWebappClassLoader", Name: "leaky", Classes: 214, Instances: 60_012,
+				ShallowBytes: 4_560_480, RetainedBytes: 19_102_000, LoaderRetainedBytes: new(int64(1_204_112))},
+			{Loader: "boot", Classes: 1_600, Instances: 352_316, ShallowBytes: 21_129_512, RetainedBytes: 25_100_000},
+			{Loader: "0x7f002000", Classes: 20, Instances: 3, ShallowBytes: 120, RetainedBytes: 120},
+		},
+		Packages: []PackageRow{
+			{Package: "java.util", Classes: 310, Instances: 120_400, ShallowBytes: 6_000_000, RetainedBytes: 21_400_000},
+			{Package: "org.postgresql.jdbc3g", Classes: 12, Instances: 30_044, ShallowBytes: 3_364_576, RetainedBytes: 19_000_000},
+			{Package: "(primitive arrays)", Instances: 95_000, ShallowBytes: 9_800_000, RetainedBytes: 9_700_000},
+		},
 		Dominators: []DominatorRow{
 			{Object: "0x7f31a010", Class: "java.util.TimerTask[]", ShallowBytes: 131_088, RetainedBytes: 20_551_000},
 			{Object: "0x7f0b0010", Class: "org.apache.catalina.loader.ParallelWebappClassLoader", ShallowBytes: 152, RetainedBytes: 1_204_112},
@@ -113,7 +124,7 @@ func seedReport() *Report {
 				Fingerprint: "finalizers-waiting-for-old-gc/org.postgresql.jdbc3g.Jdbc3gConnection", Objects: 3, Bytes: 312,
 			},
 		},
-		Limits: Limits{HistogramRows: 500, HistogramOmitted: 1_329, DominatorRows: 50, DominatorsOmitted: 40, FinalizerClassRows: 50, SchedulerRows: 50},
+		Limits: Limits{HistogramRows: 500, HistogramOmitted: 1_329, LoaderRows: 100, LoadersOmitted: 2, PackageRows: 200, PackagesOmitted: 31, DominatorRows: 50, DominatorsOmitted: 40, FinalizerClassRows: 50, SchedulerRows: 50},
 	}
 }
 
@@ -179,6 +190,7 @@ func histogramReport() *Report {
 	r := seedReport()
 	h := &r.Heap
 	h.ReachableObjects, h.ReachableBytes, h.UnreachableObjects, h.UnreachableBytes = nil, nil, nil, nil
+	r.Loaders, r.Packages = nil, nil
 	r.JVM, r.Dominators, r.Finalizers, r.Schedulers, r.Findings = nil, nil, nil, nil, nil
 	return r
 }

@@ -24,6 +24,8 @@ func Text(w io.Writer, r *Report, o TextOptions) error {
 	p.cleaners(r)
 	p.schedulers(r)
 	p.histogram(r, textRows)
+	p.loaders(r)
+	p.packages(r)
 	p.dominators(r)
 	p.warnings(r.Warnings)
 	return p.flush(w)

@@ -50,13 +50,12 @@ func File(ctx context.Context, path string, o Options) (r *report.Report, err er
 	if err := d.dominate(ctx); err != nil {
 		return nil, err
 	}
-	sums, err := d.survey(ctx)
+	merged, err := d.survey(ctx)
 	if err != nil {
 		return nil, err
 	}
-	addRetained(d.report, d.classes, sums.Retained[0])
 	d.progress.say("looking for trouble", 2*d.file.Size+3*d.file.Size/4)
-	if err := d.judge(ctx, o, sums.Merged); err != nil {
+	if err := d.judge(ctx, o, merged); err != nil {
 		return nil, err
 	}
 	d.progress.say("done", phases*d.file.Size)

@@ -22,10 +22,20 @@ const (
 	treeShare  = 1000
 )
 
-// survey adds up what classes retain, and makes the merged tree. Errors: that of ctx.
-func (d *dump) survey(ctx context.Context) (*dom.Sums, error) {
+// survey adds to the report what classes, loaders and packages retain, and returns the
+// merged tree. Errors: that of ctx.
+func (d *dump) survey(ctx context.Context) ([]dom.Merged, error) {
 	d.progress.say("adding up by class", 2*d.file.Size+d.file.Size/2)
-	return d.graph.Survey(ctx, d.tree, heap.Survey{Merge: true, BigBytes: max(d.tree.Total()/aloneShare, 1)})
+	s := groupClasses(d.graph)
+	sums, err := d.graph.Survey(ctx, d.tree, heap.Survey{
+		Groupings: [][]uint32{s.loaderOf, s.packageOf},
+		Merge:     true, BigBytes: max(d.tree.Total()/aloneShare, 1),
+	})
+	if err != nil {
+		return nil, err
+	}
+	addRetained(d.report, d.classes, sums.Retained[0])
+	return sums.Merged, d.addGroups(ctx, s, sums.Retained[1], sums.Retained[2])
 }
 
 // addDominatorTree adds the dominator tree, merged by class.

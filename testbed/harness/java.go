@@ -92,3 +92,6 @@ func LabJar() (string, error) { return built("finalizer-lab", "target", "finaliz
 func JolokiaAgentJar() (string, error) {
 	return built("leaky-webapp", "target", "agent", "jolokia-agent.jar")
 }
+
+// SuspectsLabJar is the path of the lab of general suspects, or ErrNotBuilt.
+func SuspectsLabJar() (string, error) { return built("suspects-lab", "target", "suspects-lab.jar") }

@@ -17,6 +17,8 @@ func newBitset(last uint32) (bitset, error) {
 
 func (b *bitset) has(v uint32) bool   { return b.words.Items[v/64]&(1<<(v%64)) != 0 }
 func (b *bitset) set(v uint32)        { b.words.Items[v/64] |= 1 << (v % 64) }
+func (b *bitset) clear(v uint32)      { b.words.Items[v/64] &^= 1 << (v % 64) }
+func (b *bitset) clear64(i uint64)    { b.words.Items[i/64] &^= 1 << (i % 64) }
 func (b *bitset) has64(i uint64) bool { return b.words.Items[i/64]&(1<<(i%64)) != 0 }
 func (b *bitset) set64(i uint64)      { b.words.Items[i/64] |= 1 << (i % 64) }
 func (b *bitset) free()               { b.words.Free() }

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
-	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
 const (
@@ -22,27 +21,6 @@ const (
 	// must have peeled off for another one to be made.
 	worthPeeling = 64
 )
-
-// degrees tells nodes with no, one and more predecessors apart: two bits a node.
-type degrees struct{ words offheap.Array[uint64] }
-
-// add counts a reference to v.
-func (d *degrees) add(v uint32) {
-	word, shift := &d.words.Items[v/32], v%32*2
-	for {
-		old := atomic.LoadUint64(word)
-		n := old >> shift & 3
-		if n >= 2 {
-			return
-		}
-		if atomic.CompareAndSwapUint64(word, old, old+1<<shift) {
-			return
-		}
-	}
-}
-
-// one says whether v has exactly one predecessor.
-func (d *degrees) one(v uint32) bool { return d.words.Items[v/32]>>(v%32*2)&3 == 1 }
 
 // each runs work on stretches of nodes, from and to included, on all cores.
 func (t *Tree) each(ctx context.Context, work func(from, to uint32) error) error {
@@ -77,29 +55,13 @@ func each(ctx context.Context, n int, work func(from, to int) error) error {
 // to another node leads through them. Roots have the virtual root as predecessor
 // and stay. t.core is what is left.
 func (t *Tree) peel(ctx context.Context) error {
-	words, err := offheap.Make[uint64](int(t.graph.Nodes)/32 + 1)
+	root, err := newBitset(t.graph.Nodes)
 	if err != nil {
 		return err
 	}
-	d := degrees{words}
-	defer d.words.Free()
+	defer root.free()
 	for _, r := range t.graph.Roots {
-		d.add(r)
-		d.add(r)
-	}
-	g := t.graph.Edges
-	err = t.each(ctx, func(from, to uint32) error {
-		c := g.Cursor()
-		for v := from; v <= to; v++ {
-			run := c.From(v)
-			for w, ok := g.Next(&run); ok; w, ok = g.Next(&run) {
-				d.add(w)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
+		root.set(r)
 	}
 	off, err := newBitset(t.graph.Nodes)
 	if err != nil {
@@ -110,7 +72,7 @@ func (t *Tree) peel(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if gain := t.peelOnce(&d, &off, pass%2 == 0); gain < int64(t.graph.Nodes)/worthPeeling {
+		if gain := t.peelOnce(&root, &off, pass%2 == 0); gain < int64(t.graph.Nodes)/worthPeeling {
 			poor++
 		} else {
 			poor = 0
@@ -123,7 +85,7 @@ func (t *Tree) peel(ctx context.Context) error {
 // peelOnce makes one pass over all nodes, up or down: a chain is peeled in the pass
 // that begins at its end. Each core has one stretch, so that a chain is cut into
 // few.
-func (t *Tree) peelOnce(d *degrees, off *bitset, up bool) int64 {
+func (t *Tree) peelOnce(root, off *bitset, up bool) int64 {
 	var gain atomic.Int64
 	var wg sync.WaitGroup
 	parts := uint64(runtime.GOMAXPROCS(0))
@@ -131,9 +93,9 @@ func (t *Tree) peelOnce(d *degrees, off *bitset, up bool) int64 {
 	for i := range parts {
 		wg.Go(func() {
 			if up {
-				gain.Add(t.peelUp(d, off, cut(i), cut(i+1)))
+				gain.Add(t.peelUp(root, off, cut(i), cut(i+1)))
 			} else {
-				gain.Add(t.peelDown(d, off, cut(i), cut(i+1)))
+				gain.Add(t.peelDown(root, off, cut(i), cut(i+1)))
 			}
 		})
 	}
@@ -142,11 +104,11 @@ func (t *Tree) peelOnce(d *degrees, off *bitset, up bool) int64 {
 }
 
 // peelUp peels the nodes from, ..., to-1 in this order, peelDown in the opposite one.
-func (t *Tree) peelUp(d *degrees, off *bitset, from, to uint32) (gain int64) {
+func (t *Tree) peelUp(root, off *bitset, from, to uint32) (gain int64) {
 	c := t.graph.Edges.Cursor()
 	for v := from; v < to; v++ {
 		run := c.From(v)
-		if d.one(v) && !off.share(v) && t.allPeeled(off, run) {
+		if t.graph.Edges.OnePredecessor(v) && !root.has(v) && !off.share(v) && t.allPeeled(off, run) {
 			off.join(v)
 			gain++
 		}
@@ -154,7 +116,7 @@ func (t *Tree) peelUp(d *degrees, off *bitset, from, to uint32) (gain int64) {
 	return gain
 }
 
-func (t *Tree) peelDown(d *degrees, off *bitset, from, to uint32) (gain int64) {
+func (t *Tree) peelDown(root, off *bitset, from, to uint32) (gain int64) {
 	// Runs are found in ascending order much faster: a few at a time, then back.
 	const few = 256
 	var runs [few]edges.Run
@@ -165,7 +127,7 @@ func (t *Tree) peelDown(d *degrees, off *bitset, from, to uint32) (gain int64) {
 			runs[v-begin] = c.From(v)
 		}
 		for v := end - 1; v >= begin; v-- {
-			if d.one(v) && !off.share(v) && t.allPeeled(off, runs[v-begin]) {
+			if t.graph.Edges.OnePredecessor(v) && !root.has(v) && !off.share(v) && t.allPeeled(off, runs[v-begin]) {
 				off.join(v)
 				gain++
 			}

@@ -38,13 +38,15 @@ func link(ancestor, least uint32) uint64 { return uint64(ancestor)<<32 | uint64(
 type searcher struct {
 	t *Tree
 	found
-	// stack holds, for each node on the way, a zero and then its successors that have
-	// not had their turn.
-	stack  offheap.Array[uint32]
-	height int
-	count  uint32 // the last number given
-	left   uint32 // how many nodes the search has left
-	at     uint32 // the number of the last node on the way
+	// stack holds, for each node on the way, its successors that have not had their
+	// turn. bottom marks the first one of each node, by place in the stack, and busy the
+	// nodes that have one, by place on the way.
+	stack        offheap.Array[uint32]
+	height       int
+	bottom, busy bitset
+	count        uint32 // the last number given
+	at           uint32 // the number of the last node on the way
+	depth        uint32 // how many nodes are on the way
 }
 
 const (
@@ -59,7 +61,7 @@ const (
 // reference between them when it passes it.
 func (t *Tree) search(ctx context.Context) (*found, error) {
 	s := &searcher{t: t}
-	defer s.stack.Free()
+	defer s.free()
 	if err := s.allocate(); err != nil {
 		return &s.found, err
 	}
@@ -69,7 +71,7 @@ func (t *Tree) search(ctx context.Context) (*found, error) {
 			s.links.Items[n] &^= 0xffffffff
 			continue
 		}
-		s.at = 0
+		s.at, s.depth = 0, 0
 		if err := s.visit(r, place); err != nil {
 			return &s.found, err
 		}
@@ -96,20 +98,38 @@ func (s *searcher) allocate() (err error) {
 	s.shape = bitset{words}
 	s.later = newBacklog(core + 1)
 	// Address space for the worst case: every reference waits on the stack.
-	s.stack, err = offheap.Make[uint32](core + int(s.t.graph.Edges.Successors()) + batch)
+	waiting := s.t.graph.Edges.Successors() + batch
+	if s.stack, err = offheap.Make[uint32](int(waiting)); err != nil {
+		return err
+	}
+	if words, err = offheap.Make[uint64](int(waiting)/64 + 1); err != nil {
+		return err
+	}
+	s.bottom = bitset{words}
+	s.busy, err = newBitset(s.t.core.count)
 	return err
+}
+
+// free gives back what only the search needs.
+func (s *searcher) free() {
+	s.stack.Free()
+	s.bottom.free()
+	s.busy.free()
 }
 
 // drain visits what is on the stack and all that it leads to.
 func (s *searcher) drain(ctx context.Context) error {
 	core, number, links, stack := &s.t.core, s.t.number.Items, s.links.Items, s.stack.Items
 	for s.height > 0 {
+		for !s.busy.has(s.depth) {
+			s.at = uint32(links[s.at] >> 32)
+			s.depth--
+		}
 		s.height--
 		v := stack[s.height]
-		if v == 0 {
-			s.at = uint32(links[s.at] >> 32)
-			s.left++
-			continue
+		if s.bottom.has64(uint64(s.height)) {
+			s.bottom.clear64(uint64(s.height))
+			s.busy.clear(s.depth)
 		}
 		if s.height >= lookDown {
 			place, _ := core.place(stack[s.height-lookDown])
@@ -141,10 +161,11 @@ func (s *searcher) visit(v, place uint32) error {
 	s.count++
 	at := s.count
 	number.Items[place], s.links.Items[at] = at, link(s.at, s.at)
-	s.shape.set64(uint64(at) - 1 + uint64(s.left))
+	// A one for each number before, a zero for each of those that is not on the way.
+	s.shape.set64(2*uint64(at-1) - uint64(s.depth))
 	s.at = at
-	stack[s.height] = 0
-	s.height++
+	s.depth++
+	begin := s.height
 	var places [batch]uint32
 	run := g.From(v)
 	for more := true; more; {
@@ -162,6 +183,9 @@ func (s *searcher) visit(v, place uint32) error {
 				g.Prefetch(to)
 			}
 		}
+		if n > 0 {
+			g.PrefetchRun(top[n-1]) // whose turn may be next: no time to see whether it is
+		}
 		kept := 0
 		for i, place := range places[:n] {
 			if to := number.Items[place]; to != 0 {
@@ -175,6 +199,10 @@ func (s *searcher) visit(v, place uint32) error {
 			kept++
 		}
 		s.height += kept
+	}
+	if s.height > begin {
+		s.bottom.set64(uint64(begin))
+		s.busy.set(s.depth)
 	}
 	return nil
 }

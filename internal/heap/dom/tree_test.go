@@ -105,6 +105,9 @@ func TestRandomGraphs(t *testing.T) {
 				}
 			}
 			require.Equal(t, retained, tree.Retained(v), "seed %d node %d", seed, v)
+			for w := range all {
+				require.Equal(t, !without[w], tree.Dominates(v, w), "seed %d nodes %d, %d", seed, v, w)
+			}
 			// The immediate dominator is the dominator that all others dominate.
 			want, fewest := uint32(0), len(all)+1
 			for d := range all {

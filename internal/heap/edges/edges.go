@@ -29,7 +29,8 @@ type Graph struct {
 	// node of the block has successors.
 	directory offheap.Array[uint64]
 	// places are where the runs of a scattered block's nodes begin, 0 for none.
-	places [][blockNodes]uint64
+	places  [][blockNodes]uint64
+	degrees degrees
 	// successors is how many there are in all.
 	successors atomic.Uint64
 }
@@ -114,12 +115,6 @@ func (g *Graph) PrefetchRun(v uint32) {
 // Done says whether r has no successor left.
 func (g *Graph) Done(r Run) bool { return g.blob.Items[r.at] == 0 }
 
-// Place returns how far the run has been read, for Resume.
-func (r Run) Place() uint64 { return r.at }
-
-// Resume returns the run at a place, right behind the successor last.
-func Resume(place uint64, last uint32) Run { return Run{at: place, last: last} }
-
 // Cursor finds the runs of nodes that are asked for in ascending order faster than
 // From does. One goroutine each.
 type Cursor struct {
@@ -151,5 +146,6 @@ func (c *Cursor) From(v uint32) Run {
 func (g *Graph) Free() {
 	g.blob.Free()
 	g.directory.Free()
+	g.degrees.words.Free()
 	g.places = nil
 }

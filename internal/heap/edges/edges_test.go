@@ -66,11 +66,7 @@ func TestRoundTrip(t *testing.T) {
 		successors := make([][]uint32, n)
 		for v := range successors {
 			for range r.IntN(6) * r.IntN(2) {
-				to := uint32(r.IntN(n))
-				if r.IntN(4) == 0 {
-					to = r.Uint32() // far away: the longest codes
-				}
-				successors[v] = append(successors[v], to)
+				successors[v] = append(successors[v], uint32(r.IntN(n)))
 			}
 		}
 		order := make([]uint32, n)
@@ -100,12 +96,37 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestFarAway has the longest codes, and counts predecessors.
+func TestFarAway(t *testing.T) {
+	const last = 1<<32 - 2
+	b, err := NewBuilder(last+1, 10, 1)
+	require.NoError(t, err)
+	g := b.Freeze()
+	t.Cleanup(g.Free)
+	w := b.NewWriter()
+	for v, to := range map[uint32][]uint32{1: {last, 2, last - 1}, last: {1, last - 1}} {
+		require.NoError(t, w.Begin(v, 3))
+		for _, u := range to {
+			w.Add(u)
+		}
+		w.End()
+	}
+	w.Close()
+	assert.Equal(t, []uint32{last, 2, last - 1}, read(g, g.From(1)))
+	assert.Equal(t, []uint32{1, last - 1}, read(g, g.From(last)))
+	assert.True(t, g.OnePredecessor(last))
+	assert.True(t, g.OnePredecessor(1))
+	assert.False(t, g.OnePredecessor(last-1), "it has two")
+	assert.False(t, g.OnePredecessor(3), "it has none")
+	assert.Equal(t, uint64(5), g.Successors())
+}
+
 // TestLongRun has a node with more successors than a chunk of the blob holds.
 func TestLongRun(t *testing.T) {
 	const n = 200_000
 	successors := make([][]uint32, 40)
 	for i := range n {
-		successors[17] = append(successors[17], uint32(i*37%n))
+		successors[17] = append(successors[17], uint32(i*37%40))
 	}
 	successors[18] = []uint32{3}
 	order := make([]uint32, 40)
@@ -115,15 +136,6 @@ func TestLongRun(t *testing.T) {
 	g := write(t, successors, order, 1)
 	assert.Len(t, read(g, g.From(17)), n)
 	assert.Equal(t, []uint32{3}, read(g, g.From(18)))
-}
-
-// TestResume takes a run up where it was left.
-func TestResume(t *testing.T) {
-	g := write(t, [][]uint32{{5, 900, 2}}, []uint32{0}, 1)
-	r := g.From(0)
-	v, _ := g.Next(&r)
-	again := Resume(r.Place(), v)
-	assert.Equal(t, []uint32{900, 2}, read(g, again))
 }
 
 // TestMoreThanAnnounced is a dump that grew between two passes.

@@ -34,6 +34,10 @@ func NewBuilder(n int, bound uint64, writers int) (*Builder, error) {
 	if g.directory, err = offheap.Make[uint64](n/blockNodes + 2); err != nil {
 		return nil, err
 	}
+	if g.degrees.words, err = offheap.Make[uint64](n/32 + 1); err != nil {
+		g.Free()
+		return nil, err
+	}
 	// Each node has an end, each chunk a rest that the next run did not fit into.
 	// Eight bytes are read at a time, so some lie behind the last run.
 	size := 8 + maxDelta*bound + uint64(n) + (maxDelta*bound+uint64(n))/4 + uint64(writers+2)*chunkBytes
@@ -98,12 +102,13 @@ func (w *Writer) Begin(node uint32, n int) error {
 	return nil
 }
 
-// Add appends a successor.
+// Add appends a successor, a node of the graph.
 func (w *Writer) Add(v uint32) {
 	if v == w.last {
 		return
 	}
 	w.added++
+	w.b.graph.degrees.add(v)
 	d := int64(v) - int64(w.last)
 	w.last = v
 	// Differences of 33 bits wrap around in 32: the sum is taken in 32 bits too.

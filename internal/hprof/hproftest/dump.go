@@ -57,6 +57,7 @@ type Object struct {
 	class  *Class
 	elem   hprof.Type // 0 for instances
 	values []any      // by field, own class first; or elements
+	bytes  []byte     // the elements of a byte[]
 }
 
 type root struct {
@@ -236,10 +237,7 @@ func (d *Dump) Array(c *Class, elements ...*Object) *Object {
 
 // Bytes adds a byte[].
 func (d *Dump) Bytes(b []byte) *Object {
-	o := &Object{dump: d, elem: hprof.TypeByte, ID: d.take(16 + len(b))}
-	for _, x := range b {
-		o.values = append(o.values, x)
-	}
+	o := &Object{dump: d, elem: hprof.TypeByte, ID: d.take(16 + len(b)), bytes: slices.Clone(b)}
 	d.objects = append(d.objects, o)
 	return o
 }

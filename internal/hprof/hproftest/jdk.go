@@ -21,7 +21,10 @@ type JDK struct {
 	// Objects is the class Object[].
 	Objects *Class
 
-	str, finalizer, weak, soft, phantom    *Class
+	// WeakReference is that class.
+	WeakReference *Class
+
+	str, finalizer, soft, phantom          *Class
 	queue, finalizerThread, systemAccess   *Class
 	cleanerImpl, cleanable, oldCleaner     *Class
 	sync                                   *Class
@@ -51,9 +54,9 @@ func NewJDK(version, idSize int) *JDK {
 	}
 	if version >= 19 {
 		j.holder = d.Class("java.lang.Thread$FieldHolder", j.Object, Int("priority"), Bool("daemon"), Int("threadStatus"))
-		j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Ref("holder"), Ref("parkBlocker"))
+		j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Ref("holder"), Ref("parkBlocker"), Ref("threadLocals"))
 	} else {
-		j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Int("priority"), Bool("daemon"), Int("threadStatus"), Ref("parkBlocker"))
+		j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Int("priority"), Bool("daemon"), Int("threadStatus"), Ref("parkBlocker"), Ref("threadLocals"))
 	}
 	j.references()
 	j.cleaners()
@@ -68,7 +71,7 @@ func (j *JDK) references() {
 	d := j.Dump
 	reference := d.Class("java.lang.ref.Reference", j.Object, Ref("referent"), Ref("queue"), Ref("next"), Ref("discovered"))
 	final := d.Class("java.lang.ref.FinalReference", reference)
-	j.weak = d.Class("java.lang.ref.WeakReference", reference)
+	j.WeakReference = d.Class("java.lang.ref.WeakReference", reference)
 	j.soft = d.Class("java.lang.ref.SoftReference", reference, Long("timestamp"))
 	j.phantom = d.Class("java.lang.ref.PhantomReference", reference)
 	j.finalizer = d.Class("java.lang.ref.Finalizer", final, Ref("next"), Ref("prev"))
@@ -230,7 +233,7 @@ func (o *Object) get(field string) any {
 }
 
 // Weak and Soft add a reference object.
-func (j *JDK) Weak(referent *Object) *Object { return j.New(j.weak).Set("referent", referent) }
+func (j *JDK) Weak(referent *Object) *Object { return j.New(j.WeakReference).Set("referent", referent) }
 
 // Soft adds a SoftReference.
 func (j *JDK) Soft(referent *Object) *Object { return j.New(j.soft).Set("referent", referent) }

@@ -261,7 +261,7 @@ func (d *Dump) subRecords() [][]byte {
 			add(hprof.SubPrimArray, func(w *writer) {
 				w.id(o.ID)
 				w.u4(0)
-				w.u4(uint32(len(o.values)))
+				w.u4(uint32(len(o.values) + len(o.bytes)))
 				w.u1(byte(o.elem))
 				o.writeElements(w)
 			})
@@ -271,6 +271,7 @@ func (d *Dump) subRecords() [][]byte {
 }
 
 func (o *Object) writeElements(w *writer) {
+	w.Write(o.bytes)
 	for _, v := range o.values {
 		w.value(o.elem, v)
 	}

@@ -1,0 +1,189 @@
+package finding_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+// byKind returns the findings of a kind.
+func byKind(kind string, found []finding.Finding) []finding.Finding {
+	var chosen []finding.Finding
+	for _, f := range found {
+		if f.Kind == kind {
+			chosen = append(chosen, f)
+		}
+	}
+	return chosen
+}
+
+// locals is a heap with a pool of threads and a value of so many bytes in each one's map.
+// The ThreadLocal is a static field or gone; idle threads wait for work.
+func locals(t *testing.T, bytes int, stale, idle bool) *hproftest.JDK {
+	t.Helper()
+	j := hproftest.NewJDK(17, 8)
+	entry := j.Class("java.lang.ThreadLocal$ThreadLocalMap$Entry", j.WeakReference, hproftest.Ref("value"))
+	entries := j.Class("[Ljava.lang.ThreadLocal$ThreadLocalMap$Entry;", j.Object)
+	localMap := j.Class("java.lang.ThreadLocal$ThreadLocalMap", j.Object, hproftest.Ref("table"))
+	local := j.New(j.Class("java.lang.ThreadLocal", j.Object))
+	pool := j.Class("java.util.concurrent.ThreadPoolExecutor", j.Object)
+	j.Class("com.acme.Context", j.Object).Static("CURRENT", local)
+	request := j.Class("com.acme.Request", j.Object, hproftest.Ref("body"))
+	method := "runWorker"
+	if idle {
+		method = "getTask"
+	}
+	for i := range 10 {
+		e := j.New(entry).Set("value", j.New(request).Set("body", j.Bytes(make([]byte, bytes))))
+		if !stale {
+			e.Set("referent", local)
+		}
+		m := j.New(localMap).Set("table", j.Array(entries, nil, e, nil))
+		j.NewThread(j.Thread, fmt.Sprintf("exec-%d", i), hproftest.Frame{Class: pool, Method: method}).Set("threadLocals", m)
+	}
+	return j
+}
+
+func TestThreadLocals(t *testing.T) {
+	t.Run("stale", func(t *testing.T) {
+		f := only(t, "thread-local-leak", detect(t, locals(t, 200_000, true, true)))
+		assert.Equal(t, finding.SeverityCritical, f.Severity)
+		assert.Equal(t, "com.acme.Request", f.Culprit.Class)
+		assert.Equal(t, int64(10), f.Objects)
+		assert.Greater(t, f.Bytes, int64(2_000_000))
+		assert.Contains(t, f.Title, "in 10 threads by ThreadLocals that are gone")
+		require.NotNil(t, f.Evidence.Path)
+	})
+	t.Run("live and big", func(t *testing.T) {
+		found := detect(t, locals(t, 200_000, false, false))
+		f := only(t, "thread-local-leak", found)
+		assert.Equal(t, finding.SeverityInfo, f.Severity)
+		assert.Empty(t, byKind("big-retainer", found), "one cause, one finding")
+	})
+	t.Run("small", func(t *testing.T) {
+		assert.Empty(t, byKind("thread-local-leak", detect(t, locals(t, 100, true, true))))
+	})
+}
+
+// redeployed is a heap with loaders of a web application, all but the last one in a state.
+func redeployed(n int, state string, soft bool) *hproftest.JDK {
+	j := hproftest.NewJDK(17, 8)
+	enum := j.Class("java.lang.Enum", j.Object, hproftest.Ref("name"))
+	lifecycle := j.Class("org.apache.catalina.LifecycleState", enum)
+	constant := func(name string) *hproftest.Object { return j.New(lifecycle).Set("name", j.String(name)) }
+	old, started := constant(state), constant("STARTED")
+	base := j.Class("org.apache.catalina.loader.WebappClassLoaderBase", j.Object, hproftest.Ref("state"))
+	loaders := j.Class("org.apache.catalina.loader.ParallelWebappClassLoader", base)
+	for i := range n {
+		l := j.New(loaders).Set("state", old)
+		if i == n-1 {
+			l.Set("state", started)
+		}
+		j.Class("com.acme.shop.Order", j.Object).LoadedBy(l)
+		worker := j.Class("com.acme.shop.Worker", j.Object).LoadedBy(l).Static("DATA", j.Bytes(make([]byte, 500_000)))
+		held := j.New(worker)
+		if soft && i < n-1 {
+			held = j.Soft(held)
+		}
+		holder := j.Class(fmt.Sprintf("com.acme.host.Registry%d", i), j.Object)
+		holder.Static("LISTENER", held)
+	}
+	return j
+}
+
+func TestLoaderLeaks(t *testing.T) {
+	t.Run("stopped", func(t *testing.T) {
+		f := only(t, "class-loader-leak", detect(t, redeployed(4, "DESTROYED", false)))
+		assert.Equal(t, finding.SeverityCritical, f.Severity)
+		assert.Equal(t, int64(3), f.Objects)
+		assert.Equal(t, "com.acme.shop.Worker", f.Culprit.Class)
+		assert.Equal(t, "LISTENER", f.Culprit.Field)
+		assert.Contains(t, f.Title, "3 stopped class loaders of com.acme.shop.*")
+	})
+	t.Run("running", func(t *testing.T) {
+		assert.Empty(t, byKind("class-loader-leak", detect(t, redeployed(4, "STARTED", false))))
+	})
+	t.Run("many, not known to be stopped", func(t *testing.T) {
+		f := only(t, "class-loader-leak", detect(t, redeployed(6, "STARTED", false)))
+		assert.Equal(t, finding.SeverityInfo, f.Severity)
+		assert.Equal(t, finding.ConfidenceLow, f.Confidence)
+	})
+	t.Run("held by soft references only", func(t *testing.T) {
+		assert.Empty(t, byKind("class-loader-leak", detect(t, redeployed(4, "STOPPED", true))))
+	})
+}
+
+func TestDuplicateStrings(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	var all []*hproftest.Object
+	for i := range 30_000 {
+		texts := []string{"a text that is not short at all, not at all", "password=geheim123 is what nobody may see here", "d41d8cd98f00b204e9800998ecf8427e0001"}
+		all = append(all, j.String(texts[i%3]))
+	}
+	j.Class("com.acme.Names", j.Object).Static("ALL", j.Array(j.Objects, all...))
+	for range 2000 { // garbage
+		j.String("dead text dead text dead text dead text dead text dead text")
+	}
+	f := only(t, "duplicate-strings", detect(t, j))
+	assert.Equal(t, finding.SeverityInfo, f.Severity)
+	assert.InDelta(t, 30_000, f.Objects, 10)
+	var shown string
+	for _, x := range f.Evidence.Facts {
+		shown += x.Value + "\n"
+	}
+	assert.Contains(t, shown, `"a text that is not short at all`)
+	assert.NotContains(t, shown, "geheim")
+	assert.NotContains(t, shown, "d41d8")
+	assert.NotContains(t, shown, "dead")
+	assert.Contains(t, shown, "36 characters, not shown")
+}
+
+func TestSparseArrays(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	o := j.New(j.Object)
+	for range 3000 {
+		slots := make([]*hproftest.Object, 256)
+		slots[7] = o
+		j.Root(hprof.SubRootJNIGlobal, j.Array(j.Objects, slots...))
+	}
+	f := only(t, "sparse-arrays", detect(t, j))
+	assert.Equal(t, finding.SeverityInfo, f.Severity)
+	assert.Equal(t, "java.lang.Object[]", f.Culprit.Class)
+	assert.Equal(t, int64(3000), f.Objects)
+	assert.Equal(t, int64(3000*255*4), f.Bytes)
+}
+
+func TestDirectBuffers(t *testing.T) {
+	build := func(held, dead int, limit int64) *hproftest.JDK {
+		j := hproftest.NewJDK(17, 8)
+		buffer := j.Class("java.nio.Buffer", j.Object, hproftest.Int("capacity"))
+		mapped := j.Class("java.nio.MappedByteBuffer", buffer, hproftest.Ref("fd"))
+		direct := j.Class("java.nio.DirectByteBuffer", mapped, hproftest.Ref("att"), hproftest.Ref("cleaner"))
+		j.Class("java.nio.Bits", j.Object).Static("MAX_MEMORY", limit)
+		cleaner := j.Class("jdk.internal.ref.Cleaner", j.Object)
+		var all []*hproftest.Object
+		for i := range held + dead {
+			b := j.New(direct).Set("capacity", int32(1<<20)).Set("cleaner", j.New(cleaner))
+			j.New(direct).Set("capacity", int32(1<<20)).Set("att", b) // a slice has no memory of its own
+			if i < held {
+				all = append(all, b)
+			}
+		}
+		j.Class("com.acme.Channel", j.Object).Static("BUFFERS", j.Array(j.Objects, all...))
+		return j
+	}
+	f := only(t, "direct-buffers", detect(t, build(92, 3, 100<<20)))
+	assert.Equal(t, finding.SeverityWarning, f.Severity)
+	assert.Equal(t, "com.acme.Channel", f.Culprit.Class)
+	assert.Equal(t, int64(95), f.Objects)
+	assert.Contains(t, f.Summary, "3 are dead with 3.00 MiB")
+	f = only(t, "direct-buffers", detect(t, build(70, 0, 1<<30)))
+	assert.Equal(t, finding.SeverityInfo, f.Severity)
+	assert.Empty(t, byKind("direct-buffers", detect(t, build(3, 0, 1<<30))))
+}

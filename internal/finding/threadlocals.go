@@ -1,0 +1,233 @@
+package finding
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
+)
+
+// threadLocals finds values that stay in the maps of threads: those whose ThreadLocal
+// is gone, which nobody can get any more, and big ones.
+type threadLocals struct{}
+
+const (
+	threadLocalMap   = "java.lang.ThreadLocal$ThreadLocalMap"
+	threadLocalEntry = threadLocalMap + "$Entry"
+)
+
+// The columns of tableThreadMaps and tableEntry.
+const (
+	threadMapsOwn       = 0
+	threadMapsInherited = 1
+	entryKey            = 0
+	entryValue          = 1
+)
+
+const (
+	// staleEntries is how many values without a ThreadLocal are worth a finding
+	// whatever they retain: a map gets rid of some of them as it is used.
+	staleEntries = 1000
+	// idleBytes is the least that idle threads must hold for an alarm.
+	idleBytes = 16 << 20
+)
+
+// localGroup are the values of one class in the maps of threads.
+type localGroup struct {
+	class string
+	// stale says that their ThreadLocal is gone.
+	stale    bool
+	values   []heap.ObjID
+	threads  []heap.ObjID
+	retained int64
+	// idle is what the values of idle threads retain.
+	idle int64
+	// most is the thread whose values retain most.
+	most      heap.ObjID
+	mostBytes int64
+	byThread  map[heap.ObjID]int64
+}
+
+// Detect implements Detector.
+func (threadLocals) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
+	groups := h.localGroups()
+	total := int64(h.Tree.Total())
+	p := h.pressure()
+	var found []Finding
+	for _, g := range groups {
+		large := g.retained >= suspectBytes && g.retained*100 >= total*worthShare
+		if !large && (!g.stale || len(g.values) < staleEntries) || !g.stale && g.retained*100 < total*suspectShare {
+			continue
+		}
+		tracks, err := h.ShortestTracks(ctx, g.values)
+		if err != nil {
+			return nil, err
+		}
+		paths, err := h.mergePaths(ctx, tracks, g.values, 1)
+		tracks.Free()
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, h.localFinding(g, p, paths))
+		if len(found) == maxSuspects {
+			break
+		}
+	}
+	return found, nil
+}
+
+// localGroups groups the values in the maps of all threads, those that retain most
+// first.
+func (h *Heap) localGroups() []*localGroup {
+	type key struct {
+		class heap.ClassID
+		stale bool
+	}
+	groups := map[key]*localGroup{}
+	idle := h.idleThreads()
+	maps, entries := h.Tables[tableThreadMaps], h.Tables[tableEntry]
+	for row, thread := range maps.Objects {
+		if !h.reachable(thread) {
+			continue
+		}
+		for _, column := range []int{threadMapsOwn, threadMapsInherited} {
+			for e := range h.entriesOf(maps.Ref(row, column)) {
+				r := entries.Row(e)
+				value, localKey := entries.Ref(r, entryValue), entries.Ref(r, entryKey)
+				if value == 0 {
+					continue
+				}
+				k := key{h.ClassOf(value), entries.IsNull(r, entryKey) || localKey != 0 && !h.reachable(localKey)}
+				g := groups[k]
+				if g == nil {
+					g = &localGroup{class: h.Class(value).Name, stale: k.stale, byThread: map[heap.ObjID]int64{}}
+					groups[k] = g
+				}
+				g.add(thread, value, h.retained(value), idle[thread])
+			}
+		}
+	}
+	all := make([]*localGroup, 0, len(groups))
+	for _, g := range groups {
+		all = append(all, g)
+	}
+	slices.SortFunc(all, func(a, b *localGroup) int {
+		return cmp.Or(cmp.Compare(b.retained, a.retained), cmp.Compare(len(b.values), len(a.values)), cmp.Compare(a.class, b.class))
+	})
+	return all
+}
+
+// add takes a thread's value into the group.
+func (g *localGroup) add(thread, value heap.ObjID, retained int64, idle bool) {
+	g.values = append(g.values, value)
+	g.retained += retained
+	if idle {
+		g.idle += retained
+	}
+	if g.byThread[thread] == 0 {
+		g.threads = append(g.threads, thread)
+	}
+	g.byThread[thread] += max(retained, 1)
+	if b := g.byThread[thread]; b > g.mostBytes {
+		g.most, g.mostBytes = thread, b
+	}
+}
+
+// entriesOf yields the entries of a ThreadLocalMap, 0 for none.
+func (h *Heap) entriesOf(m heap.ObjID) func(yield func(heap.ObjID) bool) {
+	return func(yield func(heap.ObjID) bool) {
+		if m == 0 {
+			return
+		}
+		for table := range h.References(m) {
+			for e := range h.References(table) {
+				if h.Tables[tableEntry].Row(e) >= 0 && !yield(e) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// idleThreads are the threads of pools that wait for work.
+//
+// Source: ThreadPoolExecutor.getTask, ForkJoinPool.awaitWork, and the same in Tomcat's,
+// Jetty's and JBoss' pools.
+func (h *Heap) idleThreads() map[heap.ObjID]bool {
+	idle := map[heap.ObjID]bool{}
+	for s := range h.Stacks() {
+		for _, f := range s.Frames {
+			waits := f.Method == "getTask" || f.Method == "awaitWork" || f.Method == "idleJobPoll" || f.Method == "reservedWait"
+			if waits && (strings.Contains(f.Class, "Pool") || strings.Contains(f.Class, "Executor")) {
+				idle[s.Object] = true
+			}
+		}
+	}
+	return idle
+}
+
+// localFinding words the verdict on a group.
+func (h *Heap) localFinding(g *localGroup, p pressure, paths []Path) Finding {
+	n := int64(len(g.values))
+	thread := h.threadNames[g.most]
+	f := Finding{
+		Kind: "thread-local-leak", Severity: h.localSeverity(g, p), Confidence: ConfidenceMedium,
+		Culprit:     Culprit{Class: g.class, Thread: thread},
+		Objects:     n,
+		Bytes:       g.retained,
+		Fingerprint: fingerprint("thread-local-leak", g.class, fmt.Sprint(g.stale)),
+	}
+	threads := unit.Plural(int64(len(g.threads)), "thread", "threads")
+	if g.stale {
+		f.Confidence = ConfidenceHigh
+		f.Title = fmt.Sprintf("%s of %s left in %s by ThreadLocals that are gone", unit.Plural(n, "value", "values"), clip(g.class, 100), threads)
+		f.Summary = fmt.Sprintf("Nobody can get or remove them any more, yet the threads keep %s (%s of the reachable heap).",
+			unit.Bytes(g.retained), unit.Share(g.retained, p.liveBytes))
+		f.Advice = "Call ThreadLocal.remove() in a finally block before the work of the thread ends; make the ThreadLocal a static final field, not one for each object."
+	} else {
+		f.Title = fmt.Sprintf("ThreadLocal values of %s retain %s (%s of the reachable heap) in %s", clip(g.class, 100), unit.Bytes(g.retained), unit.Share(g.retained, p.liveBytes), threads)
+		f.Summary = fmt.Sprintf("%s in all.", unit.Plural(n, "value", "values"))
+		if g.idle > 0 {
+			f.Summary += fmt.Sprintf(" %s of it is held by pool threads that wait for work: what they did last has not let go.", unit.Bytes(g.idle))
+		}
+		f.Advice = "Call ThreadLocal.remove() in a finally block when the work is done: a pool's threads outlive it. Keep what is kept for reuse small."
+	}
+	if thread != "" {
+		f.Summary += fmt.Sprintf(" Thread %q holds most, %s.", clip(thread, 60), unit.Bytes(g.mostBytes))
+	}
+	f.Evidence = Evidence{
+		Facts: []Fact{
+			fact("class of the values", "%s", g.class),
+			fact("values", "%s in %s", unit.Count(n), threads),
+			fact("retained", "%s, %s of the reachable heap", unit.Bytes(g.retained), unit.Share(g.retained, p.liveBytes)),
+			fact("in idle pool threads", "%s", unit.Bytes(g.idle)),
+		},
+		Refutes: "a later dump, with these threads idle, in which the values are gone",
+	}
+	f.Evidence.Facts = append(f.Evidence.Facts, p.facts()...)
+	if len(paths) > 0 {
+		f.Evidence.Path = &paths[0]
+	}
+	return f
+}
+
+// localSeverity rests on the share of the heap; that values without a ThreadLocal, or
+// those of idle threads, are no longer in use is the evidence.
+func (h *Heap) localSeverity(g *localGroup, p pressure) Severity {
+	switch {
+	case g.stale && g.retained*100 >= p.liveBytes*criticalShare && g.retained >= suspectBytes:
+		return SeverityCritical
+	case g.stale && (g.retained*100 >= p.liveBytes*worthShare && g.retained >= suspectBytes || len(g.values) >= staleEntries):
+		return SeverityWarning
+	case !g.stale && g.idle >= idleBytes && g.idle*100 >= p.liveBytes*criticalShare:
+		if p.severity(g.retained) == SeverityCritical {
+			return SeverityCritical
+		}
+		return SeverityWarning
+	}
+	return p.severity(g.retained)
+}

@@ -1,0 +1,112 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
+	"github.com/apm-sidecar/apm-sidecar/internal/report"
+	"github.com/apm-sidecar/apm-sidecar/testbed/harness"
+)
+
+// suspectScenarios are all that the lab of general suspects knows. The first ones are
+// those of the quick run.
+var suspectScenarios = []string{
+	"growing-map", "thread-local-stale", "redeploy-tomcat", "direct-buffers", "healthy-busy-tomcat",
+	"growing-concurrent-map", "growing-queue", "growing-blocking-queue", "big-retainer", "duplicate-strings", "sparse-maps",
+	"thread-local-idle", "redeploy-closed",
+	"healthy-thread-local", "healthy-redeploy", "healthy-idle", "healthy-cache", "healthy-timer", "healthy-idle-tomcat",
+}
+
+// quickSuspects is how many of them the quick run takes.
+const quickSuspects = 5
+
+// expectation is what a scenario says that the report must hold. There must be no other
+// alarm.
+type expectation struct {
+	Scenario string `json:"scenario"`
+	Findings []struct {
+		Kind     string           `json:"kind"`
+		Culprit  string           `json:"culprit"`
+		Objects  int64            `json:"objects"`
+		Severity finding.Severity `json:"severity"`
+	} `json:"findings"`
+}
+
+// TestSuspects runs programs with one thing wrong, and programs with nothing wrong.
+func TestSuspects(t *testing.T) {
+	if full() {
+		for _, jdk := range findJDKs(t) {
+			for _, c := range jdk.collectors(t) {
+				for _, scenario := range suspectScenarios {
+					testSuspect(t, jdk, c, scenario)
+				}
+			}
+		}
+		return
+	}
+	for _, scenario := range suspectScenarios[:quickSuspects] {
+		testSuspect(t, defaultJDK(t), serial, scenario)
+	}
+}
+
+func testSuspect(t *testing.T, jdk jdk, c collector, scenario string) {
+	t.Run(strings.Join([]string{jdk.name, c.name, scenario}, "/"), func(t *testing.T) {
+		t.Parallel()
+		dump := filepath.Join(t.TempDir(), "lab.hprof")
+		want := runSuspectsLab(t, jdk, c, scenario, dump)
+		got := analyse(t, dump)
+		assert.Empty(t, got.Warnings)
+		var expected []verdict
+		for _, w := range want.Findings {
+			expected = append(expected, verdict{Kind: w.Kind, Culprit: w.Culprit})
+			f := findingOf(t, got, w.Kind, w.Culprit)
+			assert.GreaterOrEqual(t, f.Objects, w.Objects, f.Title)
+			assert.Equal(t, w.Severity, f.Severity, f.Title)
+			assert.LessOrEqual(t, len([]rune(f.Title+f.Summary)), 600)
+		}
+		assertNoOther(t, expected, got.Findings)
+	})
+}
+
+// findingOf returns the finding of a kind that blames a class.
+func findingOf(t *testing.T, r *report.Report, kind, culprit string) finding.Finding {
+	t.Helper()
+	var seen []string
+	for _, f := range r.Findings {
+		if f.Kind == kind && f.Culprit.Class == culprit {
+			return f
+		}
+		seen = append(seen, f.Kind+" by "+f.Culprit.Class)
+	}
+	require.Fail(t, "no finding "+kind+" by "+culprit, "findings: %q", seen)
+	return finding.Finding{}
+}
+
+// runSuspectsLab runs a scenario, which leaves a dump, and returns what it expects.
+func runSuspectsLab(t *testing.T, jdk jdk, c collector, scenario, dump string) expectation {
+	t.Helper()
+	jar, err := harness.SuspectsLabJar()
+	require.NoError(t, err)
+	args := append([]string{"-Xmx384m", "-XX:MaxDirectMemorySize=100m"}, c.options...)
+	ctx, cancel := context.WithTimeout(t.Context(), labTimeout)
+	defer cancel()
+	var stderr strings.Builder
+	cmd := exec.CommandContext(ctx, jdk.java, append(args, "-jar", jar, scenario, dump, "all")...)
+	cmd.Stderr = &stderr
+	stdout, err := cmd.Output()
+	require.NoError(t, err, "lab: %s%s", stdout, &stderr)
+	_, line, ok := strings.Cut(string(stdout), "EXPECTED ")
+	require.True(t, ok, "lab: %s%s", stdout, &stderr)
+	var want expectation
+	require.NoError(t, json.NewDecoder(strings.NewReader(line)).Decode(&want), "lab: %s", stdout)
+	assert.Equal(t, want.Scenario, scenario)
+	return want
+}

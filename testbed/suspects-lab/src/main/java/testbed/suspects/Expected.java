@@ -1,0 +1,24 @@
+package testbed.suspects;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** What the report must say; beyond that it must not alarm. The names are those of the report. */
+final class Expected {
+    private final String scenario;
+    private final List<String> findings = new ArrayList<>();
+
+    Expected(String scenario) {
+        this.scenario = scenario;
+    }
+
+    /** A finding of this kind, with this class to blame, for at least so many objects and of this severity. */
+    void finding(String kind, String culprit, long objects, String severity) {
+        findings.add(String.format("{\"kind\":\"%s\",\"culprit\":\"%s\",\"objects\":%d,\"severity\":\"%s\"}",
+                kind, culprit, objects, severity));
+    }
+
+    String toJson() {
+        return "{\"scenario\":\"" + scenario + "\",\"findings\":" + findings + "}";
+    }
+}
