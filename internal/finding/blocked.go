@@ -42,13 +42,13 @@ func (tasksBlocked) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if s.Overdue != nil {
 			b.waiting, b.ofClass = *s.Overdue, min(b.ofClass, *s.Overdue)
 		}
-		severity, worth := h.lateness(s, e, &b)
-		if !worth {
-			continue
-		}
-		w, err := h.waitOf(ctx, e)
+		w, err := h.waitOf(ctx, &e.thread)
 		if err != nil {
 			return nil, err
+		}
+		severity, worth := h.lateness(s, e, w, &b)
+		if !worth {
+			continue
 		}
 		f := h.blockedFinding(s, e, w, b)
 		f.Severity = severity
@@ -93,12 +93,15 @@ func (h *Heap) keeper(s *scheduler) *errand {
 
 // lateness says how severe it is that a scheduler's tasks wait, and whether it is
 // worth a remark at all.
-func (h *Heap) lateness(s *scheduler, e *errand, b *backlog) (severity Severity, worth bool) {
+func (h *Heap) lateness(s *scheduler, e *errand, w wait, b *backlog) (severity Severity, worth bool) {
 	if b.waiting == 0 {
 		return "", false
 	}
-	severity = b.severity(e.State, e.inIO(), h.inUse())
+	severity = b.severity(e.pace(w), h.inUse())
 	if s.head.IsZero() { // of an executor; all its threads are stuck
+		if s.pastDue == 0 && (w.owner == nil || !w.owner.stuck()) {
+			severity = SeverityInfo // they may be in time yet
+		}
 		return severity, true
 	}
 	over := h.Created.Sub(s.head)
@@ -135,6 +138,9 @@ func (h *Heap) blockedFinding(s *scheduler, e *errand, w wait, b backlog) Findin
 		f.Advice = w.advice("the task") + " Hand what may wait to a pool of its own: one thread runs all tasks of this timer."
 	}
 	f.Evidence.Facts = append(f.Evidence.Facts, fact("tasks in the queue", "%s", unit.Count(s.Size)))
+	if s.pastDue > 0 {
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("overdue", "%s at least: due before the last collection", unit.Count(s.pastDue)))
+	}
 	if s.Overdue != nil {
 		f.Summary += fmt.Sprintf(" The first was due %s before the dump.", unit.Duration(h.Created.Sub(s.head)))
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("overdue", "%s", unit.Count(*s.Overdue)), fact("head task due", "%s", h.due(s.head)))

@@ -33,7 +33,7 @@ func TestTimerBlocked(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			j := hproftest.NewJDK(17, 8)
-			j.Root(hprof.SubRootJNIGlobal, j.Bytes(make([]byte, 1<<20)))
+			j.Root(hprof.SubRootJNIGlobal, j.Bytes(make([]byte, 1<<18)))
 			quick, hanging := j.Class("com.acme.Quick", j.TimerTask), j.Class("com.acme.Hanging", j.TimerTask)
 			var tasks []*hproftest.Object
 			for i := range c.tasks {
@@ -62,12 +62,14 @@ func TestTimerBlocked(t *testing.T) {
 
 // TestExecutorBlocked has executors with one thread, of which tasks keep some.
 func TestExecutorBlocked(t *testing.T) {
-	f := func(status int32, tasks int) []finding.Finding {
+	f := func(status int32, tasks int, collected int64) []finding.Finding {
 		t.Helper()
 		j := hproftest.NewJDK(21, 8)
+		j.Collected(collected)
+		j.Root(hprof.SubRootJNIGlobal, j.Bytes(make([]byte, 1<<18)))
 		var queue []*hproftest.Object
 		for range tasks {
-			queue = append(queue, j.Future(0, nil))
+			queue = append(queue, j.Future(0, nil).Set("time", int64(10_000_000_000)))
 		}
 		job := j.Class("com.acme.Job", j.Object)
 		pool := j.Executor("pool-1-thread-1", tasks+1, queue...)
@@ -77,15 +79,20 @@ func TestExecutorBlocked(t *testing.T) {
 		j.SetThread(thread, 5, false, status)
 		return specific(t, j)
 	}
-	found := f(hproftest.Parked, 1000)
+	found := f(hproftest.Parked, 1000, 10_001)
 	require.Len(t, found, 1)
 	assert.Equal(t, "timer-blocked", found[0].Kind)
 	assert.Equal(t, "com.acme.Job", found[0].Culprit.Class, "the class of the lambda's body")
 	assert.Contains(t, found[0].Title, "Job.lambda$start$0()")
 	assert.Equal(t, int64(1000), found[0].Objects)
 	assert.Contains(t, found[0].Summary, "does not tell who")
-	assert.Empty(t, f(hproftest.Asleep, 1000), "it may well be back in time")
-	assert.Empty(t, f(hproftest.Parked, 0))
+	assert.Equal(t, finding.SeverityWarning, found[0].Severity)
+	assert.Contains(t, found[0].Evidence.Facts, finding.Fact{Name: "overdue", Value: "1,000 at least: due before the last collection"})
+	found = f(hproftest.Parked, 1000, 9_999)
+	require.Len(t, found, 1)
+	assert.Equal(t, finding.SeverityInfo, found[0].Severity, "they may be in time yet")
+	assert.Empty(t, f(hproftest.Asleep, 1000, 10_001), "it may well be back in time")
+	assert.Empty(t, f(hproftest.Parked, 0, 10_001))
 }
 
 func TestDisabled(t *testing.T) {
@@ -101,10 +108,10 @@ func TestDisabled(t *testing.T) {
 
 // TestNotes says what a dump of live objects, or of the whole heap, does not tell.
 func TestNotes(t *testing.T) {
-	f := func(garbage int, s hproftest.State) []string {
+	f := func(n, garbage int, s hproftest.State) []string {
 		j := hproftest.NewJDK(17, 8)
 		class := j.Class("com.acme.Resource", j.Object)
-		for range 20 {
+		for range n {
 			j.Finalizer(j.New(class), s)
 		}
 		for range garbage {
@@ -114,14 +121,15 @@ func TestNotes(t *testing.T) {
 		require.NoError(t, err)
 		return c.Notes
 	}
-	live := f(0, hproftest.Pending)
+	live := f(20, 0, hproftest.Pending)
 	require.Len(t, live, 2)
 	assert.Contains(t, live[0], "no garbage")
 	assert.Contains(t, live[1], "20 Finalizers pending")
-	whole := f(200, hproftest.Registered)
+	whole := f(1000, 500, hproftest.Registered)
 	require.Len(t, whole, 1)
 	assert.Contains(t, whole[0], "generations")
-	assert.Empty(t, f(200, hproftest.Enqueued))
+	assert.Empty(t, f(20, 200, hproftest.Registered))
+	assert.Empty(t, f(1000, 500, hproftest.Enqueued))
 }
 
 // TestDeadUndiscovered is a remark, in dumps of the whole heap and of live objects.

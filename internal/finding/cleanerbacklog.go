@@ -39,7 +39,7 @@ func (cleanersAtWork) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		w, err := h.waitOf(ctx, e)
+		w, err := h.waitOf(ctx, &e.thread)
 		if err != nil {
 			return nil, err
 		}
@@ -67,14 +67,18 @@ func (p phantoms) queued(queue heap.ObjID) (backlog, error) {
 	}
 	classes := map[string]int64{}
 	var waiting []heap.ObjID
-	for o, seen := table.Ref(row, queueHead), p.h.NewSet(); o != 0 && seen.Add(o); {
-		row := p.table.Row(o)
-		if row < 0 {
-			break // a queue of other references
+	at := p.table.Row(table.Ref(row, queueHead))
+	for at >= 0 && len(waiting) < p.table.Len() { // a queue of other references ends it
+		classes[p.class(at)]++
+		waiting = append(waiting, p.table.Objects[at])
+		next := p.table.Ref(at, phantomNext)
+		if next == p.table.Objects[at] {
+			break
 		}
-		classes[p.class(row)]++
-		waiting = append(waiting, o)
-		o = p.table.Ref(row, phantomNext)
+		at = p.table.Row(next)
+	}
+	if len(waiting) == 0 {
+		return b, nil
 	}
 	b.count(classes)
 	var err error
@@ -119,7 +123,7 @@ func (h *Heap) cleanerFinding(e *errand, w wait, b backlog) Finding {
 		who = "The Reference Handler, which serves all references,"
 	}
 	f := Finding{
-		Kind: "cleaner-backlog", Severity: b.severity(e.State, e.inIO(), h.inUse()), Confidence: ConfidenceMedium,
+		Kind: "cleaner-backlog", Severity: b.severity(e.pace(w), h.inUse()), Confidence: ConfidenceMedium,
 		Culprit: Culprit{Class: class, Thread: e.Name, Object: h.receiver(e)},
 		Objects: b.waiting, Bytes: b.bytes,
 		Title:       fmt.Sprintf("%s is slow: %s.%s() runs, %s wait behind it", who, short(class), method, unit.Plural(b.waiting, "cleaner", "cleaners")),

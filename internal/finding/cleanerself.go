@@ -19,7 +19,7 @@ func (cleanersOfThemselves) Detect(ctx context.Context, h *Heap) ([]Finding, err
 	p := h.phantoms()
 	capturing := map[string][]int{} // rows by class of the action
 	for row := range p.table.Len() {
-		if p.of(row) == registered && h.reachable(p.table.Ref(row, phantomReferent)) && p.captures(row) {
+		if p.action(row) != 0 && p.of(row) == registered && h.reachable(p.table.Ref(row, phantomReferent)) && p.captures(row) {
 			capturing[p.class(row)] = append(capturing[p.class(row)], row)
 		}
 	}
@@ -32,19 +32,24 @@ func (cleanersOfThemselves) Detect(ctx context.Context, h *Heap) ([]Finding, err
 		rows := slices.DeleteFunc(capturing[class], func(row int) bool {
 			return !h.Tree.Dominates(uint32(p.table.Objects[row]), uint32(p.table.Ref(row, phantomReferent)))
 		})
-		var lost []heap.ObjID
-		for _, row := range rows {
-			lost = append(lost, p.table.Objects[row])
-		}
-		bytes, err := h.retainedTogether(lost)
+		bytes, err := h.retainedTogether(p.objects(rows))
 		if err != nil {
 			return nil, err
 		}
-		if len(lost) >= fewWaiting || len(lost) > 0 && bytes*100 >= h.inUse()*worthShare {
+		if len(rows) >= fewWaiting || len(rows) > 0 && bytes*100 >= h.inUse()*worthShare {
 			found = append(found, h.selfFinding(p, class, rows, bytes))
 		}
 	}
 	return found, nil
+}
+
+// objects returns the references of some rows.
+func (p phantoms) objects(rows []int) []heap.ObjID {
+	objects := make([]heap.ObjID, len(rows))
+	for i, row := range rows {
+		objects[i] = p.table.Objects[row]
+	}
+	return objects
 }
 
 // selfFinding words the verdict on the actions of one class.

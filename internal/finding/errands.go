@@ -29,8 +29,7 @@ const (
 // finalize(), a cleaning action, a task.
 type errand struct {
 	service service
-	heap.Stack
-	heap.ThreadInfo
+	thread
 	// entry is the index in Frames of the first call of that code, and base that
 	// of the service's own frame below it.
 	entry, base int
@@ -38,9 +37,6 @@ type errand struct {
 
 // maxErrands bounds the errands of a heap: a JVM has a few.
 const maxErrands = 256
-
-// maxStack bounds the frames of a stack in a report.
-const maxStack = 50
 
 // readErrands returns what the service threads are at, idle ones left out, in the
 // order of the dump. Errors: that of ctx.
@@ -69,7 +65,7 @@ func (h *Heap) readErrands(ctx context.Context) ([]errand, error) {
 // sun.misc.Cleaner, java.util.Timer and java.util.concurrent of JDK 6 to 25.
 func (h *Heap) errandOf(s heap.Stack) (errand, bool) {
 	for base, f := range slices.Backward(s.Frames) {
-		e := errand{Stack: s, base: base, entry: -1}
+		e := errand{thread: thread{Stack: s}, base: base, entry: -1}
 		switch f.Class + "." + f.Method {
 		case finalizerClass + ".runFinalizer":
 			e.service, e.entry = finalizing, outermost(s.Frames[:base], isFinalize)
@@ -139,15 +135,6 @@ func (e *errand) local(frame int, fits func(heap.ObjID) bool) heap.ObjID {
 		}
 	}
 	return 0
-}
-
-// stack renders the frames for a report, innermost first.
-func stack(frames []heap.Frame) []string {
-	lines := []string{}
-	for _, f := range frames[:min(len(frames), maxStack)] {
-		lines = append(lines, f.String())
-	}
-	return lines
 }
 
 // lambdaMark begins the part of a lambda's class name that differs from run to run.

@@ -1,6 +1,10 @@
 package finding
 
-import "github.com/apm-sidecar/apm-sidecar/internal/heap"
+import (
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+)
 
 const (
 	executorClass = "java.util.concurrent.ScheduledThreadPoolExecutor"
@@ -25,6 +29,8 @@ const (
 	columnWorkQueue = 0 // of tableExecutor
 	columnThread    = 0 // of tableWorker
 	columnPool      = 1 // of tableWorker
+
+	columnFutureTime = 1 // of tableFuture
 )
 
 // executors returns all ScheduledThreadPoolExecutors.
@@ -32,7 +38,8 @@ const (
 // Source: java/util/concurrent/ScheduledThreadPoolExecutor.java: the queue is a
 // binary heap from index 0; a cancelled task stays in it until its time, unless
 // setRemoveOnCancelPolicy(true) was called. Its time is a System.nanoTime: no dump
-// tells what hour that is.
+// tells what hour that is. But SoftReference.clock is of the same clock, in milliseconds,
+// and stands at the last collection (referenceProcessor.cpp): what was due then is overdue.
 func (h *Heap) executors() []*scheduler {
 	threads := map[heap.ObjID]string{} // pool -> name of its first worker's thread
 	workers := h.Tables[tableWorker]
@@ -41,6 +48,11 @@ func (h *Heap) executors() []*scheduler {
 		if threads[pool] == "" || name != "" && name < threads[pool] {
 			threads[pool] = name
 		}
+	}
+	futures := h.Tables[tableFuture]
+	collected, ok := h.Static("java.lang.ref.SoftReference", "clock")
+	late := func(row int) bool {
+		return ok && int64(collected)-futures.Long(row, columnFutureTime)/int64(time.Millisecond) > 0
 	}
 	table, queues := h.Tables[tableExecutor], h.Tables[tableWorkQueue]
 	var executors []*scheduler
@@ -51,7 +63,11 @@ func (h *Heap) executors() []*scheduler {
 		}
 		s := &scheduler{owner: pool, array: queues.Ref(q, columnQueue)}
 		s.Kind, s.Size, s.Thread = kindExecutor, queues.Int(q, columnSize), threads[pool]
-		h.fill(s, h.Tables[tableFuture], futureState, func(int, string) {})
+		h.fill(s, futures, futureState, func(row int, state string) {
+			if state == scheduledState && late(row) {
+				s.pastDue++
+			}
+		})
 		executors = append(executors, s)
 	}
 	return executors

@@ -89,7 +89,8 @@ func Watches() []heap.Watch {
 		tableWorkQueue: {Class: executorClass + "$DelayedWorkQueue", Fields: []heap.FieldName{
 			{Class: executorClass + "$DelayedWorkQueue", Field: "queue"}, {Class: executorClass + "$DelayedWorkQueue", Field: "size"}}},
 		tableFuture: {Class: executorClass + "$ScheduledFutureTask", Fields: []heap.FieldName{
-			{Class: "java.util.concurrent.FutureTask", Field: "state"}}},
+			{Class: "java.util.concurrent.FutureTask", Field: "state"},
+			{Class: executorClass + "$ScheduledFutureTask", Field: "time", Long: true}}},
 		tableWorker: {Class: poolClass + "$Worker", Fields: []heap.FieldName{
 			{Class: poolClass + "$Worker", Field: "thread"}, {Class: poolClass + "$Worker", Field: "this$0"}}},
 		tablePhantom: phantomWatch(),

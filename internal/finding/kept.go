@@ -13,6 +13,9 @@ const checkEvery = 1 << 16
 // on account of the given referents: what they reach and no GC root does. Each is
 // counted once. Errors: that of ctx.
 func (h *Heap) kept(ctx context.Context, referents []heap.ObjID) (objects, bytes int64, err error) {
+	if len(referents) == 0 {
+		return 0, 0, nil
+	}
 	seen := h.NewSet()
 	var todo []heap.ObjID
 	meet := func(o heap.ObjID) {
@@ -69,31 +72,40 @@ const (
 	hugeWaiting = 10_000
 )
 
+// pace is how a thread gets on.
+type pace int
+
+const (
+	// standing is for ever, for all that the thread can do about it.
+	standing pace = iota
+	// halting is waiting for a while in the middle of the work.
+	halting
+	// computing is what a thread does too that works off what a collection just found.
+	computing
+)
+
 // severity rests on the share of the heap that the backlog keeps, on how many wait,
-// and on evidence that they will go on waiting: the state of the thread that should
-// serve them.
-func (b *backlog) severity(state string, inIO bool, total int64) Severity {
+// and on evidence that they will go on waiting: the pace of the thread that should
+// serve them. total is how many bytes are in use.
+func (b *backlog) severity(p pace, total int64) Severity {
 	share := func(percent int64) bool { return b.waiting >= fewWaiting && b.bytes*100 >= total*percent }
+	old := b.done*10 < b.waiting // also where the dump can't tell
+	var critical, warning bool
+	switch p {
+	case standing:
+		critical = share(criticalShare) || b.waiting >= hugeWaiting
+		warning = b.waiting >= fewWaiting
+	case halting:
+		critical = share(criticalShare)
+		warning = share(worthShare) || b.waiting >= manyWaiting
+	case computing:
+		warning = old && b.waiting >= manyWaiting && (share(criticalShare) || b.done >= 0 && share(worthShare) && b.waiting >= hugeWaiting)
+	}
 	switch {
-	case state == stateBlocked || state == stateWaiting: // it waits for ever, for all that it knows
-		switch {
-		case share(criticalShare) || b.waiting >= hugeWaiting:
-			return SeverityCritical
-		case share(worthShare) || b.waiting >= fewWaiting:
-			return SeverityWarning
-		}
-	case state == stateTimedWaiting || inIO: // it goes on, but waits in the middle of it
-		switch {
-		case share(criticalShare):
-			return SeverityCritical
-		case share(worthShare) || b.waiting >= manyWaiting:
-			return SeverityWarning
-		}
-	default: // It computes, as it does while it works off what a collection just found.
-		old := b.done >= 0 && b.done*10 < b.waiting
-		if old && (share(criticalShare) || share(worthShare) && b.waiting >= hugeWaiting) {
-			return SeverityWarning
-		}
+	case critical:
+		return SeverityCritical
+	case warning:
+		return SeverityWarning
 	}
 	return SeverityInfo
 }

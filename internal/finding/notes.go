@@ -55,7 +55,7 @@ func (h *Heap) notes(f *Finalizers) []string {
 			notes = append(notes, fmt.Sprintf("The %s pending may have been found dead by the collection that such a dump begins with: they are no backlog.",
 				unit.Plural(f.States.Pending, "Finalizer", "Finalizers")))
 		}
-	case f.States.RegisteredDead > 0:
+	case f.States.RegisteredDead >= manyWaiting:
 		notes = append(notes, "A dump does not tell generations: dead objects not yet discovered have died since the last collection of theirs, a moment or hours ago.")
 	}
 	return notes

@@ -25,6 +25,9 @@ type scheduler struct {
 	// head and last are when the first and the last task are due; zero where the
 	// dump cannot say.
 	head, last time.Time
+	// pastDue is how many tasks of an executor wait that were due when the JVM last
+	// collected: a lower bound of the overdue ones.
+	pastDue int64
 }
 
 // maxSchedulers bounds the schedulers of a report, maxTaskRows the rows of each.

@@ -3,7 +3,6 @@ package finding
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 )
@@ -25,7 +24,7 @@ func (finalizerAtWork) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	// What counts is the thread that serves the queue, not one that somebody had
 	// started beside it.
 	main := max(0, slices.IndexFunc(atWork, func(e errand) bool { return h.Class(e.Object).Name == finalizerClass+"$FinalizerThread" }))
-	w, err := h.waitOf(ctx, &atWork[main])
+	w, err := h.waitOf(ctx, &atWork[main].thread)
 	if err != nil {
 		return nil, err
 	}
@@ -41,24 +40,6 @@ func (finalizerAtWork) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	}
 	return []Finding{f}, nil
 }
-
-// stuck says whether the thread waits without a limit of time.
-func (e *errand) stuck() bool { return e.State == stateBlocked || e.State == stateWaiting }
-
-// inIO says whether the thread runs native code of the JDK that reads or writes: for
-// Java that is no waiting.
-func (e *errand) inIO() bool {
-	f := e.Frames[0]
-	if e.State != stateRunnable || f.Line != nativeLine {
-		return false
-	}
-	return slices.ContainsFunc([]string{"java.net.", "sun.nio.ch.", "java.io.", "java.lang.ProcessImpl"}, func(p string) bool {
-		return strings.HasPrefix(f.Class, p)
-	})
-}
-
-// nativeLine is the line number of native frames.
-const nativeLine = -3
 
 // finalizerBacklog returns what waits for the Finalizer thread. A dump of live objects
 // begins with a collection that makes what was dead pending: that is no backlog.

@@ -36,7 +36,7 @@ type stuckHeap struct {
 }
 
 // newStuckHeap builds the heap; the frames come on top of finalize(), whose receiver is
-// the connection. The heap in use is about a MiB.
+// the connection. The heap in use is some 300 KiB.
 func newStuckHeap(version, n int, frames func(h *stuckHeap) []hproftest.Frame) *stuckHeap {
 	h := &stuckHeap{JDK: hproftest.NewJDK(version, 8)}
 	h.base = h.Class("com.acme.BaseConnection", h.Object)
@@ -46,7 +46,7 @@ func newStuckHeap(version, n int, frames func(h *stuckHeap) []hproftest.Frame) *
 	for range n {
 		h.Finalizer(h.New(victim), hproftest.Enqueued)
 	}
-	for range 100 {
+	for range 30 {
 		h.Root(hprof.SubRootJNIGlobal, h.Bytes(make([]byte, 10_000)))
 	}
 	h.thread = h.FinalizerThread(h.connection, append(frames(h),
@@ -122,6 +122,48 @@ func TestFinalizerStuckOnMonitor(t *testing.T) {
 	f = alone(t, h.JDK)
 	assert.Empty(t, f.Evidence.Lock.Owner)
 	assert.Contains(t, f.Summary, "the dump does not tell who could end that")
+}
+
+// TestOwnersWaitToo follows who waits for whom.
+func TestOwnersWaitToo(t *testing.T) {
+	build := func(last func(h *stuckHeap, locks [3]*hproftest.Object) *hproftest.Object) finding.Finding {
+		h := newStuckHeap(17, 3000, noFrames)
+		first, second := h.NewThread(h.Thread, "first"), h.NewThread(h.Thread, "second")
+		locks := [3]*hproftest.Object{h.Lock(first), h.Lock(second), h.Lock(h.thread)}
+		h.Park(h.thread, locks[0])
+		h.Park(first, locks[1])
+		h.SetThread(second, 5, false, hproftest.Running)
+		if lock := last(h, locks); lock != nil {
+			h.Park(second, lock)
+		}
+		return alone(t, h.JDK)
+	}
+	f := build(func(*stuckHeap, [3]*hproftest.Object) *hproftest.Object { return nil })
+	assert.Equal(t, "first", f.Evidence.Lock.Owner)
+	assert.Equal(t, "which waits for", f.Evidence.Facts[3].Name)
+	assert.Contains(t, f.Evidence.Facts[3].Value, `of "second", RUNNABLE`)
+	assert.NotContains(t, f.Summary, "deadlock")
+
+	f = build(func(_ *stuckHeap, locks [3]*hproftest.Object) *hproftest.Object { return locks[2] })
+	assert.Contains(t, f.Summary, "a deadlock")
+
+	f = build(func(_ *stuckHeap, locks [3]*hproftest.Object) *hproftest.Object { return locks[1] })
+	assert.Contains(t, f.Summary, "a deadlock", "of others")
+}
+
+// TestOwnerAtWork is no worse than a slow finalize(): the owner may be done at any moment.
+func TestOwnerAtWork(t *testing.T) {
+	f := func(line int32, n int, want finding.Severity) {
+		t.Helper()
+		h := newStuckHeap(17, n, noFrames)
+		owner := h.NewThread(h.Thread, "worker-7", hproftest.Frame{Class: h.socket, Method: "socketRead0", Line: line})
+		h.SetThread(owner, 5, false, hproftest.Running)
+		h.Park(h.thread, h.Lock(owner))
+		assert.Equal(t, want, alone(t, h.JDK).Severity)
+	}
+	f(12, 200, finding.SeverityInfo)
+	f(12, 3000, finding.SeverityWarning)
+	f(-3, 200, finding.SeverityWarning)
 }
 
 // TestFinalizerAtWork tells stuck, slow and idle apart.

@@ -3,10 +3,8 @@ package finding
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
-	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
@@ -15,7 +13,7 @@ func (h *Heap) finalizerFinding(e *errand, w wait, b backlog) Finding {
 	class, method := e.call()
 	total := h.inUse()
 	f := Finding{
-		Kind: "finalizer-slow", Severity: b.severity(e.State, e.inIO(), total), Confidence: ConfidenceMedium,
+		Kind: "finalizer-slow", Severity: b.severity(e.pace(w), total), Confidence: ConfidenceMedium,
 		Culprit: Culprit{Class: class, Thread: e.Name},
 		Objects: b.waiting, Bytes: b.bytes,
 		Title:  fmt.Sprintf("Finalizer thread is slow: %s.%s() runs, %s wait behind it", short(class), method, unit.Plural(b.waiting, "object", "objects")),
@@ -26,6 +24,9 @@ func (h *Heap) finalizerFinding(e *errand, w wait, b backlog) Finding {
 		f.Title = fmt.Sprintf("Finalizer thread is stuck in %s.%s(): %s wait behind it", short(class), method, unit.Plural(b.waiting, "object", "objects"))
 		f.Advice = w.advice("finalize()") + " A restart is what frees the backlog now."
 		f.Confidence = w.confidence()
+	}
+	if e.pace(w) == computing && b.done < 0 {
+		f.Confidence = ConfidenceLow
 	}
 	object := h.referentAtWork(e)
 	if object != 0 {
@@ -98,16 +99,10 @@ func (h *Heap) waiting(e *errand, w wait) string {
 	if f := w.owner.own(); f != nil {
 		s += fmt.Sprintf(", %s in %s.%s", w.owner.State, short(f.Class), f.Method)
 	}
-	return s + "."
-}
-
-// own returns the innermost frame of an owner that is not the JDK's, nil if none is.
-func (o *owner) own() *heap.Frame {
-	i := slices.IndexFunc(o.Frames, isNot("java.", "jdk.", "sun."))
-	if i < 0 {
-		return nil
+	if w.deadlock(&e.thread) {
+		return s + ": a deadlock, the threads wait for each other."
 	}
-	return &o.Frames[i]
+	return s + "."
 }
 
 // confidence rests on how the owner is known.
@@ -149,15 +144,22 @@ func (b *backlog) facts(name string, total int64) []Fact {
 
 // errandEvidence lists the thread, its stack, and the lock.
 func (h *Heap) errandEvidence(e *errand, w wait) Evidence {
-	v := Evidence{Stack: stack(e.Frames), Facts: []Fact{fact("thread", "%q, %s", e.Name, cmp.Or(e.State, "state unknown"))}}
+	v := Evidence{Stack: e.stack(), Facts: []Fact{fact("thread", "%q, %s", e.Name, cmp.Or(e.State, "state unknown"))}}
 	if w.lock == 0 {
 		return v
 	}
 	v.Lock = &Lock{Class: h.Class(w.lock).Name, Object: address(h.Address(w.lock))}
 	v.Facts = append(v.Facts, fact("waits for", "%s @ %s", v.Lock.Class, v.Lock.Object))
 	if o := w.owner; o != nil {
-		v.Lock.Owner, v.Lock.OwnerState, v.Lock.Proof, v.Lock.OwnerStack = o.Name, o.State, o.proof, stack(o.Frames)
+		v.Lock.Owner, v.Lock.OwnerState, v.Lock.Proof, v.Lock.OwnerStack = o.Name, o.State, o.proof, o.stack()
 		v.Facts = append(v.Facts, fact("owner", "%q, %s, known by the %s", o.Name, o.State, map[string]string{proofField: "lock's own field", proofLocals: "owner's stack (inferred)"}[o.proof]))
+		for next := o.waits; next != nil && next.lock != 0; next = next.owner.waits {
+			if next.owner == nil {
+				v.Facts = append(v.Facts, fact("which waits for", "%s @ %#x", h.Class(next.lock).Name, h.Address(next.lock)))
+				break
+			}
+			v.Facts = append(v.Facts, fact("which waits for", "%s @ %#x of %q, %s", h.Class(next.lock).Name, h.Address(next.lock), next.owner.Name, next.owner.State))
+		}
 	}
 	return v
 }

@@ -8,14 +8,6 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 )
 
-// The states of a thread, as java.lang.Thread.State names them.
-const (
-	stateRunnable     = "RUNNABLE"
-	stateBlocked      = "BLOCKED"
-	stateWaiting      = "WAITING"
-	stateTimedWaiting = "TIMED_WAITING"
-)
-
 // How a report knows who owns a lock.
 const (
 	// proofField is the lock's own field.
@@ -34,26 +26,73 @@ type wait struct {
 
 // owner is a thread that others wait for.
 type owner struct {
-	heap.Stack
-	heap.ThreadInfo
+	thread
 	proof string
 	// others is how many more threads may be the owner.
 	others int
+	// waits is what the owner itself waits for.
+	waits *wait
 }
 
-// waitOf says what the thread of an errand waits for and who could end that. Errors:
-// that of ctx.
-func (h *Heap) waitOf(ctx context.Context, e *errand) (w wait, err error) {
+// maxOwners bounds how many owners are followed that wait for each other.
+const maxOwners = 4
+
+// waitOf says what a thread waits for and who could end that, and so on for that
+// thread. Errors: that of ctx.
+func (h *Heap) waitOf(ctx context.Context, t *thread) (wait, error) {
+	first, err := h.waitsFor(ctx, t)
+	if err != nil {
+		return wait{}, err
+	}
+	seen := []heap.ObjID{t.Object}
+	for w := &first; w.owner != nil && len(seen) < maxOwners && !slices.Contains(seen, w.owner.Object); w = w.owner.waits {
+		seen = append(seen, w.owner.Object)
+		next, err := h.waitsFor(ctx, &w.owner.thread)
+		if err != nil {
+			return wait{}, err
+		}
+		w.owner.waits = &next
+	}
+	return first, nil
+}
+
+// deadlock says whether the owners wait for each other in a circle.
+func (w *wait) deadlock(t *thread) bool {
+	seen := []heap.ObjID{t.Object}
+	for ; w != nil && w.owner != nil; w = w.owner.waits {
+		if slices.Contains(seen, w.owner.Object) {
+			return true
+		}
+		seen = append(seen, w.owner.Object)
+	}
+	return false
+}
+
+// pace says how a thread gets on that waits for w.
+func (t *thread) pace(w wait) pace {
+	switch o := w.owner; {
+	case t.stuck() && o != nil && o.State == stateRunnable && !o.inIO():
+		return halting // the owner is at work
+	case t.stuck():
+		return standing
+	case t.State == stateTimedWaiting, t.inIO():
+		return halting
+	}
+	return computing
+}
+
+// waitsFor says what a thread waits for and who could end that.
+func (h *Heap) waitsFor(ctx context.Context, t *thread) (w wait, err error) {
 	var proven heap.ObjID // the owner's thread object
-	switch e.State {
+	switch t.State {
 	case stateBlocked:
-		return h.monitorWait(ctx, e)
+		return h.monitorWait(ctx, t)
 	case stateWaiting, stateTimedWaiting:
-		if w.lock, proven, err = h.parkedOn(ctx, e.Object); err != nil {
+		if w.lock, proven, err = h.parkedOn(ctx, t.Object); err != nil {
 			return w, err
 		}
 		if w.lock == 0 {
-			w.lock = waitedOn(e.Frames[:e.base])
+			w.lock = waitedOn(t.Frames)
 			if h.Tables[tableThread].Row(w.lock) >= 0 {
 				proven = w.lock // Thread.join
 			}
@@ -66,7 +105,7 @@ func (h *Heap) waitOf(ctx context.Context, e *errand) (w wait, err error) {
 	if err != nil {
 		return w, err
 	}
-	w.owner = &owner{ThreadInfo: infos[proven], proof: proofField}
+	w.owner = &owner{thread: thread{ThreadInfo: infos[proven]}, proof: proofField}
 	w.owner.Object = proven
 	for s := range h.Stacks() {
 		if s.Object == proven {
@@ -124,18 +163,21 @@ func waitedOn(frames []heap.Frame) heap.ObjID {
 // local variable, of the waiting frame as of the owner's: where both stacks refer
 // to one object, that is the monitor. The waiting frame's last such local is taken,
 // as the compiler puts the monitor behind the method's own variables.
-func (h *Heap) monitorWait(ctx context.Context, e *errand) (wait, error) {
-	locals := e.Frames[0].Locals
-	if o := waitedOn(e.Frames); o != 0 { // notified, it needs the monitor back
+func (h *Heap) monitorWait(ctx context.Context, t *thread) (wait, error) {
+	if len(t.Frames) == 0 {
+		return wait{}, nil
+	}
+	locals := t.Frames[0].Locals
+	if o := waitedOn(t.Frames); o != 0 { // notified, it needs the monitor back
 		locals = []heap.Local{{Object: o}}
 	}
 	best, found := -1, []heap.Stack{}
 	for s := range h.Stacks() {
-		if s.Object == e.Object {
+		if s.Object == t.Object {
 			continue
 		}
 		for i := range locals {
-			if i < best || locals[i].Object == e.Object || !mayOwn(s, locals[i].Object) {
+			if i < best || locals[i].Object == t.Object || !mayOwn(s, locals[i].Object) {
 				continue
 			}
 			if i > best {
@@ -167,7 +209,7 @@ func (h *Heap) monitorWait(ctx context.Context, e *errand) (wait, error) {
 		return wait{lock: lock}, nil
 	}
 	s := candidates[0]
-	return wait{lock: lock, owner: &owner{Stack: s, ThreadInfo: infos[s.Object], proof: proofLocals, others: len(candidates) - 1}}, nil
+	return wait{lock: lock, owner: &owner{thread: thread{s, infos[s.Object]}, proof: proofLocals, others: len(candidates) - 1}}, nil
 }
 
 // mayOwn says whether a stack refers to the object, and is not one that waits to be

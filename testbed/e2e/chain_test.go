@@ -75,7 +75,7 @@ func testChain(t *testing.T, jvmOptions ...string) {
 // assertVerdict checks that the report tells the case.
 func assertVerdict(t *testing.T, r *report.Report) {
 	t.Helper()
-	assertFinding(t, verdict{Kind: "timer-held", Culprit: leakedClass}, r.Findings)
+	assertFinding(t, verdict{Kind: "timer-held", Culprit: leakedClass}, 0, r.Findings)
 	require.NotEmpty(t, r.Findings)
 	verdict := r.Findings[0]
 	assert.Equal(t, "timer-held", verdict.Kind, "the most important finding comes first")

@@ -80,7 +80,9 @@ func TestLab(t *testing.T) {
 			for _, c := range jdk.collectors(t) {
 				for _, scenario := range scenarios {
 					testScenario(t, jdk, c, scenario, false)
-					testScenario(t, jdk, c, scenario, true)
+					if scenario != "in-use-draining" { // without those that ran a dump looks as if the thread were slow
+						testScenario(t, jdk, c, scenario, true)
+					}
 				}
 			}
 		}

@@ -173,6 +173,10 @@ func (j *JDK) DisableFinalization() {
 	j.finalizer.statics[i].value = false
 }
 
+// Collected says when the JVM last collected, by the clock of System.nanoTime in
+// milliseconds.
+func (j *JDK) Collected(ms int64) { j.soft.Static("clock", ms) }
+
 // State is what happened to a Finalizer or a cleaner.
 type State int
 

@@ -1,0 +1,60 @@
+package finding
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+)
+
+// thread is a thread with its stack and what its object tells of it.
+type thread struct {
+	heap.Stack
+	heap.ThreadInfo
+}
+
+// The states of a thread, as java.lang.Thread.State names them.
+const (
+	stateRunnable     = "RUNNABLE"
+	stateBlocked      = "BLOCKED"
+	stateWaiting      = "WAITING"
+	stateTimedWaiting = "TIMED_WAITING"
+)
+
+// stuck says whether the thread waits without a limit of time.
+func (t *thread) stuck() bool { return t.State == stateBlocked || t.State == stateWaiting }
+
+// inIO says whether the thread runs native code of the JDK that reads or writes: for
+// Java that is no waiting.
+func (t *thread) inIO() bool {
+	if t.State != stateRunnable || len(t.Frames) == 0 || t.Frames[0].Line != nativeLine {
+		return false
+	}
+	return slices.ContainsFunc([]string{"java.net.", "sun.nio.ch.", "java.io.", "java.lang.ProcessImpl"}, func(p string) bool {
+		return strings.HasPrefix(t.Frames[0].Class, p)
+	})
+}
+
+// nativeLine is the line number of native frames.
+const nativeLine = -3
+
+// own returns the innermost frame that is not the JDK's, nil if there is none.
+func (t *thread) own() *heap.Frame {
+	i := slices.IndexFunc(t.Frames, isNot("java.", "jdk.", "sun."))
+	if i < 0 {
+		return nil
+	}
+	return &t.Frames[i]
+}
+
+// maxStack bounds the frames of a stack in a report.
+const maxStack = 50
+
+// stack renders the frames for a report, innermost first.
+func (t *thread) stack() []string {
+	lines := []string{}
+	for _, f := range t.Frames[:min(len(t.Frames), maxStack)] {
+		lines = append(lines, f.String())
+	}
+	return lines
+}
