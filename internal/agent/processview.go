@@ -27,8 +27,8 @@ func (v *processView) queued(r *jvm.Requests, workers map[string]int64) {
 		return
 	}
 	for name, id := range workers {
-		if ns, ok := v.process.RunQueueNs(id); ok {
-			used := r.Workers[name]
+		used := r.Workers[name]
+		if ns, ok := v.process.RunQueueNs(id, used.CPUNs.Or(0)); ok {
 			used.RunQueueNs = jvm.Some(ns)
 			r.Workers[name] = used
 		}
@@ -48,7 +48,7 @@ func (v *processView) queuedOf(look *jmx.ThreadLook) {
 	}
 	v.process.Match(cpu)
 	for id, th := range look.States {
-		if ns, ok := v.process.RunQueueNs(id); ok {
+		if ns, ok := v.process.RunQueueNs(id, th.CPUNs.Or(0)); ok {
 			th.RunQueueNs = jvm.Some(ns)
 		}
 	}

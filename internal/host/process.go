@@ -67,15 +67,20 @@ func startOf(root, dir string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// lag is how much a thread that runs may have run between the JVM's read of its
+// counter and ours.
+const lag = int64(20 * time.Millisecond)
+
 // Match finds the native ids of Java threads by the time that they have spent on a
 // processor: JVM and kernel read the same counter of nanoseconds, so that a thread
 // that has not run between the two reads has the same number in both, and hardly any
-// other has. Threads that run find their match another time.
+// other has. One that has run is matched where nothing else is near. Others find their
+// match another time.
 func (p *Process) Match(cpuNs map[int64]int64) {
 	missing := map[int64]int64{}
 	for id, ns := range cpuNs {
 		if _, known := p.tids[id]; !known && ns > 0 {
-			missing[ns] = id
+			missing[id] = ns
 		}
 	}
 	if len(missing) == 0 {
@@ -85,36 +90,49 @@ func (p *Process) Match(cpuNs map[int64]int64) {
 	if err != nil {
 		return
 	}
+	ran := map[string]int64{}
 	for _, task := range tasks {
-		tid := task.Name()
-		if p.taken[tid] {
-			continue
-		}
-		if ran, _, ok := p.schedstat(tid); ok {
-			if id, found := missing[ran]; found {
-				p.tids[id], p.taken[tid] = tid, true
-				delete(missing, ran)
+		if tid := task.Name(); !p.taken[tid] {
+			if ns, _, ok := p.schedstat(tid); ok {
+				ran[tid] = ns
 			}
 		}
 	}
+	for id, ns := range missing {
+		var near, same []string
+		for tid, n := range ran {
+			if n == ns {
+				same = append(same, tid)
+			} else if n > ns && n < ns+lag {
+				near = append(near, tid)
+			}
+		}
+		switch {
+		case len(same) == 1:
+			near = same
+		case len(same) > 1, len(near) != 1, ns < lag:
+			continue
+		}
+		p.tids[id], p.taken[near[0]] = near[0], true
+		delete(ran, near[0])
+	}
 }
 
-// Matched tells whether the native id of a Java thread is known.
-func (p *Process) Matched(id int64) bool { return p.tids[id] != "" }
-
 // RunQueueNs is the time that a Java thread has been ready to run and did not, since
-// its start. It is false where nobody knows.
-func (p *Process) RunQueueNs(id int64) (int64, bool) {
+// its start. cpuNs is its time on a processor as the JVM told it before. It is false
+// where nobody knows.
+func (p *Process) RunQueueNs(id, cpuNs int64) (int64, bool) {
 	tid, known := p.tids[id]
 	if !known {
 		return 0, false
 	}
-	_, waited, ok := p.schedstat(tid)
-	if !ok { // it has ended
+	ran, waited, ok := p.schedstat(tid)
+	if !ok || ran < cpuNs { // it has ended, or it never was that thread
 		delete(p.tids, id)
 		delete(p.taken, tid)
+		return 0, false
 	}
-	return waited, ok
+	return waited, true
 }
 
 // schedstat reads how long a task has run and waited for a processor, in nanoseconds

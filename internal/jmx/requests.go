@@ -30,7 +30,7 @@ func requestItems(workers []int64) []request {
 	items := []request{
 		read("java.lang:type=Threading", "CurrentThreadCpuTime"),
 		read("*:type=RequestProcessor,*", "requestCount", "stage", "requestProcessingTime", "workerThreadName", "currentUri",
-			"method", "processingTime", "errorCount"),
+			"method", "processingTime", "lastRequestProcessingTime", "errorCount"),
 		read("java.lang:type=GarbageCollector,*", "Name", "CollectionTime"),
 		read("java.lang:type=Runtime", "StartTime", "Uptime", "Name"),
 		read("java.lang:type=Threading", "CurrentThreadCpuTime"),
@@ -115,6 +115,7 @@ func decodeProcessors(v *fastjson.Value) []jvm.RequestProcessor {
 			Stage:        count(bean, "stage").Or(-1),
 			ElapsedMs:    count(bean, "requestProcessingTime").Or(-1),
 			ProcessingMs: count(bean, "processingTime").Or(0),
+			LastMs:       count(bean, "lastRequestProcessingTime").Or(0),
 			Errors:       count(bean, "errorCount").Or(0),
 			Thread:       text(bean, "workerThreadName"),
 			Path:         requestPath(bean.GetStringBytes("currentUri")),

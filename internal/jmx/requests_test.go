@@ -27,13 +27,13 @@ func TestRequests(t *testing.T) {
 		`Catalina:type=RequestProcessor,worker=\"http-nio-8080\",name=HttpRequest1`,
 		`Catalina:name=HttpRequest1,type=RequestProcessor,worker=\"http-nio-8080\"`,
 	} {
-		rows := `{"status":200,"value":{"` + name + `":{"requestCount":7,"stage":3,"requestProcessingTime":1234,"workerThreadName":"http-nio-8080-exec-1","currentUri":"/a/b?secret=1","method":"GET","processingTime":500,"errorCount":1},"broken":{"requestCount":"x"}}},`
+		rows := `{"status":200,"value":{"` + name + `":{"requestCount":7,"stage":3,"requestProcessingTime":1234,"workerThreadName":"http-nio-8080-exec-1","currentUri":"/a/b?secret=1","method":"GET","processingTime":500,"lastRequestProcessingTime":44,"errorCount":1},"broken":{"requestCount":"x"}}},`
 		agent := newFake(t, saying(200, "["+cpuBefore+rows+collectors+runtimeItem+cpuAfter+`,{"status":200,"value":[123,-1]}]`))
 		r, err := client(t, agent.URL).Requests(t.Context(), map[string]int64{"a": 21, "b": 22})
 		require.NoError(t, err)
 		assert.Equal(t, []jvm.RequestProcessor{{
 			Name: `Catalina:name=HttpRequest1,type=RequestProcessor,worker="http-nio-8080"`, Connector: "http-nio-8080", Stage: 3, ElapsedMs: 1234,
-			Count: 7, ProcessingMs: 500, Errors: 1, Thread: "http-nio-8080-exec-1", Path: "/a/b", Method: "GET",
+			Count: 7, ProcessingMs: 500, LastMs: 44, Errors: 1, Thread: "http-nio-8080-exec-1", Path: "/a/b", Method: "GET",
 		}}, r.Processors)
 		assert.Equal(t, jvm.Some[int64](75), r.PauseMs, "cycles of ZGC stop nobody")
 		assert.Equal(t, jvm.Some[int64](3000), r.CPUNs)

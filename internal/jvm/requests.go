@@ -55,6 +55,8 @@ type RequestProcessor struct {
 	ElapsedMs int64
 	// Count, ProcessingMs and Errors sum up the finished requests.
 	Count, ProcessingMs, Errors int64
+	// LastMs is the duration of the last one of them.
+	LastMs int64
 	// Thread is the name that the worker had when the request began; empty when no
 	// thread is on it.
 	Thread string

@@ -153,6 +153,10 @@ func (o *open) end(r *jvm.Requests, row jvm.RequestProcessor, finished, spentMs 
 	// It was in flight at the last look, and is not now.
 	least := max(0, o.lastSent.Sub(o.startHi))
 	most := r.Received.Sub(o.startLo)
+	if finished == 2 && row.LastMs < spentMs { // the other one is known
+		finished, spentMs = 1, spentMs-row.LastMs
+		spent = time.Duration(spentMs) * time.Millisecond
+	}
 	if finished == 1 && spent >= least-jitter && (o.guessed || spent <= most+jitter) {
 		if o.guessed {
 			o.startLo, o.startHi = r.Sent.Add(-spent), r.Received.Add(-spent)

@@ -182,15 +182,16 @@ func (t *Tracker) ended(r *jvm.Requests, p *processor, row jvm.RequestProcessor)
 	spent := max(0, row.ProcessingMs-p.row.ProcessingMs)
 	t.stats.Finished += finished
 	t.stats.FinishedMs += spent
+	done := t.unseen(r, p, row, finished, spent)
 	if p.open == nil {
-		return t.unseen(r, p, row, finished, spent)
+		return done
 	}
 	o := p.open
 	elapsed := o.end(r, row, finished, spent)
 	o.after = r.Workers[o.thread]
 	t.stats.Followed++
 	if elapsed.MaxMs < o.threshold.Milliseconds() {
-		return nil
+		return done
 	}
 	state := StateFinished
 	if row.Errors > p.row.Errors && finished == 1 {
@@ -198,33 +199,54 @@ func (t *Tracker) ended(r *jvm.Requests, p *processor, row jvm.RequestProcessor)
 	}
 	rec := t.record(o, elapsed, state)
 	t.stats.slow(rec)
-	return []*Record{rec}
+	return append(done, rec)
 }
 
-// unseen makes a record of a request that was slow but in no look: the looks were
-// too far apart.
+// unseen makes records of requests that were slow but in no look: the looks were too
+// far apart. Of those that a processor finished since the last look, the durations of
+// the first two and of the last can be told.
 func (t *Tracker) unseen(r *jvm.Requests, p *processor, row jvm.RequestProcessor, finished, spent int64) []*Record {
-	if finished != 1 || t.last == nil || time.Duration(spent)*time.Millisecond < t.opts.Thresholds.fallback {
+	if t.last == nil || row.Estimated {
 		return nil
 	}
-	if time.Duration(spent)*time.Millisecond > r.Received.Sub(t.last.Sent)+jitter {
-		return nil // it began before the look that did not show it: the agent's own, or ignored
+	var records []*Record
+	add := func(nth, ms int64) {
+		length := time.Duration(ms) * time.Millisecond
+		// Longer than the time between the looks: it was there at the last one, and
+		// is left out on purpose.
+		if length >= t.opts.Thresholds.fallback && length <= r.Received.Sub(t.last.Sent)+jitter {
+			records = append(records, t.blank(r, p, row, nth, ms))
+		}
 	}
+	switch {
+	case finished == 1 && p.open == nil:
+		add(0, spent)
+	case finished > 1:
+		add(finished-1, row.LastMs)
+		if finished == 2 && p.open == nil {
+			add(0, spent-row.LastMs)
+		}
+	}
+	return records
+}
+
+// blank is the record of a transaction of which only the duration is known.
+func (t *Tracker) blank(r *jvm.Requests, p *processor, row jvm.RequestProcessor, nth, ms int64) *Record {
 	rec := emptyRecord()
-	rec.ID = transactionID(t.opts.Target, t.startMs, row.Name, p.row.Count)
+	rec.ID = transactionID(t.opts.Target, t.startMs, row.Name, p.row.Count+nth)
 	rec.Target, rec.State, rec.Source, rec.Connector = t.opts.Target, StateFinished, SourceTomcat, row.Connector
-	if row.Errors > p.row.Errors {
+	if row.Errors-p.row.Errors == row.Count-p.row.Count {
 		rec.State = StateFailed
 	}
-	rec.Start = r.Sent.Add(-time.Duration(spent) * time.Millisecond)
-	rec.Elapsed = Elapsed{spent, spent, spent, Exact}
+	rec.Start = r.Sent.Add(-time.Duration(ms) * time.Millisecond)
+	rec.Elapsed = Elapsed{ms, ms, ms, Exact}
 	rec.ThresholdMs = t.opts.Thresholds.fallback.Milliseconds()
-	rec.HiddenMs = spent
+	rec.HiddenMs = ms
 	rec.Class = ClassUnknown
-	rec.Classes = []ClassTime{{Class: ClassUnknown, Ms: spent}}
+	rec.Classes = []ClassTime{{Class: ClassUnknown, Ms: ms}}
 	rec.Notes = []string{"it began and ended between two looks: only its duration is known"}
 	t.stats.slow(rec)
-	return []*Record{rec}
+	return rec
 }
 
 // Gone says that the JVM does not answer: nobody knows what became of those in

@@ -37,6 +37,7 @@ func (w worker) rowAt(ms int64) jvm.RequestProcessor {
 		case ms >= r.end:
 			row.Count++
 			row.ProcessingMs += r.end - r.start
+			row.LastMs = r.end - r.start
 			if r.failed {
 				row.Errors++
 			}
@@ -88,7 +89,7 @@ func TestEverySlowTransactionIsCaught(t *testing.T) {
 	got := map[string]*tx.Record{}
 	for at := int64(0); at < 330_000; at += 990 + rand.Int64N(30) {
 		for _, rec := range tracker.Requests(look(at, 30, workers...)) {
-			require.NotContains(t, got, rec.Path, "twice")
+			require.NotContains(t, got, rec.Path, "twice, or unseen")
 			got[rec.Path] = rec
 		}
 	}
@@ -147,6 +148,25 @@ func TestARecordTellsWhatTheServerDid(t *testing.T) {
 			c.want(t, records[0])
 		})
 	}
+}
+
+// TestLooksTooFarApart: what began and ended between two looks is on record with its
+// duration alone.
+func TestLooksTooFarApart(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	w := worker{"p", []request{{start: 0, end: 5000, path: "/a"}, {start: 6000, end: 10_000, path: "/b"}, {start: 11_000, end: 15_000, path: "/c"}, {start: 15_000, end: 18_500, path: "/d"}}}
+	require.Empty(t, tracker.Requests(look(1000, 0, w)))
+	records := tracker.Requests(look(10_500, 0, w))
+	require.Len(t, records, 2)
+	assert.Empty(t, records[0].Path)
+	assert.Equal(t, int64(4000), records[0].Elapsed.Ms)
+	assert.Equal(t, "/a", records[1].Path)
+	assert.Equal(t, tx.Elapsed{Ms: 5000, MinMs: 5000, MaxMs: 5000, Certainty: tx.Exact}, records[1].Elapsed, "the other one is known")
+	records = tracker.Requests(look(19_000, 0, w))
+	require.Len(t, records, 2)
+	assert.ElementsMatch(t, []int64{4000, 3500}, []int64{records[0].Elapsed.Ms, records[1].Elapsed.Ms})
+	assert.NotEqual(t, records[0].ID, records[1].ID)
 }
 
 func TestTheAgentsOwnRequestsAreLeftOut(t *testing.T) {

@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -136,19 +138,48 @@ func (a *SlowWebApp) Truths() (map[string]Truth, error) {
 
 // Get reads a JSON page of the sidecar into a value.
 func (s *Sidecar) Get(ctx context.Context, path string, into any) error {
+	body, err := s.page(ctx, path)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(body, into)
+}
+
+// Metric is the sum of a metric of /metrics over its labels.
+func (s *Sidecar) Metric(ctx context.Context, name string) (sum float64, err error) {
+	body, err := s.page(ctx, "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(body)) {
+		labelled, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
+		if !strings.HasPrefix(labelled, name+"{") {
+			continue
+		}
+		v, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", name, err)
+		}
+		sum += v
+	}
+	return sum, nil
+}
+
+// page reads a page of the sidecar.
+func (s *Sidecar) page(ctx context.Context, path string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+path, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", path, response.Status)
+		return nil, fmt.Errorf("%s: %s", path, response.Status)
 	}
-	return json.NewDecoder(response.Body).Decode(into)
+	return io.ReadAll(response.Body)
 }
