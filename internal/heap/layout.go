@@ -51,7 +51,7 @@ func candidates(idSize int) []Layout {
 	}
 }
 
-func alignUp(n, to int64) int64 { return (n + to - 1) / to * to }
+func alignUp(n, to int64) int64 { return (n + to - 1) &^ (to - 1) }
 
 // arraySize returns the shallow size of an array of n elements of width bytes.
 func (l *Layout) arraySize(n int64, width int) int64 {
@@ -62,8 +62,12 @@ func (l *Layout) arraySize(n int64, width int) int64 {
 	return alignUp(base+n*int64(width), int64(l.Align))
 }
 
-// probeBytes is how much of a dump is looked at to infer the layout.
-const probeBytes = 8 << 20
+// firstProbeBytes is how much of a dump is looked at to infer the layout, and
+// probeBytes how much if that leaves doubts.
+const (
+	firstProbeBytes = 2 << 20
+	probeBytes      = 8 << 20
+)
 
 // probed is an object met while probing: width is 0 for those that are no arrays.
 type probed struct {
@@ -77,7 +81,16 @@ type probed struct {
 // layout by which an array would reach into its neighbour is refuted; among the
 // others that one wins by which most neighbours touch.
 func inferLayout(ctx context.Context, f *hprof.File, extents []hprof.Extent) (Layout, error) {
-	sample, err := probe(ctx, f, extents)
+	l, err := inferLayoutFrom(ctx, f, extents, firstProbeBytes)
+	if err != nil || l.Sure {
+		return l, err
+	}
+	return inferLayoutFrom(ctx, f, extents, probeBytes)
+}
+
+// inferLayoutFrom looks at so many bytes.
+func inferLayoutFrom(ctx context.Context, f *hprof.File, extents []hprof.Extent, bytes int64) (Layout, error) {
+	sample, err := probe(ctx, f, extents, bytes)
 	if err != nil {
 		return Layout{}, err
 	}
@@ -165,13 +178,13 @@ func clearly(sample []probed, best, other Layout) bool {
 	return fits >= 50 && fits > 20*otherFits
 }
 
-// probe collects the objects in the first probeBytes of sub-records.
-func probe(ctx context.Context, f *hprof.File, extents []hprof.Extent) ([]probed, error) {
+// probe collects the objects in the first bytes of sub-records.
+func probe(ctx context.Context, f *hprof.File, extents []hprof.Extent, bytes int64) ([]probed, error) {
 	var sample []probed
 	var seen int64
 	o := hprof.NewObjects(f, f.Header.IDSize)
 	for _, e := range extents {
-		o.Reset(e.Start, min(e.End, e.Start+probeBytes-seen))
+		o.Reset(e.Start, min(e.End, e.Start+bytes-seen))
 		for n := 0; o.Next(); n++ {
 			if n&0xffff == 0 && ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -188,7 +201,7 @@ func probe(ctx context.Context, f *hprof.File, extents []hprof.Extent) ([]probed
 			}
 			sample = append(sample, p)
 		}
-		if seen += e.End - e.Start; seen >= probeBytes {
+		if seen += e.End - e.Start; seen >= bytes {
 			break
 		}
 	}

@@ -86,6 +86,21 @@ func (o *Objects) Head() Body {
 	return Body{b: o.c.buf[o.Offset-o.c.base+1 : o.c.pos], id: o.id}
 }
 
+// Ahead returns the bytes of the following sub-records that are read already, valid
+// until the next call, for loops that count millions of small ones. The body of the
+// current sub-record is skipped.
+func (o *Objects) Ahead() []byte {
+	if o.body > int64(len(o.c.buf)-o.c.pos) || o.err != nil {
+		return nil
+	}
+	o.c.pos += int(o.body)
+	o.body = 0
+	return o.c.buf[o.c.pos:]
+}
+
+// Consume moves over the first n of the bytes that Ahead returned: whole sub-records.
+func (o *Objects) Consume(n int) { o.c.pos += n }
+
 // Err returns what ended the walk before the end of the extent, nil if nothing did.
 func (o *Objects) Err() *Error { return o.err }
 
