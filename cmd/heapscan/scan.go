@@ -58,6 +58,7 @@ const (
 	formatMarkdown format = "markdown"
 	formatPprof    format = "pprof"
 	formatTSV      format = "tsv"
+	formatParquet  format = "parquet"
 )
 
 // join lists formats for people.

@@ -80,6 +80,7 @@ func owners() map[string][]string {
 		"github.com/jedib0t/go-pretty/":                  {"internal/report"},
 		"github.com/google/pprof/":                       {"internal/report"},
 		"github.com/dustin/go-humanize":                  {"internal/unit"},
+		"github.com/parquet-go/parquet-go":               {"internal/scan"},
 		"github.com/goccy/go-yaml":                       {"internal/config", "internal/discover"},
 		"github.com/klauspost/compress":                  {"internal/hprof", "internal/push"},
 		"github.com/cenkalti/backoff/":                   {"internal/push"},

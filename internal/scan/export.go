@@ -98,15 +98,63 @@ func (e *Export) WriteTSV(ctx context.Context, w io.Writer) error {
 		stretches = stretches[:0]
 		return nil
 	}
-	size, done, total := e.dump.file.Size, int64(0), int64(e.dump.graph.Objects())
+	done, total := int64(0), int64(e.dump.graph.Objects())
 	for s := range e.dump.graph.ByAddress(exportRows) {
 		stretches = append(stretches, s)
 		if done += int64(s.Last-s.First) + 1; len(stretches) == cores || done == total {
 			if err := flush(); err != nil {
 				return err
 			}
-			e.dump.progress.say("writing", 2*size+size/2+int64(float64(size/2)*float64(done)/float64(total)))
+			e.written(done)
 		}
+	}
+	return nil
+}
+
+// written tells that so many objects are dealt with.
+func (e *Export) written(objects int64) {
+	size := e.dump.file.Size
+	e.dump.progress.say("writing", 2*size+size/2+int64(float64(size/2)*float64(objects)/float64(e.dump.graph.Objects())))
+}
+
+// Row is a reachable object.
+type Row struct {
+	Address uint64
+	// Class is the class as Java source writes it, hidden characters as escapes.
+	Class string
+	// Shallow is the object's own size, and Retained what it retains, in bytes.
+	Shallow, Retained int64
+	// Dominator is the address of the immediate dominator, where Dominated says that
+	// there is one.
+	Dominator uint64
+	Dominated bool
+}
+
+// Rows calls fn with all reachable objects, by address, so many at a time; they are
+// valid during the call. Errors: those of ctx and fn.
+func (e *Export) Rows(ctx context.Context, fn func([]Row) error) error {
+	g, done := e.dump.graph, int64(0)
+	rows := make([]Row, 0, exportRows)
+	for s := range g.ByAddress(exportRows) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		rows = rows[:0]
+		for o := s.First; o <= s.Last; o++ {
+			if !e.dump.tree.Reachable(uint32(o)) {
+				continue
+			}
+			r := Row{Address: g.Address(o), Class: e.names[g.ClassOf(o)], Shallow: g.ShallowBytes(o), Retained: int64(e.all.Retained.Items[o])}
+			if d := e.all.Dominator.Items[o]; d != 0 {
+				r.Dominator, r.Dominated = g.Address(heap.ObjID(d)), true
+			}
+			rows = append(rows, r)
+		}
+		if err := fn(rows); err != nil {
+			return err
+		}
+		done += int64(s.Last-s.First) + 1
+		e.written(done)
 	}
 	return nil
 }
