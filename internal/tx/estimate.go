@@ -79,7 +79,7 @@ func (t *tally) add(p stretch) {
 	if !math.IsNaN(p.cpuMs) {
 		cpu, variance := min(p.cpuMs, rest), 0.0
 		if p.edge { // some of it may be of the thread's other requests
-			variance = sq(cpu) / boundaryVariance
+			variance = sq(cpu) / edgeVariance
 		}
 		t.give(ClassCPU, cpu, variance)
 		rest -= cpu
@@ -145,7 +145,7 @@ func (t *tally) stalls(p stretch, rest float64) float64 {
 	if !math.IsNaN(p.runQueueMs) {
 		queue, variance := min(p.runQueueMs, rest), 0.0
 		if p.edge {
-			variance = sq(queue) / boundaryVariance
+			variance = sq(queue) / edgeVariance
 		}
 		t.give(ClassRunQueue, queue, variance)
 		rest -= queue
