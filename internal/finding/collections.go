@@ -53,6 +53,7 @@ const (
 	atomicInteger = "java.util.concurrent.atomic.AtomicInteger"
 	linkedQueue   = "java.util.concurrent.LinkedBlockingQueue"
 	arrayDeque    = "java.util.ArrayDeque"
+	copyOnWrite   = "java.util.concurrent.CopyOnWriteArrayList"
 )
 
 // chained are the collections whose elements are only to be counted one by one.
@@ -117,6 +118,13 @@ func (h *Heap) bigCollections(ctx context.Context) (map[heap.ObjID]*collection, 
 			size += length
 		}
 		add(o, size)
+	}
+	lists := h.Tables[tableCopyOnWrite]
+	if lengths, err = h.lengths(ctx, lists, 0); err != nil {
+		return nil, err
+	}
+	for row, o := range lists.Objects {
+		add(o, lengths[lists.Ref(row, 0)])
 	}
 	for i := range chained() {
 		t := h.Tables[tableCollections+len(sizes())+i]

@@ -18,8 +18,9 @@ type Heap struct {
 	Created time.Time
 
 	threadNames map[heap.ObjID]string
-	schedulers  []*scheduler // biggest first
-	errands     []errand     // what service threads are at
+	schedulers  []*scheduler      // biggest first
+	drivers     map[string]string // by the prefix of their packages: name and version
+	errands     []errand          // what service threads are at
 	// keptObjects and keptBytes are what only finalization keeps.
 	keptObjects, keptBytes int64
 	// whole is true for a dump of the whole heap, garbage and all.
@@ -44,6 +45,17 @@ const (
 	tableThreadMaps
 	tableEntry
 	tableDirectBuffer
+	tableDelay
+	tableDelayed
+	tableCopyOnWrite
+	tableHikariPool
+	tableHikariConfig
+	tableHikariEntry
+	tableHikariProxy
+	tableTomcatPool
+	tableTomcatConnection
+	tableTomcatInterceptor
+	tableTomcatProperties
 	tableLinkedQueue
 	tableCounter
 	tableArrayDeque
@@ -101,10 +113,18 @@ func Watches() []heap.Watch {
 			{Class: referenceClass, Field: "referent"}, {Class: threadLocalEntry, Field: "value"}}},
 		tableDirectBuffer: {Class: "java.nio.DirectByteBuffer", Fields: []heap.FieldName{
 			{Class: "java.nio.Buffer", Field: "capacity"}, {Class: "java.nio.DirectByteBuffer", Field: "cleaner"}, {Class: "java.nio.MappedByteBuffer", Field: "fd"}}},
-		tableLinkedQueue: {Class: linkedQueue, Fields: []heap.FieldName{{Class: linkedQueue, Field: "count"}}},
-		tableCounter:     {Class: atomicInteger, Fields: []heap.FieldName{{Class: atomicInteger, Field: "value"}}, AtLeast: manyElements},
+		tableDelay: {Class: delayClass, Fields: []heap.FieldName{{Class: delayClass, Field: "pool"}}},
+		tableDelayed: {Class: delayedClass, Fields: []heap.FieldName{
+			{Class: joinTask, Field: "status"}, {Class: delayedClass, Field: "heapIndex"}, {Class: delayedClass, Field: "pool"}}},
+		tableCopyOnWrite:      {Class: copyOnWrite, Fields: []heap.FieldName{{Class: copyOnWrite, Field: "array"}}},
+		tableTomcatProperties: {}, // see connectionWatches
+		tableLinkedQueue:      {Class: linkedQueue, Fields: []heap.FieldName{{Class: linkedQueue, Field: "count"}}},
+		tableCounter:          {Class: atomicInteger, Fields: []heap.FieldName{{Class: atomicInteger, Field: "value"}}, AtLeast: manyElements},
 		tableArrayDeque: {Class: arrayDeque, Fields: []heap.FieldName{
 			{Class: arrayDeque, Field: "elements"}, {Class: arrayDeque, Field: "head"}, {Class: arrayDeque, Field: "tail"}}},
+	}
+	for i, w := range connectionWatches() {
+		watches[tableHikariPool+i] = w
 	}
 	return append(watches, collectionWatches()...)
 }
@@ -142,6 +162,9 @@ func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Ti
 	}
 	for thread, name := range names {
 		h.threadNames[thread] = text[name]
+	}
+	if h.drivers, err = h.readDrivers(ctx); err != nil {
+		return nil, err
 	}
 	if h.schedulers, err = h.readSchedulers(ctx); err != nil {
 		return nil, err

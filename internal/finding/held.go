@@ -114,7 +114,7 @@ func (h *Heap) lossBy(ctx context.Context, s *scheduler) (loss, error) {
 		seen := h.NewSet()
 		for _, task := range s.cancelled {
 			for o := range h.References(task) {
-				if lost(o) && h.Tables[tableTask].Row(o) < 0 && h.Tables[tableFuture].Row(o) < 0 && seen.Add(o) {
+				if lost(o) && h.ClassOf(o) != h.ClassOf(task) && h.Tables[tableTask].Row(o) < 0 && h.Tables[tableFuture].Row(o) < 0 && seen.Add(o) {
 					payload[h.Class(o).Name] = append(payload[h.Class(o).Name], o)
 				}
 			}

@@ -20,7 +20,7 @@ func (h *Heap) heldFinding(s *scheduler, l loss, total int64) Finding {
 		Bytes:   l.bytes,
 		Advice:  h.heldAdvice(s, task),
 	}
-	if s.Kind == kindExecutor {
+	if s.Kind != kindTimer {
 		f.Kind = "scheduler-held"
 	}
 	f.Fingerprint = fingerprint(f.Kind, task, l.class, s.Thread)
@@ -34,6 +34,9 @@ func (h *Heap) heldFinding(s *scheduler, l loss, total int64) Finding {
 		unit.Count(s.Cancelled), unit.Count(s.Size), clip(simpleName(task), 60), unit.Bytes(l.bytes), unit.Share(l.bytes, total))
 	if l.finalizable {
 		f.Summary += " Their Finalizers are registered, not pending: finalization is not the cause."
+	}
+	if l.class == "" {
+		f.Summary += " They are empty shells: what they were to run is let go."
 	}
 	f.Summary += " " + h.whenItLetsGo(s)
 	f.Evidence = Evidence{
@@ -89,6 +92,9 @@ func (h *Heap) heldFacts(s *scheduler, l loss, total int64, task string) []Fact 
 	if l.class != "" {
 		facts = append(facts, fact("held class", "%s: %s", l.class, unit.Plural(int64(len(l.instances)), "object", "objects")))
 	}
+	if v := h.driverVersion(task); v != "" {
+		facts = append(facts, fact("driver", "%s", v))
+	}
 	if l.closed >= 0 {
 		facts = append(facts, fact("closed", "%s of %s", unit.Count(l.closed), unit.Count(int64(len(l.instances)))))
 	}
@@ -99,6 +105,8 @@ func (h *Heap) heldFacts(s *scheduler, l loss, total int64, task string) []Fact 
 func (h *Heap) whenItLetsGo(s *scheduler) string {
 	head, last := s.head.Sub(h.Created), s.last.Sub(h.Created)
 	switch {
+	case s.Kind == kindWheel || s.Kind == kindDelay:
+		return "Its thread takes them out at its next turn: something keeps it from that."
 	case s.head.IsZero():
 		return "Each leaves the queue at its time, which the dump does not tell."
 	case head < 0:
@@ -121,6 +129,10 @@ func (h *Heap) due(at time.Time) string {
 // cancelled tasks.
 func (h *Heap) heldAdvice(s *scheduler, task string) string {
 	switch {
+	case s.Kind == kindWheel:
+		return "The timer takes cancelled timeouts out at its next tick: look at what keeps its worker thread, and take slow tasks off it (the timer's taskExecutor)."
+	case s.Kind == kindDelay:
+		return "The scheduler takes cancelled tasks out by itself: look at what keeps its thread."
 	case s.Kind == kindExecutor:
 		return "Call setRemoveOnCancelPolicy(true) on the executor, or purge() after cancelling. Shorter delays shorten the queue."
 	case strings.HasPrefix(task, "org.postgresql."):

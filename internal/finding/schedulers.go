@@ -19,9 +19,10 @@ const (
 type scheduler struct {
 	Scheduler
 	owner     heap.ObjID   // the object that owns the queue
-	array     heap.ObjID   // the array that the tasks lie in
+	array     heap.ObjID   // the array that the tasks lie in, 0 where it is not known
 	tasks     []heap.ObjID // in the order of the array: the head first
 	cancelled []heap.ObjID
+	counts    map[TaskCount]int64 // of the tasks, Count being 0
 	// head and last are when the first and the last task are due; zero where the
 	// dump cannot say.
 	head, last time.Time
@@ -39,13 +40,19 @@ const (
 // readSchedulers returns all schedulers that hold a task, biggest first. Errors:
 // that of ctx.
 func (h *Heap) readSchedulers(ctx context.Context) ([]*scheduler, error) {
-	all := append(h.timers(), h.executors()...)
+	wheels, err := h.wheelTimers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat(h.timers(), h.executors(), wheels, h.delaySchedulers())
 	all = slices.DeleteFunc(all, func(s *scheduler) bool { return len(s.tasks) == 0 })
 	arrays := map[heap.ObjID]*scheduler{}
 	for _, s := range all {
 		s.Object, s.Cancelled = address(h.Address(s.owner)), int64(len(s.cancelled))
-		retained := h.retained(s.array)
-		s.RetainedBytes = &retained
+		if s.array == 0 {
+			continue
+		}
+		s.RetainedBytes = new(h.retained(s.array))
 		arrays[s.array] = s
 	}
 	ids := make([]heap.ObjID, 0, len(arrays))
@@ -67,22 +74,34 @@ func (h *Heap) fill(s *scheduler, table *heap.Table, name func(state int64) stri
 	if s.array == 0 {
 		return
 	}
-	counts := map[TaskCount]int64{}
 	for task := range h.References(s.array) {
 		row := table.Row(task)
 		if row < 0 {
 			continue
 		}
 		state := name(table.Int(row, columnState))
-		s.tasks = append(s.tasks, task)
-		if state == cancelledState {
-			s.cancelled = append(s.cancelled, task)
-		}
-		counts[TaskCount{Class: h.Class(task).Name, State: state}]++
+		s.add(task, h.Class(task).Name, state)
 		each(row, state)
 	}
+	s.sum()
+}
+
+// add adds a task to the queue.
+func (s *scheduler) add(task heap.ObjID, class, state string) {
+	s.tasks = append(s.tasks, task)
+	if state == cancelledState {
+		s.cancelled = append(s.cancelled, task)
+	}
+	if s.counts == nil {
+		s.counts = map[TaskCount]int64{}
+	}
+	s.counts[TaskCount{Class: class, State: state}]++
+}
+
+// sum lists the tasks that were added by class and state.
+func (s *scheduler) sum() {
 	s.Tasks = []TaskCount{}
-	for k, n := range counts {
+	for k, n := range s.counts {
 		k.Count = n
 		s.Tasks = append(s.Tasks, k)
 	}

@@ -19,14 +19,15 @@ import (
 // suspectScenarios are all that the lab of general suspects knows. The first ones are
 // those of the quick run.
 var suspectScenarios = []string{
-	"growing-map", "thread-local-stale", "redeploy-tomcat", "direct-buffers", "healthy-busy-tomcat",
-	"growing-concurrent-map", "growing-queue", "growing-blocking-queue", "big-retainer", "duplicate-strings", "sparse-maps",
-	"thread-local-idle", "redeploy-closed",
+	"growing-map", "thread-local-stale", "redeploy-tomcat", "pool-hikari", "wheel-blocked", "healthy-busy-tomcat",
+	"direct-buffers", "growing-concurrent-map", "growing-queue", "growing-blocking-queue", "big-retainer", "duplicate-strings", "sparse-maps",
+	"thread-local-idle", "redeploy-closed", "pool-tomcat",
 	"healthy-thread-local", "healthy-redeploy", "healthy-idle", "healthy-cache", "healthy-timer", "healthy-idle-tomcat",
+	"healthy-pool-hikari", "healthy-pool-tomcat", "healthy-wheel", "healthy-timeouts",
 }
 
 // quickSuspects is how many of them the quick run takes.
-const quickSuspects = 5
+const quickSuspects = 6
 
 // expectation is what a scenario says that the report must hold. There must be no other
 // alarm.
@@ -38,6 +39,7 @@ type expectation struct {
 		Objects  int64            `json:"objects"`
 		Severity finding.Severity `json:"severity"`
 	} `json:"findings"`
+	Schedulers []scheduler `json:"schedulers"`
 }
 
 // TestSuspects runs programs with one thing wrong, and programs with nothing wrong.
@@ -73,6 +75,9 @@ func testSuspect(t *testing.T, jdk jdk, c collector, scenario string) {
 			assert.LessOrEqual(t, len([]rune(f.Title+f.Summary)), 600)
 		}
 		assertNoOther(t, expected, got.Findings)
+		for _, s := range want.Schedulers {
+			assert.Contains(t, knownParts(got.Schedulers), s)
+		}
 	})
 }
 

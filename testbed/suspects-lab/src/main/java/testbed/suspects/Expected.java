@@ -7,6 +7,7 @@ import java.util.List;
 final class Expected {
     private final String scenario;
     private final List<String> findings = new ArrayList<>();
+    private final List<String> schedulers = new ArrayList<>();
 
     Expected(String scenario) {
         this.scenario = scenario;
@@ -18,7 +19,13 @@ final class Expected {
                 kind, culprit, objects, severity));
     }
 
+    /** A scheduler of this kind and thread, with so many tasks, so many of them cancelled. */
+    void scheduler(String kind, String thread, int size, int cancelled) {
+        schedulers.add(String.format("{\"kind\":\"%s\",\"thread\":\"%s\",\"size\":%d,\"cancelled\":%d}",
+                kind, thread, size, cancelled));
+    }
+
     String toJson() {
-        return "{\"scenario\":\"" + scenario + "\",\"findings\":" + findings + "}";
+        return "{\"scenario\":\"" + scenario + "\",\"findings\":" + findings + ",\"schedulers\":" + schedulers + "}";
     }
 }

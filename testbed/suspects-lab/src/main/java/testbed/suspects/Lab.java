@@ -21,6 +21,8 @@ public final class Lab {
         HeapScenarios.addTo(scenarios);
         ThreadLocalScenarios.addTo(scenarios);
         LoaderScenarios.addTo(scenarios);
+        PoolScenarios.addTo(scenarios);
+        SchedulerScenarios.addTo(scenarios);
         HealthyScenarios.addTo(scenarios);
         if (args.length != 3 || !scenarios.containsKey(args[0]) || !args[2].matches("live|all")) {
             System.err.println("usage: Lab SCENARIO DUMP live|all\nscenarios: " + scenarios.keySet());

@@ -1,0 +1,91 @@
+package finding
+
+import (
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+)
+
+const (
+	// kindDelay is the scheduler of a ForkJoinPool, from JDK 25 on.
+	kindDelay    = "DelayScheduler"
+	delayClass   = "java.util.concurrent.DelayScheduler"
+	delayedClass = delayClass + "$ScheduledForkJoinTask"
+	joinTask     = "java.util.concurrent.ForkJoinTask"
+)
+
+// The columns of tableDelay and tableDelayed.
+const (
+	delayPool     = 0
+	delayedStatus = 0
+	delayedPlace  = 1
+	delayedPool   = 2
+)
+
+// delayedState names a state of a ForkJoinTask by its status: DONE is its sign, and
+// ABNORMAL without THROWN means cancelled.
+//
+// Source: java/util/concurrent/ForkJoinTask.java.
+func delayedState(status int64) string {
+	const abnormal, thrown = 1 << 16, 1 << 17
+	switch {
+	case status >= 0:
+		return scheduledState
+	case status&abnormal != 0 && status&thrown == 0:
+		return cancelledState
+	}
+	return executedState
+}
+
+// delaySchedulers returns the schedulers of ForkJoinPools, which run timed tasks and the
+// timeouts of CompletableFutures and virtual threads.
+//
+// Source: java/util/concurrent/DelayScheduler.java of JDK 25: the heap of tasks is a local
+// variable of the scheduler's thread; a task in it has a heapIndex of 0 and more.
+func (h *Heap) delaySchedulers() []*scheduler {
+	arrays := map[heap.ObjID]heap.ObjID{} // by thread
+	schedulers := h.Tables[tableDelay]
+	if schedulers.Len() == 0 {
+		return nil
+	}
+	for stack := range h.Stacks() {
+		for _, f := range stack.Frames {
+			for _, l := range f.Locals {
+				if h.Class(l.Object).Name == delayedClass+"[]" {
+					arrays[stack.Object] = l.Object
+				}
+			}
+		}
+	}
+	byPool := map[heap.ObjID]*scheduler{}
+	var all []*scheduler
+	for row, thread := range schedulers.Objects {
+		s := &scheduler{owner: thread, array: arrays[thread]}
+		s.Kind, s.Thread = kindDelay, h.threadNames[thread]
+		byPool[schedulers.Ref(row, delayPool)] = s
+		all = append(all, s)
+	}
+	tasks := h.Tables[tableDelayed]
+	for row, task := range tasks.Objects {
+		s := byPool[tasks.Ref(row, delayedPool)]
+		if s == nil || tasks.Int(row, delayedPlace) < 0 || !h.reachable(task) {
+			continue
+		}
+		s.add(task, h.runs(task), delayedState(tasks.Int(row, delayedStatus)))
+	}
+	for _, s := range all {
+		s.Size = int64(len(s.tasks))
+		s.sum()
+	}
+	return all
+}
+
+// runs names the class of what a task runs, or the task's own.
+func (h *Heap) runs(task heap.ObjID) string {
+	for o := range h.References(task) {
+		if class := h.Class(o).Name; class != delayedClass && !strings.HasPrefix(class, "java.util.concurrent.ForkJoin") {
+			return class
+		}
+	}
+	return h.Class(task).Name
+}

@@ -1,0 +1,279 @@
+package finding
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
+)
+
+// poolsDrained finds connections that were borrowed from a pool and never given back:
+// the pool counts them as in use, and nothing in the heap refers to what the borrower
+// got. HikariCP and Tomcat's JDBC pool are known.
+type poolsDrained struct{}
+
+const (
+	hikari       = "com.zaxxer.hikari."
+	tomcatPool   = "org.apache.tomcat.jdbc.pool."
+	hikariInUse  = 1 // ConcurrentBag.IConcurrentBagEntry.STATE_IN_USE
+	fewAbandoned = 2 // one may just be on its way to its borrower
+)
+
+// The columns of the tables from tableHikariPool on.
+const (
+	hikariPoolName        = 0
+	hikariPoolConfig      = 1
+	hikariConfigMax       = 0
+	hikariEntryState      = 0
+	hikariEntryPool       = 1
+	hikariEntryConnection = 2
+	hikariProxyDelegate   = 0
+	tomcatPoolBusy        = 0
+	tomcatPoolIdle        = 1
+	tomcatHandler         = 0
+	tomcatConnection      = 1
+	interceptorNext       = 0
+	tomcatPoolProperties  = 2
+	propertiesFacade      = 0
+)
+
+// connectionWatches are the tables from tableHikariPool on.
+//
+// Sources: HikariCP 2 to 6; tomcat-jdbc 7 to 11.
+func connectionWatches() []heap.Watch {
+	base, interceptor := hikari+"pool.PoolBase", tomcatPool+"JdbcInterceptor"
+	field := func(class, name string) heap.FieldName { return heap.FieldName{Class: class, Field: name} }
+	watch := func(class string, fields ...heap.FieldName) heap.Watch {
+		return heap.Watch{Class: class, Fields: fields}
+	}
+	properties := tomcatPool + "PoolProperties"
+	entry, proxy, pooled := hikari+"pool.PoolEntry", hikari+"pool.ProxyConnection", tomcatPool+"PooledConnection"
+	return []heap.Watch{
+		watch(hikari+"pool.HikariPool", field(base, "poolName"), field(base, "config")),
+		watch(hikari+"HikariConfig", field(hikari+"HikariConfig", "maxPoolSize")),
+		watch(entry, field(entry, "state"), field(entry, "hikariPool"), field(entry, "connection")),
+		watch(proxy, field(proxy, "delegate")),
+		watch(tomcatPool+"ConnectionPool", field(tomcatPool+"ConnectionPool", "busy"), field(tomcatPool+"ConnectionPool", "idle"), field(tomcatPool+"ConnectionPool", "poolProperties")),
+		watch(pooled, field(pooled, "handler"), field(pooled, "connection")),
+		watch(interceptor, field(interceptor, "next")),
+		watch(properties, field(properties, "useDisposableConnectionFacade")),
+	}
+}
+
+// connectionPool is a pool with what became of its connections.
+type connectionPool struct {
+	object heap.ObjID
+	kind   string
+	name   string
+	// size, used and max count connections; max is 0 where it is not known.
+	size, used, max int64
+	// lost are the connections in use that nobody can give back any more.
+	lost []heap.ObjID
+}
+
+// Detect implements Detector.
+func (poolsDrained) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
+	pools, err := h.hikariPools(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pools = append(pools, h.tomcatPools()...)
+	var found []Finding
+	for _, p := range pools {
+		if len(p.lost) == 0 {
+			continue
+		}
+		tracks, err := h.ShortestTracks(ctx, p.lost)
+		if err != nil {
+			return nil, err
+		}
+		paths, err := h.mergePaths(ctx, tracks, p.lost, 1)
+		tracks.Free()
+		if err != nil {
+			return nil, err
+		}
+		bytes, err := h.retainedTogether(p.lost)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, h.poolFinding(p, bytes, paths))
+	}
+	return found, nil
+}
+
+// hikariPools returns the pools of HikariCP.
+func (h *Heap) hikariPools(ctx context.Context) ([]*connectionPool, error) {
+	out := map[heap.ObjID]bool{} // connections that a borrower can reach
+	proxies := h.Tables[tableHikariProxy]
+	for row, o := range proxies.Objects {
+		if h.reachable(o) {
+			out[proxies.Ref(row, hikariProxyDelegate)] = true
+		}
+	}
+	pools, configs := h.Tables[tableHikariPool], h.Tables[tableHikariConfig]
+	var names []heap.ObjID
+	for row := range pools.Len() {
+		names = append(names, pools.Ref(row, hikariPoolName))
+	}
+	text, err := h.Strings(ctx, slices.DeleteFunc(names, func(o heap.ObjID) bool { return o == 0 }))
+	if err != nil {
+		return nil, err
+	}
+	var all []*connectionPool
+	byObject := map[heap.ObjID]*connectionPool{}
+	for row, o := range pools.Objects {
+		p := &connectionPool{object: o, kind: "HikariCP", name: text[pools.Ref(row, hikariPoolName)]}
+		if r := configs.Row(pools.Ref(row, hikariPoolConfig)); r >= 0 {
+			p.max = configs.Int(r, hikariConfigMax)
+		}
+		byObject[o] = p
+		all = append(all, p)
+	}
+	entries := h.Tables[tableHikariEntry]
+	for row, o := range entries.Objects {
+		p, connection := byObject[entries.Ref(row, hikariEntryPool)], entries.Ref(row, hikariEntryConnection)
+		if p == nil || connection == 0 || !h.reachable(o) {
+			continue
+		}
+		p.add(connection, entries.Int(row, hikariEntryState) == hikariInUse, out[connection])
+	}
+	return all, nil
+}
+
+// add counts a connection of the pool. lent says whether its borrower still has it.
+func (p *connectionPool) add(connection heap.ObjID, used, lent bool) {
+	p.size++
+	if !used {
+		return
+	}
+	p.used++
+	if !lent {
+		p.lost = append(p.lost, connection)
+	}
+}
+
+// tomcatPools returns Tomcat's JDBC pools. What a borrower gets has a facade of its own
+// before the connection's chain of interceptors; closing cuts it off. A pool that was told
+// to do without facades is left out: nothing tells its borrowers from itself.
+func (h *Heap) tomcatPools() []*connectionPool {
+	out := map[heap.ObjID]bool{} // interceptors that a borrower can reach
+	interceptors := h.Tables[tableTomcatInterceptor]
+	for _, o := range interceptors.Objects {
+		if !h.reachable(o) || h.Class(o).Name != tomcatPool+"DisposableConnectionFacade" {
+			continue
+		}
+		for row := interceptors.Row(o); row >= 0 && !out[interceptors.Objects[row]]; {
+			out[interceptors.Objects[row]] = true
+			row = interceptors.Row(interceptors.Ref(row, interceptorNext))
+		}
+	}
+	pools, connections, properties := h.Tables[tableTomcatPool], h.Tables[tableTomcatConnection], h.Tables[tableTomcatProperties]
+	var all []*connectionPool
+	for row, o := range pools.Objects {
+		if r := properties.Row(pools.Ref(row, tomcatPoolProperties)); r < 0 || properties.Int(r, propertiesFacade) == 0 {
+			continue
+		}
+		p := &connectionPool{object: o, kind: "Tomcat JDBC"}
+		for column, used := range map[int]bool{tomcatPoolBusy: true, tomcatPoolIdle: false} {
+			for _, c := range h.queued(pools.Ref(row, column), connections) {
+				r := connections.Row(c)
+				p.add(cmp.Or(connections.Ref(r, tomcatConnection), c), used, out[connections.Ref(r, tomcatHandler)])
+			}
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// queued returns the objects with a row in the table that a queue holds.
+func (h *Heap) queued(queue heap.ObjID, table *heap.Table) []heap.ObjID {
+	var found []heap.ObjID
+	seen, todo := map[heap.ObjID]bool{}, []heap.ObjID{queue}
+	for len(todo) > 0 {
+		o := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if o == 0 || seen[o] {
+			continue
+		}
+		seen[o] = true
+		if table.Row(o) >= 0 {
+			found = append(found, o)
+			continue
+		}
+		for r := range h.References(o) {
+			if class := h.Class(r).Name; table.Row(r) >= 0 || strings.HasPrefix(class, "java.util.") || strings.HasSuffix(class, "[]") {
+				todo = append(todo, r)
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// waiters counts the threads that wait for a connection of such a pool.
+func (h *Heap) waiters() (n int64) {
+	for s := range h.Stacks() {
+		if slices.ContainsFunc(s.Frames, func(f heap.Frame) bool {
+			return f.Class == hikari+"util.ConcurrentBag" && f.Method == "borrow" || f.Class == tomcatPool+"ConnectionPool" && f.Method == "borrowConnection"
+		}) {
+			n++
+		}
+	}
+	return n
+}
+
+// poolFinding words the verdict on a pool.
+func (h *Heap) poolFinding(p *connectionPool, bytes int64, paths []Path) Finding {
+	n, waiting := int64(len(p.lost)), h.waiters()
+	class := h.Class(p.lost[0]).Name
+	name := p.kind + " pool"
+	if p.name != "" {
+		name += fmt.Sprintf(" %q", clip(p.name, 60))
+	}
+	f := Finding{
+		Kind: "abandoned-connections", Severity: p.severity(n), Confidence: ConfidenceHigh,
+		Culprit:     Culprit{Class: class, Object: address(h.Address(p.object))},
+		Objects:     n,
+		Bytes:       bytes,
+		Fingerprint: fingerprint("abandoned-connections", p.kind, p.name, class),
+		Title:       fmt.Sprintf("%s of %s were never given back", unit.Plural(n, "connection", "connections"), name),
+		Summary: fmt.Sprintf("%s of its %s are in use, and of %s nothing in the heap has what close() is called on: the borrowers let go without closing (%s, retaining %s).",
+			unit.Count(p.used), unit.Plural(p.size, "connection", "connections"), unit.Count(n), clip(class, 80), unit.Bytes(bytes)),
+		Evidence: Evidence{
+			Facts:   []Fact{fact("pool", "%s @ %s", name, address(h.Address(p.object))), fact("in use", "%s of %s", unit.Count(p.used), unit.Count(p.size)), fact("abandoned", "%s", unit.Count(n))},
+			Refutes: "the number in use falls to zero while nothing is running",
+		},
+		Advice: "Close every connection in a try-with-resources. Who borrowed them is told by setLeakDetectionThreshold (HikariCP).",
+	}
+	if p.kind != "HikariCP" {
+		f.Advice = "Close every connection in a try-with-resources. Who borrowed them is told by logAbandoned with removeAbandoned (tomcat-jdbc)."
+	}
+	if p.max > 0 {
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("size of the pool", "%s at most", unit.Count(p.max)))
+	}
+	if waiting > 0 {
+		f.Summary += fmt.Sprintf(" %s for a connection.", unit.Plural(waiting, "thread waits", "threads wait"))
+	}
+	if v := h.driverVersion(class); v != "" {
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("driver", "%s", v))
+	}
+	if len(paths) > 0 {
+		f.Evidence.Path = &paths[0]
+	}
+	return f
+}
+
+// severity rests on how many there are, as each of them is gone for good.
+func (p *connectionPool) severity(lost int64) Severity {
+	switch {
+	case lost < fewAbandoned:
+		return SeverityInfo
+	case lost*2 >= max(p.max, p.size):
+		return SeverityCritical
+	}
+	return SeverityWarning
+}

@@ -1,0 +1,148 @@
+package finding_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+// hikariPool is a heap with a pool of HikariCP: so many connections in use by live
+// borrowers, so many lost, and two idle ones.
+func hikariPool(lent, lost, limit int) *hproftest.JDK {
+	j := hproftest.NewJDK(17, 8)
+	config := j.Class("com.zaxxer.hikari.HikariConfig", j.Object, hproftest.Int("maxPoolSize"))
+	base := j.Class("com.zaxxer.hikari.pool.PoolBase", j.Object, hproftest.Ref("config"), hproftest.Ref("poolName"))
+	poolClass := j.Class("com.zaxxer.hikari.pool.HikariPool", base)
+	entry := j.Class("com.zaxxer.hikari.pool.PoolEntry", j.Object, hproftest.Ref("connection"), hproftest.Int("state"), hproftest.Ref("hikariPool"))
+	proxy := j.Class("com.zaxxer.hikari.pool.ProxyConnection", j.Object, hproftest.Ref("delegate"))
+	hikariProxy := j.Class("com.zaxxer.hikari.pool.HikariProxyConnection", proxy)
+	connection := j.Class("org.postgresql.jdbc.PgConnection", j.Object)
+	j.Class("org.postgresql.util.DriverInfo", j.Object).Static("DRIVER_VERSION", j.String("42.7.7"))
+	pool := j.New(poolClass).Set("config", j.New(config).Set("maxPoolSize", int32(limit))).Set("poolName", j.String("orders"))
+	j.Root(hprof.SubRootJNIGlobal, pool)
+	for i := range lent + lost + 2 {
+		c := j.New(connection)
+		e := j.New(entry).Set("connection", c).Set("hikariPool", pool)
+		j.Root(hprof.SubRootJNIGlobal, e)
+		p := j.New(hikariProxy)
+		switch {
+		case i < lent:
+			e.Set("state", int32(1))
+			p.Set("delegate", c)
+			j.Root(hprof.SubRootJNIGlobal, p)
+		case i < lent+lost:
+			e.Set("state", int32(1))
+			p.Set("delegate", c) // garbage
+		}
+	}
+	return j
+}
+
+func TestAbandonedConnections(t *testing.T) {
+	for _, row := range []struct {
+		name              string
+		lent, lost, limit int
+		want              finding.Severity // "" for no finding
+	}{
+		{"all lent", 8, 0, 10, ""},
+		{"one on its way", 3, 1, 10, finding.SeverityInfo},
+		{"some lost", 4, 3, 10, finding.SeverityWarning},
+		{"most lost", 1, 7, 10, finding.SeverityCritical},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			found := detect(t, hikariPool(row.lent, row.lost, row.limit))
+			if row.want == "" {
+				assert.Empty(t, byKind("abandoned-connections", found))
+				return
+			}
+			f := only(t, "abandoned-connections", found)
+			assert.Equal(t, row.want, f.Severity)
+			assert.Equal(t, int64(row.lost), f.Objects)
+			assert.Equal(t, "org.postgresql.jdbc.PgConnection", f.Culprit.Class)
+			assert.Contains(t, f.Title, `HikariCP pool "orders"`)
+			assert.Contains(t, f.Evidence.Facts, finding.Fact{Name: "driver", Value: "pgjdbc 42.7.7"})
+		})
+	}
+}
+
+// TestOldDriverVersion has the fields of pgjdbc before 42.
+func TestOldDriverVersion(t *testing.T) {
+	j := seed(17, 1500, 0)
+	j.Class("org.postgresql.Driver", j.Object).Static("MAJORVERSION", int32(9)).Static("MINORVERSION", int32(2))
+	j.Class("org.postgresql.util.PSQLDriverVersion", j.Object).Static("buildNumber", int32(1003))
+	f := only(t, "timer-held", detect(t, j))
+	assert.Contains(t, f.Evidence.Facts, finding.Fact{Name: "driver", Value: "pgjdbc 9.2-1003"})
+}
+
+// TestWheelTimer has Netty's timer under another package, with timeouts in a bucket and
+// cancelled ones that no tick has taken out.
+func TestWheelTimer(t *testing.T) {
+	const name = "io.grpc.netty.shaded.io.netty.util.HashedWheelTimer"
+	j := hproftest.NewJDK(17, 8)
+	timeout := j.Class(name+"$HashedWheelTimeout", j.Object, hproftest.Ref("task"), hproftest.Int("state"), hproftest.Ref("next"))
+	bucket := j.Class(name+"$HashedWheelBucket", j.Object, hproftest.Ref("head"))
+	buckets := j.Class("["+"L"+name+"$HashedWheelBucket;", j.Object)
+	timer := j.Class(name, j.Object, hproftest.Ref("wheel"), hproftest.Ref("workerThread"))
+	call := j.Class("com.acme.Call", j.Object, hproftest.Ref("data"))
+	var head *hproftest.Object
+	for i := range 2000 {
+		state := int32(1)
+		if i < 100 {
+			state = 0
+		} else if i < 150 {
+			state = 2
+		}
+		head = j.New(timeout).Set("task", j.New(call).Set("data", j.Bytes(make([]byte, 500)))).Set("state", state).Set("next", head)
+	}
+	wheel := j.Array(buckets, nil, j.New(bucket).Set("head", head), nil, nil)
+	worker := j.NewThread(j.Thread, "grpc-timer-1-1")
+	j.Root(hprof.SubRootJNIGlobal, j.New(timer).Set("wheel", wheel).Set("workerThread", worker))
+	h := analyse(t, j.Finish())
+	schedulers, _ := h.Schedulers()
+	require.Len(t, schedulers, 1)
+	s := schedulers[0]
+	assert.Equal(t, "HashedWheelTimer", s.Kind)
+	assert.Equal(t, "grpc-timer-1-1", s.Thread)
+	assert.Equal(t, int64(1950), s.Size)
+	assert.Equal(t, int64(1850), s.Cancelled)
+	assert.Equal(t, []finding.TaskCount{{Class: "com.acme.Call", State: "cancelled", Count: 1850}, {Class: "com.acme.Call", State: "scheduled", Count: 100}}, s.Tasks)
+	found, err := finding.Detect(context.Background(), h)
+	require.NoError(t, err)
+	f := only(t, "scheduler-held", found)
+	assert.Equal(t, "com.acme.Call", f.Culprit.Class)
+	assert.Equal(t, finding.SeverityCritical, f.Severity)
+}
+
+// TestDelayScheduler has the scheduler of a ForkJoinPool of JDK 25.
+func TestDelayScheduler(t *testing.T) {
+	j := hproftest.NewJDK(25, 8)
+	const name = "java.util.concurrent.DelayScheduler"
+	pool := j.New(j.Class("java.util.concurrent.ForkJoinPool", j.Object))
+	scheduler := j.Class(name, j.Thread, hproftest.Ref("pool"))
+	joinTask := j.Class("java.util.concurrent.ForkJoinTask", j.Object, hproftest.Int("status"))
+	task := j.Class(name+"$ScheduledForkJoinTask", joinTask, hproftest.Ref("pool"), hproftest.Ref("runnable"), hproftest.Int("heapIndex"))
+	tasks := j.Class("[L"+name+"$ScheduledForkJoinTask;", j.Object)
+	job := j.Class("com.acme.Job", j.Object)
+	add := func(status, place int32) *hproftest.Object {
+		return j.New(task).Set("pool", pool).Set("runnable", j.New(job)).Set("status", status).Set("heapIndex", place)
+	}
+	const done, abnormal = -1 << 31, 1 << 16
+	heap := j.Array(tasks, add(0, 0), add(done|abnormal, 1), add(0, 2), nil)
+	j.Root(hprof.SubRootJNIGlobal, add(0, -1)) // not in the queue
+	j.NewThread(scheduler, "ForkJoinPool-1-delayScheduler", hproftest.Frame{Class: scheduler, Method: "loop", Locals: []*hproftest.Object{heap}}).Set("pool", pool)
+	schedulers, _ := analyse(t, j.Finish()).Schedulers()
+	require.Len(t, schedulers, 1)
+	s := schedulers[0]
+	assert.Equal(t, "DelayScheduler", s.Kind)
+	assert.Equal(t, "ForkJoinPool-1-delayScheduler", s.Thread)
+	assert.Equal(t, int64(3), s.Size)
+	assert.Equal(t, int64(4), s.Capacity)
+	assert.Equal(t, int64(1), s.Cancelled)
+	assert.Equal(t, "com.acme.Job", s.Tasks[0].Class)
+}

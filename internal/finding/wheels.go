@@ -1,0 +1,138 @@
+package finding
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+)
+
+// kindWheel is the kind of Netty's timer, and of those that have its code under another
+// package.
+const kindWheel = "HashedWheelTimer"
+
+// wheelTimers returns all hashed wheel timers. Errors: that of ctx.
+//
+// Source: io/netty/util/HashedWheelTimer.java: a timeout waits in the queue "timeouts"
+// for the next tick, then in a bucket; a cancelled one waits in "cancelledTimeouts", too,
+// for the next tick to take it out. So more than a tick's worth of cancelled timeouts
+// means that the worker is blocked. Deadlines count from the timer's start: no dump tells
+// what hour that is.
+func (h *Heap) wheelTimers(ctx context.Context) ([]*scheduler, error) {
+	var wheels []*scheduler
+	owner := map[heap.ObjID]*scheduler{} // by timeout
+	for _, timer := range h.instancesOf(func(class string) bool { return strings.HasSuffix(class, "."+kindWheel) }) {
+		s := &scheduler{owner: timer}
+		s.Kind = kindWheel
+		for _, o := range h.wheelTimeouts(s) {
+			owner[o] = s
+		}
+		wheels = append(wheels, s)
+	}
+	timeouts := make([]heap.ObjID, 0, len(owner))
+	for o := range owner {
+		timeouts = append(timeouts, o)
+	}
+	slices.Sort(timeouts)
+	states, classes := map[heap.ObjID]string{}, map[heap.ObjID]string{}
+	err := h.Read(ctx, timeouts, func(c heap.Content) {
+		state, _, _ := h.Field(c, heap.FieldName{Field: "state"})
+		states[c.Object] = timeoutState(int64(state))
+		task, _, _ := h.Field(c, heap.FieldName{Field: "task"})
+		classes[c.Object] = h.Class(c.Object).Name
+		if o := h.Object(task); o != 0 {
+			classes[c.Object] = h.Class(o).Name
+		}
+	})
+	for _, o := range timeouts {
+		if states[o] != executedState {
+			owner[o].add(o, classes[o], states[o])
+		}
+	}
+	for _, s := range wheels {
+		s.Size = int64(len(s.tasks))
+		s.sum()
+	}
+	return wheels, err
+}
+
+// timeoutState names a state of a HashedWheelTimeout.
+func timeoutState(state int64) string {
+	switch state {
+	case 0: // ST_INIT
+		return scheduledState
+	case 1: // ST_CANCELLED
+		return cancelledState
+	case 2: // ST_EXPIRED
+		return executedState
+	}
+	return "unknown"
+}
+
+// wheelTimeouts walks from the timer through its wheel and queues to the timeouts. It
+// sets the scheduler's array and thread.
+func (h *Heap) wheelTimeouts(s *scheduler) []heap.ObjID {
+	var todo, found []heap.ObjID
+	seen := map[heap.ObjID]bool{}
+	visit := func(o heap.ObjID) {
+		if !seen[o] {
+			seen[o] = true
+			todo = append(todo, o)
+		}
+	}
+	for o := range h.References(s.owner) {
+		class := h.Class(o).Name
+		switch {
+		case strings.HasSuffix(class, "HashedWheelBucket[]"):
+			s.array = o
+			visit(o)
+		case h.IsSubclass(h.ClassOf(o), "java.util.AbstractQueue"):
+			visit(o)
+		case h.threadNames[o] != "":
+			s.Thread = h.threadNames[o]
+		}
+	}
+	for len(todo) > 0 {
+		o := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		timeout := wheelTimeout(h.Class(o).Name)
+		if timeout {
+			found = append(found, o)
+		}
+		for r := range h.References(o) {
+			if class := h.Class(r).Name; wheelTimeout(class) || !timeout && wheelPart(class) {
+				visit(r)
+			}
+		}
+	}
+	return found
+}
+
+func wheelTimeout(class string) bool { return strings.HasSuffix(class, "$HashedWheelTimeout") }
+
+// wheelPart says whether objects of the class lie between a timer and its timeouts.
+func wheelPart(class string) bool {
+	return strings.HasSuffix(class, "$HashedWheelBucket") || strings.HasSuffix(class, "[]") || strings.Contains(class, "Queue")
+}
+
+// instancesOf returns the reachable objects of the classes that are wanted by name.
+func (h *Heap) instancesOf(want func(class string) bool) []heap.ObjID {
+	wanted, left := make([]bool, len(h.Classes)), int64(0)
+	for i := range h.Classes {
+		if c := &h.Classes[i]; c.Instances > 0 && want(c.Name) {
+			wanted[i] = true
+			left += c.Instances
+		}
+	}
+	var found []heap.ObjID
+	for o := heap.ObjID(1); left > 0 && int(o) <= h.Objects(); o++ {
+		if wanted[h.ClassOf(o)] {
+			left--
+			if h.reachable(o) {
+				found = append(found, o)
+			}
+		}
+	}
+	return found
+}
