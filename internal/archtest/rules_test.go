@@ -32,6 +32,7 @@ func places() map[string]place {
 		"cmd/apm-sidecar":   {sidecar, 6},
 		"internal/config":   {sidecar, 5},
 		"internal/agent":    {sidecar, 4},
+		"internal/doctor":   {sidecar, 4},
 		"internal/jmx":      {sidecar, 3},
 		"internal/tx":       {sidecar, 2},
 		"internal/push":     {sidecar, 3},

@@ -42,6 +42,40 @@ func sidecarOutput(t *testing.T, args ...string) (string, error) {
 	return string(out), err
 }
 
+// startIdle starts the program and returns its process.
+func startIdle(t *testing.T, bench *harness.Bench, dir string, options ...string) *harness.Process {
+	t.Helper()
+	source := filepath.Join(dir, "Idle.java")
+	require.NoError(t, os.WriteFile(source, []byte(idleSource), 0o600))
+	idle, err := bench.Start(t.Context(), harness.Command{Name: "idle", Path: "java", Args: append(options, source)})
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	_, err = idle.AwaitOutput(ctx, regexp.MustCompile("ready"))
+	require.NoError(t, err)
+	return idle
+}
+
+// TestDoctorOfACarelessAgent: an agent with its defaults serves one client at a time
+// and lets everyone do everything.
+func TestDoctorOfACarelessAgent(t *testing.T) {
+	bench, err := harness.NewBench()
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	dir, err := bench.Folder("careless")
+	require.NoError(t, err)
+	agent, err := harness.JolokiaAgent()
+	require.NoError(t, err)
+	idle := startIdle(t, bench, dir, "-javaagent:"+agent+"=port=0,host=127.0.0.1")
+	url, err := idle.AwaitOutput(t.Context(), regexp.MustCompile(`URL (http://\S+)`))
+	require.NoError(t, err)
+	out, err := sidecarOutput(t, "doctor", "--target", url[1])
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "lets whoever reaches it exec, write, read, search any MBean")
+	assert.Contains(t, out, "executor=fixed")
+	assert.Contains(t, out, "server.tomcat.mbeanregistry.enabled")
+}
+
 // TestAttachUnderTheOwnPolicy: the sidecar loads the agent into a JVM that runs
 // already, under the policy that it prints itself, finds it among the processes of
 // this host, and gets all it asks for; and nobody gets more.
@@ -51,13 +85,7 @@ func TestAttachUnderTheOwnPolicy(t *testing.T) {
 	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
 	dir, err := bench.Folder("idle")
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "Idle.java"), []byte(idleSource), 0o600))
-	idle, err := bench.Start(t.Context(), harness.Command{Name: "idle", Path: "java", Args: []string{filepath.Join(dir, "Idle.java")}})
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	_, err = idle.AwaitOutput(ctx, regexp.MustCompile("ready"))
-	require.NoError(t, err)
+	idle := startIdle(t, bench, dir)
 	pid := strconv.Itoa(idle.PID())
 
 	policy, err := sidecarOutput(t, "policy")
@@ -96,6 +124,12 @@ func TestAttachUnderTheOwnPolicy(t *testing.T) {
 	require.NoError(t, err, out)
 	assert.Contains(t, out, "jvm_memory_pool_used_bytes{")
 	assert.NotContains(t, out, "cannot be read", "the policy allows whatever a poll reads")
+
+	out, err = sidecarOutput(t, "doctor", "--target", url)
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "ok    Jolokia 2.")
+	assert.Contains(t, out, "the agent's policy allows no more than it must")
+	assert.NotContains(t, out, "  warn  ")
 
 	ask := func(body string) string {
 		out, err := exec.CommandContext(t.Context(), "curl", "-s", "--data", body, url+"/").Output()

@@ -1,0 +1,156 @@
+// Package doctor says what keeps a target from being watched in full, and which
+// switch changes that.
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// Level is how much a finding matters.
+type Level string
+
+// The levels.
+const (
+	OK   Level = "ok"
+	Info Level = "info"
+	Warn Level = "warn"
+	Fail Level = "fail"
+)
+
+// Finding is one sentence about a target.
+type Finding struct {
+	Level Level
+	Text  string
+}
+
+// Client is what the doctor asks; *jmx.Client is one.
+type Client interface {
+	Poll(ctx context.Context) (*jvm.Snapshot, error)
+	Details(ctx context.Context) (*jvm.Details, error)
+	FinalizerQueue(ctx context.Context) (*jvm.FinalizerQueue, error)
+	Version(ctx context.Context) (*jmx.Agent, error)
+	Allows(ctx context.Context) ([]string, error)
+	ServesOneAtATime(ctx context.Context) (bool, error)
+}
+
+// visit collects findings about one target.
+type visit struct {
+	findings []Finding
+}
+
+func (v *visit) say(l Level, format string, args ...any) {
+	v.findings = append(v.findings, Finding{l, fmt.Sprintf(format, args...)})
+}
+
+// Examine asks one target everything. It changes nothing in the JVM.
+func Examine(ctx context.Context, c Client) []Finding {
+	v := &visit{}
+	began := time.Now()
+	snapshot, err := c.Poll(ctx)
+	if err != nil {
+		v.say(Fail, "no answer: %v", err)
+		return v.findings
+	}
+	v.say(OK, "answers in %s", time.Since(began).Round(time.Millisecond))
+	v.parts(snapshot.Missing)
+	v.clock(snapshot)
+	v.servers(snapshot)
+	if details, err := c.Details(ctx); err != nil {
+		v.say(Warn, "details cannot be read: %v", err)
+	} else {
+		v.parts(details.Missing)
+		v.machine(details.VM)
+	}
+	v.agent(ctx, c)
+	v.policy(ctx, c)
+	v.diagnostics(ctx, c)
+	if single, err := c.ServesOneAtATime(ctx); err == nil && single {
+		v.say(Warn, "the agent serves one request at a time: one slow client blocks all others. Start it with executor=fixed,threadNr=5")
+	}
+	return v.findings
+}
+
+// parts names what a poll did not get.
+func (v *visit) parts(missing []jvm.Missing) {
+	for _, m := range missing {
+		v.say(Warn, "%s cannot be read: %s (see apm-sidecar policy)", m.Part, m.Reason)
+	}
+}
+
+// maxSkew is the difference of clocks that starts to matter.
+const maxSkew = 5 * time.Second
+
+// clock compares the JVM's with ours.
+func (v *visit) clock(s *jvm.Snapshot) {
+	if s.Runtime == nil || !s.Runtime.StartMs.Known() || !s.Runtime.UptimeMs.Known() {
+		return
+	}
+	there := time.UnixMilli(s.Runtime.StartMs.Or(0) + s.Runtime.UptimeMs.Or(0))
+	if skew := there.Sub(s.Time).Round(time.Second); skew.Abs() > maxSkew {
+		v.say(Warn, "the JVM's clock differs by %s from the one here (or was set since the JVM started): times of collections are off by as much", skew)
+	}
+}
+
+// servers says which switch publishes what is not there.
+func (v *visit) servers(s *jvm.Snapshot) {
+	servers := s.Servers
+	if len(servers.Connectors)+len(servers.WorkerPools) == 0 {
+		v.say(Info, "no MBeans of Tomcat, Jetty or Undertow: requests are not counted. Spring Boot has server.tomcat.mbeanregistry.enabled=true, Jetty the module jmx")
+	}
+	if len(servers.JDBCPools) == 0 {
+		v.say(Info, "no MBeans of a connection pool. HikariCP has registerMbeans=true (Spring Boot: spring.datasource.hikari.register-mbeans=true), Tomcat's and DBCP's pools jmxEnabled and jmxName")
+	}
+}
+
+// machine judges the virtual machine's age.
+func (v *visit) machine(vm *jvm.VM) {
+	if vm == nil || vm.Version == "" {
+		return
+	}
+	v.say(OK, "%s %s of %s", vm.Name, vm.Version, vm.Vendor)
+	if major := majorOf(vm.Version); major > 0 && major < 11 {
+		v.say(Warn, "JDK %d: the finalizer queue by class needs 9, registered finalizers 21", major)
+	}
+}
+
+// agent judges the version of the Jolokia agent.
+func (v *visit) agent(ctx context.Context, c Client) {
+	a, err := c.Version(ctx)
+	if err != nil || a.Version == "" {
+		v.say(Info, "the agent does not tell its version")
+		return
+	}
+	faults := knownFaults(a.Version)
+	if len(faults) == 0 {
+		v.say(OK, "Jolokia %s", a.Version)
+	}
+	for _, f := range faults {
+		v.say(Warn, "Jolokia %s: %s", a.Version, f)
+	}
+}
+
+// policy tells what is allowed beyond need.
+func (v *visit) policy(ctx context.Context, c Client) {
+	allowed, err := c.Allows(ctx)
+	switch {
+	case err != nil:
+		v.say(Info, "the agent's policy cannot be judged: %v", err)
+	case len(allowed) == 0:
+		v.say(OK, "the agent's policy allows no more than it must")
+	default:
+		v.say(Warn, "the agent lets whoever reaches it %s any MBean, which amounts to running code in the JVM where it is exec or write: give it the policy that apm-sidecar policy prints", strings.Join(allowed, ", "))
+	}
+}
+
+// diagnostics tries the operation that the finalizer queue needs.
+func (v *visit) diagnostics(ctx context.Context, c Client) {
+	if _, err := c.FinalizerQueue(ctx); err != nil {
+		v.say(Warn, "the finalizer queue by class is not to be had: %v", err)
+	}
+}

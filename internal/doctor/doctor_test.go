@@ -1,0 +1,108 @@
+package doctor_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/doctor"
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// patient answers as told; the zero value is a healthy JVM.
+type patient struct {
+	down, queue error
+	skew        time.Duration
+	missing     []jvm.Missing
+	version, vm string
+	allowed     []string
+	single      bool
+	servers     jvm.Servers
+}
+
+func (p patient) Poll(context.Context) (*jvm.Snapshot, error) {
+	now := time.Now()
+	start := now.Add(-time.Hour).Add(p.skew)
+	return &jvm.Snapshot{
+		Time: now, Missing: p.missing, Servers: p.servers,
+		Runtime: &jvm.Runtime{StartMs: jvm.Some(start.UnixMilli()), UptimeMs: jvm.Some(time.Hour.Milliseconds())},
+	}, p.down
+}
+
+func (p patient) Details(context.Context) (*jvm.Details, error) {
+	return &jvm.Details{VM: &jvm.VM{Name: "OpenJDK", Version: p.vm, Vendor: "X"}}, nil
+}
+
+func (p patient) FinalizerQueue(context.Context) (*jvm.FinalizerQueue, error) { return nil, p.queue }
+
+func (p patient) Version(context.Context) (*jmx.Agent, error) {
+	return &jmx.Agent{Version: p.version}, nil
+}
+
+func (p patient) Allows(context.Context) ([]string, error) { return p.allowed, nil }
+
+func (p patient) ServesOneAtATime(context.Context) (bool, error) { return p.single, nil }
+
+func TestExamine(t *testing.T) {
+	t.Parallel()
+	published := jvm.Servers{Connectors: []jvm.HTTPConnector{{}}, JDBCPools: []jvm.JDBCPool{{}}}
+	for name, c := range map[string]struct {
+		patient patient
+		want    string // begin of the only finding that is not ok; empty for none
+	}{
+		"healthy":         {patient{}, ""},
+		"down":            {patient{down: errors.New("refused")}, "fail no answer: refused"},
+		"a missing part":  {patient{missing: []jvm.Missing{{Part: "pools", Reason: "denied"}}}, "warn pools cannot be read: denied"},
+		"clock behind":    {patient{skew: -time.Minute}, "warn the JVM's clock differs by -1m0s"},
+		"old JDK":         {patient{vm: "25.402-b06"}, "warn JDK 8"},
+		"JDK 25":          {patient{vm: "25.0.1+8-LTS"}, ""},
+		"agent with NaN":  {patient{version: "2.4.1"}, "warn Jolokia 2.4.1: attributes"},
+		"agent with CSRF": {patient{version: "1.6.0"}, "warn Jolokia 1.6.0: a web page"},
+		"last 1.x":        {patient{version: "1.7.2"}, ""},
+		"open policy":     {patient{allowed: []string{"exec", "write"}}, "warn the agent lets whoever reaches it exec, write any MBean"},
+		"no queue":        {patient{queue: errors.New("denied")}, "warn the finalizer queue by class"},
+		"single":          {patient{single: true}, "warn the agent serves one request at a time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := c.patient
+			p.servers = published
+			if p.version == "" {
+				p.version = "2.6.0"
+			}
+			if p.vm == "" {
+				p.vm = "17.0.15+6"
+			}
+			var rest []string
+			for _, f := range doctor.Examine(t.Context(), p) {
+				if f.Level != doctor.OK {
+					rest = append(rest, string(f.Level)+" "+f.Text)
+				}
+			}
+			if c.want == "" {
+				assert.Empty(t, rest)
+				return
+			}
+			if assert.Len(t, rest, 1) {
+				assert.True(t, strings.HasPrefix(rest[0], c.want), rest[0])
+			}
+		})
+	}
+}
+
+func TestExamineNamesTheSwitches(t *testing.T) {
+	t.Parallel()
+	var all []string
+	for _, f := range doctor.Examine(t.Context(), patient{version: "1.3.0", vm: "17"}) {
+		all = append(all, f.Text)
+	}
+	text := strings.Join(all, "\n")
+	for _, want := range []string{"server.tomcat.mbeanregistry.enabled", "register-mbeans", "CVE-2018-1000130", "CVE-2018-10899"} {
+		assert.Contains(t, text, want)
+	}
+}

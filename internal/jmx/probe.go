@@ -1,0 +1,88 @@
+package jmx
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/valyala/fastjson"
+)
+
+// singleTimeout is how long an agent may take to answer while another client is
+// slow.
+const singleTimeout = 2 * time.Second
+
+// Agent is what an agent says of itself.
+type Agent struct {
+	// Version is the agent's, such as 2.6.0, Protocol that of its protocol.
+	Version, Protocol string
+}
+
+// Version asks the agent for its version.
+func (c *Client) Version(ctx context.Context) (*Agent, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	replies, err := c.post(ctx, []request{{Type: "version", Config: execConfig()}})
+	if err != nil {
+		return nil, rejection(err)
+	}
+	a := &Agent{}
+	if v := replies[0].value; v != nil {
+		a.Version, a.Protocol = string(v.GetStringBytes("agent")), string(v.GetStringBytes("protocol"))
+	}
+	return a, nil
+}
+
+// Allows tells which kinds of requests the agent's policy lets through that the
+// sidecar never makes: exec and write of any MBean, search, and the reading of any
+// attribute. They are asked of an MBean that no JVM has, which harms nothing: a
+// policy refuses before anyone looks for it.
+func (c *Client) Allows(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	var allowed []string
+	for _, kind := range []string{"exec", "write", "read", "search"} {
+		// One at a time: some agents refuse a bulk for one faulty item. A write wants
+		// its attribute as a word, not as a list.
+		body := fmt.Sprintf(`[{"type":%q,"mbean":"apm-sidecar:type=Probe","operation":"probe","attribute":"Probe","value":0}]`, kind)
+		replies, err := c.send(ctx, &fastjson.Parser{}, []byte(body), 1)
+		switch {
+		case Reason(err) == ReasonDenied, err == nil && replies[0].status == 403:
+		case err == nil, Reason(rejection(err)) == ReasonBulkRejected:
+			allowed = append(allowed, kind)
+		default:
+			return nil, err
+		}
+	}
+	return allowed, nil
+}
+
+// ServesOneAtATime tells whether the agent leaves everyone waiting while one client
+// is slow: the JVM agent's option executor=single, its default. It plays the slow
+// client for a moment. Of agents behind TLS it is not known, and false.
+func (c *Client) ServesOneAtATime(ctx context.Context) (bool, error) {
+	u, err := url.Parse(c.target.URL)
+	if err != nil || u.Scheme != "http" {
+		return false, err
+	}
+	host := u.Host
+	if u.Port() == "" {
+		host = net.JoinHostPort(u.Hostname(), "80")
+	}
+	dialer := net.Dialer{Timeout: dialTimeout}
+	conn, err := dialer.DialContext(ctx, "tcp", host)
+	if err != nil {
+		return false, transportError(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("POST ")); err != nil {
+		return false, transportError(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, singleTimeout)
+	defer cancel()
+	c.http.GetClient().CloseIdleConnections() // a new connection has to wait its turn
+	_, err = c.Version(ctx)
+	return Reason(err) == ReasonTimeout, nil
+}
