@@ -23,7 +23,7 @@ endif
 export HEAPSCAN_MAT_DUMPS ?= $(wildcard $(CURDIR)/../shared/dumps)
 
 .DEFAULT_GOAL := help
-.PHONY: help build testbed postgres receivers demo demo-once test lint fuzz bench dumps bench-peers e2e-full clean tools
+.PHONY: help build testbed postgres receivers chromium demo demo-once test lint fuzz bench dumps bench-peers e2e-full clean tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,13 +55,22 @@ receivers: ## install the receivers of samples that are missing (Debian, as root
 	    echo "VictoriaMetrics or Prometheus is missing, their test is skipped. Install them, on Debian: sudo apt-get install victoria-metrics prometheus" >&2; \
 	  fi; }
 
+chromium: ## install Chromium for the tests of the report's page if it is missing (Debian, as root)
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing Chromium" && apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; \
+	  else \
+	    echo "Chromium is missing: the page is not looked at. Install it, on Debian: sudo apt-get install chromium" >&2; \
+	  fi; }
+
 demo: build testbed postgres ## watch a leak being caught, until Ctrl-C
 	@$(GO) build -o bin/demo ./testbed/demo && exec bin/demo
 
 demo-once: build testbed postgres ## the same, but exit after the verdict
 	@$(GO) build -o bin/demo ./testbed/demo && exec bin/demo -once
 
-test: lint build testbed postgres receivers ## every check there is, end-to-end tests included
+test: lint build testbed postgres receivers chromium ## every check there is, end-to-end tests included
 	$(RACE) $$($(GO) list ./... | grep -v '/testbed/e2e$$')
 	$(GO) test -count=1 -timeout 8m ./testbed/e2e
 

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"io/fs"
 	"net"
+	"os"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/agent"
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
@@ -26,6 +29,19 @@ func newServer(env environment, c config.Config, opts web.Options) (*web.Server,
 	}
 	log.Info("listening", "addr", server.Addr(), "url", pageURL(scheme, server.Addr()))
 	return server, nil
+}
+
+// openReports opens the folder of the reports, which links don't lead out of; it is nil
+// where no dumps are taken.
+func openReports(c config.Capture) (fs.FS, func() error, error) {
+	if !c.Enabled() {
+		return nil, func() error { return nil }, nil
+	}
+	root, err := os.OpenRoot(c.Directory)
+	if err != nil {
+		return nil, nil, fmt.Errorf("capture.directory: %w", err)
+	}
+	return root.FS(), root.Close, nil
 }
 
 // rows are the targets as the pages show them.

@@ -58,8 +58,15 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 
 	steer := newSteering(env, s, c, watch)
 
+	reports, closeReports, err := openReports(c.Capture)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeReports()) }()
+
 	server, err := newServer(env, c, web.Options{
-		Store: dest.handler,
+		Store:   dest.handler,
+		Reports: reports,
 		Metrics: func(w io.Writer) {
 			// A failed write is the scraper's own doing.
 			_, _ = fmt.Fprintf(w, "apm_sidecar_build_info{version=%q} 1\n", version())

@@ -45,12 +45,15 @@ func TestAnalyze(t *testing.T) {
 		assert.Equal(t, "org.acme.Statement", f.Culprit.Class)
 		assert.Positive(t, f.Bytes)
 	}
-	assert.Len(t, filesIn(t, directory), 2, "no temporary file is left")
+	assert.ElementsMatch(t, []string{"a.hprof", "a.report.html", "a.report.json"}, filesIn(t, directory), "no temporary file is left")
+	page, err := os.ReadFile(filepath.Join(directory, "a.report.html"))
+	require.NoError(t, err)
+	assert.Contains(t, string(page), "org.acme.Statement")
 
 	// a dump that ends too early still gives a report
 	require.NoError(t, os.WriteFile(dump, content[:len(content)*3/4], 0o600))
 	require.ErrorIs(t, agent.Analyze(t.Context(), dump, reportFile, "v1", &verdict), agent.ErrPartial)
-	assert.Len(t, filesIn(t, directory), 2)
+	assert.Len(t, filesIn(t, directory), 3)
 }
 
 func TestAnalyzeLeavesNothingBehindOnAnError(t *testing.T) {

@@ -57,7 +57,7 @@ type histogramView struct {
 }
 
 // omittedView says how many rows the page leaves out.
-type omittedView struct{ Histogram, Dominators, Schedulers, FinalizerClasses, CleanerClasses int64 }
+type omittedView struct{ Histogram, Dominators, Schedulers, FinalizerClasses, CleanerClasses, Packages, Loaders int64 }
 
 // newPageView prepares a report for the page.
 func newPageView(full *Report, bound pageBound) *pageView {
@@ -71,6 +71,8 @@ func newPageView(full *Report, bound pageBound) *pageView {
 		Omitted: omittedView{
 			Histogram:  r.Limits.HistogramOmitted + int64(len(full.Histogram)-len(r.Histogram)),
 			Dominators: r.Limits.DominatorsOmitted + int64(len(full.Dominators)-len(r.Dominators)),
+			Packages:   r.Limits.PackagesOmitted + int64(len(full.Packages)-len(r.Packages)),
+			Loaders:    r.Limits.LoadersOmitted + int64(len(full.Loaders)-len(r.Loaders)),
 			Schedulers: r.Limits.SchedulersOmitted + int64(len(full.Schedulers)-len(r.Schedulers)),
 		},
 	}

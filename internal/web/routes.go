@@ -44,6 +44,9 @@ func newMux(opts Options) *http.ServeMux {
 	if opts.Targets != nil {
 		targetRoutes(mux, opts.Targets)
 	}
+	if opts.Reports != nil {
+		reportRoutes(mux, opts.Reports)
+	}
 	if opts.Reload != nil {
 		reloadRoute(mux, opts.Reload)
 	}
@@ -68,9 +71,9 @@ func index(opts Options) http.Handler {
 	page := template.Must(template.New("index").Parse(indexHTML))
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		data := struct {
-			HasStore bool
-			NotReady string
-		}{HasStore: opts.Store != nil}
+			HasStore, HasReports bool
+			NotReady             string
+		}{HasStore: opts.Store != nil, HasReports: opts.Reports != nil}
 		if err := opts.Ready(); err != nil {
 			data.NotReady = err.Error()
 		}

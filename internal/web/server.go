@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -55,6 +56,9 @@ type Options struct {
 	Ready func() error
 	// Evidence is what /api/evidence answers, as JSON; nil where there is none.
 	Evidence func() any
+	// Reports is the folder with the reports on heap dumps; nil where none are taken.
+	// Nothing but the reports' pages is shown of it.
+	Reports fs.FS
 	// Transactions answers /api/transactions; nil where they are not followed.
 	Transactions Transactions
 }
