@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
 // Options steer a build.
@@ -29,6 +30,8 @@ type Options struct {
 	// ClassesOnly stops after counting: the graph has classes, their instances
 	// and sizes, but no references, tables or sizes of single objects.
 	ClassesOnly bool
+	// Memory is what big arrays are made from, see offheap.Make.
+	Memory *offheap.Memory
 	// Progress is called now and then, from several goroutines, with the bytes
 	// done and to do. Nil means nobody watches.
 	Progress func(phase string, done, total int64)
@@ -83,7 +86,7 @@ func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
 		return nil, err
 	}
 	b := &builder{
-		Graph:   &Graph{Outline: outline, file: f, Damage: slices.Clone(outline.Damage)},
+		Graph:   &Graph{Outline: outline, memory: o.Memory, file: f, Damage: slices.Clone(outline.Damage)},
 		options: o,
 		idSize:  f.Header.IDSize,
 	}

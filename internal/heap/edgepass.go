@@ -30,7 +30,7 @@ func (b *builder) edgePass(ctx context.Context) error {
 		for _, l := range workers {
 			parts = append(parts, l.tables[i])
 		}
-		t, err := newTable(w, parts, b.found(i))
+		t, err := newTable(b.memory, w, parts, b.found(i))
 		if err != nil {
 			return err
 		}
@@ -59,10 +59,10 @@ func (b *builder) compare(workers []*linker) {
 
 // runLinkers resolves the references of all objects.
 func (b *builder) runLinkers(ctx context.Context, bound uint64) (workers []*linker, err error) {
-	if b.kinds, err = newKinds(uint64(b.Objects()), b.unknownClass()); err != nil {
+	if b.kinds, err = newKinds(b.memory, uint64(b.Objects()), b.unknownClass()); err != nil {
 		return nil, err
 	}
-	edge, err := edges.NewBuilder(b.Objects()+1, bound, runtime.GOMAXPROCS(0)+1)
+	edge, err := edges.NewBuilder(b.memory, b.Objects()+1, bound, runtime.GOMAXPROCS(0)+1)
 	if err != nil {
 		return nil, err
 	}

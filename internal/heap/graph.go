@@ -9,6 +9,7 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
 // Graph is the object graph of one dump. It is frozen: once Build returned it,
@@ -38,6 +39,7 @@ type Graph struct {
 	Fills  []Fill
 	Sparse []SparseArray
 
+	memory     *offheap.Memory
 	file       *hprof.File
 	index      *index
 	invented   []uint64 // addresses of the objects after those of the index
@@ -129,6 +131,7 @@ func (g *Graph) Dominators(ctx context.Context) (*dom.Tree, error) {
 		roots[i] = uint32(o)
 	}
 	return dom.Build(ctx, dom.Graph{
+		Memory: g.memory,
 		Nodes:  uint32(g.Objects()),
 		Edges:  g.edges,
 		Roots:  roots,

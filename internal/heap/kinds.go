@@ -24,13 +24,13 @@ type kinds struct {
 	numbers map[kind]uint32
 }
 
-func newKinds(objects uint64, none ClassID) (*kinds, error) {
+func newKinds(m *offheap.Memory, objects uint64, none ClassID) (*kinds, error) {
 	k := &kinds{all: []kind{{class: none}}, numbers: map[kind]uint32{}}
 	var err error
-	if k.low, err = offheap.Make[uint16](int(objects) + 1); err != nil {
+	if k.low, err = offheap.Make[uint16](m, int(objects)+1); err != nil {
 		return nil, err
 	}
-	k.high, err = offheap.Make[uint16](int(objects) + 1)
+	k.high, err = offheap.Make[uint16](m, int(objects)+1)
 	return k, err
 }
 

@@ -78,7 +78,7 @@ func (t *Tracks) Free() { t.from.Free() }
 // nothing else holds. Memory: 4 bytes an object, and 8 for each object of the
 // widest layer while it runs. Errors: that of ctx; no memory.
 func (g *Graph) ShortestTracks(ctx context.Context, targets []ObjID) (*Tracks, error) {
-	from, err := offheap.Make[ObjID](g.Objects() + 1)
+	from, err := offheap.Make[ObjID](g.memory, g.Objects()+1)
 	if err != nil {
 		return nil, err
 	}

@@ -186,7 +186,7 @@ func readValue(b []byte, t hprof.Type, width int) uint64 {
 
 // newTable joins the workers' parts of a table in the order of the objects. Errors:
 // no memory.
-func newTable(w Watch, parts []rows, found []bool) (t *Table, err error) {
+func newTable(m *offheap.Memory, w Watch, parts []rows, found []bool) (t *Table, err error) {
 	t = &Table{Found: found}
 	for _, f := range w.Fields {
 		t.at = append(t.at, t.stride)
@@ -200,10 +200,10 @@ func newTable(w Watch, parts []rows, found []bool) (t *Table, err error) {
 		parts[i].sort(t.stride)
 		n += len(parts[i].objects)
 	}
-	if t.ids, err = offheap.Make[ObjID](n); err != nil {
+	if t.ids, err = offheap.Make[ObjID](m, n); err != nil {
 		return nil, err
 	}
-	if t.words, err = offheap.Make[uint32](n * t.stride); err != nil {
+	if t.words, err = offheap.Make[uint32](m, n*t.stride); err != nil {
 		t.free()
 		return nil, err
 	}

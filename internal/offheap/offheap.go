@@ -9,6 +9,7 @@ import "unsafe"
 type Array[T Number] struct {
 	// Items is the array itself. It must not be used after Free.
 	Items []T
+	of    *Memory
 	raw   []byte
 }
 
@@ -17,23 +18,24 @@ type Number interface {
 	~uint8 | ~uint16 | ~uint32 | ~uint64
 }
 
-// Make returns an array of n items. Errors: the system refuses the memory.
-func Make[T Number](n int) (Array[T], error) {
+// Make returns an array of n items. Without a Memory, nil, nobody keeps count of it.
+// Errors: the system refuses the memory.
+func Make[T Number](m *Memory, n int) (Array[T], error) {
 	if n == 0 {
 		return Array[T]{}, nil
 	}
 	var item T
-	raw, err := allocate(n * int(unsafe.Sizeof(item)))
+	raw, err := m.allocate(n * int(unsafe.Sizeof(item)))
 	if err != nil {
 		return Array[T]{}, err
 	}
-	return Array[T]{Items: unsafe.Slice((*T)(unsafe.Pointer(&raw[0])), n), raw: raw}, nil
+	return Array[T]{Items: unsafe.Slice((*T)(unsafe.Pointer(&raw[0])), n), of: m, raw: raw}, nil
 }
 
 // Free gives the memory back. Freeing twice does nothing.
 func (a *Array[T]) Free() {
 	if a.raw != nil {
-		release(a.raw)
+		a.of.release(a.raw)
 	}
 	*a = Array[T]{}
 }

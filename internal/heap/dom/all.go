@@ -30,15 +30,15 @@ func (t *Tree) All(ctx context.Context) (*All, error) {
 	n := int(t.graph.Nodes) + 1
 	a := &All{}
 	// pending counts the children whose weight is not yet added to their parent's.
-	pending, err := offheap.Make[uint32](n)
+	pending, err := offheap.Make[uint32](t.graph.Memory, n)
 	if err != nil {
 		return nil, err
 	}
 	defer pending.Free()
-	if a.Dominator, err = offheap.Make[uint32](n); err != nil {
+	if a.Dominator, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
 		return nil, err
 	}
-	if a.Retained, err = offheap.Make[uint64](n); err != nil {
+	if a.Retained, err = offheap.Make[uint64](t.graph.Memory, n); err != nil {
 		a.Free()
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 // they can be sorted by target one small bucket at a time: a sort over all of them
 // would miss the cache with every step. Six bytes a reference.
 type backlog struct {
+	memory  *offheap.Memory
 	buckets []bucket
 	slabs   []slab
 	cut     int // chunks taken from the last slab
@@ -40,8 +41,8 @@ type slab struct {
 	from offheap.Array[uint32]
 }
 
-func newBacklog(nodes int) backlog {
-	return backlog{buckets: make([]bucket, nodes/bucketNodes+1), cut: slabChunks}
+func newBacklog(m *offheap.Memory, nodes int) backlog {
+	return backlog{memory: m, buckets: make([]bucket, nodes/bucketNodes+1), cut: slabChunks}
 }
 
 // add notes a reference. Errors: no memory.
@@ -65,10 +66,10 @@ func (b *backlog) add(to, from uint32) error {
 func (b *backlog) chunk() (c chunk, err error) {
 	if b.cut == slabChunks {
 		var s slab
-		if s.to, err = offheap.Make[uint16](slabChunks * chunkItems); err != nil {
+		if s.to, err = offheap.Make[uint16](b.memory, slabChunks*chunkItems); err != nil {
 			return c, err
 		}
-		if s.from, err = offheap.Make[uint32](slabChunks * chunkItems); err != nil {
+		if s.from, err = offheap.Make[uint32](b.memory, slabChunks*chunkItems); err != nil {
 			s.to.Free()
 			return c, err
 		}

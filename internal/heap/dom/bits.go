@@ -10,8 +10,8 @@ import (
 // bitset is a set of nodes, one bit each.
 type bitset struct{ words offheap.Array[uint64] }
 
-func newBitset(last uint32) (bitset, error) {
-	words, err := offheap.Make[uint64](int(last)/64 + 1)
+func newBitset(m *offheap.Memory, last uint32) (bitset, error) {
+	words, err := offheap.Make[uint64](m, int(last)/64+1)
 	return bitset{words}, err
 }
 
@@ -38,9 +38,9 @@ type core struct {
 }
 
 // newCore returns all nodes up to last but 0 and those in off.
-func newCore(off *bitset, last uint32) (c core, err error) {
+func newCore(m *offheap.Memory, off *bitset, last uint32) (c core, err error) {
 	n := len(off.words.Items)
-	if c.words, err = offheap.Make[uint64](2 * n); err != nil {
+	if c.words, err = offheap.Make[uint64](m, 2*n); err != nil {
 		return c, err
 	}
 	for i, w := range off.words.Items {

@@ -55,7 +55,7 @@ func each(ctx context.Context, n int, work func(from, to int) error) error {
 // to another node leads through them. Roots have the virtual root as predecessor
 // and stay. t.core is what is left.
 func (t *Tree) peel(ctx context.Context) error {
-	root, err := newBitset(t.graph.Nodes)
+	root, err := newBitset(t.graph.Memory, t.graph.Nodes)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (t *Tree) peel(ctx context.Context) error {
 	for _, r := range t.graph.Roots {
 		root.set(r)
 	}
-	off, err := newBitset(t.graph.Nodes)
+	off, err := newBitset(t.graph.Memory, t.graph.Nodes)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (t *Tree) peel(ctx context.Context) error {
 			poor = 0
 		}
 	}
-	t.core, err = newCore(&off, t.graph.Nodes)
+	t.core, err = newCore(t.graph.Memory, &off, t.graph.Nodes)
 	return err
 }
 

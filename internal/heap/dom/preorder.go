@@ -12,12 +12,12 @@ import (
 // are the dominators by the numbers of the search.
 func (t *Tree) renumber(ctx context.Context, before []uint32) error {
 	n := len(before)
-	size, err := offheap.Make[uint32](n) // of the subtree
+	size, err := offheap.Make[uint32](t.graph.Memory, n) // of the subtree
 	if err != nil {
 		return err
 	}
 	defer size.Free()
-	free, err := offheap.Make[uint32](n) // the next number for a child; in the end, one behind the last
+	free, err := offheap.Make[uint32](t.graph.Memory, n) // the next number for a child; in the end, one behind the last
 	if err != nil {
 		return err
 	}
@@ -34,10 +34,10 @@ func (t *Tree) renumber(ctx context.Context, before []uint32) error {
 		*at += size.Items[i]
 	}
 	renumbered := func(i uint32) uint32 { return free.Items[i] - size.Items[i] }
-	if t.idom, err = offheap.Make[uint32](n); err != nil {
+	if t.idom, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
 		return err
 	}
-	if t.end, err = offheap.Make[uint32](n); err != nil {
+	if t.end, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
 		return err
 	}
 	t.end.Items[0] = uint32(n)
@@ -65,7 +65,7 @@ func (t *Tree) renumber(ctx context.Context, before []uint32) error {
 
 // invert makes vertex from number.
 func (t *Tree) invert(ctx context.Context) (err error) {
-	if t.vertex, err = offheap.Make[uint32](len(t.idom.Items)); err != nil {
+	if t.vertex, err = offheap.Make[uint32](t.graph.Memory, len(t.idom.Items)); err != nil {
 		return err
 	}
 	return t.each(ctx, func(from, to uint32) error {

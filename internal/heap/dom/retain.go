@@ -14,13 +14,13 @@ const retainAhead = 8
 // retain sums up what the nodes retain and marks the reachable ones.
 func (t *Tree) retain(ctx context.Context) (err error) {
 	n := len(t.vertex.Items)
-	if t.retained, err = offheap.Make[uint64](n); err != nil {
+	if t.retained, err = offheap.Make[uint64](t.graph.Memory, n); err != nil {
 		return err
 	}
-	if t.live, err = newBitset(t.graph.Nodes); err != nil {
+	if t.live, err = newBitset(t.graph.Memory, t.graph.Nodes); err != nil {
 		return err
 	}
-	if t.bearing, err = newBitset(uint32(n)); err != nil {
+	if t.bearing, err = newBitset(t.graph.Memory, uint32(n)); err != nil {
 		return err
 	}
 	// First what each core node weighs with all that was peeled off below it.

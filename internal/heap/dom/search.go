@@ -85,28 +85,28 @@ func (t *Tree) search(ctx context.Context) (*found, error) {
 
 func (s *searcher) allocate() (err error) {
 	core := int(s.t.core.count)
-	if s.t.number, err = offheap.Make[uint32](core); err != nil {
+	if s.t.number, err = offheap.Make[uint32](s.t.graph.Memory, core); err != nil {
 		return err
 	}
-	if s.links, err = offheap.Make[uint64](core + 1); err != nil {
+	if s.links, err = offheap.Make[uint64](s.t.graph.Memory, core+1); err != nil {
 		return err
 	}
-	words, err := offheap.Make[uint64](2*core/64 + 1)
+	words, err := offheap.Make[uint64](s.t.graph.Memory, 2*core/64+1)
 	if err != nil {
 		return err
 	}
 	s.shape = bitset{words}
-	s.later = newBacklog(core + 1)
+	s.later = newBacklog(s.t.graph.Memory, core+1)
 	// Address space for the worst case: every reference waits on the stack.
 	waiting := s.t.graph.Edges.Successors() + batch
-	if s.stack, err = offheap.Make[uint32](int(waiting)); err != nil {
+	if s.stack, err = offheap.Make[uint32](s.t.graph.Memory, int(waiting)); err != nil {
 		return err
 	}
-	if words, err = offheap.Make[uint64](int(waiting)/64 + 1); err != nil {
+	if words, err = offheap.Make[uint64](s.t.graph.Memory, int(waiting)/64+1); err != nil {
 		return err
 	}
 	s.bottom = bitset{words}
-	s.busy, err = newBitset(s.t.core.count)
+	s.busy, err = newBitset(s.t.graph.Memory, s.t.core.count)
 	return err
 }
 

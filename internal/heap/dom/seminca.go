@@ -10,7 +10,7 @@ import (
 // takes over what the search found.
 func (t *Tree) dominate(ctx context.Context, s *found) (idom offheap.Array[uint32], err error) {
 	n := len(s.links.Items)
-	semi, err := offheap.Make[uint32](n)
+	semi, err := offheap.Make[uint32](t.graph.Memory, n)
 	if err != nil {
 		return idom, err
 	}
@@ -21,12 +21,12 @@ func (t *Tree) dominate(ctx context.Context, s *found) (idom offheap.Array[uint3
 	}
 	s.links.Free()
 	s.later.free()
-	if idom, err = offheap.Make[uint32](n); err != nil {
+	if idom, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
 		return idom, err
 	}
 	// The dominator of i is the nearest ancestor that is no deeper than its
 	// semidominator.
-	parents, err := newParents(&s.shape, n)
+	parents, err := newParents(t.graph.Memory, &s.shape, n)
 	if err != nil {
 		return idom, err
 	}
@@ -50,8 +50,8 @@ type parents struct {
 	depth int
 }
 
-func newParents(shape *bitset, n int) (parents, error) {
-	path, err := offheap.Make[uint32](n)
+func newParents(m *offheap.Memory, shape *bitset, n int) (parents, error) {
+	path, err := offheap.Make[uint32](m, n)
 	return parents{shape: shape, path: path}, err
 }
 

@@ -38,12 +38,12 @@ func (t *Tree) Dominates(d, v uint32) bool {
 // the nodes that are peeled, and, if there are any, over what the others retain.
 // Errors: no memory.
 func (t *Tree) RetainedTogether(nodes []uint32) (uint64, error) {
-	wanted, err := newBitset(t.graph.Nodes)
+	wanted, err := newBitset(t.graph.Memory, t.graph.Nodes)
 	if err != nil {
 		return 0, err
 	}
 	defer wanted.free()
-	below, err := newBitset(t.graph.Nodes) // those that another one dominates
+	below, err := newBitset(t.graph.Memory, t.graph.Nodes) // those that another one dominates
 	if err != nil {
 		return 0, err
 	}
@@ -100,7 +100,7 @@ func (t *Tree) RetainedTogether(nodes []uint32) (uint64, error) {
 // markNested adds to below the wanted peeled nodes that another one dominates. It goes
 // to each node once. Errors: no memory.
 func (t *Tree) markNested(nodes []uint32, wanted, below *bitset) error {
-	walked, err := newBitset(t.graph.Nodes) // the wanted nodes that all below has been walked over
+	walked, err := newBitset(t.graph.Memory, t.graph.Nodes) // the wanted nodes that all below has been walked over
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,8 @@ const checkEvery = 1 << 16
 
 // Graph is what a tree is built of.
 type Graph struct {
+	// Memory is what big arrays are made from, see offheap.Make.
+	Memory *offheap.Memory
 	// Nodes is the number of the last node; the first one is 1.
 	Nodes uint32
 	// Edges holds the successors of all nodes.

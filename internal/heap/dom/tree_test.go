@@ -19,7 +19,7 @@ func graph(t testing.TB, successors [][]uint32, roots []uint32) Graph {
 	for _, s := range successors {
 		bound += uint64(len(s))
 	}
-	b, err := edges.NewBuilder(len(successors), bound, 1)
+	b, err := edges.NewBuilder(nil, len(successors), bound, 1)
 	require.NoError(t, err)
 	w := b.NewWriter()
 	for v := 1; v < len(successors); v++ {

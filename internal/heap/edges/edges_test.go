@@ -25,7 +25,7 @@ func write(t testing.TB, successors [][]uint32, order []uint32, writers int) *Gr
 	for _, s := range successors {
 		bound += len(s)
 	}
-	b, err := NewBuilder(len(successors), uint64(bound), writers)
+	b, err := NewBuilder(nil, len(successors), uint64(bound), writers)
 	require.NoError(t, err)
 	all := make([]*Writer, writers)
 	for i := range all {
@@ -99,7 +99,7 @@ func TestRoundTrip(t *testing.T) {
 // TestFarAway has the longest codes, and counts predecessors.
 func TestFarAway(t *testing.T) {
 	const last = 1<<32 - 2
-	b, err := NewBuilder(last+1, 10, 1)
+	b, err := NewBuilder(nil, last+1, 10, 1)
 	require.NoError(t, err)
 	g := b.Freeze()
 	t.Cleanup(g.Free)
@@ -140,7 +140,7 @@ func TestLongRun(t *testing.T) {
 
 // TestMoreThanAnnounced is a dump that grew between two passes.
 func TestMoreThanAnnounced(t *testing.T) {
-	b, err := NewBuilder(10, 0, 1)
+	b, err := NewBuilder(nil, 10, 0, 1)
 	require.NoError(t, err)
 	t.Cleanup(b.Freeze().Free)
 	w := b.NewWriter()

@@ -26,22 +26,22 @@ type Builder struct {
 	mu    sync.Mutex    // guards graph.places and scattered directory entries
 }
 
-// NewBuilder returns a builder for n nodes with at most bound successors in all.
+// NewBuilder returns a builder for n nodes with at most bound successors in all; m is what its arrays are made from.
 // Address space is kept for the worst case, memory taken only as runs are written.
-func NewBuilder(n int, bound uint64, writers int) (*Builder, error) {
+func NewBuilder(m *offheap.Memory, n int, bound uint64, writers int) (*Builder, error) {
 	g := &Graph{places: make([][blockNodes]uint64, 1)}
 	var err error
-	if g.directory, err = offheap.Make[uint64](n/blockNodes + 2); err != nil {
+	if g.directory, err = offheap.Make[uint64](m, n/blockNodes+2); err != nil {
 		return nil, err
 	}
-	if g.degrees.words, err = offheap.Make[uint64](n/32 + 1); err != nil {
+	if g.degrees.words, err = offheap.Make[uint64](m, n/32+1); err != nil {
 		g.Free()
 		return nil, err
 	}
 	// Each node has an end, each chunk a rest that the next run did not fit into.
 	// Eight bytes are read at a time, so some lie behind the last run.
 	size := 8 + maxDelta*bound + uint64(n) + (maxDelta*bound+uint64(n))/4 + uint64(writers+2)*chunkBytes
-	if g.blob, err = offheap.Make[uint8](int(size)); err != nil {
+	if g.blob, err = offheap.Make[uint8](m, int(size)); err != nil {
 		g.Free()
 		return nil, err
 	}
