@@ -1,10 +1,7 @@
 package web
 
 import (
-	"bytes"
 	"cmp"
-	_ "embed"
-	"html/template"
 	"io"
 	"io/fs"
 	"net/http"
@@ -13,9 +10,6 @@ import (
 	"strings"
 	"time"
 )
-
-//go:embed reports.html
-var reportsHTML string
 
 const (
 	// reportSuffix ends the names of reports' pages.
@@ -38,21 +32,15 @@ type reportRow struct {
 
 // reportRoutes serve the list of reports and their pages, and nothing else of the folder:
 // beside them lie heap dumps, which hold every secret of their JVM.
-func reportRoutes(mux *http.ServeMux, folder fs.FS) {
-	page := template.Must(template.New("reports").Parse(reportsHTML))
-	mux.HandleFunc("GET /reports", func(w http.ResponseWriter, _ *http.Request) {
+func reportRoutes(mux *http.ServeMux, show *pages, folder fs.FS) {
+	page := show.handler("reports.html", "Heap dumps")
+	mux.HandleFunc("GET /reports", func(w http.ResponseWriter, r *http.Request) {
 		rows, err := listReports(folder)
-		var body bytes.Buffer
-		if err == nil {
-			err = page.Execute(&body, rows)
-		}
 		if err != nil {
 			http.Error(w, "the reports cannot be listed", http.StatusInternalServerError)
 			return
 		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		_, _ = w.Write(body.Bytes())
+		page(w, r, rows)
 	})
 	names := regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*` + regexp.QuoteMeta(reportSuffix) + `$`)
 	mux.HandleFunc("GET /reports/{name}", func(w http.ResponseWriter, r *http.Request) {

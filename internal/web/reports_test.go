@@ -32,7 +32,7 @@ func TestReports(t *testing.T) {
 	defer root.Close()
 
 	mux := http.NewServeMux()
-	reportRoutes(mux, root.FS())
+	reportRoutes(mux, newPages(Options{}), root.FS())
 	server := httptest.NewServer(withHeaders(mux))
 	defer server.Close()
 	get := func(path string) (int, string, http.Header) {

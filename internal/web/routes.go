@@ -1,10 +1,7 @@
 package web
 
 import (
-	"bytes"
-	_ "embed"
 	"fmt"
-	"html/template"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,13 +9,13 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 )
 
-//go:embed index.html
-var indexHTML string
-
 // newMux routes everything the server answers.
 func newMux(opts Options) *http.ServeMux {
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", index(opts))
+	show := newPages(opts)
+	assetRoutes(mux)
+	index := show.handler("index.html", "")
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { index(w, r, newOverview(opts)) })
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		opts.Metrics(w)
@@ -42,10 +39,10 @@ func newMux(opts Options) *http.ServeMux {
 		addTransactions(mux, opts.Transactions)
 	}
 	if opts.Targets != nil {
-		targetRoutes(mux, opts.Targets)
+		targetRoutes(mux, show, opts.Targets)
 	}
 	if opts.Reports != nil {
-		reportRoutes(mux, opts.Reports)
+		reportRoutes(mux, show, opts.Reports)
 	}
 	if opts.Reload != nil {
 		reloadRoute(mux, opts.Reload)
@@ -66,30 +63,22 @@ func isQuery(path string) bool {
 	return slices.ContainsFunc(storePrefixes(), func(prefix string) bool { return strings.HasPrefix(path, prefix) })
 }
 
-// index is the page at /: what is here, and whether it is ready.
-func index(opts Options) http.Handler {
-	page := template.Must(template.New("index").Parse(indexHTML))
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		data := struct {
-			HasStore, HasReports bool
-			NotReady             string
-		}{HasStore: opts.Store != nil, HasReports: opts.Reports != nil}
-		if err := opts.Ready(); err != nil {
-			data.NotReady = err.Error()
-		}
-		var body bytes.Buffer
-		if err := page.Execute(&body, data); err != nil {
-			http.Error(w, "page cannot be rendered", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		_, _ = w.Write(body.Bytes())
-	})
+// overview is what the page at / shows: what is here, and whether it is ready.
+type overview struct {
+	HasStore, HasReports bool
+	NotReady             string
 }
 
-// contentPolicy lets pages load from this server alone. vmui sets styles from
-// its script, hence the exception.
+func newOverview(opts Options) overview {
+	o := overview{HasStore: opts.Store != nil, HasReports: opts.Reports != nil}
+	if err := opts.Ready(); err != nil {
+		o.NotReady = err.Error()
+	}
+	return o
+}
+
+// contentPolicy lets pages that are not ours load from this server alone. vmui sets styles
+// from its script, hence the exception.
 const contentPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
 	"font-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 

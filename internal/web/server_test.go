@@ -65,6 +65,9 @@ func TestRoutes(t *testing.T) {
 		status     int
 	}{
 		{"/", "<h1>apm-sidecar</h1>", http.StatusOK},
+		{"/assets/base.css", ":root {", http.StatusOK},
+		{"/assets/index.html", "404", http.StatusNotFound},
+		{"/assets/none.css", "404", http.StatusNotFound},
 		{"/metrics", "m 1\n", http.StatusOK},
 		{"/metrics", "go_goroutines ", http.StatusOK},
 		{"/-/healthy", "healthy\n", http.StatusOK},
@@ -78,7 +81,7 @@ func TestRoutes(t *testing.T) {
 		resp, body := get(t, url+c.path)
 		assert.Equal(t, c.status, resp.StatusCode, c.path)
 		assert.Contains(t, body, c.body, c.path)
-		assert.Contains(t, resp.Header.Get("Content-Security-Policy"), "default-src 'self'", c.path)
+		assert.Regexp(t, `^default-src '(self|none)'; `, resp.Header.Get("Content-Security-Policy"), c.path)
 		assert.Equal(t, "nosniff", resp.Header.Get("X-Content-Type-Options"), c.path)
 	}
 }
@@ -103,9 +106,28 @@ func TestPageNamesWhatIsMissing(t *testing.T) {
 }
 
 func TestPageUsesNoOtherHost(t *testing.T) {
-	_, page := get(t, serve(t, options())+"/")
+	url := serve(t, options())
+	resp, page := get(t, url+"/")
 	assert.NotContains(t, page, "//")
 	assert.Contains(t, page, `href="/vmui/#/dashboards"`)
+	assert.Contains(t, resp.Header.Get("Content-Security-Policy"), "style-src 'self';", "no style in the page")
+}
+
+// A browser that has an asset is told so, and gets the new one after a change.
+func TestAssetsAreKept(t *testing.T) {
+	url := serve(t, options()) + "/assets/base.css"
+	resp, body := get(t, url)
+	assert.Equal(t, "text/css; charset=utf-8", resp.Header.Get("Content-Type"))
+	assert.NotEmpty(t, body)
+	for tag, status := range map[string]int{resp.Header.Get("ETag"): http.StatusNotModified, `"older"`: http.StatusOK} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		require.NoError(t, err)
+		req.Header.Set("If-None-Match", tag)
+		again, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, again.Body.Close())
+		assert.Equal(t, status, again.StatusCode)
+	}
 }
 
 func TestTakenAddressIsToldByNew(t *testing.T) {

@@ -1,19 +1,12 @@
 package web
 
 import (
-	"bytes"
-	_ "embed"
-	"encoding/json"
 	"fmt"
-	"html/template"
 	"net/http"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
-
-//go:embed targets.html
-var targetsHTML string
 
 // Target is a row of the page /targets; the fields are those of the API.
 type Target struct {
@@ -45,9 +38,9 @@ func (t Target) Ago() string {
 }
 
 // targetRoutes serves the targets as a page and as JSON.
-func targetRoutes(mux *http.ServeMux, targets func() []Target) {
-	page := template.Must(template.New("targets").Parse(targetsHTML))
-	mux.HandleFunc("GET /targets", func(w http.ResponseWriter, _ *http.Request) {
+func targetRoutes(mux *http.ServeMux, show *pages, targets func() []Target) {
+	page := show.handler("targets.html", "Targets")
+	mux.HandleFunc("GET /targets", func(w http.ResponseWriter, r *http.Request) {
 		list := targets()
 		up := 0
 		for _, t := range list {
@@ -55,23 +48,13 @@ func targetRoutes(mux *http.ServeMux, targets func() []Target) {
 				up++
 			}
 		}
-		var body bytes.Buffer
-		if err := page.Execute(&body, struct {
+		page(w, r, struct {
 			Up      int
 			Targets []Target
-		}{up, list}); err != nil {
-			http.Error(w, "page cannot be rendered", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		_, _ = w.Write(body.Bytes())
+		}{up, list})
 	})
 	mux.HandleFunc("GET /api/targets", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cache-Control", "no-store")
-		// A failed write is the client's own doing.
-		_ = json.NewEncoder(w).Encode(map[string][]Target{"targets": targets()})
+		writeJSON(w, map[string][]Target{"targets": targets()})
 	})
 }
 
