@@ -67,7 +67,7 @@ func runRecords(ctx context.Context, env environment, dump string, o recordsOpti
 	if o.output == "-" && term.IsTerminal(env.stdout) {
 		mode = term.Silent // the lines themselves show that it goes on
 	}
-	progress := term.StartProgress(env.stderr, mode)
+	progress := term.StartProgress(env.stderr, mode, env.asked)
 	var damaged int
 	err := writeOutput(env, o.output, func(w io.Writer) (err error) {
 		sink := &errorKeeper{w: w}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/term"
 )
 
 func main() {
@@ -14,6 +16,6 @@ func main() {
 	// the default handling is back by then.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	env := environment{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	env := environment{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, asked: term.Asked()}
 	os.Exit(int(run(ctx, env, os.Args[1:])))
 }

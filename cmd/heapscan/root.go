@@ -11,6 +11,7 @@ import (
 type environment struct {
 	stdout, stderr *os.File
 	getenv         func(string) string
+	asked          <-chan os.Signal // gets a value when somebody asks how far it is
 }
 
 // run executes one command line and tells how it ended.
@@ -32,7 +33,9 @@ func newRootCommand(env environment) *cobra.Command {
 what fills the heap, who holds it and what to do about it.
 
 DUMP is a file, plain or compressed by gzip or zstd, a pipe, or - for standard input.
-"heapscan DUMP" is short for "heapscan report DUMP".` + exitStatus
+"heapscan DUMP" is short for "heapscan report DUMP".
+
+The signal SIGUSR1 has it write on standard error how far it is, whatever else is shown.` + exitStatus
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })

@@ -117,7 +117,7 @@ func scanDump[A report.Answer](ctx context.Context, env environment, path string
 	}
 	options.Dump = o.number - 1
 	started := time.Now()
-	progress := term.StartProgress(env.stderr, progressMode(env, o.outputOptions))
+	progress := term.StartProgress(env.stderr, progressMode(env, o.outputOptions), env.asked)
 	options.Progress = progress.Update
 	options.Tool = report.Tool{Name: toolName, Version: version()}
 	scanned, err := read(ctx, path, options)

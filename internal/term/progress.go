@@ -3,6 +3,7 @@ package term
 import (
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +16,7 @@ type Mode int
 
 // The modes.
 const (
-	// Silent shows nothing.
+	// Silent shows nothing unless it is asked.
 	Silent Mode = iota
 	// Lines writes a plain line every ten seconds, for logs and pipes.
 	Lines
@@ -27,6 +28,9 @@ const (
 const (
 	lineInterval = 10 * time.Second
 	barInterval  = 100 * time.Millisecond
+	// stillAfter is how long done may stand still before nobody can say how long the
+	// rest takes.
+	stillAfter = 3 * time.Second
 )
 
 // Progress shows how far one long task is. Update may be called from any
@@ -46,6 +50,10 @@ type step struct {
 	phase string
 	// done and total are bytes of work over all phases.
 	done, total int64
+	// since is when the phase began, or done last grew; moves says that it has grown in
+	// this phase.
+	since time.Time
+	moves bool
 }
 
 // Phase is a part of the task and how long it took.
@@ -55,16 +63,15 @@ type Phase struct {
 	Elapsed time.Duration
 }
 
-// StartProgress begins to report to w. Stop must be called.
-func StartProgress(w io.Writer, mode Mode) *Progress {
+// StartProgress begins to report to w, and writes a line whenever asked gets a value; a
+// bar has said it all and ignores that. asked may be nil. Stop must be called.
+func StartProgress(w io.Writer, mode Mode, asked <-chan os.Signal) *Progress {
 	p := &Progress{start: time.Now(), stop: make(chan struct{})}
-	p.current.Store(&step{phase: "starting"})
-	switch mode {
-	case Silent:
-	case Lines:
-		p.reports.Go(func() { p.writeLines(w) })
-	case Bar:
+	p.current.Store(&step{phase: "starting", since: p.start})
+	if mode == Bar {
 		p.reports.Go(func() { p.drawBar(w) })
+	} else {
+		p.reports.Go(func() { p.writeLines(w, mode, asked) })
 	}
 	return p
 }
@@ -72,7 +79,14 @@ func StartProgress(w io.Writer, mode Mode) *Progress {
 // Update takes over the state of the task: the phase it is in, and how many of
 // its bytes are done. It has the form of scan.Options.Progress.
 func (p *Progress) Update(phase string, done, total int64) {
-	if before := p.current.Swap(&step{phase: phase, done: done, total: total}); before.phase != phase {
+	next := &step{phase: phase, done: done, total: total, since: time.Now()}
+	if last := p.current.Load(); last.phase == phase {
+		next.moves = last.moves || done > last.done
+		if done <= last.done {
+			next.since = last.since
+		}
+	}
+	if before := p.current.Swap(next); before.phase != phase {
 		p.enter(phase)
 	}
 }
@@ -104,24 +118,30 @@ func (p *Progress) Stop() []Phase {
 	return p.phases
 }
 
-// writeLines is the reporter of the mode Lines. A task that is done within the
-// first interval writes nothing.
-func (p *Progress) writeLines(w io.Writer) {
-	ticker := time.NewTicker(lineInterval)
-	defer ticker.Stop()
+// writeLines is the reporter where there is no bar. In the mode Lines a task that is
+// done within the first interval writes nothing.
+func (p *Progress) writeLines(w io.Writer, mode Mode, asked <-chan os.Signal) {
+	var due <-chan time.Time
+	if mode == Lines {
+		ticker := time.NewTicker(lineInterval)
+		defer ticker.Stop()
+		due = ticker.C
+	}
 	for {
 		select {
 		case <-p.stop:
 			return
-		case <-ticker.C:
-			s := p.current.Load()
-			// Nobody is helped by an error about progress.
-			_, _ = fmt.Fprintf(w, "%s: %s\n", s.phase, p.status(s, true))
+		case <-due:
+		case <-asked:
 		}
+		s := p.current.Load()
+		// Nobody is helped by an error about progress.
+		_, _ = fmt.Fprintf(w, "%s: %s\n", s.phase, p.status(s, true))
 	}
 }
 
-// status renders bytes, share where it is asked for, speed and the time that is left.
+// status renders bytes, share where it is asked for, speed and the time that is left;
+// for a phase that does not move, as some know no bytes, how long it has been at work.
 func (p *Progress) status(s *step, share bool) string {
 	text := unit.Bytes(s.done)
 	if s.total > 0 {
@@ -133,6 +153,11 @@ func (p *Progress) status(s *step, share bool) string {
 	elapsed := time.Since(p.start).Seconds()
 	if elapsed <= 0 || s.done <= 0 {
 		return text
+	}
+	if still := time.Since(s.since); !s.moves && still < time.Second {
+		return text
+	} else if !s.moves || still >= stillAfter {
+		return text + ", " + unit.Duration(still.Truncate(time.Second)) + " in this step"
 	}
 	bytesPerSecond := float64(s.done) / elapsed
 	text += ", " + unit.Bytes(int64(bytesPerSecond)) + "/s"

@@ -39,14 +39,16 @@ func TestColorAllowed(t *testing.T) {
 func TestLinesComeEveryTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		p := StartProgress(&out, Lines)
+		p := StartProgress(&out, Lines, nil)
+		p.Update("reading objects", 50<<20, 400<<20)
+		time.Sleep(9 * time.Second)
 		p.Update("reading objects", 100<<20, 400<<20)
-		time.Sleep(10*time.Second + time.Millisecond)
+		time.Sleep(time.Second + time.Millisecond)
 		p.Update("finding dominators", 300<<20, 400<<20)
 		time.Sleep(10 * time.Second)
 		phases := p.Stop()
 		assert.Equal(t, "reading objects: 100 MiB of 400 MiB (25.0 %), 10.0 MiB/s, 30 s left\n"+
-			"finding dominators: 300 MiB of 400 MiB (75.0 %), 15.0 MiB/s, 6 s left\n", out.String())
+			"finding dominators: 300 MiB of 400 MiB (75.0 %), 9 s in this step\n", out.String())
 		require.Len(t, phases, 2)
 		assert.Equal(t, "reading objects", phases[0].Name)
 		assert.Equal(t, 10*time.Second+time.Millisecond, phases[0].Elapsed)
@@ -57,7 +59,7 @@ func TestLinesComeEveryTenSeconds(t *testing.T) {
 func TestShortWorkWritesNoLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		p := StartProgress(&out, Lines)
+		p := StartProgress(&out, Lines, nil)
 		p.Update("reading objects", 1, 2)
 		time.Sleep(9 * time.Second)
 		p.Stop()
@@ -68,7 +70,7 @@ func TestShortWorkWritesNoLine(t *testing.T) {
 func TestSilentWritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		p := StartProgress(&out, Silent)
+		p := StartProgress(&out, Silent, nil)
 		p.Update("reading objects", 1, 2)
 		time.Sleep(time.Minute)
 		assert.Len(t, p.Stop(), 1)
@@ -76,13 +78,41 @@ func TestSilentWritesNothing(t *testing.T) {
 	})
 }
 
+// A line comes when it is asked for, in all modes without a bar.
+func TestAskedForALine(t *testing.T) {
+	for _, mode := range []Mode{Silent, Lines} {
+		synctest.Test(t, func(t *testing.T) {
+			var out bytes.Buffer
+			asked := make(chan os.Signal, 1)
+			p := StartProgress(&out, mode, asked)
+			p.Update("reading objects", 1<<20, 400<<20)
+			p.Update("reading objects", 100<<20, 400<<20)
+			time.Sleep(2 * time.Second)
+			asked <- os.Interrupt
+			synctest.Wait()
+			assert.Equal(t, "reading objects: 100 MiB of 400 MiB (25.0 %), 50.0 MiB/s, 6 s left\n", out.String())
+			p.Update("finding dominators", 200<<20, 400<<20)
+			time.Sleep(5 * time.Second)
+			// Reported again and again without an advance, it still stands still.
+			p.Update("finding dominators", 200<<20, 400<<20)
+			asked <- os.Interrupt
+			synctest.Wait()
+			assert.Contains(t, out.String(), "finding dominators: 200 MiB of 400 MiB (50.0 %), 5 s in this step\n")
+			p.Stop()
+		})
+	}
+}
+
 func TestBarShowsPhaseBytesAndSpeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		p := StartProgress(&out, Bar)
+		p := StartProgress(&out, Bar, nil)
+		p.Update("reading objects", 5<<20, 20<<20)
+		time.Sleep(9 * time.Second)
 		p.Update("reading objects", 10<<20, 20<<20)
-		time.Sleep(10*time.Second + 50*time.Millisecond)
+		time.Sleep(time.Second + 50*time.Millisecond)
 		// More than was announced must neither end the bar nor break it.
+		p.Update("reading on", 29<<20, 20<<20)
 		p.Update("reading on", 30<<20, 20<<20)
 		time.Sleep(time.Second)
 		p.Stop()
