@@ -124,7 +124,7 @@ const paints = 6
 
 // paint is the style of a class: one for those of the JDK, some for others.
 func paint(class string) string {
-	bare := strings.TrimRight(class, "[]")
+	bare := strings.TrimRight(strings.TrimPrefix(class, "class "), "[]")
 	at := strings.LastIndexByte(bare, '.')
 	if at < 0 {
 		return "k-jdk" // an array of primitives
