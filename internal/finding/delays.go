@@ -9,14 +9,14 @@ import (
 const (
 	// kindDelay is the scheduler of a ForkJoinPool, from JDK 25 on.
 	kindDelay    = "DelayScheduler"
-	delayClass   = "java.util.concurrent.DelayScheduler"
-	delayedClass = delayClass + "$ScheduledForkJoinTask"
+	delayedClass = "java.util.concurrent.DelayScheduler$ScheduledForkJoinTask"
+	forkJoinPool = "java.util.concurrent.ForkJoinPool"
 	joinTask     = "java.util.concurrent.ForkJoinTask"
 )
 
-// The columns of tableDelay and tableDelayed.
+// The columns of tableForkJoin and tableDelayed.
 const (
-	delayPool     = 0
+	delayThread   = 0
 	delayedStatus = 0
 	delayedPlace  = 1
 	delayedPool   = 2
@@ -41,11 +41,12 @@ func delayedState(status int64) string {
 // timeouts of CompletableFutures and virtual threads.
 //
 // Source: java/util/concurrent/DelayScheduler.java of JDK 25: the heap of tasks is a local
-// variable of the scheduler's thread; a task in it has a heapIndex of 0 and more.
+// variable of the scheduler's thread, which forgets its pool; a task in it has a heapIndex
+// of 0 and more.
 func (h *Heap) delaySchedulers() []*scheduler {
 	arrays := map[heap.ObjID]heap.ObjID{} // by thread
-	schedulers := h.Tables[tableDelay]
-	if schedulers.Len() == 0 {
+	tasks := h.Tables[tableDelayed]
+	if tasks.Len() == 0 {
 		return nil
 	}
 	for stack := range h.Stacks() {
@@ -59,13 +60,16 @@ func (h *Heap) delaySchedulers() []*scheduler {
 	}
 	byPool := map[heap.ObjID]*scheduler{}
 	var all []*scheduler
-	for row, thread := range schedulers.Objects {
+	for row, pool := range h.Tables[tableForkJoin].Objects {
+		thread := h.Tables[tableForkJoin].Ref(row, delayThread)
+		if thread == 0 {
+			continue
+		}
 		s := &scheduler{owner: thread, array: arrays[thread]}
 		s.Kind, s.Thread = kindDelay, h.threadNames[thread]
-		byPool[schedulers.Ref(row, delayPool)] = s
+		byPool[pool] = s
 		all = append(all, s)
 	}
-	tasks := h.Tables[tableDelayed]
 	for row, task := range tasks.Objects {
 		s := byPool[tasks.Ref(row, delayedPool)]
 		if s == nil || tasks.Int(row, delayedPlace) < 0 || !h.reachable(task) {

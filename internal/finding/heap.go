@@ -45,7 +45,7 @@ const (
 	tableThreadMaps
 	tableEntry
 	tableDirectBuffer
-	tableDelay
+	tableForkJoin
 	tableDelayed
 	tableCopyOnWrite
 	tableHikariPool
@@ -113,7 +113,7 @@ func Watches() []heap.Watch {
 			{Class: referenceClass, Field: "referent"}, {Class: threadLocalEntry, Field: "value"}}},
 		tableDirectBuffer: {Class: "java.nio.DirectByteBuffer", Fields: []heap.FieldName{
 			{Class: "java.nio.Buffer", Field: "capacity"}, {Class: "java.nio.DirectByteBuffer", Field: "cleaner"}, {Class: "java.nio.MappedByteBuffer", Field: "fd"}}},
-		tableDelay: {Class: delayClass, Fields: []heap.FieldName{{Class: delayClass, Field: "pool"}}},
+		tableForkJoin: {Class: forkJoinPool, Fields: []heap.FieldName{{Class: forkJoinPool, Field: "delayScheduler"}}},
 		tableDelayed: {Class: delayedClass, Fields: []heap.FieldName{
 			{Class: joinTask, Field: "status"}, {Class: delayedClass, Field: "heapIndex"}, {Class: delayedClass, Field: "pool"}}},
 		tableCopyOnWrite:      {Class: copyOnWrite, Fields: []heap.FieldName{{Class: copyOnWrite, Field: "array"}}},

@@ -123,8 +123,8 @@ func TestWheelTimer(t *testing.T) {
 func TestDelayScheduler(t *testing.T) {
 	j := hproftest.NewJDK(25, 8)
 	const name = "java.util.concurrent.DelayScheduler"
-	pool := j.New(j.Class("java.util.concurrent.ForkJoinPool", j.Object))
-	scheduler := j.Class(name, j.Thread, hproftest.Ref("pool"))
+	pool := j.New(j.Class("java.util.concurrent.ForkJoinPool", j.Object, hproftest.Ref("delayScheduler")))
+	scheduler := j.Class(name, j.Thread)
 	joinTask := j.Class("java.util.concurrent.ForkJoinTask", j.Object, hproftest.Int("status"))
 	task := j.Class(name+"$ScheduledForkJoinTask", joinTask, hproftest.Ref("pool"), hproftest.Ref("runnable"), hproftest.Int("heapIndex"))
 	tasks := j.Class("[L"+name+"$ScheduledForkJoinTask;", j.Object)
@@ -135,7 +135,8 @@ func TestDelayScheduler(t *testing.T) {
 	const done, abnormal = -1 << 31, 1 << 16
 	heap := j.Array(tasks, add(0, 0), add(done|abnormal, 1), add(0, 2), nil)
 	j.Root(hprof.SubRootJNIGlobal, add(0, -1)) // not in the queue
-	j.NewThread(scheduler, "ForkJoinPool-1-delayScheduler", hproftest.Frame{Class: scheduler, Method: "loop", Locals: []*hproftest.Object{heap}}).Set("pool", pool)
+	pool.Set("delayScheduler", j.NewThread(scheduler, "ForkJoinPool-1-delayScheduler",
+		hproftest.Frame{Class: scheduler, Method: "loop", Locals: []*hproftest.Object{heap}}))
 	schedulers, _ := analyse(t, j.Finish()).Schedulers()
 	require.Len(t, schedulers, 1)
 	s := schedulers[0]

@@ -113,7 +113,8 @@ func wheelTimeout(class string) bool { return strings.HasSuffix(class, "$HashedW
 
 // wheelPart says whether objects of the class lie between a timer and its timeouts.
 func wheelPart(class string) bool {
-	return strings.HasSuffix(class, "$HashedWheelBucket") || strings.HasSuffix(class, "[]") || strings.Contains(class, "Queue")
+	return strings.HasSuffix(class, "$HashedWheelBucket") || strings.HasSuffix(class, "[]") ||
+		strings.Contains(class, "Queue") || class == "java.util.concurrent.atomic.AtomicReferenceArray"
 }
 
 // instancesOf returns the reachable objects of the classes that are wanted by name.
