@@ -6,7 +6,6 @@ package edges
 import (
 	"encoding/binary"
 	"math/bits"
-	"sync/atomic"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
@@ -29,10 +28,12 @@ type Graph struct {
 	// node of the block has successors.
 	directory offheap.Array[uint64]
 	// places are where the runs of a scattered block's nodes begin, 0 for none.
-	places  [][blockNodes]uint64
-	degrees degrees
+	places [][blockNodes]uint64
+	// degrees is what the writers have counted: first each for itself, the first one's
+	// is the sum once all are closed.
+	degrees []degrees
 	// successors is how many there are in all.
-	successors atomic.Uint64
+	successors uint64
 }
 
 const scattered = 1 << 63
@@ -93,7 +94,7 @@ func (g *Graph) Next(r *Run) (v uint32, ok bool) {
 }
 
 // Successors returns how many successors all nodes have together.
-func (g *Graph) Successors() uint64 { return g.successors.Load() }
+func (g *Graph) Successors() uint64 { return g.successors }
 
 // Prefetch has the place of v's successors fetched from memory.
 func (g *Graph) Prefetch(v uint32) { g.directory.Prefetch(uint64(v / blockNodes)) }
@@ -146,6 +147,8 @@ func (c *Cursor) From(v uint32) Run {
 func (g *Graph) Free() {
 	g.blob.Free()
 	g.directory.Free()
-	g.degrees.words.Free()
+	for i := range g.degrees {
+		g.degrees[i].words.Free()
+	}
 	g.places = nil
 }

@@ -21,12 +21,14 @@ var ErrChanged = errors.New("the dump changed while it was read")
 
 // Builder makes a Graph from the runs that several Writers write.
 type Builder struct {
-	graph *Graph
-	next  atomic.Uint64 // first byte of the blob that no Writer has taken
-	mu    sync.Mutex    // guards graph.places and scattered directory entries
+	graph   *Graph
+	next    atomic.Uint64 // first byte of the blob that no Writer has taken
+	writers int           // how many there are
+	mu      sync.Mutex    // guards graph.places and scattered directory entries
 }
 
-// NewBuilder returns a builder for n nodes with at most bound successors in all; m is what its arrays are made from.
+// NewBuilder returns a builder for n nodes with at most bound successors in all, and
+// for so many writers; m is what its arrays are made from.
 // Address space is kept for the worst case, memory taken only as runs are written.
 func NewBuilder(m *offheap.Memory, n int, bound uint64, writers int) (*Builder, error) {
 	g := &Graph{places: make([][blockNodes]uint64, 1)}
@@ -34,9 +36,13 @@ func NewBuilder(m *offheap.Memory, n int, bound uint64, writers int) (*Builder, 
 	if g.directory, err = offheap.Make[uint64](m, n/blockNodes+2); err != nil {
 		return nil, err
 	}
-	if g.degrees.words, err = offheap.Make[uint64](m, n/32+1); err != nil {
-		g.Free()
-		return nil, err
+	for range writers {
+		d, err := newDegrees(m, n)
+		if err != nil {
+			g.Free()
+			return nil, err
+		}
+		g.degrees = append(g.degrees, d)
 	}
 	// Each node has an end, each chunk a rest that the next run did not fit into.
 	// Eight bytes are read at a time, so some lie behind the last run.
@@ -63,6 +69,7 @@ type Writer struct {
 	last    uint32
 	start   uint64
 	added   uint64 // successors so far
+	degrees *degrees
 
 	// The block being written: count nodes from first on are at places.
 	block  uint32
@@ -70,9 +77,10 @@ type Writer struct {
 	places [blockNodes]uint64
 }
 
-// NewWriter returns a writer.
+// NewWriter returns the next writer.
 func (b *Builder) NewWriter() *Writer {
-	return &Writer{b: b, blob: b.graph.blob.Items, block: ^uint32(0)}
+	b.writers++
+	return &Writer{b: b, blob: b.graph.blob.Items, block: ^uint32(0), degrees: &b.graph.degrees[b.writers-1]}
 }
 
 // Begin starts the run of a node with at most n successors.
@@ -108,7 +116,7 @@ func (w *Writer) Add(v uint32) {
 		return
 	}
 	w.added++
-	w.b.graph.degrees.add(v)
+	w.degrees.add(v)
 	d := int64(v) - int64(w.last)
 	w.last = v
 	// Differences of 33 bits wrap around in 32: the sum is taken in 32 bits too.
@@ -151,10 +159,16 @@ func (w *Writer) Empty(node uint32) error {
 	return nil
 }
 
-// Close ends the writer's work.
+// Close ends the writer's work. Writers are closed one after the other, when all have
+// written.
 func (w *Writer) Close() {
 	w.flush()
-	w.b.graph.successors.Add(w.added)
+	g := w.b.graph
+	g.successors += w.added
+	if sum := &g.degrees[0]; w.degrees != sum {
+		sum.join(w.degrees)
+		w.degrees.words.Free()
+	}
 }
 
 // flush gives up the block being written: its nodes so far are placed one by one.
