@@ -3,6 +3,7 @@ package dom
 import (
 	"context"
 	"runtime"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -164,22 +165,27 @@ func (w *surveyor) part(ctx context.Context, from, to uint32) error {
 // enter opens what is open at the node from, and finds the entries above it.
 func (w *surveyor) enter(from uint32) {
 	t := w.t
-	var above []uint32
+	// Of nodes of one class in a row, such as those of a long list, only the topmost one
+	// changes something.
+	type run struct{ top, class uint32 }
+	var above []run
 	for i := t.idom.Items[from]; i != 0; i = t.idom.Items[i] {
-		above = append(above, i)
+		class, _ := w.Class(t.vertex.Items[i])
+		if n := len(above); n > 0 && above[n-1].class == class {
+			above[n-1].top = i
+		} else {
+			above = append(above, run{i, class})
+		}
 	}
-	for k := len(above) - 1; k >= 0; k-- {
-		i := above[k]
-		v := t.vertex.Items[i]
-		class, _ := w.Class(v)
-		opened, parent := w.unopened(class), w.entry()
+	for _, r := range slices.Backward(above) {
+		opened, parent := w.unopened(r.class), w.entry()
 		entry := parent
 		if w.Merge {
-			entry = w.merging.at(parent, class, v, t.retained.Items[i] >= w.Big)
+			entry = w.merging.at(parent, r.class, t.vertex.Items[r.top], t.retained.Items[r.top] >= w.Big)
 		}
 		if opened != 0 || entry != parent {
-			w.mark(class, opened, true)
-			w.path = append(w.path, surveyStep{t.end.Items[i], class, opened, entry})
+			w.mark(r.class, opened, true)
+			w.path = append(w.path, surveyStep{t.end.Items[r.top], r.class, opened, entry})
 		}
 	}
 }
