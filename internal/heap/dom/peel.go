@@ -2,6 +2,7 @@ package dom
 
 import (
 	"context"
+	"math/bits"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -18,7 +19,7 @@ const (
 	// of the addresses need the change of direction, few heaps gain from more.
 	maxPeels = 6
 	// worthPeeling is the least part of the nodes, as 1/worthPeeling, that a pass
-	// must have peeled off for another one to be made.
+	// must have decided on, and that must be open, for another one to be made.
 	worthPeeling = 64
 )
 
@@ -55,80 +56,115 @@ func each(ctx context.Context, n int, work func(from, to int) error) error {
 // to another node leads through them. Roots have the virtual root as predecessor
 // and stay. t.core is what is left.
 func (t *Tree) peel(ctx context.Context) error {
-	root, err := newBitset(t.graph.Memory, t.graph.Nodes)
-	if err != nil {
+	p := peeling{graph: &t.graph}
+	defer p.free()
+	if err := p.begin(ctx); err != nil {
 		return err
 	}
-	defer root.free()
-	for _, r := range t.graph.Roots {
-		root.set(r)
-	}
-	off, err := newBitset(t.graph.Memory, t.graph.Nodes)
-	if err != nil {
-		return err
-	}
-	defer off.free()
-	for pass, poor := 0, 0; pass < maxPeels && poor < 2; pass++ {
+	for pass, poor := 0, 0; pass < maxPeels && poor < 2 && p.open >= int64(t.graph.Nodes)/worthPeeling; pass++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if gain := t.peelOnce(&root, &off, pass%2 == 0); gain < int64(t.graph.Nodes)/worthPeeling {
+		if gain := p.pass(pass%2 == 0); gain < int64(t.graph.Nodes)/worthPeeling {
 			poor++
 		} else {
 			poor = 0
 		}
 	}
-	t.core, err = newCore(t.graph.Memory, &off, t.graph.Nodes)
+	var err error
+	t.core, err = newCore(t.graph.Memory, &p.off, t.graph.Nodes)
 	return err
 }
 
-// peelOnce makes one pass over all nodes, up or down: a chain is peeled in the pass
-// that begins at its end. Each core has one stretch, so that a chain is cut into
-// few.
-func (t *Tree) peelOnce(root, off *bitset, up bool) int64 {
+// peeling is the state of peel.
+type peeling struct {
+	graph *Graph
+	// off are the nodes that are peeled, stay those that never will be: those with
+	// several predecessors or none, and those that lead to one that stays.
+	off, stay bitset
+	// open is how many are neither yet.
+	open int64
+}
+
+func (p *peeling) free() {
+	p.off.free()
+	p.stay.free()
+}
+
+// begin finds the nodes that stay for their predecessors' sake. Errors: that of ctx; no
+// memory.
+func (p *peeling) begin(ctx context.Context) (err error) {
+	if p.off, err = newBitset(p.graph.Memory, p.graph.Nodes); err != nil {
+		return err
+	}
+	if p.stay, err = newBitset(p.graph.Memory, p.graph.Nodes); err != nil {
+		return err
+	}
+	for _, r := range p.graph.Roots {
+		p.stay.set(r)
+	}
+	var open atomic.Int64
+	words := p.stay.words.Items
+	err = each(ctx, len(words), func(from, to int) error {
+		for i := from; i < to; i++ {
+			words[i] |= ^p.graph.Edges.OnePredecessor(i)
+			open.Add(int64(bits.OnesCount64(^words[i])))
+		}
+		return nil
+	})
+	p.open = open.Load()
+	return err
+}
+
+// pass makes one pass over all nodes, up or down: a chain is peeled in the pass that
+// begins at its end. Each core has one stretch, so that a chain is cut into few. It
+// returns how many open nodes it decided on.
+func (p *peeling) pass(up bool) int64 {
 	var gain atomic.Int64
 	var wg sync.WaitGroup
 	parts := uint64(runtime.GOMAXPROCS(0))
-	cut := func(i uint64) uint32 { return uint32(1 + uint64(t.graph.Nodes)*i/parts) }
+	cut := func(i uint64) uint32 { return uint32(1 + uint64(p.graph.Nodes)*i/parts) }
 	for i := range parts {
 		wg.Go(func() {
 			if up {
-				gain.Add(t.peelUp(root, off, cut(i), cut(i+1)))
+				gain.Add(p.up(cut(i), cut(i+1)))
 			} else {
-				gain.Add(t.peelDown(root, off, cut(i), cut(i+1)))
+				gain.Add(p.down(cut(i), cut(i+1)))
 			}
 		})
 	}
 	wg.Wait()
+	p.open -= gain.Load()
 	return gain.Load()
 }
 
-// peelUp peels the nodes from, ..., to-1 in this order, peelDown in the opposite one.
-func (t *Tree) peelUp(root, off *bitset, from, to uint32) (gain int64) {
-	c := t.graph.Edges.Cursor()
+// up decides on the nodes from, ..., to-1 in this order, down in the opposite one.
+func (p *peeling) up(from, to uint32) (gain int64) {
+	c := p.graph.Edges.Cursor()
 	for v := from; v < to; v++ {
-		run := c.From(v)
-		if t.graph.Edges.OnePredecessor(v) && !root.has(v) && !off.share(v) && t.allPeeled(off, run) {
-			off.join(v)
+		if p.undecided(v) && p.decide(v, c.From(v)) {
 			gain++
 		}
 	}
 	return gain
 }
 
-func (t *Tree) peelDown(root, off *bitset, from, to uint32) (gain int64) {
+func (p *peeling) down(from, to uint32) (gain int64) {
 	// Runs are found in ascending order much faster: a few at a time, then back.
 	const few = 256
+	var nodes [few]uint32
 	var runs [few]edges.Run
-	c := t.graph.Edges.Cursor()
+	c := p.graph.Edges.Cursor()
 	for end := to; end > from; {
-		begin := max(from, (end-1)&^(few-1))
+		begin, n := max(from, (end-1)&^(few-1)), 0
 		for v := begin; v < end; v++ {
-			runs[v-begin] = c.From(v)
+			if p.undecided(v) {
+				nodes[n], runs[n] = v, c.From(v)
+				n++
+			}
 		}
-		for v := end - 1; v >= begin; v-- {
-			if t.graph.Edges.OnePredecessor(v) && !root.has(v) && !off.share(v) && t.allPeeled(off, runs[v-begin]) {
-				off.join(v)
+		for n--; n >= 0; n-- {
+			if p.decide(nodes[n], runs[n]) {
 				gain++
 			}
 		}
@@ -137,13 +173,22 @@ func (t *Tree) peelDown(root, off *bitset, from, to uint32) (gain int64) {
 	return gain
 }
 
-// allPeeled says whether all successors of a run are peeled.
-func (t *Tree) allPeeled(off *bitset, run edges.Run) bool {
-	g := t.graph.Edges
+// undecided says whether v is neither peeled nor to stay.
+func (p *peeling) undecided(v uint32) bool { return !p.stay.share(v) && !p.off.share(v) }
+
+// decide peels v, whose successors are run, if they are all peeled, or lets it stay if
+// one of them stays.
+func (p *peeling) decide(v uint32, run edges.Run) bool {
+	g, open := p.graph.Edges, false
 	for w, ok := g.Next(&run); ok; w, ok = g.Next(&run) {
-		if !off.share(w) {
-			return false
+		if p.stay.share(w) {
+			p.stay.join(v)
+			return true
 		}
+		open = open || !p.off.share(w)
 	}
-	return true
+	if !open {
+		p.off.join(v)
+	}
+	return !open
 }

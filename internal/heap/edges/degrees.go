@@ -7,7 +7,7 @@ import "github.com/apm-sidecar/apm-sidecar/internal/offheap"
 type degrees struct{ words offheap.Array[uint64] }
 
 func newDegrees(m *offheap.Memory, n int) (degrees, error) {
-	words, err := offheap.Make[uint64](m, n/32 + 1)
+	words, err := offheap.Make[uint64](m, n/64*2+2)
 	return degrees{words}, err
 }
 
@@ -30,7 +30,20 @@ func (d *degrees) join(other *degrees) {
 	}
 }
 
-// OnePredecessor says whether v is the successor of exactly one node, once.
-func (g *Graph) OnePredecessor(v uint32) bool {
-	return g.degrees[0].words.Items[v/32]>>(v%32*2)&3 == 1
+// OnePredecessor tells which of the nodes 64i to 64i+63 are the successor of exactly
+// one node, once: bit k stands for node 64i+k.
+func (g *Graph) OnePredecessor(i int) uint64 {
+	words := g.degrees[0].words.Items
+	return ones(words[2*i]) | ones(words[2*i+1])<<32
+}
+
+// ones returns a bit for each pair of bits of x: whether it is 01.
+func ones(x uint64) uint64 {
+	x &^= x >> 1
+	x &= 0x5555555555555555
+	x = (x | x>>1) & 0x3333333333333333
+	x = (x | x>>2) & 0x0f0f0f0f0f0f0f0f
+	x = (x | x>>4) & 0x00ff00ff00ff00ff
+	x = (x | x>>8) & 0x0000ffff0000ffff
+	return (x | x>>16) & 0xffffffff
 }
