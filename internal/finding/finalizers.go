@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
 )
 
 // state is what happened to a Finalizer, by its own fields.
@@ -115,9 +116,6 @@ func (h *Heap) Census(ctx context.Context) (f *Finalizers, omitted int64, err er
 		reachable := h.reachable(referent)
 		f.States.add(state, reachable)
 		c.States.add(state, reachable)
-		if state == registered && reachable {
-			c.held = append(c.held, referent)
-		}
 	}
 	sorted := make([]*referents, 0, len(classes))
 	for _, c := range classes {
@@ -129,7 +127,7 @@ func (h *Heap) Census(ctx context.Context) (f *Finalizers, omitted int64, err er
 	if n := len(sorted) - maxClasses; n > 0 {
 		sorted, omitted = sorted[:maxClasses], int64(n)
 	}
-	if err := h.addPaths(ctx, sorted); err != nil {
+	if err := h.addPaths(ctx, states, sorted); err != nil {
 		return nil, 0, err
 	}
 	for _, c := range sorted {
@@ -142,7 +140,7 @@ func (h *Heap) Census(ctx context.Context) (f *Finalizers, omitted int64, err er
 // referents are the referents of one class.
 type referents struct {
 	FinalizerClass
-	held []heap.ObjID // those that are held
+	held []heap.ObjID // those that are held, where paths are wanted
 }
 
 // add counts a Finalizer in state s whose referent is reachable or not.
@@ -177,19 +175,34 @@ const (
 
 // addPaths says who holds the held referents of the biggest classes, and what the
 // many ones retain.
-func (h *Heap) addPaths(ctx context.Context, classes []*referents) error {
+func (h *Heap) addPaths(ctx context.Context, states finalizerStates, classes []*referents) error {
 	var chosen []*referents
-	var targets []heap.ObjID
+	byName := map[string]*referents{}
 	for _, c := range classes {
-		if len(c.held) > 0 && len(chosen) < pathClasses {
-			chosen = append(chosen, c)
-			targets = append(targets, c.held...)
+		if n := c.States.RegisteredHeld; n > 0 && len(chosen) < pathClasses {
+			c.held = make([]heap.ObjID, 0, n)
+			chosen, byName[c.Class] = append(chosen, c), c
 		}
 	}
 	if len(chosen) == 0 {
 		return nil
 	}
-	tracks, err := h.ShortestTracks(ctx, targets)
+	of := make([]*referents, len(h.Classes))
+	for id := range h.Classes {
+		of[id] = byName[h.Classes[id].Name]
+	}
+	for row := range states.table.Len() {
+		if state, referent := states.of(row); state == registered && referent != 0 && h.reachable(referent) {
+			if c := of[h.ClassOf(referent)]; c != nil {
+				c.held = append(c.held, referent)
+			}
+		}
+	}
+	targets := make([][]heap.ObjID, len(chosen))
+	for i, c := range chosen {
+		targets[i] = c.held
+	}
+	tracks, err := h.ShortestTracks(ctx, targets...)
 	if err != nil {
 		return err
 	}
@@ -212,10 +225,6 @@ func (h *Heap) addPaths(ctx context.Context, classes []*referents) error {
 
 // retainedTogether returns what the objects retain in all, none counted twice.
 func (h *Heap) retainedTogether(objects []heap.ObjID) (int64, error) {
-	ids := make([]uint32, len(objects))
-	for i, o := range objects {
-		ids[i] = uint32(o)
-	}
-	bytes, err := h.Tree.RetainedTogether(ids)
+	bytes, err := dom.RetainedTogether(h.Tree, objects)
 	return int64(bytes), err
 }

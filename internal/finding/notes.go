@@ -26,7 +26,7 @@ func (h *Heap) measureKept(ctx context.Context) (err error) {
 	ran := 0
 	for row := range states.table.Len() {
 		s, referent := states.of(row)
-		if referent != 0 {
+		if referent != 0 && !h.reachable(referent) {
 			referents = append(referents, referent)
 		}
 		if s == done {

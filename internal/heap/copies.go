@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
 // Copies tells of byte[] and char[] with the same content, which is what Strings are
@@ -42,13 +43,18 @@ const (
 
 // contents are the hashes of contents with their arrays, by the hash's upper byte: the
 // hash in the upper half, the ObjID in the lower one. One goroutine each.
-type contents [contentBuckets][]uint64
+type contents [contentBuckets]offheap.List[uint64]
 
-// add notes the content of an array.
-func (c *contents) add(o ObjID, elem hprof.Type, body []byte) {
+// add notes the content of an array. Errors: no memory.
+func (c *contents) add(m *offheap.Memory, o ObjID, elem hprof.Type, body []byte) error {
 	h := hashOf(body, uint64(elem))
-	part := &c[h>>24]
-	*part = append(*part, uint64(h)<<32|uint64(o))
+	return c[h>>24].Append(m, uint64(h)<<32|uint64(o))
+}
+
+func (c *contents) free() {
+	for i := range c {
+		c[i].Free()
+	}
 }
 
 // hashOf mixes 8 bytes at a time by a wide multiplication, as wyhash does.
@@ -83,24 +89,26 @@ func (g *Graph) copiesOf(workers []*contents) Copies {
 	for part := range contentBuckets {
 		n := 0
 		for _, w := range workers {
-			n += len(w[part])
+			n += w[part].Len()
 		}
 		t.reset(n)
 		for _, w := range workers {
-			for _, r := range w[part] {
+			for i := range w[part].Len() {
+				r := w[part].At(i)
 				t.count(uint32(r>>32), ObjID(r))
 			}
 		}
 		c.Arrays += int64(n)
 		if c.take(g, &t, floor) {
 			for _, w := range workers {
-				for _, r := range w[part] {
+				for i := range w[part].Len() {
+					r := w[part].At(i)
 					t.sample(c.Groups, uint32(r>>32), ObjID(r))
 				}
 			}
 		}
 		for _, w := range workers {
-			w[part] = nil
+			w[part].Free()
 		}
 		if len(c.Groups) > 4*maxCopyGroups {
 			c.trim()

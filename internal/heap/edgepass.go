@@ -22,15 +22,23 @@ func (b *builder) edgePass(ctx context.Context) error {
 	}
 	bound := b.planClasses()
 	workers, err := b.runLinkers(ctx, bound)
+	defer func() {
+		for _, l := range workers {
+			l.free()
+		}
+	}()
 	if err != nil {
 		return err
 	}
 	for i, w := range b.options.Watches {
-		var parts []rows
+		var parts []*rows
 		for _, l := range workers {
-			parts = append(parts, l.tables[i])
+			parts = append(parts, &l.tables[i])
 		}
 		t, err := newTable(b.memory, w, parts, b.found(i))
+		for _, p := range parts {
+			p.free()
+		}
 		if err != nil {
 			return err
 		}
@@ -57,7 +65,8 @@ func (b *builder) compare(workers []*linker) {
 	b.Copies = b.copiesOf(noted)
 }
 
-// runLinkers resolves the references of all objects.
+// runLinkers resolves the references of all objects. What the workers hold is for the
+// caller to free, also after an error.
 func (b *builder) runLinkers(ctx context.Context, bound uint64) (workers []*linker, err error) {
 	if b.kinds, err = newKinds(b.memory, uint64(b.Objects()), b.unknownClass()); err != nil {
 		return nil, err
@@ -78,17 +87,17 @@ func (b *builder) runLinkers(ctx context.Context, bound uint64) (workers []*link
 		return func(ctx context.Context, i int) error { return w.unit(ctx, b.units[i]) }
 	})
 	if err != nil {
-		return nil, err
+		return workers, err
 	}
 	last := start()
 	workers = append(workers, last)
 	for i := range b.Classes {
 		if err := last.class(ClassID(i)); err != nil {
-			return nil, err
+			return workers, err
 		}
 	}
 	if err := last.bootLoader(); err != nil {
-		return nil, err
+		return workers, err
 	}
 	for _, w := range workers {
 		w.edges.Close()
@@ -172,6 +181,13 @@ type linker struct {
 	lastClass   ClassID
 }
 
+func (l *linker) free() {
+	for i := range l.tables {
+		l.tables[i].free()
+	}
+	l.contents.free()
+}
+
 // classAt returns the class at an address.
 func (l *linker) classAt(address uint64) ClassID {
 	if address != l.lastAddress || address == 0 {
@@ -200,8 +216,9 @@ func (l *linker) unit(ctx context.Context, u unit) error {
 		case hprof.SubPrimArray, hprof.SubPrimArrayNoData:
 			id := b.index.id(o.ID)
 			l.kinds.set(id, b.primitives[o.Elem&15], b.Layout.arraySize(int64(o.Count), o.Elem.Width(0)))
-			l.compare(id)
-			err = l.primitives(id)
+			if err = l.compare(id); err == nil {
+				err = l.primitives(id)
+			}
 		}
 		if err != nil {
 			return err
@@ -212,15 +229,16 @@ func (l *linker) unit(ctx context.Context, u unit) error {
 }
 
 // compare notes the content of the current primitive array, if it may be that of a
-// String.
-func (l *linker) compare(id ObjID) {
+// String. Errors: no memory.
+func (l *linker) compare(id ObjID) error {
 	o := l.o
 	if !l.b.options.Contents || o.Tag != hprof.SubPrimArray || o.Elem != hprof.TypeByte && o.Elem != hprof.TypeChar || o.Count == 0 {
-		return
+		return nil
 	}
 	if body := o.Body(maxCompared); body != nil {
-		l.contents.add(id, o.Elem, body)
+		return l.contents.add(l.b.memory, id, o.Elem, body)
 	}
+	return nil
 }
 
 // primitives writes the references of a primitive array: its class at most.
@@ -266,7 +284,9 @@ func (l *linker) instance() error {
 	l.edges.End()
 	for i := range c.tables {
 		p := &c.tables[i]
-		l.tables[p.table].add(id, body, p, b.idSize, b.index)
+		if err := l.tables[p.table].add(id, body, p, b); err != nil {
+			return err
+		}
 	}
 	return nil
 }

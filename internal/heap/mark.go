@@ -77,50 +77,81 @@ func (t *Tracks) Free() { t.from.Free() }
 // lasting roots first: a local of a stack frame is shown as the holder only of what
 // nothing else holds. Memory: 4 bytes an object, and 8 for each object of the
 // widest layer while it runs. Errors: that of ctx; no memory.
-func (g *Graph) ShortestTracks(ctx context.Context, targets []ObjID) (*Tracks, error) {
+func (g *Graph) ShortestTracks(ctx context.Context, targets ...[]ObjID) (*Tracks, error) {
 	from, err := offheap.Make[ObjID](g.memory, g.Objects()+1)
 	if err != nil {
 		return nil, err
 	}
 	t := &Tracks{from}
 	wanted, left := g.NewSet(), 0
-	for _, o := range targets {
-		if wanted.Add(o) {
-			left++
+	for _, some := range targets {
+		for _, o := range some {
+			if wanted.Add(o) {
+				left++
+			}
 		}
 	}
-	var layer, next []ObjID
+	w := wave{g: g, t: t, wanted: wanted, left: left}
+	defer w.layer.Free()
+	defer w.next.Free()
 	for _, local := range []bool{false, true} {
-		layer = layer[:0]
-		meet := func(o, before ObjID) {
-			t.from.Items[o] = before
-			layer = append(layer, o)
-			if wanted.Has(o) {
-				left--
+		if err := w.spread(ctx, local); err != nil {
+			t.Free()
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// wave is a walk in breadth: next are the objects at its front.
+type wave struct {
+	g           *Graph
+	t           *Tracks
+	wanted      *Set
+	left        int // how many of wanted are not met
+	layer, next offheap.List[ObjID]
+}
+
+// meet notes an object and the one before it. Errors: no memory.
+func (w *wave) meet(o, before ObjID) error {
+	w.t.from.Items[o] = before
+	if w.wanted.Has(o) {
+		w.left--
+	}
+	return w.next.Append(w.g.memory, o)
+}
+
+// spread walks from the roots that are locals of stack frames, or from the others,
+// until all wanted objects are met.
+func (w *wave) spread(ctx context.Context, local bool) error {
+	from, edges := w.t.from.Items, w.g.edges
+	w.next.Clear()
+	for _, r := range w.g.Roots {
+		if r.Local() == local && from[r.Object] == 0 {
+			if err := w.meet(r.Object, r.Object); err != nil {
+				return err
 			}
 		}
-		for _, r := range g.Roots {
-			if r.Local() == local && t.from.Items[r.Object] == 0 {
-				meet(r.Object, r.Object)
+	}
+	for w.next.Len() > 0 && w.left > 0 {
+		w.layer, w.next = w.next, w.layer
+		w.next.Clear()
+		for i := range w.layer.Len() {
+			if i%checkEvery == 0 && ctx.Err() != nil {
+				return ctx.Err()
 			}
-		}
-		for len(layer) > 0 && left > 0 {
-			layer, next = next[:0], layer
-			for i, o := range next {
-				if i%checkEvery == 0 && ctx.Err() != nil {
-					t.Free()
-					return nil, ctx.Err()
-				}
-				run := g.edges.From(uint32(o))
-				for v, ok := g.edges.Next(&run); ok; v, ok = g.edges.Next(&run) {
-					if t.from.Items[v] == 0 {
-						meet(ObjID(v), o)
+			o := w.layer.At(i)
+			run := edges.From(uint32(o))
+			for v, ok := edges.Next(&run); ok; v, ok = edges.Next(&run) {
+				if from[v] == 0 {
+					if err := w.meet(ObjID(v), o); err != nil {
+						return err
 					}
 				}
 			}
 		}
 	}
-	return t, nil
+	return nil
 }
 
 // Local says whether the root is a local of a stack frame.

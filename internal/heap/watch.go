@@ -126,8 +126,16 @@ func (b *builder) fieldOffset(c ClassID, name FieldName) (int32, hprof.Type) {
 
 // rows is a worker's part of a table.
 type rows struct {
-	objects []ObjID
-	words   []uint32
+	objects offheap.List[ObjID]
+	words   offheap.List[uint32]
+	last    ObjID
+	mixed   bool     // the objects do not come in order
+	order   []uint32 // since sort, where they do not: the rows by object
+}
+
+func (r *rows) free() {
+	r.objects.Free()
+	r.words.Free()
 }
 
 // value returns the value of a column, 0 where the class has none.
@@ -139,30 +147,32 @@ func (p *tablePlan) value(column int, body []byte, idSize int) uint64 {
 	return readValue(body[offset:], p.types[column], width)
 }
 
-// add appends the row of one instance.
-func (r *rows) add(id ObjID, body []byte, p *tablePlan, idSize int, x *index) {
-	if p.atLeast > 0 && int64(p.value(0, body, idSize)) < p.atLeast {
-		return
+// add appends the row of one instance. Errors: no memory.
+func (r *rows) add(id ObjID, body []byte, p *tablePlan, b *builder) error {
+	if p.atLeast > 0 && int64(p.value(0, body, b.idSize)) < p.atLeast {
+		return nil
 	}
-	if len(r.objects) == cap(r.objects) { // by halves: these slices grow long
-		r.objects = slices.Grow(r.objects, len(r.objects)/2+1024)
-		r.words = slices.Grow(r.words, len(r.words)/2+1024*len(p.offsets))
+	if err := r.objects.Append(b.memory, id); err != nil {
+		return err
 	}
-	r.objects = append(r.objects, id)
+	r.mixed, r.last = r.mixed || id < r.last, id
 	for i := range p.offsets {
-		v := p.value(i, body, idSize)
-		switch {
-		case p.wide[i]:
-			r.words = append(r.words, uint32(v), uint32(v>>32))
-		case p.types[i] != hprof.TypeObject || v == 0:
-			r.words = append(r.words, uint32(v))
-		default:
-			if v = uint64(x.id(v)); v == 0 {
+		v := p.value(i, body, b.idSize)
+		if p.types[i] == hprof.TypeObject && v != 0 {
+			if v = uint64(b.index.id(v)); v == 0 {
 				v = uint64(missing)
 			}
-			r.words = append(r.words, uint32(v))
+		}
+		if err := r.words.Append(b.memory, uint32(v)); err != nil {
+			return err
+		}
+		if p.wide[i] {
+			if err := r.words.Append(b.memory, uint32(v>>32)); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // readValue decodes a value of the given width, integers sign-extended.
@@ -184,9 +194,9 @@ func readValue(b []byte, t hprof.Type, width int) uint64 {
 	return binary.BigEndian.Uint64(b)
 }
 
-// newTable joins the workers' parts of a table in the order of the objects. Errors:
-// no memory.
-func newTable(m *offheap.Memory, w Watch, parts []rows, found []bool) (t *Table, err error) {
+// newTable joins the workers' parts of a table in the order of the objects. Errors: no
+// memory.
+func newTable(m *offheap.Memory, w Watch, parts []*rows, found []bool) (t *Table, err error) {
 	t = &Table{Found: found}
 	for _, f := range w.Fields {
 		t.at = append(t.at, t.stride)
@@ -197,8 +207,8 @@ func newTable(m *offheap.Memory, w Watch, parts []rows, found []bool) (t *Table,
 	}
 	n := 0
 	for i := range parts {
-		parts[i].sort(t.stride)
-		n += len(parts[i].objects)
+		parts[i].sort()
+		n += parts[i].objects.Len()
 	}
 	if t.ids, err = offheap.Make[ObjID](m, n); err != nil {
 		return nil, err
@@ -210,35 +220,41 @@ func newTable(m *offheap.Memory, w Watch, parts []rows, found []bool) (t *Table,
 	t.Objects = t.ids.Items
 	next := make([]int, len(parts))
 	for row := range n {
-		least := -1
+		least, first := -1, ObjID(0)
 		for i := range parts {
-			if next[i] < len(parts[i].objects) && (least < 0 || parts[i].objects[next[i]] < parts[least].objects[next[least]]) {
-				least = i
+			if p := parts[i]; next[i] < p.objects.Len() {
+				if o := p.objects.At(p.row(next[i])); least < 0 || o < first {
+					least, first = i, o
+				}
 			}
 		}
-		p, k := &parts[least], next[least]
-		t.Objects[row] = p.objects[k]
-		copy(t.words.Items[row*t.stride:][:t.stride], p.words[k*t.stride:])
+		p := parts[least]
+		from := p.row(next[least]) * t.stride
+		t.Objects[row] = first
+		for k := range t.stride {
+			t.words.Items[row*t.stride+k] = p.words.At(from + k)
+		}
 		next[least]++
 	}
 	return t, nil
 }
 
-// sort puts the rows into the order of their objects, in which most dumps have
-// them already.
-func (r *rows) sort(stride int) {
-	if slices.IsSorted(r.objects) {
+// row returns the place of the k-th row in the order of the objects.
+func (r *rows) row(k int) int {
+	if r.order == nil {
+		return k
+	}
+	return int(r.order[k])
+}
+
+// sort finds the order of the objects, in which most dumps have them already.
+func (r *rows) sort() {
+	if !r.mixed {
 		return
 	}
-	order := make([]int, len(r.objects))
-	for i := range order {
-		order[i] = i
+	r.order = make([]uint32, r.objects.Len())
+	for i := range r.order {
+		r.order[i] = uint32(i)
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(r.objects[a], r.objects[b]) })
-	sorted := rows{make([]ObjID, 0, len(r.objects)), make([]uint32, 0, len(r.words))}
-	for _, i := range order {
-		sorted.objects = append(sorted.objects, r.objects[i])
-		sorted.words = append(sorted.words, r.words[i*stride:][:stride]...)
-	}
-	*r = sorted
+	slices.SortFunc(r.order, func(a, b uint32) int { return cmp.Compare(r.objects.At(int(a)), r.objects.At(int(b))) })
 }

@@ -79,8 +79,9 @@ func (t *Tree) peel(ctx context.Context) error {
 // peeling is the state of peel.
 type peeling struct {
 	graph *Graph
-	// off are the nodes that are peeled, stay those that never will be: those with
-	// several predecessors or none, and those that lead to one that stays.
+	// off are the nodes that are peeled, and those that nothing leads to, which are as
+	// good as not there; stay those that never will be peeled: those with several
+	// predecessors, and those that lead to one that stays.
 	off, stay bitset
 	// open is how many are neither yet.
 	open int64
@@ -104,11 +105,13 @@ func (p *peeling) begin(ctx context.Context) (err error) {
 		p.stay.set(r)
 	}
 	var open atomic.Int64
-	words := p.stay.words.Items
-	err = each(ctx, len(words), func(from, to int) error {
+	stay, off := p.stay.words.Items, p.off.words.Items
+	err = each(ctx, len(stay), func(from, to int) error {
 		for i := from; i < to; i++ {
-			words[i] |= ^p.graph.Edges.OnePredecessor(i)
-			open.Add(int64(bits.OnesCount64(^words[i])))
+			none, one := p.graph.Edges.Predecessors(i)
+			off[i] = none &^ stay[i]
+			stay[i] |= ^(none | one)
+			open.Add(int64(bits.OnesCount64(^(stay[i] | off[i]))))
 		}
 		return nil
 	})

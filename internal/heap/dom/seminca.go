@@ -16,11 +16,16 @@ func (t *Tree) dominate(ctx context.Context, s *found) (idom offheap.Array[uint3
 	}
 	defer semi.Free()
 	f := forest{links: s.links}
+	if f.path, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
+		return idom, err
+	}
+	defer f.path.Free()
 	if err := f.semidominators(ctx, s, semi.Items); err != nil {
 		return idom, err
 	}
 	s.links.Free()
 	s.later.free()
+	f.path.Free()
 	if idom, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
 		return idom, err
 	}
@@ -78,7 +83,7 @@ func (p *parents) free() { p.path.Free() }
 // way up to, not including, that ancestor.
 type forest struct {
 	links offheap.Array[uint64]
-	path  []uint32
+	path  offheap.Array[uint32] // the nodes on the way that eval shortens
 }
 
 // ahead is how many references are looked ahead to have their nodes fetched, and
@@ -150,23 +155,24 @@ func (f *forest) semidominators(ctx context.Context, s *found, semi []uint32) er
 // eval returns the least semidominator on the way from p up to the edge of the
 // forest, whose nodes are those after i, and shortens that way.
 func (f *forest) eval(p, i uint32) uint32 {
-	links := f.links.Items
+	links, path, depth := f.links.Items, f.path.Items, 0
 	u := p
 	for {
 		above := uint32(links[u] >> 32)
 		if above <= i {
 			break
 		}
-		f.path = append(f.path, u)
+		path[depth] = u
+		depth++
 		u = above
 	}
 	root := links[u]
 	ancestor, label := root>>32, uint32(root)
-	for k := len(f.path) - 1; k >= 0; k-- {
-		w := f.path[k]
+	for depth > 0 {
+		depth--
+		w := path[depth]
 		label = min(label, uint32(links[w]))
 		links[w] = ancestor<<32 | uint64(label)
 	}
-	f.path = f.path[:0]
 	return label
 }

@@ -37,7 +37,7 @@ func (t *Tree) Dominates(d, v uint32) bool {
 // another one of them dominates. It costs a walk over what is peeled off below those of
 // the nodes that are peeled, and, if there are any, over what the others retain.
 // Errors: no memory.
-func (t *Tree) RetainedTogether(nodes []uint32) (uint64, error) {
+func RetainedTogether[N ~uint32](t *Tree, nodes []N) (uint64, error) {
 	wanted, err := newBitset(t.graph.Memory, t.graph.Nodes)
 	if err != nil {
 		return 0, err
@@ -50,7 +50,8 @@ func (t *Tree) RetainedTogether(nodes []uint32) (uint64, error) {
 	defer below.free()
 	var tops []uint32 // the numbers of the core nodes
 	peeled := 0
-	for _, v := range nodes {
+	for _, n := range nodes {
+		v := uint32(n)
 		if !t.live.has(v) || wanted.has(v) {
 			continue
 		}
@@ -85,10 +86,11 @@ func (t *Tree) RetainedTogether(nodes []uint32) (uint64, error) {
 	if peeled == 0 {
 		return sum, nil
 	}
-	if err := t.markNested(nodes, &wanted, &below); err != nil {
+	if err := markNested(t, nodes, &wanted, &below); err != nil {
 		return 0, err
 	}
-	for _, v := range nodes {
+	for _, n := range nodes {
+		v := uint32(n)
 		if wanted.has(v) && !below.has(v) && !t.core.has(v) {
 			sum += w.subtree(v, t.graph.Edges.From(v), nil)
 			below.set(v) // once, if it comes again
@@ -99,14 +101,15 @@ func (t *Tree) RetainedTogether(nodes []uint32) (uint64, error) {
 
 // markNested adds to below the wanted peeled nodes that another one dominates. It goes
 // to each node once. Errors: no memory.
-func (t *Tree) markNested(nodes []uint32, wanted, below *bitset) error {
+func markNested[N ~uint32](t *Tree, nodes []N, wanted, below *bitset) error {
 	walked, err := newBitset(t.graph.Memory, t.graph.Nodes) // the wanted nodes that all below has been walked over
 	if err != nil {
 		return err
 	}
 	defer walked.free()
 	w := walker{t: t}
-	for _, v := range nodes {
+	for _, n := range nodes {
+		v := uint32(n)
 		if !wanted.has(v) || below.has(v) || t.core.has(v) || walked.has(v) {
 			continue
 		}

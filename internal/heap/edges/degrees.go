@@ -30,16 +30,15 @@ func (d *degrees) join(other *degrees) {
 	}
 }
 
-// OnePredecessor tells which of the nodes 64i to 64i+63 are the successor of exactly
-// one node, once: bit k stands for node 64i+k.
-func (g *Graph) OnePredecessor(i int) uint64 {
-	words := g.degrees[0].words.Items
-	return ones(words[2*i]) | ones(words[2*i+1])<<32
+// Predecessors tells which of the nodes 64i to 64i+63 are the successor of no node,
+// and which of exactly one, once: bit k stands for node 64i+k.
+func (g *Graph) Predecessors(i int) (none, one uint64) {
+	a, b := g.degrees[0].words.Items[2*i], g.degrees[0].words.Items[2*i+1]
+	return lower(^(a | a>>1)) | lower(^(b|b>>1))<<32, lower(a&^(a>>1)) | lower(b&^(b>>1))<<32
 }
 
-// ones returns a bit for each pair of bits of x: whether it is 01.
-func ones(x uint64) uint64 {
-	x &^= x >> 1
+// lower returns the lower one of each pair of bits of x.
+func lower(x uint64) uint64 {
 	x &= 0x5555555555555555
 	x = (x | x>>1) & 0x3333333333333333
 	x = (x | x>>2) & 0x0f0f0f0f0f0f0f0f

@@ -114,8 +114,12 @@ func TestFarAway(t *testing.T) {
 	w.Close()
 	assert.Equal(t, []uint32{last, 2, last - 1}, read(g, g.From(1)))
 	assert.Equal(t, []uint32{1, last - 1}, read(g, g.From(last)))
-	assert.Equal(t, uint64(1<<1|1<<2), g.OnePredecessor(0), "0 and 3 have none")
-	assert.Equal(t, uint64(1<<(last%64)), g.OnePredecessor(last/64), "the one before has two")
+	none, one := g.Predecessors(0)
+	assert.Equal(t, uint64(1<<1|1<<2), one)
+	assert.Equal(t, ^uint64(1<<1|1<<2), none)
+	none, one = g.Predecessors(last / 64)
+	assert.Equal(t, uint64(1<<(last%64)), one)
+	assert.Equal(t, ^uint64(1<<(last%64)|1<<(last%64-1)), none, "the one before the last has two")
 	assert.Equal(t, uint64(5), g.Successors())
 }
 

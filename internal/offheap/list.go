@@ -1,0 +1,42 @@
+package offheap
+
+// slabItems is how many items a List takes room for at once, a power of two.
+const slabItems = 1 << 16
+
+// List is an array that grows, in slabs that are never moved: no old copy waits for the
+// garbage collector. The zero List is empty. One goroutine at a time.
+type List[T Number] struct {
+	slabs []Array[T]
+	n     int
+}
+
+// Append adds an item; m is what room is made from. Errors: no memory.
+func (l *List[T]) Append(m *Memory, item T) error {
+	if l.n == len(l.slabs)*slabItems {
+		slab, err := Make[T](m, slabItems)
+		if err != nil {
+			return err
+		}
+		l.slabs = append(l.slabs, slab)
+	}
+	l.slabs[l.n/slabItems].Items[l.n%slabItems] = item
+	l.n++
+	return nil
+}
+
+// Len returns the number of items.
+func (l *List[T]) Len() int { return l.n }
+
+// At returns item i.
+func (l *List[T]) At(i int) T { return l.slabs[i/slabItems].Items[i%slabItems] }
+
+// Clear empties the list but keeps its room.
+func (l *List[T]) Clear() { l.n = 0 }
+
+// Free gives the memory back; the list is empty then.
+func (l *List[T]) Free() {
+	for i := range l.slabs {
+		l.slabs[i].Free()
+	}
+	*l = List[T]{}
+}
