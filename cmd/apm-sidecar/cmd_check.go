@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
 // exampleConfig shows every field of the configuration file.
@@ -13,6 +15,8 @@ const exampleConfig = `  targets:
       labels: {env: prod}             # instance replaces the URL's host:port
       # username: monitor
       # password_file: /run/secrets/jolokia
+      # bearer_token_file: ""         # instead of username and password_file
+      # tls_config: {ca_file: "", cert_file: "", key_file: "", server_name: "", insecure_skip_verify: false}
       # interval: 30s                 # instead of the one below
       # timeout: 5s
   discovery: []                       # jobs as Prometheus writes them
@@ -24,9 +28,13 @@ const exampleConfig = `  targets:
   #   local_sd_configs: [{}]          # JVMs of this host
   #   relabel_configs: []
   #   username: monitor               # of the agents found
-  #   password_file: /run/secrets/jolokia
+  #   password_file: /run/secrets/jolokia  # or bearer_token_file, and tls_config, as above
   shard: ""                           # 1/3: the first of three sidecars that split the targets
   interval: 10s
+  slow_interval: 1m                   # of what changes slowly or costs the JVM more
+  naming: prometheus                  # otel: names of OpenTelemetry's semantic conventions
+  evidence:
+    max_pause: 1s                     # a class histogram may stop the JVM for so long; 0: takes none
   listen: 127.0.0.1:8429
   data_dir: apm-sidecar-data
   retention: 30d                      # of the embedded store
@@ -55,6 +63,12 @@ const exampleConfig = `  targets:
     cool_down: 1h
     live: false                       # true: collect first, dump live objects only
     keep_dumps: 1                     # per target; reports stay
+  transactions:                       # requests in flight
+    enabled: true
+    interval: 1s                      # between two looks
+    threshold: 3s                     # slow from here on, and put on record
+    routes: {}                        # other thresholds: {"/report/*": 30s}
+    max_records_bytes: 67108864
 `
 
 // newCheckCommand builds "apm-sidecar check".
@@ -85,9 +99,17 @@ environment variable of that name, and one that is not set is an error:
 			if err != nil {
 				break
 			}
-			_, err = fmt.Fprintf(env.stdout, "  %s  %s  credentials: %s\n", t.Name(), t.URL, t.Credentials)
+			_, err = fmt.Fprintf(env.stdout, "  %s  %s  credentials: %s%s\n", t.Name(), t.URL, t.Credentials, unchecked(t))
 		}
 		return err
 	}
 	return cmd
+}
+
+// unchecked warns of a target whose certificate is not looked at.
+func unchecked(t jvm.Target) string {
+	if !t.TLS.InsecureSkipVerify {
+		return ""
+	}
+	return "  certificate: NOT CHECKED, anyone may answer in its place"
 }

@@ -40,7 +40,7 @@ discovery. The exit status is 1 when no target answered and 3 when some did not.
 			visits.Go(func() error {
 				client := jmx.New(t, jmx.Options{Timeout: t.Timeout})
 				defer client.Close()
-				found[i] = doctor.Examine(cmd.Context(), client)
+				found[i] = doctor.Examine(cmd.Context(), t, client)
 				return nil
 			})
 		}

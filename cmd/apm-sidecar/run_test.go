@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -182,5 +183,26 @@ func TestExampleIsValidAndShowsTheDefaults(t *testing.T) {
 	want.Targets = []config.Target{{URL: "http://127.0.0.1:8778/jolokia/", Name: "shop", Labels: map[string]string{"env": "prod"}}}
 	want.Discovery = []discover.Job{}
 	want.RemoteWrite, want.Web.Users = []config.RemoteWrite{}, []config.User{}
+	want.Transactions.Routes = map[string]config.Duration{}
 	assert.Equal(t, want, got)
+	for _, field := range fieldsOf(reflect.TypeFor[config.Config]()) {
+		assert.Contains(t, exampleConfig, field+":", "the help promises all fields")
+	}
+}
+
+// fieldsOf are the names of all fields of our own types in a configuration.
+func fieldsOf(kind reflect.Type) []string {
+	switch {
+	case kind.Kind() == reflect.Slice:
+		return fieldsOf(kind.Elem())
+	case kind.Kind() != reflect.Struct || !strings.Contains(kind.PkgPath(), "apm-sidecar"):
+		return nil
+	}
+	var names []string
+	for f := range kind.NumField() {
+		if name := kind.Field(f).Tag.Get("yaml"); name != "" {
+			names = append(append(names, name), fieldsOf(kind.Field(f).Type)...)
+		}
+	}
+	return names
 }

@@ -120,6 +120,9 @@ func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.R
 	buffers := &jmx.Buffers{}
 	opts := agent.Options{
 		Connect: func(t jvm.Target) agent.Watched {
+			if t.TLS.InsecureSkipVerify {
+				env.logger().Warn("whoever answers in the target's place gets its credentials: its certificate is not checked (insecure_skip_verify)", "target", t.Name())
+			}
 			client := jmx.New(t, jmx.Options{Timeout: t.Timeout, Buffers: buffers})
 			return agent.Watched{Target: t, Client: client, Requests: client, Close: client.Close}
 		},

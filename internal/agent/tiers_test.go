@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,11 +107,12 @@ func TestManyThreadsAreCountedNotLookedAt(t *testing.T) {
 func TestWhatAJVMCannotTellIsAskedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		asked, startMs := 0, int64(1)
+		asked, startMs := 0, &atomic.Int64{}
+		startMs.Store(1)
 		c := &fakeClient{
 			poll: func(context.Context) (*jvm.Snapshot, error) {
 				s := healthy()
-				s.Runtime.StartMs = jvm.Some(startMs)
+				s.Runtime.StartMs = jvm.Some(startMs.Load())
 				return s, nil
 			},
 			registered: func(context.Context) (*jvm.RegisteredFinalizers, error) {
@@ -118,7 +120,7 @@ func TestWhatAJVMCannotTellIsAskedOnce(t *testing.T) {
 				return nil, &jmx.Error{Reason: jmx.ReasonOperation, Err: jmx.ErrUnsupported}
 			},
 		}
-		time.AfterFunc(30*time.Minute, func() { startMs = 2 })
+		time.AfterFunc(30*time.Minute, func() { startMs.Store(2) })
 		runFor(t, time.Hour, 10*time.Second, c)
 		assert.Equal(t, 2, asked)
 	})

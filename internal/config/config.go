@@ -75,6 +75,10 @@ type Target struct {
 	// for each request.
 	Username     string `yaml:"username"`
 	PasswordFile string `yaml:"password_file"`
+	// BearerTokenFile is for a token instead, read for each request too.
+	BearerTokenFile string `yaml:"bearer_token_file"`
+	// TLS is for an https URL.
+	TLS jvm.TLS `yaml:"tls_config"`
 	// Interval and Timeout replace the sidecar's own where they are given.
 	Interval Duration `yaml:"interval"`
 	Timeout  Duration `yaml:"timeout"`
@@ -154,8 +158,10 @@ func (t Target) jvm() (jvm.Target, error) {
 	}
 	target.Labels = t.Labels
 	target.Interval, target.Timeout = time.Duration(t.Interval), time.Duration(t.Timeout)
+	target.TLS = t.TLS
 	if t.Username != "" {
 		target.Credentials = jvm.Credentials{Username: t.Username, PasswordFile: t.PasswordFile}
 	}
+	target.Credentials.BearerTokenFile = t.BearerTokenFile
 	return target, nil
 }

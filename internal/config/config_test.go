@@ -112,6 +112,9 @@ func TestValidateNamesEveryFault(t *testing.T) {
 		{URL: "http://h:3/", Username: "bob"},
 		{URL: "http://h:4/", PasswordFile: "/x"},
 		{URL: "http://h:5/", Username: "bob", PasswordFile: "/does/not/exist"},
+		{URL: "http://bob:s3cret@h:6/", BearerTokenFile: "/does/not/exist"},
+		{URL: "https://h:7/", TLS: jvm.TLS{CertFile: "/c"}},
+		{URL: "http://h:8/", TLS: jvm.TLS{InsecureSkipVerify: true}},
 	}
 	c.Interval = 0
 	c.Listen = "8429"
@@ -124,6 +127,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	for _, want := range []string{
 		"targets[1]: has the same name and instance as targets[0]", "targets[2]: the target is no http", `targets[3]: label "a-b"`, `targets[3]: label "pool" is taken`,
 		"targets[4]: username without password_file", "targets[5]: password_file without username", "targets[6]: password_file: open /does/not/exist",
+		"targets[7]: username and bearer_token_file exclude", "targets[7]: bearer_token_file: open", "targets[8]: one of tls_config.cert_file and key_file", "targets[9]: tls_config is given, but",
 		"interval 0s", `listen "8429"`, "data_dir is empty", "retention 1h0m0s", "remote_write[1]",
 		"capture.jvm_directory", "capture.old_after_gc_ratio 75", "capture.cool_down 1s", "capture.keep_dumps -1",
 	} {
@@ -178,7 +182,7 @@ embedded: true
 		{URL: "http://one/api/v1/write"},
 		{URL: "https://two/insert/0/prometheus/api/v1/write", Timeout: config.Duration(5 * time.Second),
 			BasicAuth: config.BasicAuth{Username: "bob", PasswordFile: "/p"},
-			TLS:       config.TLS{CAFile: "/ca", CertFile: "/c", KeyFile: "/k", ServerName: "two.internal"},
+			TLS:       jvm.TLS{CAFile: "/ca", CertFile: "/c", KeyFile: "/k", ServerName: "two.internal"},
 			Headers:   map[string]string{"X-Scope-OrgID": "7"}},
 	}, c.RemoteWrite)
 
@@ -239,8 +243,8 @@ func TestValidateDestinationsAndPages(t *testing.T) {
 		"two ways":         {rw(config.RemoteWrite{URL: "http://u:hush@h/", BasicAuth: basic}), "remote_write[0] has more than one"},
 		"no password":      {rw(config.RemoteWrite{URL: "http://h/", BasicAuth: config.BasicAuth{Username: "b"}}), "without password_file"},
 		"no such file":     {rw(config.RemoteWrite{URL: "http://h/", BearerTokenFile: "/nonexistent"}), "bearer_token_file: open /nonexistent"},
-		"half certificate": {rw(config.RemoteWrite{URL: "https://h/", TLS: config.TLS{CertFile: secret}}), "without the other"},
-		"tls over http":    {rw(config.RemoteWrite{URL: "http://h/", TLS: config.TLS{CAFile: secret}}), "begins with http://"},
+		"half certificate": {rw(config.RemoteWrite{URL: "https://h/", TLS: jvm.TLS{CertFile: secret}}), "without the other"},
+		"tls over http":    {rw(config.RemoteWrite{URL: "http://h/", TLS: jvm.TLS{CAFile: secret}}), "begins with http://"},
 		"loopback":         {func(c *config.Config) { c.Listen = "[::1]:1" }, ""},
 		"localhost":        {func(c *config.Config) { c.Listen = "localhost:1" }, ""},
 		"wide":             {func(c *config.Config) { c.Listen = "0.0.0.0:1" }, "web.users"},

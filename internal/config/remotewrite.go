@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
 // RemoteWrite is one receiver of samples, in the words of Prometheus. In the file
@@ -14,7 +16,7 @@ type RemoteWrite struct {
 	URL             string            `yaml:"url"`
 	BasicAuth       BasicAuth         `yaml:"basic_auth"`
 	BearerTokenFile string            `yaml:"bearer_token_file"`
-	TLS             TLS               `yaml:"tls_config"`
+	TLS             jvm.TLS           `yaml:"tls_config"`
 	Headers         map[string]string `yaml:"headers"`
 	// Timeout bounds one request.
 	Timeout Duration `yaml:"timeout"`
@@ -25,16 +27,6 @@ type RemoteWrite struct {
 type BasicAuth struct {
 	Username     string `yaml:"username"`
 	PasswordFile string `yaml:"password_file"`
-}
-
-// TLS is how certificates are checked, and the own one. Files are read again when
-// they change.
-type TLS struct {
-	CAFile             string `yaml:"ca_file"`
-	CertFile           string `yaml:"cert_file"`
-	KeyFile            string `yaml:"key_file"`
-	ServerName         string `yaml:"server_name"`
-	InsecureSkipVerify bool   `yaml:"insecure_skip_verify"`
 }
 
 // UnmarshalYAML reads a URL, or everything.
@@ -73,19 +65,22 @@ func (r RemoteWrite) fault() error {
 		return errors.New("has basic_auth.password_file without username")
 	case r.BasicAuth.Username != "" && r.BasicAuth.PasswordFile == "":
 		return errors.New("has basic_auth.username without password_file")
-	case (r.TLS.CertFile == "") != (r.TLS.KeyFile == ""):
-		return errors.New("has one of tls_config.cert_file and key_file without the other")
-	case u.Scheme == "http" && r.TLS != (TLS{}):
-		return errors.New("has tls_config, but its URL begins with http://")
 	case r.Timeout < 0:
 		return fmt.Errorf("has a negative timeout %s", r.Timeout)
 	}
 	return errors.Join(
+		r.TLS.Validate(r.URL),
 		readable("basic_auth.password_file", r.BasicAuth.PasswordFile),
 		readable("bearer_token_file", r.BearerTokenFile),
-		readable("tls_config.ca_file", r.TLS.CAFile),
-		readable("tls_config.cert_file", r.TLS.CertFile),
-		readable("tls_config.key_file", r.TLS.KeyFile))
+		readableTLS(r.TLS))
+}
+
+// readableTLS says which files of TLS settings cannot be read.
+func readableTLS(t jvm.TLS) error {
+	return errors.Join(
+		readable("tls_config.ca_file", t.CAFile),
+		readable("tls_config.cert_file", t.CertFile),
+		readable("tls_config.key_file", t.KeyFile))
 }
 
 // readable says why the file that a field names cannot be read; an empty name is

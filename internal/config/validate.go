@@ -45,8 +45,12 @@ func (c Config) Validate() error {
 		if err := c.Discovery[i].Validate(); err != nil {
 			fault("discovery[%d]: %w", i, err)
 		}
-		if err := readable("password_file", c.Discovery[i].PasswordFile); err != nil {
-			fault("discovery[%d]: %w", i, err)
+		for _, err := range []error{
+			readable("password_file", c.Discovery[i].PasswordFile), readable("bearer_token_file", c.Discovery[i].BearerTokenFile), readableTLS(c.Discovery[i].TLS),
+		} {
+			if err != nil {
+				fault("discovery[%d]: %w", i, err)
+			}
 		}
 	}
 	if i := time.Duration(c.Interval); i < minInterval || i > maxInterval {
@@ -124,6 +128,11 @@ func (c Config) targetFaults() []error {
 			fault("password_file without username")
 		case t.Username != "" && t.PasswordFile == "":
 			fault("username without password_file")
+		case t.BearerTokenFile != "" && target.Credentials.Username != "":
+			fault("username and bearer_token_file exclude each other")
+		}
+		if err := t.TLS.Validate(t.URL); err != nil {
+			fault("%w", err)
 		}
 		if i := time.Duration(t.Interval); i != 0 && (i < minInterval || i > maxInterval) {
 			fault("interval %s is not between %s and %s", i, minInterval, maxInterval)
@@ -131,8 +140,12 @@ func (c Config) targetFaults() []error {
 		if t.Timeout < 0 {
 			fault("timeout %s is negative", t.Timeout)
 		}
-		if err := readable("password_file", t.PasswordFile); err != nil {
-			fault("%w", err)
+		for _, err := range []error{
+			readable("password_file", t.PasswordFile), readable("bearer_token_file", t.BearerTokenFile), readableTLS(t.TLS),
+		} {
+			if err != nil {
+				fault("%w", err)
+			}
 		}
 	}
 	return errs

@@ -25,9 +25,12 @@ type Job struct {
 	Local      []LocalConfig         `yaml:"local_sd_configs"`
 	// Relabel turns what a source says into the labels of a target, or drops it.
 	Relabel []promrelabel.RelabelConfig `yaml:"relabel_configs"`
-	// Username and PasswordFile are for the agents of all targets.
-	Username     string `yaml:"username"`
-	PasswordFile string `yaml:"password_file"`
+	// Username and PasswordFile, or BearerTokenFile, are for the agents of all
+	// targets, TLS for those with https.
+	Username        string  `yaml:"username"`
+	PasswordFile    string  `yaml:"password_file"`
+	BearerTokenFile string  `yaml:"bearer_token_file"`
+	TLS             jvm.TLS `yaml:"tls_config"`
 }
 
 // Validate joins all faults.
@@ -53,6 +56,10 @@ func (j *Job) Validate() error {
 	if (j.Username == "") != (j.PasswordFile == "") {
 		errs = append(errs, errors.New("username and password_file belong together"))
 	}
+	if j.Username != "" && j.BearerTokenFile != "" {
+		errs = append(errs, errors.New("username and bearer_token_file exclude each other"))
+	}
+	errs = append(errs, j.TLS.Validate(""))
 	if _, err := promrelabel.ParseRelabelConfigs(j.Relabel); err != nil {
 		errs = append(errs, err)
 	}
@@ -69,10 +76,7 @@ func at(field string, i int, err error) error {
 
 // credentials are those of the job's targets.
 func (j *Job) credentials() jvm.Credentials {
-	if j.Username == "" {
-		return jvm.Credentials{}
-	}
-	return jvm.Credentials{Username: j.Username, PasswordFile: j.PasswordFile}
+	return jvm.Credentials{Username: j.Username, PasswordFile: j.PasswordFile, BearerTokenFile: j.BearerTokenFile}
 }
 
 // source is one entry of a job.

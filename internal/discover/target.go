@@ -32,6 +32,7 @@ func (j *Job) target(found labels, relabel *promrelabel.ParsedConfigs) (jvm.Targ
 	if t.Credentials.Username == "" {
 		t.Credentials = j.credentials()
 	}
+	t.TLS = j.TLS
 	t.Labels = map[string]string{}
 	for _, label := range out.GetLabels() {
 		switch {

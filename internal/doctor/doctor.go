@@ -49,8 +49,9 @@ func (v *visit) say(l Level, format string, args ...any) {
 }
 
 // Examine asks one target everything. It changes nothing in the JVM.
-func Examine(ctx context.Context, c Client) []Finding {
+func Examine(ctx context.Context, t jvm.Target, c Client) []Finding {
 	v := &visit{}
+	v.connection(t)
 	began := time.Now()
 	snapshot, err := c.Poll(ctx)
 	if err != nil {
@@ -74,6 +75,13 @@ func Examine(ctx context.Context, c Client) []Finding {
 		v.say(Warn, "the agent serves one request at a time: one slow client blocks all others. Start it with executor=fixed,threadNr=5")
 	}
 	return v.findings
+}
+
+// connection judges how the target is reached.
+func (v *visit) connection(t jvm.Target) {
+	if t.TLS.InsecureSkipVerify {
+		v.say(Warn, "the agent's certificate is not checked: whoever answers in its place gets the credentials. Name its authority in tls_config.ca_file instead of insecure_skip_verify")
+	}
 }
 
 // parts names what a poll did not get.

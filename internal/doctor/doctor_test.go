@@ -22,6 +22,7 @@ type patient struct {
 	version, vm string
 	allowed     []string
 	single      bool
+	unchecked   bool
 	servers     jvm.Servers
 }
 
@@ -66,6 +67,7 @@ func TestExamine(t *testing.T) {
 		"last 1.x":        {patient{version: "1.7.2"}, ""},
 		"open policy":     {patient{allowed: []string{"exec", "write"}}, "warn the agent lets whoever reaches it exec, write any MBean"},
 		"no queue":        {patient{queue: errors.New("denied")}, "warn the finalizer queue by class"},
+		"unchecked":       {patient{unchecked: true}, "warn the agent's certificate is not checked"},
 		"single":          {patient{single: true}, "warn the agent serves one request at a time"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +81,7 @@ func TestExamine(t *testing.T) {
 				p.vm = "17.0.15+6"
 			}
 			var rest []string
-			for _, f := range doctor.Examine(t.Context(), p) {
+			for _, f := range doctor.Examine(t.Context(), jvm.Target{TLS: jvm.TLS{InsecureSkipVerify: p.unchecked}}, p) {
 				if f.Level != doctor.OK {
 					rest = append(rest, string(f.Level)+" "+f.Text)
 				}
@@ -98,7 +100,7 @@ func TestExamine(t *testing.T) {
 func TestExamineNamesTheSwitches(t *testing.T) {
 	t.Parallel()
 	var all []string
-	for _, f := range doctor.Examine(t.Context(), patient{version: "1.3.0", vm: "17"}) {
+	for _, f := range doctor.Examine(t.Context(), jvm.Target{}, patient{version: "1.3.0", vm: "17"}) {
 		all = append(all, f.Text)
 	}
 	text := strings.Join(all, "\n")

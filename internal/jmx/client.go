@@ -2,11 +2,8 @@ package jmx
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -31,13 +28,14 @@ type Options struct {
 type Buffers struct{ parsers fastjson.ParserPool }
 
 // Client talks to the agent of one target. Each method is for one goroutine at a
-// time; different ones may run side by side.
+// time; different ones may run side by side, and take turns at the agent.
 type Client struct {
 	target jvm.Target
 	opts   Options
 	http   *resty.Client
 	fast   *tier[jvm.Snapshot]
 	slow   *tier[jvm.Details]
+	turn   turn
 	// finalizerID is the thread that was the Finalizer last time; 0 for none.
 	finalizerID int64
 }
@@ -56,9 +54,10 @@ func New(target jvm.Target, opts Options) *Client {
 	return &Client{
 		target: target,
 		opts:   opts,
-		http:   newHTTP(),
+		http:   newHTTP(target.TLS),
 		fast:   newTier(fastTier()),
 		slow:   newTier(slowTier()),
+		turn:   newTurn(),
 	}
 }
 
@@ -100,16 +99,22 @@ func poll[T any](ctx context.Context, c *Client, t *tier[T], result *T) ([]jvm.M
 // post sends one bulk and reads its answer, len(items) replies in their order.
 // It returns errRejected where an item may be to blame, an *Error otherwise.
 func (c *Client) post(ctx context.Context, items []request) ([]reply, error) {
-	body, err := encode(items)
-	if err != nil {
-		return nil, fmt.Errorf("encode the request: %w", err)
-	}
-	return c.send(ctx, &fastjson.Parser{}, body, len(items))
+	replies, _, err := c.timed(ctx, items)
+	return replies, err
 }
 
 // send is post for an encoded bulk of n items. The replies are the parser's until
 // its next use.
 func (c *Client) send(ctx context.Context, parser *fastjson.Parser, body []byte, n int) ([]reply, error) {
+	if err := c.turn.take(ctx); err != nil {
+		return nil, err
+	}
+	defer c.turn.end()
+	return c.exchange(ctx, parser, body, n)
+}
+
+// exchange is send for whoever has the turn.
+func (c *Client) exchange(ctx context.Context, parser *fastjson.Parser, body []byte, n int) ([]reply, error) {
 	req := c.http.R().SetContext(ctx).SetBody(body)
 	authorization, err := authorization(c.target.Credentials)
 	if err != nil {
@@ -129,22 +134,6 @@ func (c *Client) send(ctx context.Context, parser *fastjson.Parser, body []byte,
 		return nil, fmt.Errorf("%w: %s", errRejected, clip(string(resp.Body())))
 	}
 	return nil, statusError(resp.StatusCode())
-}
-
-// authorization is the header for the credentials, empty without any.
-func authorization(c jvm.Credentials) (string, error) {
-	if c.Username == "" {
-		return "", nil
-	}
-	password := c.Password
-	if c.PasswordFile != "" {
-		content, err := os.ReadFile(c.PasswordFile)
-		if err != nil {
-			return "", fmt.Errorf("read the target's password: %w", err)
-		}
-		password = strings.TrimRight(string(content), "\r\n")
-	}
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.Username+":"+password)), nil
 }
 
 // rejection turns an errRejected that reached the caller into an *Error.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 
 	"github.com/go-resty/resty/v2"
@@ -65,12 +66,23 @@ func transportError(err error) *Error {
 		invalid   x509.CertificateInvalidError
 		record    tls.RecordHeaderError
 	)
+	if ours, ok := errors.AsType[*Error](err); ok {
+		return ours
+	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return &Error{ReasonTimeout, fmt.Errorf("the agent did not answer in time: %w", err)}
 	case errors.Is(err, resty.ErrResponseBodyTooLarge):
 		return &Error{ReasonTooLarge, fmt.Errorf("the agent's answer is longer than %d bytes", maxAnswerBytes)}
-	case errors.As(err, &unknownCA), errors.As(err, &hostname), errors.As(err, &invalid), errors.As(err, &record):
+	case errors.As(err, &unknownCA):
+		return &Error{ReasonTLS, fmt.Errorf("name the authority of the agent's certificate in tls_config.ca_file: %w", err)}
+	case errors.As(err, &hostname):
+		return &Error{ReasonTLS, fmt.Errorf("the agent's certificate is for another name; tls_config.server_name says which: %w", err)}
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return &Error{ReasonTLS, fmt.Errorf("the agent does not speak TLS; is it http://? %w", err)}
+	case errors.As(err, &dial) && dial.Op == "remote error":
+		return &Error{ReasonTLS, fmt.Errorf("the agent breaks off; does it want a certificate (tls_config.cert_file)? %w", err)}
+	case errors.As(err, &invalid):
 		return &Error{ReasonTLS, err}
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return &Error{ReasonDial, fmt.Errorf("nobody answers there; is the Jolokia agent running? %w", err)}

@@ -53,24 +53,29 @@ func run(op operation, arguments ...any) request {
 
 // exec runs one operation and returns its string result, empty for a void one.
 // Errors are *Error; a JVM without the operation gives one that is ErrUnsupported.
-func (c *Client) exec(ctx context.Context, call request) (string, error) {
-	replies, err := c.execAll(ctx, call)
+func (c *Client) exec(ctx context.Context, call request) (string, timing, error) {
+	replies, timing, err := c.timed(ctx, []request{call})
 	if err != nil {
-		return "", err
+		return "", timing, execRejection(err)
 	}
 	if err := execError(call, replies[0]); err != nil {
-		return "", err
+		return "", timing, err
 	}
-	return string(replies[0].value.GetStringBytes()), nil
+	return string(replies[0].value.GetStringBytes()), timing, nil
 }
 
 // execAll runs operations by one bulk, one reply each.
 func (c *Client) execAll(ctx context.Context, calls ...request) ([]reply, error) {
 	replies, err := c.post(ctx, calls)
+	return replies, execRejection(err)
+}
+
+// execRejection is rejection for operations: what refuses them does not have them.
+func execRejection(err error) error {
 	if errors.Is(err, errRejected) {
-		return nil, &Error{ReasonBulkRejected, fmt.Errorf("%w: %w", ErrUnsupported, err)}
+		return &Error{ReasonBulkRejected, fmt.Errorf("%w: %w", ErrUnsupported, err)}
 	}
-	return replies, err
+	return err
 }
 
 // execError is the error in the reply to one operation, nil without one.
@@ -96,7 +101,7 @@ func (c *Client) DumpHeap(ctx context.Context, file string, live bool) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.opts.DumpTimeout)
 	defer cancel()
-	if _, err := c.exec(ctx, run(opDumpHeap(), file, live)); err != nil {
+	if _, _, err := c.exec(ctx, run(opDumpHeap(), file, live)); err != nil {
 		return fmt.Errorf("dump heap to %s: %w", file, err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package jmx
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -44,3 +45,9 @@ func ParseFlightView(out string) *jvm.RegisteredFinalizers { return parseFlightV
 
 // ParseHistogram is parseHistogram.
 func ParseHistogram(out string) *jvm.ClassHistogram { return parseHistogram(out) }
+
+// NewTurn is a turn's take and end.
+func NewTurn() (take func(context.Context) error, end func()) {
+	t := newTurn()
+	return t.take, t.end
+}

@@ -58,7 +58,7 @@ func client(t *testing.T, url string) *jmx.Client {
 	t.Helper()
 	target, err := jvm.ParseTarget(url)
 	require.NoError(t, err)
-	c := jmx.New(target, jmx.Options{Timeout: 5 * time.Second, DumpTimeout: 5 * time.Second})
+	c := jmx.New(target, jmx.Options{Timeout: 30 * time.Second, DumpTimeout: 30 * time.Second})
 	t.Cleanup(c.Close)
 	return c
 }

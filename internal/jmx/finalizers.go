@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
@@ -22,7 +21,7 @@ const maxQueueClasses = 1000
 func (c *Client) FinalizerQueue(ctx context.Context) (*jvm.FinalizerQueue, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
-	out, err := c.exec(ctx, run(opFinalizerInfo()))
+	out, _, err := c.exec(ctx, run(opFinalizerInfo()))
 	if err != nil {
 		return nil, fmt.Errorf("finalizer queue: %w", err)
 	}
@@ -58,7 +57,7 @@ func parseFinalizerInfo(out string) *jvm.FinalizerQueue {
 func (c *Client) RegisteredFinalizers(ctx context.Context) (*jvm.RegisteredFinalizers, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
-	out, err := c.exec(ctx, run(opFlightView(), []string{"width=300", "truncate=beginning", "finalizers"}))
+	out, _, err := c.exec(ctx, run(opFlightView(), []string{"width=300", "truncate=beginning", "finalizers"}))
 	if err != nil {
 		return nil, fmt.Errorf("registered finalizers: %w", err)
 	}
@@ -113,14 +112,12 @@ const maxHistogramClasses = 1000
 func (c *Client) ClassHistogram(ctx context.Context) (*jvm.ClassHistogram, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
-	start := time.Now()
-	out, err := c.exec(ctx, run(opClassHistogram(), []string{"-all"}))
+	out, timing, err := c.exec(ctx, run(opClassHistogram(), []string{"-all"}))
 	if err != nil {
 		return nil, fmt.Errorf("class histogram: %w", err)
 	}
 	h := parseHistogram(out)
-	h.Time = time.Now()
-	h.Took = h.Time.Sub(start)
+	h.Time, h.Took = timing.received, timing.took()
 	return h, nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/valyala/fastjson"
 
@@ -52,12 +51,11 @@ func (c *Client) Requests(ctx context.Context, workers map[string]int64) (*jvm.R
 		ids = append(ids, workers[name])
 	}
 	items := requestItems(ids)
-	r := &jvm.Requests{Sent: time.Now()}
-	replies, err := c.post(ctx, items)
-	r.Received = time.Now()
+	replies, timing, err := c.timed(ctx, items)
 	if err != nil {
 		return nil, rejection(err)
 	}
+	r := &jvm.Requests{Sent: timing.sent, Received: timing.received}
 	if rows := replies[1]; rows.err == "" {
 		r.Processors = decodeProcessors(rows.value)
 	} else if !rows.absent() {

@@ -69,13 +69,12 @@ func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int)
 		items = append(items, run(opThreadInfo(), stacks, depth))
 	}
 	items = append(items, read(threading, "CurrentThreadCpuTime"))
-	sent := time.Now()
-	replies, err := c.post(ctx, items)
-	look.Took = time.Since(sent)
-	look.At = sent.Add(look.Took / 2)
+	replies, timing, err := c.timed(ctx, items)
 	if err != nil {
 		return nil, rejection(err)
 	}
+	look.Took = timing.took()
+	look.At = timing.sent.Add(look.Took / 2)
 	if r := replies[3]; r.err != "" {
 		return nil, &Error{ReasonOperation, fmt.Errorf("the threads' states cannot be read: %s", r.err)}
 	}

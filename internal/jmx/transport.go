@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/go-resty/resty/v2"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
 const (
@@ -19,21 +21,25 @@ const (
 	// JVM agent uses, drops a quiet connection.
 	idleTimeout = 25 * time.Second
 	dialTimeout = 5 * time.Second
+	// handshakeTimeout bounds the securing of a connection: a JVM's first takes it a
+	// second of computing, and ours reads the system's authorities.
+	handshakeTimeout = 10 * time.Second
 )
 
 // newHTTP is a resty client with a connection pool of its own: it follows no
 // redirect and keeps no cookies, so credentials go where they were meant to go.
-func newHTTP() *resty.Client {
+func newHTTP(settings jvm.TLS) *resty.Client {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return quickAck(conn), nil
+	}
 	transport := &http.Transport{
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return quickAck(conn), nil
-		},
-		TLSHandshakeTimeout:    dialTimeout,
+		DialContext:            dial,
+		DialTLSContext:         dialTLS(settings, dial),
 		IdleConnTimeout:        idleTimeout,
 		MaxIdleConnsPerHost:    1,
 		MaxResponseHeaderBytes: maxHeaderBytes,

@@ -19,8 +19,10 @@ type Target struct {
 	Job, Instance string
 	// Labels are the user's own, added to every series of the target.
 	Labels map[string]string
-	// Credentials are sent as basic authentication; the zero value sends none.
+	// Credentials are sent with each request; the zero value sends none.
 	Credentials Credentials
+	// TLS is for an https URL.
+	TLS TLS
 	// Interval is the time between two polls and Timeout bounds one; zero means
 	// those of the sidecar.
 	Interval, Timeout time.Duration
@@ -29,8 +31,9 @@ type Target struct {
 // Name is what logs and pages call the target.
 func (t Target) Name() string { return t.Job + "/" + t.Instance }
 
-// Credentials are a user name with the password or the file that holds it. They
-// never show the password when printed or logged.
+// Credentials are a user name with the password or the file that holds it, for basic
+// authentication, or a bearer token's file. They never show the password when printed
+// or logged.
 type Credentials struct {
 	Username string
 	// Password is used where PasswordFile is empty.
@@ -38,14 +41,20 @@ type Credentials struct {
 	// PasswordFile is read again for every request, so that a rotated password
 	// needs no restart.
 	PasswordFile string
+	// BearerTokenFile holds a token, read again for every request; not beside a user
+	// name.
+	BearerTokenFile string
 }
 
 // String names the user alone.
 func (c Credentials) String() string {
-	if c.Username == "" {
-		return "none"
+	switch {
+	case c.Username != "":
+		return c.Username + ":***"
+	case c.BearerTokenFile != "":
+		return "bearer token"
 	}
-	return c.Username + ":***"
+	return "none"
 }
 
 // GoString is String: %#v must not print the password either.
