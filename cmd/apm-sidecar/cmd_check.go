@@ -56,6 +56,10 @@ const exampleConfig = `  targets:
     users: []                         # needed where listen is no loopback address
     # - {username: ops, password_file: /run/secrets/ops, read_only: true}
     open: false                       # true: everyone may see the pages
+  databases: []                       # logins for monitoring: which SQL slow transactions wait for
+  # - url: postgres://apm@db:5432/shop?sslmode=require
+  #   password_file: /run/secrets/apm-db
+  #   name: orders                    # host:port without one
   capture:                            # heap dumps: off without a directory
     directory: ""                     # as the sidecar sees it
     jvm_directory: ""                 # as the JVM sees it, where that differs

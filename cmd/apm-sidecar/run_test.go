@@ -181,7 +181,7 @@ func TestExampleIsValidAndShowsTheDefaults(t *testing.T) {
 	require.NoError(t, got.Validate())
 	want := config.Default()
 	want.Targets = []config.Target{{URL: "http://127.0.0.1:8778/jolokia/", Name: "shop", Labels: map[string]string{"env": "prod"}}}
-	want.Discovery = []discover.Job{}
+	want.Discovery, want.Databases = []discover.Job{}, []config.Database{}
 	want.RemoteWrite, want.Web.Users = []config.RemoteWrite{}, []config.User{}
 	want.Transactions.Routes = map[string]config.Duration{}
 	assert.Equal(t, want, got)

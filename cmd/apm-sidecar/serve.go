@@ -51,7 +51,13 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 	}
 	defer func() { err = errors.Join(err, records.Close()) }()
 
-	watch, err := newAgent(env, c, pusher, records)
+	databases, closeDatabases, err := openDatabases(env, c)
+	if err != nil {
+		return usageError{err}
+	}
+	defer func() { err = errors.Join(err, closeDatabases()) }()
+
+	watch, err := newAgent(env, c, pusher, records, databases)
 	if err != nil {
 		return err
 	}
@@ -108,7 +114,7 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 }
 
 // newAgent builds the agent, without targets yet.
-func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.Ring) (*agent.Agent, error) {
+func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.Ring, databases []agent.Database) (*agent.Agent, error) {
 	capture, err := newCapture(env, c.Capture)
 	if err != nil {
 		return nil, err
@@ -137,7 +143,7 @@ func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.R
 			OldAfterGCRatio: c.Capture.OldAfterGCRatio,
 			CoolDown:        time.Duration(c.Capture.CoolDown),
 		},
-		Tracing: tracing(c.Transactions, records),
+		Tracing: tracing(c.Transactions, records, databases),
 		Logger:  env.logger(),
 	}
 	return agent.New(opts), nil

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"path/filepath"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/agent"
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
+	"github.com/apm-sidecar/apm-sidecar/internal/database"
 	"github.com/apm-sidecar/apm-sidecar/internal/tx"
 	"github.com/apm-sidecar/apm-sidecar/internal/tx/ring"
 	"github.com/apm-sidecar/apm-sidecar/internal/web"
@@ -25,7 +28,7 @@ func openRecords(env environment, c config.Config) (*ring.Ring, error) {
 }
 
 // tracing is nil where transactions are not to be followed.
-func tracing(c config.Transactions, records *ring.Ring) *agent.TracingOptions {
+func tracing(c config.Transactions, records *ring.Ring, databases []agent.Database) *agent.TracingOptions {
 	if !c.Enabled {
 		return nil
 	}
@@ -36,8 +39,33 @@ func tracing(c config.Transactions, records *ring.Ring) *agent.TracingOptions {
 	return &agent.TracingOptions{
 		Interval:   time.Duration(c.Interval),
 		Thresholds: tx.NewThresholds(time.Duration(c.Threshold), routes...),
+		Databases:  databases,
 		Records:    records,
 	}
+}
+
+// openDatabases makes the logins to databases; none of them connects before it is
+// asked. The function closes them.
+func openDatabases(env environment, c config.Config) ([]agent.Database, func() error, error) {
+	var servers []agent.Database
+	var errs []error
+	var opened []*database.Server
+	for i, d := range c.Databases {
+		server, err := database.New(database.Options{Name: d.Name, URL: d.URL, PasswordFile: d.PasswordFile, Logger: env.logger()})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("databases[%d] %w", i, err))
+			continue
+		}
+		servers, opened = append(servers, server), append(opened, server)
+	}
+	closeAll := func() error {
+		var errs []error
+		for _, server := range opened {
+			errs = append(errs, server.Close())
+		}
+		return errors.Join(errs...)
+	}
+	return servers, closeAll, errors.Join(errs...)
 }
 
 // transactions are those that the agent follows, nil where it follows none: a nil

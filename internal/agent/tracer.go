@@ -9,6 +9,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/host"
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
@@ -36,8 +37,11 @@ type tracer struct {
 	// state is what status tells.
 	state atomic.Pointer[tx.TargetState]
 
-	threads threadNames
-	process processView
+	threads   threadNames
+	process   processView
+	databases []Database
+	// blind says that the system does not let us see what threads wait on.
+	blind bool
 	// discovery is for servers that register no request processors.
 	discovery discovery
 	guard     guard
@@ -64,6 +68,7 @@ func newTracer(w Watched, offset time.Duration, opts Options, set *metrics.Set) 
 			IgnorePath: urlPath(w.Target.URL),
 		}),
 		records:   o.Records,
+		databases: o.Databases,
 		sink:      opts.Sink,
 		labels:    series.TargetLabels(w.Target),
 		own:       newTracerMetrics(set, w.Target),
@@ -143,6 +148,7 @@ func (tr *tracer) round(ctx context.Context) {
 	case tr.guard.level < guardOff:
 		cost += tr.sample(ctx)
 	}
+	tr.name(ctx)
 	tr.own.jvmCPU.Add(cost.Seconds())
 	if tr.guard.spent(cost) {
 		tr.log.Info("looks at threads were adapted to what they cost the JVM", "sampling", tr.guard.name(), "cpu_share", tr.guard.share)
@@ -200,9 +206,18 @@ func (tr *tracer) say(state string) {
 		Sampling:    tr.guard.name(),
 		IntervalMs:  tr.interval.Milliseconds(),
 		ThresholdMs: tr.threshold.Milliseconds(),
-		Notes:       []string{},
+		Notes:       tr.notes(),
 	})
 }
 
 // status is how well the target can be followed.
 func (tr *tracer) status() tx.TargetState { return *tr.state.Load() }
+
+// notes say what cannot be seen of the target.
+func (tr *tracer) notes() []string {
+	notes := []string{}
+	if tr.blind {
+		notes = append(notes, host.ErrNoRight.Error())
+	}
+	return notes
+}

@@ -26,6 +26,8 @@ type TracingOptions struct {
 	// Interval is the time between two looks at a target.
 	Interval   time.Duration
 	Thresholds tx.Thresholds
+	// Databases are asked for the statements that threads wait for.
+	Databases []Database
 	// Records keeps the slow ones.
 	Records *ring.Ring
 }

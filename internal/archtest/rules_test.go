@@ -36,6 +36,7 @@ func places() map[string]place {
 		"internal/jmx":      {sidecar, 3},
 		"internal/tx":       {sidecar, 2},
 		"internal/push":     {sidecar, 3},
+		"internal/database": {sidecar, 3},
 		"internal/store":    {sidecar, 3},
 		"internal/alert":    {sidecar, 3},
 		"internal/web":      {sidecar, 3},
@@ -85,6 +86,7 @@ func owners() map[string][]string {
 		"github.com/goccy/go-yaml":                       {"internal/config", "internal/discover"},
 		"github.com/klauspost/compress":                  {"internal/hprof", "internal/push"},
 		"github.com/cenkalti/backoff/":                   {"internal/push"},
+		"github.com/lib/pq":                              {"internal/database"},
 		"golang.org/x/sync":                              nil,
 		"golang.org/x/sys":                               nil,
 	}

@@ -47,6 +47,8 @@ type Config struct {
 	Capture Capture `yaml:"capture"`
 	// Transactions steers the following of requests in flight.
 	Transactions Transactions `yaml:"transactions"`
+	// Databases are asked for the statements that slow transactions wait for.
+	Databases []Database `yaml:"databases"`
 }
 
 // Store bounds what the sidecar keeps on its own disk and in memory.

@@ -87,6 +87,7 @@ func (c Config) Validate() error {
 		}
 	}
 	errs = append(errs, c.Transactions.faults()...)
+	errs = append(errs, databaseFaults(c.Databases)...)
 	return errors.Join(append(errs, c.Capture.faults()...)...)
 }
 
@@ -95,7 +96,7 @@ var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 // ownLabels are the labels that metrics bring along: a target's label of that
 // name would hide what they say.
 func ownLabels() []string {
-	return []string{"area", "bucket", "class", "connector", "context", "cpu", "device", "frame", "fstype", "gc", "generation", "job", "kind", "le", "lock", "mode", "mountpoint", "owner", "phase", "pool",
+	return []string{"area", "bucket", "class", "connector", "context", "cpu", "device", "frame", "fstype", "gc", "generation", "job", "kind", "le", "lock", "mode", "mountpoint", "owner", "peer", "phase", "pool",
 		"route", "runtime", "server", "severity", "state", "task", "vendor", "version", "vhost", "wait", "window"}
 }
 

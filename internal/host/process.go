@@ -23,6 +23,8 @@ type Process struct {
 	tids map[int64]string
 	// taken are the native ids that are somebody's.
 	taken map[string]bool
+	// sockets are those that threads were seen to wait on.
+	sockets connections
 }
 
 // Find is the process of a JVM that calls itself pid and started at startMs (since

@@ -110,11 +110,8 @@ func (t *Tracker) active(o *open, now time.Time) Active {
 	if owner := t.onThread(last.owner, last.ownerName); last.owner != 0 && owner != nil {
 		a.OwnerID = owner.id
 	}
-	if k := len(o.peers); k > 0 {
-		a.Peer = o.peers[k-1].Address
-	}
-	if k := len(o.sql); k > 0 {
-		a.SQL = o.sql[k-1].Text
+	if last.sight != nil {
+		a.Peer, a.SQL = cmp.Or(last.sight.name, last.sight.socket.Remote.String()), last.sight.sql
 	}
 	return a
 }

@@ -43,8 +43,7 @@ func (t *Tracker) record(o *open, elapsed Elapsed, state State) *Record {
 	rec.Stacks = mergeStacks(rec, samples)
 	rec.Measured = t.measured(rec, samples)
 	rec.Locks = o.lockWaits(rec, samples)
-	rec.Peers = append(rec.Peers, o.peers...)
-	rec.SQL = append(rec.SQL, o.sql...)
+	rec.Peers, rec.SQL = peers(rec, samples), statements(rec, samples)
 	rec.Notes = append(rec.Notes, o.notes(samples)...)
 	return rec
 }

@@ -48,8 +48,6 @@ type open struct {
 	// look after them found it still in hand.
 	sure  int
 	locks []lockSight
-	peers []Peer
-	sql   []SQL
 	// gone counts the looks that did not show it although its end was not counted.
 	gone int
 	// saved is when it was last put on record; lost that it was, as lost.

@@ -168,25 +168,37 @@ type LockOwner struct {
 // Peer is somebody at the other end of a connection that the transaction waited
 // on.
 type Peer struct {
-	// Kind is "database", "http" or "tcp".
+	// Kind is "database", "http", "messaging", "store" (another data store) or "tcp".
 	Kind string `json:"kind"`
-	// Address is host:port, or the URL of the pool without its credentials.
+	// Address is host:port, or the URL of the pool without its credentials. Name is what
+	// people call it, empty where nobody does.
 	Address string `json:"address"`
-	Ms      int64  `json:"ms"`
-	ErrorMs int64  `json:"error_ms"`
+	Name    string `json:"name,omitempty"`
+	// Ms is the share of the class's time that was seen to be for this peer.
+	Ms      int64 `json:"ms"`
+	ErrorMs int64 `json:"error_ms"`
+	// Waits is how many waits for it were seen.
+	Waits int `json:"waits"`
 	// RTTMicros is the network's round trip as the system measured it; 0 unknown.
 	RTTMicros int64 `json:"rtt_us,omitempty"`
-	// Evidence says how it is known: "socket", "tcp-timing" or "pool-url".
+	// UnansweredMs is the longest time for which TCP had sent data and received none
+	// back: the peer, or the network, owed an answer. 0 where nobody knows.
+	UnansweredMs int64 `json:"unanswered_ms,omitempty"`
+	// Evidence says how it is known: "socket" or "pool-url".
 	Evidence string `json:"evidence"`
 }
 
 // SQL is a statement that the transaction waited for. Text is normalised and has
 // no literals.
 type SQL struct {
-	Text     string `json:"text"`
-	Peer     string `json:"peer,omitempty"`
-	Ms       int64  `json:"ms"`
-	ErrorMs  int64  `json:"error_ms"`
-	Seen     int    `json:"seen"`
+	Text    string `json:"text"`
+	Peer    string `json:"peer,omitempty"`
+	Ms      int64  `json:"ms"`
+	ErrorMs int64  `json:"error_ms"`
+	// Seen is how many waits for it were seen.
+	Seen int `json:"seen"`
+	// Wait is what the database itself waited for at last, such as
+	// "Lock: transactionid"; empty while it worked.
+	Wait     string `json:"wait,omitempty"`
 	Evidence string `json:"evidence"`
 }

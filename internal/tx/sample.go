@@ -29,6 +29,8 @@ type sample struct {
 	// owner is the thread that has the lock, 0 without one.
 	owner     int64
 	ownerName string
+	// sight is what it waited for, nil where nobody saw.
+	sight *sight
 }
 
 // mark is what a thread has used up, as of a moment. Equal marks mean that the

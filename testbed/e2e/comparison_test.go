@@ -35,6 +35,7 @@ type comparison struct {
 	// errorsMs are the differences of durations.
 	errorsMs []float64
 	classes  map[string]*classError
+	names    naming
 }
 
 // classError sums up the differences of one class.
@@ -71,6 +72,7 @@ func (c *comparison) add(rec *tx.Record) {
 	}
 	c.errorsMs = append(c.errorsMs, math.Abs(float64(rec.Elapsed.Ms)-truth.TotalMs))
 	c.compareClasses(rec, truth)
+	c.names.compare(rec, truth)
 }
 
 func (c *comparison) compareClasses(rec *tx.Record, truth harness.Truth) {
@@ -153,6 +155,7 @@ func (c *comparison) String() string {
 		e := c.classes[name]
 		fmt.Fprintf(&b, "  %-10s n %4d, within %5.1f%%, mean error %4.0f ms, worst %s\n", name, e.n, 100*float64(e.within)/float64(e.n), e.sumMs/float64(e.n), e.worst)
 	}
+	fmt.Fprintln(&b, c.names)
 	for _, line := range append(append(missed, c.mixed...), c.early...) {
 		fmt.Fprintln(&b, "  !", line)
 	}
@@ -176,4 +179,5 @@ func (c *comparison) assert(t *testing.T, late, within float64) {
 	assert.Empty(t, c.mixed, "every record is of one request")
 	assert.Empty(t, c.early)
 	assert.GreaterOrEqual(t, c.within(), within)
+	c.names.assert(t)
 }

@@ -82,7 +82,7 @@ func runExperiment(t *testing.T, x experiment) {
 	for _, kind := range x.kinds { // classes are loaded, pools are filled
 		require.NoError(t, ask(ctx, app.URL+"/run/warm/"+kind+"?steps="+kind+":50"))
 	}
-	sidecar, err := bench.StartSidecarWith(ctx, app.JolokiaURL, fmt.Sprintf("transactions:\n  interval: %v\n  threshold: %v\n", x.interval, x.threshold))
+	sidecar, err := bench.StartSidecarWith(ctx, app.JolokiaURL, fmt.Sprintf("transactions:\n  interval: %v\n  threshold: %v\ndatabases:\n  - {name: shop, url: %q}\n", x.interval, x.threshold, db.URL()))
 	require.NoError(t, err)
 
 	x.load(ctx, t, app.URL)

@@ -39,6 +39,14 @@ func (p *Postgres) JDBCURL() string {
 	return fmt.Sprintf("jdbc:postgresql://127.0.0.1:%d/%s?user=%s", p.Port, postgresDatabase, postgresUser)
 }
 
+// URL is what the owner's login connects with.
+func (p *Postgres) URL() string { return p.URLOf(postgresUser) }
+
+// URLOf is what a user's login connects with.
+func (p *Postgres) URLOf(user string) string {
+	return fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s?sslmode=disable", user, p.Port, postgresDatabase)
+}
+
 // FindPostgres returns the folder of PostgreSQL's programs: version 15 where
 // Debian puts it, else the newest there, else what is on the PATH. It returns
 // ErrNoPostgres if there is none.

@@ -32,6 +32,18 @@ type Truth struct {
 	StartMs int64              `json:"start_ms"`
 	TotalMs float64            `json:"total_ms"`
 	Classes map[string]float64 `json:"classes"`
+	Waits   []TruthWait        `json:"waits"`
+}
+
+// TruthWait is a wait of a request for somebody at the other end of a connection.
+type TruthWait struct {
+	// Peer is address:port, SQL the statement with its literals, empty without one.
+	Peer string  `json:"peer"`
+	SQL  string  `json:"sql"`
+	Ms   float64 `json:"ms"`
+	// Parked says that the request's thread waited for another one, which had the
+	// connection.
+	Parked bool `json:"parked"`
 }
 
 // Tomcats are the versions that the web application runs on.

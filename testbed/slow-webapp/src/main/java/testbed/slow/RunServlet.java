@@ -1,6 +1,8 @@
 package testbed.slow;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Executors;
@@ -33,16 +35,18 @@ final class RunServlet extends HttpServlet {
         long startMs = System.currentTimeMillis();
         long start = System.nanoTime();
         Map<String, Double> byClass = new TreeMap<>();
+        List<Wait> waits = new ArrayList<>();
+        String name = "q" + request.getRequestURI().replaceAll("[^A-Za-z0-9]", "_");
         String plan = request.getParameter("steps");
         for (String step : plan == null ? new String[0] : plan.split(",")) {
             String[] parts = step.split(":");
             long ms = Long.parseLong(parts[1]);
             if (parts[0].equals("async")) {
-                runLater(request, ms, () -> write(request, startMs, start, byClass, ms));
+                runLater(request, ms, () -> write(request, startMs, start, byClass, waits, ms));
                 return;
             }
             try {
-                measure(parts[0], ms, byClass);
+                measure(parts[0], ms, byClass, name + "_" + waits.size(), waits);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 throw new ServletException(e);
@@ -52,7 +56,7 @@ final class RunServlet extends HttpServlet {
         }
         response.setContentType("text/plain");
         response.getWriter().println("done");
-        write(request, startMs, start, byClass, 0);
+        write(request, startMs, start, byClass, waits, 0);
     }
 
     private void runLater(HttpServletRequest request, long ms, Runnable done) {
@@ -64,21 +68,21 @@ final class RunServlet extends HttpServlet {
         }, ms, TimeUnit.MILLISECONDS);
     }
 
-    private void write(HttpServletRequest request, long startMs, long start, Map<String, Double> byClass, long asyncMs) {
+    private void write(HttpServletRequest request, long startMs, long start, Map<String, Double> byClass, List<Wait> waits, long asyncMs) {
         if (asyncMs > 0) {
             byClass.put("async", (double) asyncMs);
         }
         try {
-            truth.write(request.getRequestURI(), startMs, (System.nanoTime() - start) / 1e6, byClass);
+            truth.write(request.getRequestURI(), startMs, (System.nanoTime() - start) / 1e6, byClass, waits);
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }
     }
 
     /** One step: what is neither time on a processor nor in its queue is the step's own class. */
-    private void measure(String kind, long ms, Map<String, Double> byClass) throws Exception {
+    private void measure(String kind, long ms, Map<String, Double> byClass, String name, List<Wait> waits) throws Exception {
         Meter meter = new Meter();
-        Map<String, Double> parts = steps.run(kind, ms);
+        Map<String, Double> parts = steps.run(kind, ms, name, waits);
         double restMs = meter.waitedMs();
         byClass.merge("cpu", meter.cpuMs(), Double::sum);
         byClass.merge("stalled", meter.runQueueMs(), Double::sum);

@@ -14,6 +14,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.StandardOpenOption;
 import java.sql.Connection;
 import java.sql.Statement;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.locks.ReentrantLock;
@@ -30,12 +31,14 @@ final class Steps {
     private final DataSource narrowOfTomcat;
     private final File folder;
     private final URI peer;
+    private final String database;
     private final HttpClient client = HttpClient.newHttpClient();
     private final Object monitor = new Object();
     private final ReentrantLock lock = new ReentrantLock();
 
     Steps(String jdbcURL, File folder) throws Exception {
         this.folder = folder;
+        database = URI.create(jdbcURL.substring("jdbc:".length())).getAuthority();
         wide = pool(jdbcURL, "wide", 20);
         narrow = pool(jdbcURL, "narrow", 1);
         org.apache.tomcat.jdbc.pool.DataSource tomcat = new org.apache.tomcat.jdbc.pool.DataSource();
@@ -100,8 +103,11 @@ final class Steps {
         }
     }
 
-    /** Runs a step; returns the milliseconds by class of parts that are not its own class. */
-    Map<String, Double> run(String kind, long ms) throws Exception {
+    /**
+     * Runs a step; returns the milliseconds by class of parts that are not its own class. name is
+     * unique; the step's statement has it. Waits for others are added to waits.
+     */
+    Map<String, Double> run(String kind, long ms, String name, List<Wait> waits) throws Exception {
         switch (kind) {
             case "cpu":
                 Work.burn(ms);
@@ -110,15 +116,17 @@ final class Steps {
                 Work.collect(ms);
                 return Map.of();
             case "sql":
-                return query(wide, ms);
+                return query(wide, ms, name, waits);
             case "narrow":
-                return query(narrow, ms);
+                return query(narrow, ms, name, waits);
             case "narrowtomcat":
-                return query(narrowOfTomcat, ms);
+                return query(narrowOfTomcat, ms, name, waits);
             case "http":
-                return get(ms);
+                return get(ms, waits);
             case "httpclient":
+                long start = System.nanoTime();
                 client.send(HttpRequest.newBuilder(peer.resolve(Long.toString(ms))).build(), HttpResponse.BodyHandlers.discarding());
+                waits.add(new Wait(peer.getAuthority(), "", (System.nanoTime() - start) / 1e6, true));
                 return Map.of();
             case "file":
                 write(ms);
@@ -136,18 +144,22 @@ final class Steps {
     }
 
     /** Gets a connection, which may take long, and has the database wait. */
-    private Map<String, Double> query(DataSource pool, long ms) throws Exception {
+    private Map<String, Double> query(DataSource pool, long ms, String name, List<Wait> waits) throws Exception {
         Meter meter = new Meter();
         try (Connection connection = pool.getConnection()) {
             double waitedMs = meter.waitedMs();
             try (Statement statement = connection.createStatement()) {
-                statement.execute("select pg_sleep(" + ms / 1000.0 + ")");
+                String sql = "select pg_sleep(" + ms / 1000.0 + ") as " + name;
+                long start = System.nanoTime();
+                statement.execute(sql);
+                waits.add(new Wait(database, sql, (System.nanoTime() - start) / 1e6, false));
             }
             return Map.of("pool", waitedMs);
         }
     }
 
-    private Map<String, Double> get(long ms) throws Exception {
+    private Map<String, Double> get(long ms, List<Wait> waits) throws Exception {
+        long start = System.nanoTime();
         HttpURLConnection connection = (HttpURLConnection) peer.resolve(Long.toString(ms)).toURL().openConnection();
         if (connection.getResponseCode() != 204) {
             throw new IllegalStateException("the peer failed");
@@ -155,6 +167,7 @@ final class Steps {
         try (InputStream body = connection.getInputStream()) {
             body.readAllBytes();
         }
+        waits.add(new Wait(peer.getAuthority(), "", (System.nanoTime() - start) / 1e6, false));
         return Map.of();
     }
 

@@ -6,6 +6,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.util.List;
 import java.util.Map;
 
 /** The log of what requests really did, a JSON object a line. */
@@ -17,7 +18,7 @@ final class Truth implements Closeable {
     }
 
     /** Writes down a request that has ended; milliseconds by class. */
-    synchronized void write(String path, long startMs, double totalMs, Map<String, Double> byClass) throws IOException {
+    synchronized void write(String path, long startMs, double totalMs, Map<String, Double> byClass, List<Wait> waits) throws IOException {
         StringBuilder line = new StringBuilder();
         line.append("{\"path\":\"").append(path).append("\",\"start_ms\":").append(startMs);
         line.append(",\"total_ms\":").append(totalMs).append(",\"classes\":{");
@@ -26,7 +27,13 @@ final class Truth implements Closeable {
             line.append(separator).append('"').append(e.getKey()).append("\":").append(e.getValue());
             separator = ",";
         }
-        out.append(line.append("}}\n"));
+        line.append("},\"waits\":[");
+        separator = "";
+        for (Wait wait : waits) {
+            line.append(separator).append(wait.json());
+            separator = ",";
+        }
+        out.append(line.append("]}\n"));
         out.flush();
     }
 
