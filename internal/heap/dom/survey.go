@@ -15,8 +15,9 @@ type Survey struct {
 	// Class returns the class and the weight of a node. It is called from several
 	// goroutines.
 	Class func(v uint32) (class uint32, weight uint64)
-	// Groupings are at most 64 ways to group the classes: the group of each class, by
-	// class. Groups are numbered from 0.
+	// Groupings are one to 64 ways to group the classes: the group of each class, by
+	// class. Groups are numbered from 0. The first grouping is the finest: classes of one
+	// group in it are of one group in all.
 	Groupings [][]uint32
 	// Merge asks for the merged tree. Core nodes that retain at least Big get an entry
 	// of their own there.
@@ -208,6 +209,9 @@ func (w *surveyor) entry() uint32 {
 
 // unopened returns the groupings in which no node of the class's group is above.
 func (w *surveyor) unopened(class uint32) (groupings uint64) {
+	if w.open[0][w.Groupings[0][class]] {
+		return 0
+	}
 	for k, of := range w.Groupings {
 		if !w.open[k][of[class]] {
 			groupings |= 1 << k
