@@ -136,6 +136,7 @@ func (g *Graph) Dominators(ctx context.Context) (*dom.Tree, error) {
 		Edges:  g.edges,
 		Roots:  roots,
 		Weight: func(v uint32) uint64 { return uint64(g.ShallowBytes(ObjID(v))) },
+		Unit:   8, // as in kinds
 	})
 }
 

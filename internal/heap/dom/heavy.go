@@ -12,10 +12,10 @@ func (t *Tree) Heavy(v uint32, retained, least uint64) (child uint32, weight uin
 	rest := retained - min(retained, t.graph.Weight(v))
 	if i := t.numberOf(v); i != 0 {
 		for j := range t.children(i) {
-			if t.retained.Items[j] >= least {
-				return t.vertex.Items[j], t.retained.Items[j]
+			if t.retained.of(j) >= least {
+				return t.vertex.Items[j], t.retained.of(j)
 			}
-			rest -= min(rest, t.retained.Items[j])
+			rest -= min(rest, t.retained.of(j))
 		}
 	}
 	// rest is now what the peeled children retain.

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
-	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
 // retainAhead is how many nodes are looked ahead to have their sums fetched.
@@ -14,7 +13,7 @@ const retainAhead = 8
 // retain sums up what the nodes retain and marks the reachable ones.
 func (t *Tree) retain(ctx context.Context) (err error) {
 	n := len(t.vertex.Items)
-	if t.retained, err = offheap.Make[uint64](t.graph.Memory, n); err != nil {
+	if t.retained, err = newSums(t.graph.Memory, n, t.graph.Unit); err != nil {
 		return err
 	}
 	if t.live, err = newBitset(t.graph.Memory, t.graph.Nodes); err != nil {
@@ -34,12 +33,12 @@ func (t *Tree) retain(ctx context.Context) (err error) {
 		for v := from; v <= to; v++ {
 			run := c.From(v)
 			if ahead := v + retainAhead; ahead <= to {
-				t.retained.Prefetch(uint64(t.numberOf(ahead)))
+				t.retained.items.Prefetch(uint64(t.numberOf(ahead)))
 			}
 			if i := t.numberOf(v); i != 0 {
 				t.live.join(v)
 				before := w.nodes
-				t.retained.Items[i] = w.subtree(v, run, mark)
+				t.retained.set(i, w.subtree(v, run, mark))
 				if w.nodes > before+1 {
 					t.bearing.join(i)
 				}
@@ -52,8 +51,9 @@ func (t *Tree) retain(ctx context.Context) (err error) {
 		return err
 	}
 	t.size = size.Load()
-	for i := n - 1; i > 0; i-- {
-		t.retained.Items[t.idom.Items[i]] += t.retained.Items[i]
+	for i := uint32(n - 1); i > 0; i-- {
+		d := t.idom.Items[i]
+		t.retained.set(d, t.retained.of(d)+t.retained.of(i))
 	}
 	return nil
 }

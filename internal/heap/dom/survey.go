@@ -138,11 +138,11 @@ func (w *surveyor) part(ctx context.Context, from, to uint32) error {
 		v := t.vertex.Items[i]
 		class, weight := w.Class(v)
 		opened := w.unopened(class)
-		w.add(class, opened, t.retained.Items[i])
+		w.add(class, opened, t.retained.of(i))
 		parent := w.entry()
 		entry := parent
 		if w.Merge {
-			entry = w.merging.at(parent, class, v, t.retained.Items[i] >= w.Big)
+			entry = w.merging.at(parent, class, v, t.retained.of(i) >= w.Big)
 			w.merging.count(entry, weight)
 		}
 		bearing := t.bearing.has(i)
@@ -182,7 +182,7 @@ func (w *surveyor) enter(from uint32) {
 		opened, parent := w.unopened(r.class), w.entry()
 		entry := parent
 		if w.Merge {
-			entry = w.merging.at(parent, r.class, t.vertex.Items[r.top], t.retained.Items[r.top] >= w.Big)
+			entry = w.merging.at(parent, r.class, t.vertex.Items[r.top], t.retained.of(r.top) >= w.Big)
 		}
 		if opened != 0 || entry != parent {
 			w.mark(r.class, opened, true)

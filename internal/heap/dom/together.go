@@ -69,7 +69,7 @@ func RetainedTogether[N ~uint32](t *Tree, nodes []N) (uint64, error) {
 		if tops[i] < end {
 			continue
 		}
-		sum += t.retained.Items[tops[i]]
+		sum += t.retained.of(tops[i])
 		end = t.end.Items[tops[i]]
 		for k := tops[i]; k < end && peeled > 0; k++ {
 			if t.bearing.has(k) {
