@@ -83,7 +83,7 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 		Targets:      func() []web.Target { return rows(watch.Targets()) },
 		Reload:       func() error { return steer.Reload(ctx) },
 		Ready:        watch.Ready,
-		Evidence:     func() any { return watch.Evidence() },
+		Evidence:     watch.Evidence,
 		Transactions: transactions(watch),
 	})
 	if err != nil {

@@ -176,8 +176,8 @@ func labelled(name string, t jvm.Target, extraName, extraValue string) string {
 }
 
 // Evidence is what was kept of each target that has any, by its name, oldest first.
-func (a *Agent) Evidence() map[string][]Record {
-	all := map[string][]Record{}
+func (a *Agent) Evidence() map[string][]jvm.Evidence {
+	all := map[string][]jvm.Evidence{}
 	for _, f := range a.all() {
 		if list := f.watcher.evidence.kept.all(); len(list) > 0 {
 			all[f.watched.Target.Name()] = list

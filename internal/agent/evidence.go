@@ -43,45 +43,6 @@ func evidenceSteps() []float64 { return []float64{0.5, 0.65, 0.75, 0.85, 0.95} }
 
 const forgetStep = 0.4
 
-// Record is the evidence taken at one moment.
-type Record struct {
-	Time   time.Time `json:"time"`
-	Reason string    `json:"reason"`
-	// OldAfterGCRatio is the share of the old region in use after its last
-	// collection.
-	OldAfterGCRatio float64 `json:"old_after_gc_ratio"`
-	HeapUsedBytes   int64   `json:"heap_used_bytes,omitempty"`
-	// Pending is the number of objects in the queue of the Finalizer thread, Queue
-	// the last look at it by class.
-	Pending *int64           `json:"pending_finalizers,omitempty"`
-	Queue   []jvm.ClassCount `json:"finalizer_queue,omitempty"`
-	// Thread is the last look at the Finalizer thread.
-	Thread *ThreadEvidence `json:"finalizer_thread,omitempty"`
-	// Registered counts finalizable objects where the JVM tells.
-	Registered []jvm.RegisteredClass `json:"registered_finalizers,omitempty"`
-	// Histogram are the classes with most bytes, garbage included. HistogramNote
-	// says why it is missing.
-	Histogram     []jvm.ClassUsage `json:"class_histogram,omitempty"`
-	HistogramNote string           `json:"class_histogram_note,omitempty"`
-	// Finalizers is the number of Finalizer objects in the histogram.
-	Finalizers int64 `json:"finalizers,omitempty"`
-	// Suspicion is what the histogram says about a timer that holds finalizable
-	// objects; empty if nothing. A guess, for a heap dump to confirm.
-	Suspicion string `json:"suspicion,omitempty"`
-}
-
-// ThreadEvidence is a look at the Finalizer thread.
-type ThreadEvidence struct {
-	Time         time.Time `json:"time"`
-	State        string    `json:"state"`
-	Frame        string    `json:"frame,omitempty"`
-	StuckSeconds float64   `json:"stuck_seconds,omitempty"`
-	LockClass    string    `json:"lock_class,omitempty"`
-	Owner        string    `json:"owner,omitempty"`
-	Stack        []string  `json:"stack,omitempty"`
-	OwnerStack   []string  `json:"owner_stack,omitempty"`
-}
-
 // evidence decides when to take a record of one JVM and remembers what is known.
 // It belongs to the goroutine of its watcher, but for the records in kept.
 type evidence struct {
@@ -90,11 +51,13 @@ type evidence struct {
 	// step is how many of evidenceSteps were taken.
 	step int
 	next time.Time
+	// early is true after a record of an old region that no collection has covered.
+	early bool
 	// stuck is true from a record of a stuck thread until it goes on.
 	stuck bool
 
 	queue      []jvm.ClassCount
-	thread     *ThreadEvidence
+	thread     *jvm.FinalizerEvidence
 	registered []jvm.RegisteredClass
 	// pausePerGB is what the last class histogram took for each gigabyte.
 	pausePerGB  time.Duration
@@ -106,7 +69,7 @@ func newEvidence(opts EvidenceOptions, t jvm.Target) *evidence {
 }
 
 func (e *evidence) restarted() {
-	e.step, e.stuck, e.noHistogram = 0, false, false
+	e.step, e.early, e.stuck, e.noHistogram = 0, false, false, false
 	e.queue, e.thread, e.registered = nil, nil, nil
 	e.pausePerGB = firstPausePerGB
 }
@@ -116,7 +79,7 @@ func (e *evidence) sawQueue(q *jvm.FinalizerQueue) { e.queue = cut(q.Classes) }
 func (e *evidence) sawRegistered(r *jvm.RegisteredFinalizers) { e.registered = cut(r.Classes) }
 
 func (e *evidence) sawThread(f *jvm.FinalizerThread, h series.FinalizerHealth) {
-	e.thread = &ThreadEvidence{
+	e.thread = &jvm.FinalizerEvidence{
 		Time: f.Time, State: string(h.State), Frame: h.Frame, StuckSeconds: h.StuckFor.Seconds(),
 		LockClass: h.LockClass, Owner: h.Owner, Stack: stackLines(f.Thread),
 	}
@@ -149,7 +112,7 @@ func (e *evidence) reason(s *jvm.Snapshot, old series.OldRegion, known bool) str
 		e.stuck = false
 	}
 	if !known {
-		return ""
+		return e.earlyReason(s)
 	}
 	ratio := old.Ratio()
 	if ratio < forgetStep {
@@ -167,6 +130,20 @@ func (e *evidence) reason(s *jvm.Snapshot, old series.OldRegion, known bool) str
 	return fmt.Sprintf("the old region is %.0f %% full after a collection", ratio*100)
 }
 
+// earlyStep is the share of an old region in use at which a record is taken although
+// no collection has covered the region yet: the first may be the last.
+const earlyStep = 0.75
+
+// earlyReason is reason before the old region's first collection.
+func (e *evidence) earlyReason(s *jvm.Snapshot) string {
+	ratio, known := series.OldUseOf(s)
+	if !known || ratio < earlyStep || e.early {
+		return ""
+	}
+	e.early = true
+	return fmt.Sprintf("the old region is %.0f %% full and has not been collected yet", ratio*100)
+}
+
 // takeEvidence takes a record where one is due.
 func (w *watcher) takeEvidence(ctx context.Context, s *jvm.Snapshot) {
 	e := w.evidence
@@ -176,7 +153,8 @@ func (w *watcher) takeEvidence(ctx context.Context, s *jvm.Snapshot) {
 		return
 	}
 	e.next = s.Time.Add(evidenceRest)
-	r := Record{Time: s.Time, Reason: reason, Queue: e.queue, Thread: e.thread, Registered: e.registered}
+	w.askRegisteredNow(ctx, s)
+	r := jvm.Evidence{Time: s.Time, Reason: reason, Queue: e.queue, Thread: e.thread, Registered: e.registered}
 	if known {
 		r.OldAfterGCRatio = old.Ratio()
 	}
@@ -197,7 +175,7 @@ func (w *watcher) takeEvidence(ctx context.Context, s *jvm.Snapshot) {
 }
 
 // addHistogram takes a class histogram where the JVM can bear it.
-func (w *watcher) addHistogram(ctx context.Context, r *Record) {
+func (w *watcher) addHistogram(ctx context.Context, r *jvm.Evidence) {
 	e := w.evidence
 	pause := time.Duration(float64(e.pausePerGB) * float64(r.HeapUsedBytes) / 1e9)
 	switch {
@@ -221,7 +199,7 @@ func (w *watcher) addHistogram(ctx context.Context, r *Record) {
 	e.noHistogram = !answered && once.next.After(time.Now().Add(never/2))
 }
 
-func (w *watcher) enterHistogram(r *Record, h *jvm.ClassHistogram) {
+func (w *watcher) enterHistogram(r *jvm.Evidence, h *jvm.ClassHistogram) {
 	if h.Bytes > 0 {
 		w.evidence.pausePerGB = time.Duration(float64(h.Took) * 1e9 / float64(h.Bytes))
 	}

@@ -77,6 +77,35 @@ func TestEvidenceIsTakenOnTheWayUp(t *testing.T) {
 	})
 }
 
+// TestEvidenceBeforeTheFirstCollection of the old region, which may be the last. What
+// is registered is asked anew for each record.
+func TestEvidenceBeforeTheFirstCollection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		used, asked := int64(0), 0
+		c := &fakeClient{
+			poll: func(context.Context) (*jvm.Snapshot, error) {
+				used++
+				s := filled(0)
+				s.Pools[0].AfterGC = nil
+				s.Pools[0].Usage = jvm.Usage{Used: jvm.Some(used), Max: jvm.Some[int64](100)}
+				return s, nil
+			},
+			registered: func(context.Context) (*jvm.RegisteredFinalizers, error) {
+				asked++
+				return &jvm.RegisteredFinalizers{Classes: []jvm.RegisteredClass{{Class: "a.Statement", Objects: used}}}, nil
+			},
+		}
+		a, s := runEvidence(t, 100, agent.EvidenceOptions{MaxPause: time.Second}, c)
+		list := a.Evidence()["test/a:1"]
+		require.Len(t, list, 1, "once")
+		assert.Equal(t, "the old region is 75 % full and has not been collected yet", list[0].Reason)
+		assert.Equal(t, []jvm.RegisteredClass{{Class: "a.Statement", Objects: 75}}, list[0].Registered)
+		assert.Equal(t, 2, asked, "once at its own pace, once for the record")
+		assert.Contains(t, s.values("jvm_finalizers_registered_objects", "a:1"), 75.0)
+	})
+}
+
 // TestAHistogramThatCostsTooMuchIsNotTaken, and the record says so.
 func TestAHistogramThatCostsTooMuchIsNotTaken(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
 // maxRecordsBytes bounds a file of records that is read back.
@@ -21,7 +23,7 @@ type records struct {
 	file string
 
 	mu   sync.Mutex
-	list []Record
+	list []jvm.Evidence
 }
 
 // openRecords reads back what an earlier run kept. A damaged file is as good as
@@ -45,14 +47,14 @@ func openRecords(directory, prefix string) *records {
 }
 
 // all are the records, oldest first.
-func (r *records) all() []Record {
+func (r *records) all() []jvm.Evidence {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.list)
 }
 
 // add keeps a record and writes all of them to disk.
-func (r *records) add(record Record) error {
+func (r *records) add(record jvm.Evidence) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.list = append(r.list, record)

@@ -199,3 +199,12 @@ func (w *watcher) askRegistered(ctx context.Context, s *jvm.Snapshot) {
 		w.tiers.registered.rest(s.Time, noRecordingRest)
 	}
 }
+
+// askRegisteredNow asks for registered finalizers out of turn, unless the JVM can't
+// tell.
+func (w *watcher) askRegisteredNow(ctx context.Context, s *jvm.Snapshot) {
+	if p := &w.tiers.registered; p.next.Before(s.Time.Add(never / 2)) {
+		p.rest(s.Time, 0)
+		w.askRegistered(ctx, s)
+	}
+}

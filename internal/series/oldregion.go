@@ -45,6 +45,19 @@ func OldRegionOf(s *jvm.Snapshot) (OldRegion, bool) {
 	return o, o.LimitBytes > 0
 }
 
+// OldUseOf is the share of the old pools in use now, garbage included, 0 to 1. It is
+// false where the JVM has none or does not say.
+func OldUseOf(s *jvm.Snapshot) (float64, bool) {
+	var o OldRegion
+	for _, p := range s.Pools {
+		if p.Kind == jvm.PoolOld {
+			o.UsedBytes += p.Usage.Used.Or(0)
+			o.LimitBytes += p.Usage.Max.Or(0)
+		}
+	}
+	return o.Ratio(), o.LimitBytes > 0
+}
+
 // afterYoungOfG1 is the use of G1's old region after the collector's last pause,
 // where that was a young collection. What the old pool itself says after a
 // collection is no use until it is too late: G1 empties the region in young

@@ -39,7 +39,7 @@ func newMux(opts Options) *http.ServeMux {
 		addTransactions(mux, opts.Transactions)
 	}
 	if opts.Targets != nil {
-		targetRoutes(mux, show, opts.Targets)
+		targetRoutes(mux, show, opts)
 	}
 	if opts.Reports != nil {
 		reportRoutes(mux, show, opts.Reports)

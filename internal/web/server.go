@@ -17,6 +17,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
 const (
@@ -54,8 +56,9 @@ type Options struct {
 	// Ready tells why the sidecar is not ready yet; nil when it is. Its text is
 	// shown to everyone who can reach the server. Required.
 	Ready func() error
-	// Evidence is what /api/evidence answers, as JSON; nil where there is none.
-	Evidence func() any
+	// Evidence is what was kept of each target that has any, by its name, oldest
+	// first; nil where there is none.
+	Evidence func() map[string][]jvm.Evidence
 	// Reports is the folder with the reports on heap dumps; nil where none are taken.
 	// Nothing but the reports' pages is shown of it.
 	Reports fs.FS

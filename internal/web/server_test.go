@@ -186,11 +186,3 @@ func TestLongHeadersAreRefused(t *testing.T) {
 		assert.Equal(t, http.StatusRequestHeaderFieldsTooLarge, resp.StatusCode)
 	}
 }
-
-func TestEvidence(t *testing.T) {
-	opts := options()
-	opts.Evidence = func() any { return map[string]int{"test/a": 1} }
-	resp, body := get(t, serve(t, opts)+"/api/evidence")
-	assert.Equal(t, http.StatusOK, resp.StatusCode)
-	assert.JSONEq(t, `{"test/a":1}`, body)
-}

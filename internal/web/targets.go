@@ -3,6 +3,8 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
@@ -37,9 +39,23 @@ func (t Target) Ago() string {
 	return unit.Duration(time.Since(t.LastPoll)) + " ago"
 }
 
-// targetRoutes serves the targets as a page and as JSON.
-func targetRoutes(mux *http.ServeMux, show *pages, targets func() []Target) {
-	page := show.handler("targets.html", "Targets")
+// Page is the address of the target's own page.
+func (t Target) Page() string { return "/target?name=" + url.QueryEscape(t.Name) }
+
+// targetRoutes serves the targets as a page and as JSON, and each on a page of its own.
+func targetRoutes(mux *http.ServeMux, show *pages, opts Options) {
+	targets := opts.Targets
+	page, one := show.handler("targets.html", "Targets"), show.handler("target.html", "Target")
+	mux.HandleFunc("GET /target", func(w http.ResponseWriter, r *http.Request) {
+		list := targets()
+		name := r.URL.Query().Get("name")
+		i := slices.IndexFunc(list, func(t Target) bool { return t.Name == name })
+		if i < 0 {
+			http.Error(w, "no such target is watched now; /targets lists them", http.StatusNotFound)
+			return
+		}
+		one(w, r, newTargetView(opts, list[i]))
+	})
 	mux.HandleFunc("GET /targets", func(w http.ResponseWriter, r *http.Request) {
 		list := targets()
 		up := 0

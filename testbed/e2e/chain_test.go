@@ -3,6 +3,9 @@ package e2e
 import (
 	"context"
 	"errors"
+	"maps"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/finding"
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/report"
 	"github.com/apm-sidecar/apm-sidecar/testbed/harness"
 )
@@ -29,7 +33,7 @@ const (
 // TestChain runs the case from the leak to the verdict: a web application leaks
 // statements through an old driver, the sidecar sees the old region fill, takes
 // a dump, and the analysis names what leaks and who holds it.
-func TestChain(t *testing.T) { testChain(t, harness.SmallHeap()...) }
+func TestChain(t *testing.T) { testChain(t, defaultJDK(t), harness.SmallHeap()...) }
 
 // TestChainOfG1 is the same with a collector that does not empty its old region as
 // long as it finds nothing dead in it.
@@ -37,12 +41,29 @@ func TestChainOfG1(t *testing.T) {
 	if !full() {
 		t.Skip("E2E_FULL=1 runs it: it takes a minute")
 	}
-	testChain(t, "-XX:+UseG1GC", "-Xmx96m")
+	testChain(t, defaultJDK(t), "-XX:+UseG1GC", "-Xmx96m")
 }
 
-func testChain(t *testing.T, jvmOptions ...string) {
+// TestChainOfARecording is the same with a flight recording under way, which counts
+// registered finalizers by class from JDK 21 on.
+func TestChainOfARecording(t *testing.T) {
+	if !full() {
+		t.Skip("E2E_FULL=1 runs it: it takes a minute")
+	}
+	for _, j := range findJDKs(t) {
+		if j.version < 21 {
+			continue
+		}
+		t.Run(j.name, func(t *testing.T) {
+			options := append(harness.SmallHeap(), "-XX:StartFlightRecording:settings=none,+jdk.FinalizerStatistics#enabled=true,+jdk.FinalizerStatistics#period=1s")
+			testChain(t, j, options...)
+		})
+	}
+}
+
+func testChain(t *testing.T, j jdk, jvmOptions ...string) {
 	t.Helper()
-	java := defaultJDK(t).java
+	java := j.java
 	bench, err := harness.NewBench()
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
@@ -68,6 +89,12 @@ func testChain(t *testing.T, jvmOptions ...string) {
 	require.NoError(t, err)
 	assertVerdict(t, r)
 	assertSeries(t, sidecar)
+	first := assertEvidence(t, sidecar, r)
+	if slices.ContainsFunc(jvmOptions, func(o string) bool { return strings.Contains(o, "FlightRecording") }) {
+		require.NotEmpty(t, first.Registered)
+		assert.Equal(t, leakedClass, first.Registered[0].Class)
+		assert.Greater(t, first.Registered[0].Objects, int64(20_000))
+	}
 
 	assert.NoError(t, sidecar.Stop(sidecarGrace), "SIGTERM ends it in time")
 }
@@ -110,15 +137,41 @@ func assertVerdict(t *testing.T, r *report.Report) {
 	assert.WithinRange(t, head, time.Now(), time.Now().Add(3000*time.Second))
 }
 
+// assertEvidence checks that what the JVM said before the dump names what leaks, and
+// returns it.
+func assertEvidence(t *testing.T, sidecar *harness.Sidecar, r *report.Report) jvm.Evidence {
+	t.Helper()
+	all, err := sidecar.Evidence(t.Context())
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	name := slices.Collect(maps.Keys(all))[0]
+	require.NotEmpty(t, all[name])
+	first := all[name][0] // others may be of after the dump
+	dumped, err := time.Parse(time.RFC3339, r.Dump.Created)
+	require.NoError(t, err)
+	assert.True(t, first.Time.Before(dumped), "%s is before the dump of %s", first.Time, dumped)
+	assert.Greater(t, first.Finalizers, int64(20_000))
+	assert.Contains(t, first.Suspicion, leakedClass)
+	require.NotNil(t, first.Pending)
+	assert.Less(t, *first.Pending, first.Finalizers/10, "nothing is pending while the heap fills")
+
+	page, err := sidecar.Page(t.Context(), "/target?"+url.Values{"name": {name}}.Encode())
+	require.NoError(t, err)
+	assert.Contains(t, page, first.Suspicion)
+	return first
+}
+
 // assertSeries checks that what the sidecar saw can be queried back.
 func assertSeries(t *testing.T, sidecar *harness.Sidecar) {
 	t.Helper()
 	for expression, check := range map[string]func([]float64) bool{
-		`jvm_memory_objects_pending_finalization`:                                 one(atLeast(0)),
-		`jvm_memory_pool_collection_used_bytes{kind="old"}`:                       one(atLeast(20 << 20)),
-		`jvm_memory_pool_used_bytes{kind="old"} / jvm_memory_pool_max_bytes`:      one(atLeast(0.6)),
-		`sum(jvm_gc_collection_seconds_count)`:                                    one(atLeast(2)),
-		`up`:                                                                      one(atLeast(1)),
+		`jvm_memory_objects_pending_finalization`:                                    one(atLeast(0)),
+		`jvm_memory_pool_collection_used_bytes{kind="old"}`:                          one(atLeast(20 << 20)),
+		`jvm_memory_pool_used_bytes{kind="old"} / jvm_memory_pool_max_bytes`:         one(atLeast(0.6)),
+		`sum(jvm_gc_collection_seconds_count)`:                                       one(atLeast(2)),
+		`min_over_time(apm_scheduler_held_objects{class="` + leakedClass + `"}[5m])`: one(atLeast(20_000)),
+		`min_over_time(jvm_finalizers_objects[5m])`:                                  one(atLeast(20_000)),
+		`up`: one(atLeast(1)),
 		`count(jvm_memory_pool_used_bytes{area="heap"})`:                          one(atLeast(3)),
 		`max_over_time(jvm_memory_objects_pending_finalization[5m]) < bool 10000`: one(atLeast(1)),
 	} {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/report"
 )
 
@@ -156,20 +158,9 @@ func ReadReport(path string) (*report.Report, error) {
 // Query asks the store inside the sidecar for the present value of a PromQL
 // expression. It returns the value of each series found, none if there is none.
 func (s *Sidecar) Query(ctx context.Context, expression string) ([]float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	address := s.URL + "/api/v1/query?" + url.Values{"query": {expression}}.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	content, err := s.Page(ctx, "/api/v1/query?"+url.Values{"query": {expression}}.Encode())
 	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("query %q: %s", expression, response.Status)
+		return nil, fmt.Errorf("query %q: %w", expression, err)
 	}
 	var answer struct {
 		Data struct {
@@ -178,7 +169,7 @@ func (s *Sidecar) Query(ctx context.Context, expression string) ([]float64, erro
 			} `json:"result"`
 		} `json:"data"`
 	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+	if err := json.Unmarshal([]byte(content), &answer); err != nil {
 		return nil, fmt.Errorf("query %q: %w", expression, err)
 	}
 	values := make([]float64, 0, len(answer.Data.Result))
@@ -191,4 +182,34 @@ func (s *Sidecar) Query(ctx context.Context, expression string) ([]float64, erro
 		values = append(values, value)
 	}
 	return values, nil
+}
+
+// Evidence is what the sidecar noted of each target, by its name, oldest first.
+func (s *Sidecar) Evidence(ctx context.Context) (map[string][]jvm.Evidence, error) {
+	content, err := s.Page(ctx, "/api/evidence")
+	if err != nil {
+		return nil, err
+	}
+	var all map[string][]jvm.Evidence
+	return all, json.Unmarshal([]byte(content), &all)
+}
+
+// Page is the content of a page of the sidecar.
+func (s *Sidecar) Page(ctx context.Context, path string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+path, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", path, response.Status)
+	}
+	return string(content), err
 }
