@@ -47,17 +47,43 @@ func (a *Agent) Transactions() *Transactions {
 	return &Transactions{tracers: a.tracers, records: a.opts.Tracing.Records}
 }
 
-// Active are the transactions in flight.
-func (t *Transactions) Active(now time.Time) *tx.Board {
+// Active are the transactions in flight, of one target or, for an empty one, of all.
+func (t *Transactions) Active(now time.Time, target string) *tx.Board {
+	targets, rows := t.inFlight(now, target)
+	return tx.NewBoard(now, targets, rows)
+}
+
+// Topology is made of those in flight and of the records that match.
+func (t *Transactions) Topology(q ring.Query, now time.Time) *tx.Topology {
+	targets, rows := t.inFlight(now, q.Target)
+	m := tx.NewTopologyMap(q.From, q.To, targets)
+	t.records.Each(q, m.Add)
+	for i := range rows {
+		m.AddActive(&rows[i])
+	}
+	return m.Topology()
+}
+
+// Heat counts the records that match by time and duration.
+func (t *Transactions) Heat(q ring.Query, columns int) *tx.Heat {
+	m := tx.NewHeatMap(q.From, q.To, columns)
+	t.records.Each(q, m.Add)
+	return m.Heat()
+}
+
+// inFlight are all targets, and the transactions in flight of one or of all.
+func (t *Transactions) inFlight(now time.Time, target string) ([]tx.TargetState, []tx.Active) {
 	targets, rows := []tx.TargetState{}, []tx.Active{}
 	for _, tr := range t.tracers() {
-		active := tr.tracker.Active(now)
+		active, stats := tr.tracker.Active(now), tr.tracker.Stats()
 		state := tr.status()
-		state.InFlight = len(active)
+		state.InFlight, state.Finished, state.FinishedMs = len(active), stats.Finished, stats.FinishedMs
 		targets = append(targets, state)
-		rows = append(rows, active...)
+		if target == "" || target == state.Target {
+			rows = append(rows, active...)
+		}
 	}
-	return tx.NewBoard(now, targets, rows)
+	return targets, rows
 }
 
 // List are the slow transactions on record that match, the newest first, and how

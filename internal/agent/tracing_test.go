@@ -107,7 +107,7 @@ func TestASlowTransactionIsPutOnRecord(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 8500*time.Millisecond)
 		defer cancel()
 		board := make(chan *tx.Board, 1)
-		time.AfterFunc(4400*time.Millisecond, func() { board <- a.Transactions().Active(time.Now()) })
+		time.AfterFunc(4400*time.Millisecond, func() { board <- a.Transactions().Active(time.Now(), "") })
 		require.NoError(t, a.Run(ctx))
 
 		b := <-board
@@ -170,6 +170,6 @@ func TestLooksAreRarerWhereTheyCostTooMuch(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		require.NoError(t, a.Run(ctx))
-		assert.Equal(t, "off", a.Transactions().Active(time.Now()).Targets[0].Sampling)
+		assert.Equal(t, "off", a.Transactions().Active(time.Now(), "").Targets[0].Sampling)
 	})
 }

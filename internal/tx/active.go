@@ -62,6 +62,9 @@ type Summary struct {
 	End       time.Time `json:"end"`
 	ElapsedMs int64     `json:"elapsed_ms"`
 	Certainty Certainty `json:"certainty"`
+	// Classes and Peers are those of the Record; records of older versions have none.
+	Classes []ClassTime `json:"classes"`
+	Peers   []Peer      `json:"peers"`
 }
 
 // Summary is the record in short.
@@ -69,6 +72,6 @@ func (r *Record) Summary() Summary {
 	return Summary{
 		ID: r.ID, Target: r.Target, Route: r.Route, Method: r.Method, Path: r.Path,
 		State: r.State, Class: r.Class, Start: r.Start, End: r.End(),
-		ElapsedMs: r.Elapsed.Ms, Certainty: r.Elapsed.Certainty,
+		ElapsedMs: r.Elapsed.Ms, Certainty: r.Elapsed.Certainty, Classes: r.Classes, Peers: r.Peers,
 	}
 }

@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// Board is all that is in flight, of all targets. It is the answer of the API.
+// Board is all that is in flight. It is the answer of the API.
 type Board struct {
 	Time    time.Time     `json:"time"`
 	Targets []TargetState `json:"targets"`
-	// Buckets are those of Buckets, in order, with all transactions in flight.
+	// Buckets are those of Buckets, in order, with all transactions in flight of the
+	// targets asked for.
 	Buckets []BucketCount `json:"buckets"`
 	// Total is their number, Transactions the oldest of them.
 	Total        int      `json:"total"`
@@ -28,6 +29,10 @@ type TargetState struct {
 	IntervalMs  int64  `json:"interval_ms"`
 	ThresholdMs int64  `json:"threshold_ms"`
 	InFlight    int    `json:"in_flight"`
+	// Finished and FinishedMs are all requests that the server finished since it is
+	// followed, and the time they took: their growth tells rate and mean.
+	Finished   int64 `json:"finished"`
+	FinishedMs int64 `json:"finished_ms"`
 	// Notes say what cannot be seen of this target, in words.
 	Notes []string `json:"notes"`
 }

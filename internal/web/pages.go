@@ -35,6 +35,7 @@ func newPages(opts Options) *pages {
 			p.nav = append(p.nav, links...)
 		}
 	}
+	add(opts.Transactions != nil, link{"/transactions", "Transactions"}, link{"/topology", "Topology"})
 	add(opts.Targets != nil, link{"/targets", "Targets"})
 	add(opts.Reports != nil, link{"/reports", "Heap dumps"})
 	add(opts.Store != nil, link{"/vmui/#/dashboards", "Dashboards"})

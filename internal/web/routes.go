@@ -36,7 +36,7 @@ func newMux(opts Options) *http.ServeMux {
 		mux.HandleFunc("GET /api/evidence", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, opts.Evidence()) })
 	}
 	if opts.Transactions != nil {
-		addTransactions(mux, opts.Transactions)
+		transactionRoutes(mux, show, opts.Transactions)
 	}
 	if opts.Targets != nil {
 		targetRoutes(mux, show, opts)
@@ -65,12 +65,12 @@ func isQuery(path string) bool {
 
 // overview is what the page at / shows: what is here, and whether it is ready.
 type overview struct {
-	HasStore, HasReports bool
-	NotReady             string
+	HasStore, HasReports, HasTransactions bool
+	NotReady                              string
 }
 
 func newOverview(opts Options) overview {
-	o := overview{HasStore: opts.Store != nil, HasReports: opts.Reports != nil}
+	o := overview{HasStore: opts.Store != nil, HasReports: opts.Reports != nil, HasTransactions: opts.Transactions != nil}
 	if err := opts.Ready(); err != nil {
 		o.NotReady = err.Error()
 	}

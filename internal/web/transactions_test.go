@@ -14,15 +14,30 @@ import (
 )
 
 // fakeTransactions remembers what it was asked.
-type fakeTransactions struct{ asked ring.Query }
+type fakeTransactions struct {
+	asked   ring.Query
+	target  string
+	columns int
+}
 
-func (*fakeTransactions) Active(now time.Time) *tx.Board {
+func (f *fakeTransactions) Active(now time.Time, target string) *tx.Board {
+	f.target = target
 	return tx.NewBoard(now, []tx.TargetState{}, []tx.Active{{ID: "a-1", ElapsedMs: 4000, Bucket: "3-8", Class: tx.ClassSQL}})
 }
 
 func (f *fakeTransactions) List(q ring.Query) ([]tx.Summary, int) {
 	f.asked = q
 	return []tx.Summary{{ID: "a-1", ElapsedMs: 5000}}, 7
+}
+
+func (f *fakeTransactions) Heat(q ring.Query, columns int) *tx.Heat {
+	f.asked, f.columns = q, columns
+	return &tx.Heat{Total: 7}
+}
+
+func (f *fakeTransactions) Topology(q ring.Query, _ time.Time) *tx.Topology {
+	f.asked = q
+	return &tx.Topology{Edges: []tx.Edge{{Target: "shop/a", Kind: "database"}}}
 }
 
 func (*fakeTransactions) Record(id string, _ time.Time) (*tx.Record, error) {
@@ -54,6 +69,22 @@ func TestTransactions(t *testing.T) {
 	get(t, url+"/api/transactions?from=15m")
 	assert.WithinDuration(t, time.Now().Add(-15*time.Minute), f.asked.From, time.Minute)
 
+	_, body = get(t, url+"/api/transactions/heat?from=1h&class=sql&columns=80")
+	assert.Contains(t, body, `"total":7`)
+	assert.Equal(t, 80, f.columns)
+	assert.Equal(t, tx.ClassSQL, f.asked.Class)
+	assert.InDelta(t, time.Hour, f.asked.To.Sub(f.asked.From), float64(time.Second))
+	_, body = get(t, url+"/api/topology?target=shop/a")
+	assert.Contains(t, body, `"kind":"database"`)
+	assert.Equal(t, "shop/a", f.asked.Target)
+	assert.Equal(t, 15*time.Minute, f.asked.To.Sub(f.asked.From), "a quarter of an hour, as nothing else was asked for")
+	get(t, url+"/api/transactions/active?target=shop/a")
+	assert.Equal(t, "shop/a", f.target)
+
+	for _, bad := range []string{"/heat?columns=0", "/heat?columns=501", "/heat?from=x", "/heat?from=5m&to=10m"} {
+		resp, _ := get(t, url+"/api/transactions"+bad)
+		assert.Equal(t, http.StatusBadRequest, resp.StatusCode, bad)
+	}
 	for _, bad := range []string{"from=x", "to=-5m", "min=x", "max=-1s", "limit=0", "limit=99999"} {
 		resp, _ := get(t, url+"/api/transactions?"+bad)
 		assert.Equal(t, http.StatusBadRequest, resp.StatusCode, bad)

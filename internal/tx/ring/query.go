@@ -30,21 +30,27 @@ func (q Query) matches(s *tx.Summary) bool {
 		(q.State == "" || q.State == s.State)
 }
 
+// Each visits the records that match, the newest first. What it hands over is not to be
+// changed, and visit must not call the Ring.
+func (r *Ring) Each(q Query, visit func(*tx.Summary)) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for i := len(r.entries) - 1; i >= 0; i-- {
+		if e := &r.entries[i]; !e.replaced && q.matches(&e.summary) {
+			visit(&e.summary)
+		}
+	}
+}
+
 // List are the records that match, the newest first, and how many there are without
 // the limit.
 func (r *Ring) List(q Query) (found []tx.Summary, total int) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
 	found = []tx.Summary{}
-	for i := len(r.entries) - 1; i >= 0; i-- {
-		e := &r.entries[i]
-		if e.replaced || !q.matches(&e.summary) {
-			continue
-		}
+	r.Each(q, func(s *tx.Summary) {
 		total++
 		if q.Limit == 0 || len(found) < q.Limit {
-			found = append(found, e.summary)
+			found = append(found, *s)
 		}
-	}
+	})
 	return found, total
 }
