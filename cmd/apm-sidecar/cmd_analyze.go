@@ -13,6 +13,7 @@ const analyzeCommand = "analyze"
 // of its own. People use heapscan.
 func newAnalyzeCommand(env environment) *cobra.Command {
 	var report string
+	var maxMemoryBytes int64
 	cmd := &cobra.Command{
 		Use:    analyzeCommand + " DUMP --report FILE",
 		Short:  "Analyse a heap dump (for run; people use heapscan)",
@@ -27,9 +28,10 @@ func newAnalyzeCommand(env environment) *cobra.Command {
 			if report == "" {
 				return usagef("where to? Give --report FILE")
 			}
-			return agent.Analyze(cmd.Context(), args[0], report, version(), env.stdout)
+			return agent.Analyze(cmd.Context(), args[0], report, version(), maxMemoryBytes, env.stdout)
 		},
 	}
 	cmd.Flags().StringVar(&report, "report", "", "`file` for the report (JSON)")
+	cmd.Flags().Int64Var(&maxMemoryBytes, "max-memory", 0, "take no more than so many `bytes` of memory, 0 for what is free")
 	return cmd
 }

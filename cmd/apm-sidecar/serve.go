@@ -164,7 +164,7 @@ func newCapture(env environment, c config.Capture) (*agent.Capture, error) {
 		Live:             c.Live,
 		KeepDumps:        c.KeepDumps,
 		Analyser:         []string{self, analyzeCommand},
-		MemoryLimitBytes: agent.SpareMemoryBytes(os.DirFS("/")) / 2,
+		MemoryLimitBytes: agent.AnalysisMemoryBytes(),
 		Stdout:           env.stdout,
 		Logger:           env.logger(),
 	})

@@ -38,13 +38,15 @@ type commonOptions struct {
 	outputOptions
 	number  int // of the dump in the file, from 1
 	verbose bool
+	memory  size // limit, 0 for none
 }
 
 // addFlags declares the flags with their defaults; the first format is the default.
 func (o *commonOptions) addFlags(flags *pflag.FlagSet, formats ...format) {
 	o.outputOptions.addFlags(flags, formats...)
 	flags.IntVar(&o.number, "dump", 1, "read dump number `N` of a file that holds several")
-	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say at the end how long each phase took")
+	flags.Var(&o.memory, "max-memory", "take no more memory than SIZE, such as 512M; use the disk for more (default what is free)")
+	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say what each phase will take, and at the end how long it took")
 }
 
 // format is the form of an output.
@@ -119,6 +121,8 @@ func scanDump[A report.Answer](ctx context.Context, env environment, path string
 	started := time.Now()
 	progress := term.StartProgress(env.stderr, progressMode(env, o.outputOptions), env.asked)
 	options.Progress = progress.Update
+	options.MaxMemoryBytes = int64(o.memory)
+	options.Planned = func(p scan.Plan) { sayPlan(env, o, p) }
 	options.Tool = report.Tool{Name: toolName, Version: version()}
 	scanned, err := read(ctx, path, options)
 	phases := progress.Stop()

@@ -22,9 +22,10 @@ const verdictWidth = 100
 // Analyze is the work of the child process: it scans the dump, writes the report
 // as JSON to reportFile and as a page beside it, each all or nothing, and the verdict to
 // stdout. The report names
-// this program in the given version. ErrPartial comes with both written.
-func Analyze(ctx context.Context, dump, reportFile, version string, stdout io.Writer) error {
-	r, err := scan.File(ctx, dump, scan.Options{Tool: report.Tool{Name: "apm-sidecar", Version: version}})
+// this program in the given version, and takes no more than maxMemoryBytes of memory, 0
+// for what is free. ErrPartial comes with both written.
+func Analyze(ctx context.Context, dump, reportFile, version string, maxMemoryBytes int64, stdout io.Writer) error {
+	r, err := scan.File(ctx, dump, scan.Options{MaxMemoryBytes: maxMemoryBytes, Tool: report.Tool{Name: "apm-sidecar", Version: version}})
 	if err != nil {
 		return err
 	}

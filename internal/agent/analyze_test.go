@@ -37,7 +37,7 @@ func TestAnalyze(t *testing.T) {
 	content := timerDump()
 	require.NoError(t, os.WriteFile(dump, content, 0o600))
 	var verdict bytes.Buffer
-	require.NoError(t, agent.Analyze(t.Context(), dump, reportFile, "v1", &verdict))
+	require.NoError(t, agent.Analyze(t.Context(), dump, reportFile, "v1", 0, &verdict))
 	assert.Contains(t, verdict.String(), "timer-held")
 	assert.Contains(t, verdict.String(), "Statement")
 	for _, f := range findingsOf(t, reportFile) {
@@ -52,7 +52,7 @@ func TestAnalyze(t *testing.T) {
 
 	// a dump that ends too early still gives a report
 	require.NoError(t, os.WriteFile(dump, content[:len(content)*3/4], 0o600))
-	require.ErrorIs(t, agent.Analyze(t.Context(), dump, reportFile, "v1", &verdict), agent.ErrPartial)
+	require.ErrorIs(t, agent.Analyze(t.Context(), dump, reportFile, "v1", 0, &verdict), agent.ErrPartial)
 	assert.Len(t, filesIn(t, directory), 3)
 }
 
@@ -62,12 +62,12 @@ func TestAnalyzeLeavesNothingBehindOnAnError(t *testing.T) {
 	dump := filepath.Join(directory, "a.hprof")
 	require.NoError(t, os.WriteFile(dump, []byte("no dump"), 0o600))
 	var verdict bytes.Buffer
-	require.Error(t, agent.Analyze(t.Context(), dump, filepath.Join(directory, "r.json"), "v1", &verdict))
+	require.Error(t, agent.Analyze(t.Context(), dump, filepath.Join(directory, "r.json"), "v1", 0, &verdict))
 
 	require.NoError(t, os.WriteFile(dump, timerDump(), 0o600))
 	// a directory stands where the report should go
 	require.NoError(t, os.Mkdir(filepath.Join(directory, "taken"), 0o700))
-	require.Error(t, agent.Analyze(t.Context(), dump, filepath.Join(directory, "taken"), "v1", &verdict))
+	require.Error(t, agent.Analyze(t.Context(), dump, filepath.Join(directory, "taken"), "v1", 0, &verdict))
 	assert.Empty(t, verdict.String())
 	assert.Equal(t, []string{"a.hprof", "taken"}, filesIn(t, directory))
 }

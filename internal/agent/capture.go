@@ -33,10 +33,9 @@ type CaptureOptions struct {
 	// KeepDumps is how many dumps of a target stay on disk; reports stay.
 	KeepDumps int
 	// Analyser is the program and its first arguments that analyse a dump; "DUMP
-	// --report FILE" is appended. It runs with low priority.
+	// --report FILE" is appended, and "--max-memory BYTES". It runs with low priority.
 	Analyser []string
-	// MemoryLimitBytes is the analyser's soft memory limit (GOMEMLIMIT); zero
-	// sets none.
+	// MemoryLimitBytes is what the analyser may take, zero for what is free when it runs.
 	MemoryLimitBytes int64
 	// AnalysisTimeout bounds one analysis, for the next one waits for its end; an
 	// hour if zero.

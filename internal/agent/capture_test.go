@@ -272,7 +272,7 @@ func TestCaptureChildIsMeek(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("reads /proc")
 	}
-	b := newCaptureBench(t, `echo "nice $(cut -d' ' -f19 /proc/$$/stat) limit $GOMEMLIMIT"; echo '{}' >"$3"`, func(o *agent.CaptureOptions) { o.MemoryLimitBytes = 1 << 30 })
+	b := newCaptureBench(t, `echo "nice $(cut -d' ' -f19 /proc/$$/stat) limit $5"; echo '{}' >"$3"`, func(o *agent.CaptureOptions) { o.MemoryLimitBytes = 1 << 30 })
 	require.NoError(t, b.take(t.Context(), writer(b.directory)))
 	assert.Equal(t, "nice 19 limit 1073741824\n", b.stdout.String())
 	self, err := os.ReadFile("/proc/self/stat")

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"runtime"
 	"strconv"
@@ -33,13 +32,12 @@ func runAnalyser(ctx context.Context, analyser []string, memoryLimitBytes int64,
 		return nil, errors.New("no analyser is configured")
 	}
 	args := append(append([]string{}, analyser[1:]...), dump, "--report", reportFile)
+	if memoryLimitBytes > 0 {
+		args = append(args, "--max-memory", strconv.FormatInt(memoryLimitBytes, 10))
+	}
 	cmd := exec.CommandContext(ctx, analyser[0], args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = grace
-	cmd.Env = os.Environ()
-	if memoryLimitBytes > 0 {
-		cmd.Env = append(cmd.Env, "GOMEMLIMIT="+strconv.FormatInt(memoryLimitBytes, 10))
-	}
 	stdout, stderr := &cappedBuffer{limit: maxVerdictBytes}, &cappedBuffer{limit: maxComplaintBytes}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	if err := startNicely(cmd); err != nil {

@@ -33,7 +33,7 @@ func (b *builder) edgePass(ctx context.Context) error {
 	for i, w := range b.options.Watches {
 		var parts []*rows
 		for _, l := range workers {
-			parts = append(parts, &l.tables[i])
+			parts = append(parts, &l.sampled[i], &l.tables[i])
 		}
 		t, err := newTable(b.memory, w, parts, b.found(i))
 		for _, p := range parts {
@@ -81,16 +81,23 @@ func (b *builder) runLinkers(ctx context.Context, bound uint64) (workers []*link
 		return &linker{b: b, o: hprof.NewObjects(b.file, b.idSize), edges: edge.NewWriter(), kinds: newKindWriter(b.kinds),
 			tables: make([]rows, len(b.options.Watches)), fills: make([]Fill, len(b.Classes)), contents: &contents{}}
 	}
-	err = each(ctx, len(b.units), func() func(context.Context, int) error {
-		w := start()
-		workers = append(workers, w)
-		return func(ctx context.Context, i int) error { return w.unit(ctx, b.units[i]) }
-	})
-	if err != nil {
+	for range runtime.GOMAXPROCS(0) + 1 {
+		workers = append(workers, start())
+	}
+	some := newSample(b.units)
+	if err := linkUnits(ctx, workers, some.units); err != nil {
 		return workers, err
 	}
-	last := start()
-	workers = append(workers, last)
+	if err := b.planLinks(edge, workers, some, bound); err != nil {
+		return workers, err
+	}
+	for _, w := range workers {
+		w.sampled, w.tables = w.tables, make([]rows, len(w.tables)) // each in the order of the dump
+	}
+	if err := linkUnits(ctx, workers, some.rest); err != nil {
+		return workers, err
+	}
+	last := workers[len(workers)-1]
 	for i := range b.Classes {
 		if err := last.class(ClassID(i)); err != nil {
 			return workers, err
@@ -103,6 +110,15 @@ func (b *builder) runLinkers(ctx context.Context, bound uint64) (workers []*link
 		w.edges.Close()
 	}
 	return workers, nil
+}
+
+// linkUnits resolves the references of the objects in units.
+func linkUnits(ctx context.Context, workers []*linker, units []unit) error {
+	return each(ctx, len(units), func() func(context.Context, int) error {
+		w := workers[0]
+		workers = workers[1:]
+		return func(ctx context.Context, i int) error { return w.unit(ctx, units[i]) }
+	})
 }
 
 // planClasses prepares what the second pass needs of each class and returns an
@@ -173,6 +189,8 @@ type linker struct {
 	kinds  *kindWriter
 	tables []rows
 
+	sampled []rows // those of the units that were read before the others
+
 	fills    []Fill // by ClassID
 	sparse   []SparseArray
 	contents *contents
@@ -182,6 +200,9 @@ type linker struct {
 }
 
 func (l *linker) free() {
+	for i := range l.sampled {
+		l.sampled[i].free()
+	}
 	for i := range l.tables {
 		l.tables[i].free()
 	}

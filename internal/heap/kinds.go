@@ -30,7 +30,7 @@ func newKinds(m *offheap.Memory, objects uint64, none ClassID) (*kinds, error) {
 	if k.low, err = offheap.Make[uint16](m, int(objects)+1); err != nil {
 		return nil, err
 	}
-	k.high, err = offheap.Make[uint16](m, int(objects)+1)
+	k.high, err = offheap.Reserve[uint16](m, int(objects)+1)
 	return k, err
 }
 

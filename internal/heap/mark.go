@@ -78,6 +78,9 @@ func (t *Tracks) Free() { t.from.Free() }
 // nothing else holds. Memory: 4 bytes an object, and 8 for each object of the
 // widest layer while it runs. Errors: that of ctx; no memory.
 func (g *Graph) ShortestTracks(ctx context.Context, targets ...[]ObjID) (*Tracks, error) {
+	if err := g.planTracks(); err != nil {
+		return nil, err
+	}
 	from, err := offheap.Make[ObjID](g.memory, g.Objects()+1)
 	if err != nil {
 		return nil, err

@@ -23,6 +23,9 @@ type Track struct {
 // difference. Memory while it runs: 4 bytes an object, 8 for each of the widest layer.
 // Errors: that of ctx; no memory.
 func (g *Graph) StrongestTrack(ctx context.Context, target ObjID, referents *Table) (Track, error) {
+	if err := g.planTracks(); err != nil {
+		return Track{}, err
+	}
 	from, err := offheap.Make[ObjID](g.memory, g.Objects()+1)
 	if err != nil {
 		return Track{}, err

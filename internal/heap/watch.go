@@ -28,6 +28,22 @@ type FieldName struct {
 	Long bool
 }
 
+// words returns how many words a value takes.
+func (f FieldName) words() int {
+	if f.Long {
+		return 2
+	}
+	return 1
+}
+
+// stride returns how many words a row takes.
+func (w *Watch) stride() (words int) {
+	for _, f := range w.Fields {
+		words += f.words()
+	}
+	return words
+}
+
 // Table holds the values that a Watch asked for, a row for each instance, in the
 // order of their ObjIDs.
 type Table struct {
@@ -197,13 +213,11 @@ func readValue(b []byte, t hprof.Type, width int) uint64 {
 // newTable joins the workers' parts of a table in the order of the objects. Errors: no
 // memory.
 func newTable(m *offheap.Memory, w Watch, parts []*rows, found []bool) (t *Table, err error) {
-	t = &Table{Found: found}
+	t = &Table{Found: found, stride: w.stride()}
+	at := 0
 	for _, f := range w.Fields {
-		t.at = append(t.at, t.stride)
-		t.stride++
-		if f.Long {
-			t.stride++
-		}
+		t.at = append(t.at, at)
+		at += f.words()
 	}
 	n := 0
 	for i := range parts {

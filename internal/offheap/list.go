@@ -13,7 +13,7 @@ type List[T Number] struct {
 // Append adds an item; m is what room is made from. Errors: no memory.
 func (l *List[T]) Append(m *Memory, item T) error {
 	if l.n == len(l.slabs)*slabItems {
-		slab, err := Make[T](m, slabItems)
+		slab, err := Reserve[T](m, slabItems)
 		if err != nil {
 			return err
 		}

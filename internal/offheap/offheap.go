@@ -18,14 +18,20 @@ type Number interface {
 	~uint8 | ~uint16 | ~uint32 | ~uint64
 }
 
-// Make returns an array of n items. Without a Memory, nil, nobody keeps count of it.
-// Errors: the system refuses the memory.
-func Make[T Number](m *Memory, n int) (Array[T], error) {
+// Make returns an array of n items that will all be written to. Without a Memory, nil,
+// nobody keeps count of it. Errors: the system refuses the memory.
+func Make[T Number](m *Memory, n int) (Array[T], error) { return makeArray[T](m, n, true) }
+
+// Reserve returns an array of n items of which only a part will be written to: room for
+// the worst case. Errors: as Make.
+func Reserve[T Number](m *Memory, n int) (Array[T], error) { return makeArray[T](m, n, false) }
+
+func makeArray[T Number](m *Memory, n int, full bool) (Array[T], error) {
 	if n == 0 {
 		return Array[T]{}, nil
 	}
 	var item T
-	raw, err := m.allocate(n * int(unsafe.Sizeof(item)))
+	raw, err := m.allocate(n*int(unsafe.Sizeof(item)), full)
 	if err != nil {
 		return Array[T]{}, err
 	}

@@ -2,7 +2,20 @@
 
 package offheap
 
+import "errors"
+
 // allocate takes the memory from the Go heap, 8-byte aligned as all big arrays are.
 func allocate(bytes int) ([]byte, error) { return make([]byte, bytes), nil }
 
 func release([]byte) {}
+
+func canSpill() error { return ErrNoSpill }
+
+func allocateInFile(int) ([]byte, error) { return nil, ErrNoSpill }
+
+func moveToFile([]byte) error { return ErrNoSpill }
+
+func forget([]byte) {}
+
+// Resident is not known on this system.
+func Resident() (int64, error) { return 0, errors.ErrUnsupported }

@@ -23,13 +23,15 @@ func (e *NoObjectError) Error() string { return fmt.Sprintf("no object begins at
 func (e *NoObjectError) Hint() string { return e.Near }
 
 // ask opens a dump, has a question answered and closes the dump.
-func ask[A any](ctx context.Context, path string, o Options, watches []heap.Watch, answer func(*dump) (*A, error)) (_ *A, err error) {
-	d, err := open(ctx, path, o, watches)
+func ask[A any](ctx context.Context, path string, o Options, watches []heap.Watch, answer func(context.Context, *dump) (*A, error)) (_ *A, err error) {
+	ctx, b := newBudget(ctx, o)
+	defer func() { err = b.end(err) }()
+	d, err := open(ctx, path, o, watches, b)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	a, err := answer(d)
+	a, err := answer(ctx, d)
 	if err != nil {
 		return nil, err
 	}

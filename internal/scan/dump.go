@@ -22,7 +22,7 @@ type dump struct {
 }
 
 // open reads the dump at path. The report has its histogram and totals.
-func open(ctx context.Context, path string, o Options, watches []heap.Watch) (*dump, error) {
+func open(ctx context.Context, path string, o Options, watches []heap.Watch, b *budget) (*dump, error) {
 	d := &dump{progress: &progress{to: o.Progress}}
 	f, err := hprof.Open(ctx, path, d.progress.phase("inflating", 0, 1))
 	if err != nil {
@@ -38,6 +38,7 @@ func open(ctx context.Context, path string, o Options, watches []heap.Watch) (*d
 		Dump:        o.Dump,
 		Edges:       o.Edges,
 		Watches:     watches,
+		Memory:      &b.memory,
 		Contents:    len(watches) > 0,
 		ClassesOnly: o.HistogramOnly,
 		Progress:    d.progress.build(f.Size),

@@ -19,22 +19,24 @@ type Export struct {
 	// Report describes the dump: its Dump, Heap, Histogram and Warnings.
 	Report *report.Report
 
-	dump  *dump
-	all   *dom.All
-	names []string // by heap.ClassID
+	dump   *dump
+	budget *budget
+	all    *dom.All
+	names  []string // by heap.ClassID
 }
 
 // NewExport reads the dump at path and computes the dominator and the retained size
 // of every object; it must be closed. Memory, beside that of the graph and its
 // dominator tree: 16 bytes an object, 12 while it is written. Errors: those of File.
 func NewExport(ctx context.Context, path string, o Options) (*Export, error) {
-	d, err := open(ctx, path, o, nil)
+	ctx, b := newBudget(ctx, o)
+	d, err := open(ctx, path, o, nil, b)
 	if err != nil {
-		return nil, err
+		return nil, b.end(err)
 	}
-	e := &Export{Report: d.report, dump: d}
+	e := &Export{Report: d.report, dump: d, budget: b}
 	if err := e.prepare(ctx); err != nil {
-		return nil, errors.Join(err, e.Close())
+		return nil, errors.Join(b.failed(), err, e.Close())
 	}
 	return e, nil
 }
@@ -58,7 +60,7 @@ func (e *Export) Close() error {
 	if e.all != nil {
 		e.all.Free()
 	}
-	return e.dump.close()
+	return e.budget.end(e.dump.close())
 }
 
 const (
@@ -102,7 +104,7 @@ func (e *Export) WriteTSV(ctx context.Context, w io.Writer) error {
 	for s := range e.dump.graph.ByAddress(exportRows) {
 		stretches = append(stretches, s)
 		if done += int64(s.Last-s.First) + 1; len(stretches) == cores || done == total {
-			if err := flush(); err != nil {
+			if err := errors.Join(e.budget.failed(), flush()); err != nil {
 				return err
 			}
 			e.written(done)
@@ -136,7 +138,7 @@ func (e *Export) Rows(ctx context.Context, fn func([]Row) error) error {
 	g, done := e.dump.graph, int64(0)
 	rows := make([]Row, 0, exportRows)
 	for s := range g.ByAddress(exportRows) {
-		if err := ctx.Err(); err != nil {
+		if err := errors.Join(e.budget.failed(), ctx.Err()); err != nil {
 			return err
 		}
 		rows = rows[:0]

@@ -20,6 +20,12 @@ type Options struct {
 	// second. done and total count bytes of work over all phases; phase is a
 	// short name such as "reading objects". Nil means nobody watches.
 	Progress func(phase string, done, total int64)
+	// MaxMemoryBytes is what the whole process may take. It goes to the disk for more, or
+	// gives up. 0 means what the machine or the container has.
+	MaxMemoryBytes int64
+	// Planned is told what a part of the scan will take before it begins. Nil means nobody
+	// wants to know.
+	Planned func(Plan)
 	// Dump is the number of the dump in the file, from 0.
 	Dump int
 	// Edges are the rules by which objects hold each other.
@@ -33,10 +39,12 @@ type Options struct {
 // File reads the dump at path and analyses it. A damaged dump gives a report
 // with warnings and Dump.Truncated set, not an error. Errors wrap
 // hprof.ErrNotHprof for foreign input, heap.ErrNoDump where the file has no dump of
-// that number and *fs.PathError for unreadable input; a cancelled ctx returns its
-// error.
+// that number and *fs.PathError for unreadable input; *MemoryError; a cancelled ctx
+// returns its error.
 func File(ctx context.Context, path string, o Options) (r *report.Report, err error) {
-	d, err := open(ctx, path, o, finding.Watches())
+	ctx, b := newBudget(ctx, o)
+	defer func() { err = b.end(err) }()
+	d, err := open(ctx, path, o, finding.Watches(), b)
 	if err != nil {
 		return nil, err
 	}

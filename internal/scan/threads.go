@@ -25,7 +25,7 @@ type ThreadsOptions struct {
 // of File.
 func Threads(ctx context.Context, path string, o Options, q ThreadsOptions) (*report.Threads, error) {
 	o.HistogramOnly = !q.Retained
-	return ask(ctx, path, o, nil, func(d *dump) (*report.Threads, error) {
+	return ask(ctx, path, o, nil, func(ctx context.Context, d *dump) (*report.Threads, error) {
 		var retained []int64
 		if q.Retained {
 			if err := d.dominate(ctx); err != nil {

@@ -29,6 +29,9 @@ func (a *All) Free() {
 func (t *Tree) All(ctx context.Context) (*All, error) {
 	n := int(t.graph.Nodes) + 1
 	a := &All{}
+	if err := t.graph.Memory.Plan(offheap.Need{Phase: "adding up", Bytes: 16 * int64(n), Nodes: int64(n)}); err != nil {
+		return nil, err
+	}
 	// pending counts the children whose weight is not yet added to their parent's.
 	pending, err := offheap.Make[uint32](t.graph.Memory, n)
 	if err != nil {

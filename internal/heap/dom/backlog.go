@@ -66,10 +66,10 @@ func (b *backlog) add(to, from uint32) error {
 func (b *backlog) chunk() (c chunk, err error) {
 	if b.cut == slabChunks {
 		var s slab
-		if s.to, err = offheap.Make[uint16](b.memory, slabChunks*chunkItems); err != nil {
+		if s.to, err = offheap.Reserve[uint16](b.memory, slabChunks*chunkItems); err != nil {
 			return c, err
 		}
-		if s.from, err = offheap.Make[uint32](b.memory, slabChunks*chunkItems); err != nil {
+		if s.from, err = offheap.Reserve[uint32](b.memory, slabChunks*chunkItems); err != nil {
 			s.to.Free()
 			return c, err
 		}

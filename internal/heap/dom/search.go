@@ -99,7 +99,7 @@ func (s *searcher) allocate() (err error) {
 	s.later = newBacklog(s.t.graph.Memory, core+1)
 	// Address space for the worst case: every reference waits on the stack.
 	waiting := s.t.graph.Edges.Successors() + batch
-	if s.stack, err = offheap.Make[uint32](s.t.graph.Memory, int(waiting)); err != nil {
+	if s.stack, err = offheap.Reserve[uint32](s.t.graph.Memory, int(waiting)); err != nil {
 		return err
 	}
 	if words, err = offheap.Make[uint64](s.t.graph.Memory, int(waiting)/64+1); err != nil {

@@ -80,6 +80,9 @@ func (t *Tree) build(ctx context.Context) error {
 	if err := t.peel(ctx); err != nil {
 		return err
 	}
+	if err := t.plan(); err != nil {
+		return err
+	}
 	idom, err := t.searchAndDominate(ctx)
 	defer idom.Free()
 	if err != nil {

@@ -2,6 +2,7 @@ package edges
 
 import (
 	"errors"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -11,8 +12,6 @@ import (
 const (
 	// chunkBytes is how much of the blob a Writer takes at once.
 	chunkBytes = 256 << 10
-	// maxDelta is the longest code of a difference: 33 bits in groups of 7.
-	maxDelta = 5
 )
 
 // ErrChanged is returned when more successors come than were announced: the dump
@@ -24,6 +23,7 @@ type Builder struct {
 	graph   *Graph
 	next    atomic.Uint64 // first byte of the blob that no Writer has taken
 	writers int           // how many there are
+	longest uint64        // bytes of the longest code: that of a difference between nodes
 	mu      sync.Mutex    // guards graph.places and scattered directory entries
 }
 
@@ -44,17 +44,27 @@ func NewBuilder(m *offheap.Memory, n int, bound uint64, writers int) (*Builder, 
 		}
 		g.degrees = append(g.degrees, d)
 	}
+	b := &Builder{graph: g, longest: uint64(bits.Len64(2*uint64(n))+6) / 7}
 	// Each node has an end, each chunk a rest that the next run did not fit into.
 	// Eight bytes are read at a time, so some lie behind the last run.
-	size := 8 + maxDelta*bound + uint64(n) + (maxDelta*bound+uint64(n))/4 + uint64(writers+2)*chunkBytes
-	if g.blob, err = offheap.Make[uint8](m, int(size)); err != nil {
+	runs := b.longest*bound + uint64(n)
+	size := 8 + runs + runs/4 + uint64(writers+2)*chunkBytes
+	if g.blob, err = offheap.Reserve[uint8](m, int(size)); err != nil {
 		g.Free()
 		return nil, err
 	}
-	b := &Builder{graph: g}
 	b.next.Store(1) // blob[0] is an end: that of nodes never written
 	return b, nil
 }
+
+// Size returns how many bytes of address space the runs have.
+func (b *Builder) Size() int64 { return int64(len(b.graph.blob.Items)) }
+
+// Used returns how many of those the Writers have taken.
+func (b *Builder) Used() int64 { return int64(b.next.Load()) }
+
+// Longest returns how many bytes a successor takes at most.
+func (b *Builder) Longest() int64 { return int64(b.longest) }
 
 // Freeze returns the graph. All Writers must have been closed.
 func (b *Builder) Freeze() *Graph { return b.graph }
@@ -85,7 +95,7 @@ func (b *Builder) NewWriter() *Writer {
 
 // Begin starts the run of a node with at most n successors.
 func (w *Writer) Begin(node uint32, n int) error {
-	need := uint64(n)*maxDelta + 1
+	need := uint64(n)*w.b.longest + 1
 	if w.end-w.at < need {
 		// A block is written as a whole only within one chunk.
 		w.flush()
@@ -158,6 +168,9 @@ func (w *Writer) Empty(node uint32) error {
 	w.End()
 	return nil
 }
+
+// Added returns how many successors were written.
+func (w *Writer) Added() int64 { return int64(w.added) }
 
 // Close ends the writer's work. Writers are closed one after the other, when all have
 // written.

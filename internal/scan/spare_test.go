@@ -1,4 +1,4 @@
-package agent_test
+package scan_test
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/apm-sidecar/apm-sidecar/internal/agent"
+	"github.com/apm-sidecar/apm-sidecar/internal/scan"
 )
 
 func TestSpareMemory(t *testing.T) {
@@ -18,7 +18,7 @@ func TestSpareMemory(t *testing.T) {
 		for name, content := range files {
 			root[name] = &fstest.MapFile{Data: []byte(content)}
 		}
-		assert.Equal(t, want, agent.SpareMemoryBytes(root), fmt.Sprint(files))
+		assert.Equal(t, want, scan.SpareMemoryBytes(root), fmt.Sprint(files))
 	}
 	meminfo := "MemTotal:       100 kB\nMemAvailable:       8 kB\n"
 	f(0, nil)

@@ -1,0 +1,25 @@
+package dom
+
+import "github.com/apm-sidecar/apm-sidecar/internal/offheap"
+
+// Phase is what Build calls its work in plans.
+const Phase = "finding dominators"
+
+// Bytes bounds the memory that Build takes, for a graph of some nodes, of which some
+// are core, with some references between core nodes.
+func Bytes(nodes, core, references int64) int64 {
+	// Each reference between core nodes waits on the stack or in the backlog, which
+	// begins a chunk for each bucket.
+	backlog := 6 * (references + core/bucketNodes*chunkItems + slabChunks*chunkItems)
+	search := 13 * core // number, links, shape, busy, with the end of each reference
+	dominate := 21 * core
+	renumber := 24 * core
+	return nodes/8 + max(search+backlog, dominate+backlog-6*core, renumber)
+}
+
+// plan tells what is to come once the core is known.
+func (t *Tree) plan() error {
+	core, nodes := int64(t.core.count), int64(t.graph.Nodes)
+	references := int64(t.graph.Edges.Successors()) - (nodes - core) // a peeled node has one, and refers to no core node
+	return t.graph.Memory.Plan(offheap.Need{Phase: Phase, Bytes: Bytes(nodes, core, references), Nodes: core, References: references})
+}

@@ -1,0 +1,101 @@
+package heap
+
+import (
+	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
+	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
+)
+
+// sampleEvery is how many units there are to one that is read before the second pass is
+// planned: what references and watched fields take is guessed from those.
+const sampleEvery = 16
+
+// sample is a part of the units, spread over the dump, and what it stands for.
+type sample struct {
+	units, rest []unit
+	// bytes are those of the sample, like those of all units that it stands for; unlike
+	// those of the others, which hold one big array each.
+	bytes, like, unlike int64
+}
+
+func newSample(units []unit) (s sample) {
+	n := 0
+	for _, u := range units {
+		size := u.end - u.start
+		if size > 2*unitBytes {
+			s.unlike += size
+			s.rest = append(s.rest, u)
+			continue
+		}
+		s.like += size
+		if n%sampleEvery == sampleEvery/2 {
+			s.bytes += size
+			s.units = append(s.units, u)
+		} else {
+			s.rest = append(s.rest, u)
+		}
+		n++
+	}
+	return s
+}
+
+// scaled returns how much it is of all that the sample stands for, given how much it is
+// of the sample; a tenth more, as units are not all alike.
+func (s *sample) scaled(n int64) int64 {
+	return int64(1.1 * float64(n) * float64(s.like) / float64(s.bytes))
+}
+
+// planLinks tells what the second pass and dominators will take, from what the units
+// of a sample took. bound is the most references that there can be.
+func (b *builder) planLinks(edge *edges.Builder, linkers []*linker, some sample, bound uint64) error {
+	nodes := int64(b.Objects())
+	blob, references := edge.Size(), int64(bound)
+	notes := int64(0)
+	if some.bytes > 0 {
+		var added, kept int64
+		for _, l := range linkers {
+			added += l.edges.Added()
+			kept += l.kept()
+		}
+		inArrays := min(some.unlike/int64(b.idSize), int64(b.arrayRefs))
+		blob = min(blob, some.scaled(edge.Used())+inArrays*edge.Longest())
+		references = min(references, some.scaled(added)+inArrays)
+		notes = some.scaled(kept)
+	}
+	graph := blob + nodes/2 + int64(len(linkers))*nodes/4 + 2*nodes
+	tables := b.tableBytes()
+	return b.memory.Plan(offheap.Need{
+		Phase: "resolving references", Nodes: nodes, References: references,
+		Bytes: graph + tables + notes,
+		Later: graph + tables + dom.Bytes(nodes, nodes, references),
+	})
+}
+
+// kept returns how many bytes the linker needs for what it noted.
+func (l *linker) kept() (bytes int64) {
+	for i := range l.tables {
+		bytes += int64(4*l.tables[i].objects.Len() + 4*l.tables[i].words.Len())
+	}
+	for i := range l.contents {
+		bytes += int64(8 * l.contents[i].Len())
+	}
+	return bytes
+}
+
+// tableBytes bounds the memory of the finished tables.
+func (b *builder) tableBytes() (bytes int64) {
+	for i := range b.Classes {
+		for _, p := range b.Classes[i].tables {
+			if p.atLeast == 0 { // else few have a row
+				bytes += 4 * b.Classes[i].Instances * int64(1+b.options.Watches[p.table].stride())
+			}
+		}
+	}
+	return bytes
+}
+
+// planTracks tells what a walk over all objects will take.
+func (g *Graph) planTracks() error {
+	n := int64(g.Objects())
+	return g.memory.Plan(offheap.Need{Phase: "looking for ways from the roots", Nodes: n, Bytes: 5 * n})
+}

@@ -1,0 +1,74 @@
+package offheap
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+const (
+	// keptFree is the part of the limit, as 1/keptFree, at which pages are dropped: they
+	// come back faster than anyone can look, up to maxKeptFree between two looks.
+	keptFree    = 4
+	maxKeptFree = 256 << 20
+	// growth is how fast memory is taken to fill, in bytes a second: 17 GB/s were
+	// measured where pages of a file that are in memory are mapped again.
+	growth = 16 << 30
+	// leastWait and mostWait bound the time between two looks.
+	leastWait = 250 * time.Microsecond
+	mostWait  = 20 * time.Millisecond
+)
+
+// OverLimitError says that the process takes more than it may, and that nothing is left
+// to be moved to the disk.
+type OverLimitError struct{ Resident, Limit int64 }
+
+// Error tells the two numbers.
+func (e *OverLimitError) Error() string {
+	return fmt.Sprintf("%d bytes of memory are in use, and the limit is %d", e.Resident, e.Limit)
+}
+
+// Aim returns what Keep lets the process take before it drops pages.
+func Aim(limit int64) int64 { return limit - min(limit/keptFree, maxKeptFree) }
+
+// LimitFor returns the limit of which Aim is that much.
+func LimitFor(aim int64) int64 { return min(aim*keptFree/(keptFree-1)+1, aim+maxKeptFree) }
+
+// Keep holds what the process takes, all of it, below a limit in bytes, until ctx ends:
+// it takes pages of spilled arrays out of memory in time. Errors: *OverLimitError where
+// that is not enough, then something must stop the work; that of Resident.
+func (m *Memory) Keep(ctx context.Context, limit int64) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		}
+		now, err := m.lower(limit)
+		if err != nil {
+			return err
+		}
+		left := max(Aim(limit)-now, 0)
+		timer.Reset(min(max(time.Duration(float64(left)/growth*float64(time.Second)), leastWait), mostWait))
+	}
+}
+
+// lower drops pages if need be, and returns what the process takes then.
+func (m *Memory) lower(limit int64) (int64, error) {
+	now, err := Resident()
+	if err != nil || now <= Aim(limit) {
+		return now, err
+	}
+	m.Drop()
+	if now, err = Resident(); err != nil || now <= limit {
+		return now, err
+	}
+	debug.FreeOSMemory() // garbage, perhaps
+	if now, err = Resident(); err != nil || now <= limit {
+		return now, err
+	}
+	return now, &OverLimitError{Resident: now, Limit: limit}
+}
