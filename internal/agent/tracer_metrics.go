@@ -52,7 +52,9 @@ func (tr *tracer) publishSamples(now time.Time) {
 	}
 	tr.published = now
 	state := tr.status()
-	samples := transactionSamples(tr.labels, now, tr.tracker.Stats(), tr.tracker.Active(now), state.State == "following")
+	up := state.State == "following"
+	samples := transactionSamples(tr.labels, now, tr.tracker.Stats(), tr.tracker.Active(now), up)
+	samples = append(samples, edgeSamples(tr.labels, now, tr.tracker.Edges(now), up)...)
 	if err := tr.sink.Append(samples); err != nil {
 		tr.log.Debug("samples of transactions are lost", "error", err)
 	}
@@ -61,6 +63,7 @@ func (tr *tracer) publishSamples(now time.Time) {
 // end marks the series of a target that is not watched any more.
 func (tr *tracer) end(now time.Time) {
 	samples := transactionSamples(tr.labels, now, tr.tracker.Stats(), nil, false)
+	samples = append(samples, edgeSamples(tr.labels, now, tr.tracker.Edges(now), false)...)
 	if err := tr.sink.Append(series.Ended(samples)); err != nil {
 		tr.log.Debug("samples of transactions are lost", "error", err)
 	}
@@ -109,6 +112,29 @@ func transactionSamples(labels []series.Label, now time.Time, stats tx.Stats, ac
 	}
 	if n := len(stats.Durations); n > 0 {
 		add(series.NameSlowDurationCount, float64(stats.Durations[n-1]))
+	}
+	return samples
+}
+
+// edgeSamples are the series of the waits for peers.
+func edgeSamples(labels []series.Label, now time.Time, edges []tx.Edge, up bool) []series.Sample {
+	var samples []series.Sample
+	for _, e := range edges {
+		own := series.With(labels, series.Label{Name: "kind", Value: e.Kind}, series.Label{Name: "peer", Value: e.Peer})
+		add := func(name string, value float64) {
+			samples = append(samples, series.Sample{Name: name, Labels: own, TimeMs: now.UnixMilli(), Value: value})
+		}
+		add(series.NameEdgeSlow, float64(e.Slow))
+		add(series.NameEdgeWait, float64(e.WaitMs)/1000)
+		inFlight, rtt := float64(e.InFlight), e.RTT.Seconds()
+		if !up {
+			inFlight = series.Stale()
+		}
+		if !up || rtt == 0 {
+			rtt = series.Stale()
+		}
+		add(series.NameEdgeInFlight, inFlight)
+		add(series.NameEdgeRTT, rtt)
 	}
 	return samples
 }

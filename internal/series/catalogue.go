@@ -56,6 +56,10 @@ const (
 	NameSlowDurationBucket = "apm_slow_transaction_duration_seconds_bucket"
 	NameSlowDurationSum    = "apm_slow_transaction_duration_seconds_sum"
 	NameSlowDurationCount  = "apm_slow_transaction_duration_seconds_count"
+	NameEdgeInFlight       = "apm_transaction_edge_in_flight"
+	NameEdgeSlow           = "apm_transaction_edge_slow_total"
+	NameEdgeWait           = "apm_transaction_edge_wait_seconds_total"
+	NameEdgeRTT            = "apm_transaction_edge_rtt_seconds"
 )
 
 const (
@@ -190,6 +194,10 @@ func jvmMetrics() []Metric {
 		{NameSlowDurationBucket, Counter, Count, []string{"le"}, "Slow transactions of at most le seconds: the buckets of a histogram."},
 		{NameSlowDurationSum, Counter, Seconds, nil, "Time that slow transactions took."},
 		{NameSlowDurationCount, Counter, Count, nil, "Slow transactions."},
+		{NameEdgeInFlight, Gauge, Count, edgeLabels(), "Transactions in flight that wait for a peer; their mean over time is the rate of calls times their response time. Peers past the first 50 are summed as peer=\"other\"."},
+		{NameEdgeSlow, Counter, Count, edgeLabels(), "Slow transactions that were seen to wait for a peer."},
+		{NameEdgeWait, Counter, Seconds, edgeLabels(), "Time that slow transactions were seen to wait for a peer; an estimate from samples. Divided by the number of them it is the response time as they saw it."},
+		{NameEdgeRTT, Gauge, Seconds, edgeLabels(), "Round trip between JVM and peer as TCP measured it on the connection that was waited on last; absent where nobody waits, and on other hosts."},
 	}
 }
 
@@ -199,5 +207,6 @@ func gcLabels() []string        { return []string{"gc", "generation", "phase"} }
 func findingLabels() []string   { return []string{"class", "kind", "severity"} }
 func connectorLabels() []string { return []string{"connector", "server"} }
 func workerLabels() []string    { return []string{"pool", "server"} }
+func edgeLabels() []string      { return []string{"kind", "peer"} }
 func sessionLabels() []string   { return []string{"context", "server", "vhost"} }
 func jdbcLabels() []string      { return []string{"kind", "pool"} }

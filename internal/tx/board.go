@@ -116,7 +116,7 @@ func (t *Tracker) active(o *open, now time.Time) Active {
 		a.OwnerID = owner.id
 	}
 	if last.sight != nil {
-		a.Peer, a.SQL = cmp.Or(last.sight.name, last.sight.socket.Remote.String()), last.sight.sql
+		a.Peer, a.SQL = last.sight.peer(), last.sight.sql
 	}
 	return a
 }

@@ -21,6 +21,9 @@ type stretch struct {
 	// cpuMs is the time on a processor, exact, at the ends of the transaction at most;
 	// NaN where nobody knows. blockedMs, runQueueMs and gcMs likewise.
 	cpuMs, blockedMs, runQueueMs, gcMs float64
+	// lateMs is the part at the end of a stretch in which the thread did not run, for
+	// which it was ready to: see carryBack. lateVariance is that of the estimate.
+	lateMs, lateVariance float64
 }
 
 // tally is the time by class with the variance of the estimate.
@@ -53,10 +56,31 @@ func queuedShare(parts []stretch) float64 {
 // queue's.
 func estimate(parts []stretch) tally {
 	sum := tally{ms: map[Class]float64{}, variance: map[Class]float64{}, queued: queuedShare(parts)}
+	carryBack(parts)
 	for _, p := range parts {
 		sum.add(p)
 	}
 	return sum
+}
+
+// carryBack moves time in the run queue to where it was spent. The system counts it
+// only when the thread runs again: where that is more than the stretch has room for, the
+// thread was ready before, in stretches in which it seemed to go on waiting.
+func carryBack(parts []stretch) {
+	for i, p := range parts {
+		over := p.runQueueMs - p.ms
+		if !p.edge && !math.IsNaN(p.cpuMs) {
+			over += p.cpuMs
+		}
+		for j := i - 1; j >= 0 && parts[j].same && over > 0; j-- { // false for NaN
+			before := &parts[j]
+			before.lateMs = min(over, before.ms)
+			if p.edge && j == i-1 { // some of it may be of the thread's next request
+				before.lateVariance = sq(before.lateMs) / edgeVariance
+			}
+			over -= before.lateMs
+		}
+	}
 }
 
 func (t *tally) give(c Class, ms, variance float64) {
@@ -71,15 +95,17 @@ func (t *tally) add(p stretch) {
 		return
 	}
 	if p.same { // nothing happened: exact
-		t.give(p.a, p.ms, 0)
+		t.give(p.a, p.ms-p.lateMs, p.lateVariance)
+		t.give(ClassRunQueue, p.lateMs, p.lateVariance)
 		return
 	}
 	t.hiddenMs = max(t.hiddenMs, p.ms)
 	rest := p.ms
 	if !math.IsNaN(p.cpuMs) {
 		cpu, variance := min(p.cpuMs, rest), 0.0
-		if p.edge { // some of it may be of the thread's other requests
+		if p.edge { // some of it may be of the thread's other requests, and less of the rest
 			variance = sq(cpu) / edgeVariance
+			t.doubt(p, variance)
 		}
 		t.give(ClassCPU, cpu, variance)
 		rest -= cpu
@@ -132,6 +158,14 @@ func (t *tally) split(p stretch, rest float64) {
 	}
 }
 
+// doubt adds to the variance of a stretch's own class, as far as that is no time on a
+// processor: what is taken from it for sure may be too much.
+func (t *tally) doubt(p stretch, variance float64) {
+	if p.a != ClassCPU {
+		t.give(p.a, 0, variance)
+	}
+}
+
 // stalls gives away the time in which a thread that had work to do did not run: the
 // run queue's where the system tells it, and the collector's, which has its threads
 // wait elsewhere. It returns what is left.
@@ -146,6 +180,7 @@ func (t *tally) stalls(p stretch, rest float64) float64 {
 		queue, variance := min(p.runQueueMs, rest), 0.0
 		if p.edge {
 			variance = sq(queue) / edgeVariance
+			t.doubt(p, variance)
 		}
 		t.give(ClassRunQueue, queue, variance)
 		rest -= queue

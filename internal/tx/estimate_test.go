@@ -178,3 +178,42 @@ func TestAThreadThatDoesNotMoveIsExact(t *testing.T) {
 		}
 	}
 }
+
+// TestTheRunQueueIsCountedLate: the system counts time in the run queue when the thread
+// runs again. A thread that seemed to wait for its answer was ready long before.
+func TestTheRunQueueIsCountedLate(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]int64{"between looks": 5500, "at the end": 4500} {
+		tracker := newTracker(3 * time.Second)
+		w := worker{"p", []request{{start: 1000, end: end, path: "/x"}}}
+		var rec *tx.Record
+		for at := int64(1200); rec == nil; at += 1000 {
+			th := &jvm.Thread{ID: 9, Name: "p-thread", State: jvm.Runnable, CPUNs: jvm.Some[int64](5e6), RunQueueNs: jvm.Some[int64](0)}
+			th.Stack = stack("sun.nio.ch.Net.poll! org.postgresql.core.PGStream.receiveChar" + servlet)
+			if at > 4200 { // it got the answer at 1700, and a processor at 4400
+				th.CPUNs, th.RunQueueNs = jvm.Some[int64](10e6), jvm.Some[int64](2700e6)
+			}
+			r := look(at, 0, w)
+			r.Workers = map[string]jvm.Used{"p-thread": {CPUNs: th.CPUNs, RunQueueNs: th.RunQueueNs}}
+			if records := tracker.Requests(r); len(records) > 0 {
+				rec = records[0]
+				break
+			}
+			for _, w := range tracker.InFlight(r.Received) {
+				if !w.Sampled || !tracker.Unmoved(w.Key, r.Received, th) {
+					tracker.Sample(w.Key, r.Received, th, th)
+				}
+			}
+		}
+		for _, c := range rec.Classes {
+			if c.Class == tx.ClassRunQueue {
+				assert.InDelta(t, 2700, c.Ms, float64(c.ErrorMs)+1, name)
+				assert.Less(t, c.ErrorMs, int64(1000), name)
+			}
+			if c.Class == tx.ClassSQL {
+				assert.InDelta(t, end-1000-2705, c.Ms, float64(c.ErrorMs)+1, name)
+			}
+		}
+		assert.Equal(t, tx.ClassRunQueue, rec.Class, name)
+	}
+}

@@ -100,6 +100,9 @@ type sight struct {
 	name, sql, wait string
 }
 
+// peer is what people call it.
+func (s *sight) peer() string { return cmp.Or(s.name, s.socket.Remote.String()) }
+
 // Named says what a wait is for. The caller has made sure that the thread had not run
 // since the look that the wait is of, after it saw what it saw.
 func (t *Tracker) Named(w Wait, s Sight) {

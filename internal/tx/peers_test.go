@@ -71,6 +71,21 @@ const (
 	parked  = "java.util.concurrent.locks.LockSupport"
 )
 
+// edge is a tx.Edge in the open.
+type edge struct {
+	peer, kind   string
+	inFlight     int
+	slow, waitMs int64
+	rtt          time.Duration
+}
+
+func (l *lane) edges(ms int64) (out []edge) {
+	for _, e := range l.tracker.Edges(l.at(ms)) {
+		out = append(out, edge{e.Peer, e.Kind, e.InFlight, e.Slow, e.WaitMs, e.RTT})
+	}
+	return out
+}
+
 func socket(remote string) jvm.Socket {
 	return jvm.Socket{Local: netip.MustParseAddrPort("10.0.0.1:4000"), Remote: netip.MustParseAddrPort(remote), RTT: 300 * time.Microsecond, Unanswered: time.Second}
 }
@@ -90,6 +105,7 @@ func TestPeersAndStatements(t *testing.T) {
 	row := l.tracker.Active(l.at(1500))[0]
 	assert.Equal(t, "orders", row.Peer)
 	assert.Equal(t, "select ? from t", row.SQL)
+	assert.Equal(t, []edge{{"orders", tx.KindDatabase, 1, 0, 0, 300 * time.Microsecond}}, l.edges(1500))
 
 	l.look(2500, browser, false)
 	l.tracker.Named(waits[0], tx.Sight{Socket: socket("10.0.0.9:1")}) // too late: it has run since
@@ -103,6 +119,10 @@ func TestPeersAndStatements(t *testing.T) {
 	db, web := rec.Peers[0], rec.Peers[1]
 	assert.Equal(t, tx.Peer{Kind: tx.KindDatabase, Address: "10.0.0.2:5432", Name: "orders", Ms: db.Ms, ErrorMs: db.ErrorMs, Waits: 1, RTTMicros: 300, UnansweredMs: 1000, Evidence: tx.EvidenceSocket}, db)
 	assert.Equal(t, tx.KindHTTP, web.Kind)
+	assert.Equal(t, []edge{
+		{"10.0.0.3:80", tx.KindHTTP, 0, 1, web.Ms, 300 * time.Microsecond}, {"orders", tx.KindDatabase, 0, 1, db.Ms, 300 * time.Microsecond},
+	}, l.edges(5000))
+	assert.Zero(t, l.edges(80_000)[0].rtt, "a round trip of a minute ago is none any more")
 	assert.InDelta(t, 2000, db.Ms, float64(db.ErrorMs))
 	assert.InDelta(t, 1000, web.Ms, float64(web.ErrorMs))
 	require.Len(t, rec.SQL, 1)

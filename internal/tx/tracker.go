@@ -47,6 +47,7 @@ type Tracker struct {
 	latency time.Duration
 	pauses  pauses
 	stats   Stats
+	edges   edges
 }
 
 // processor is what is known of one row.
@@ -65,6 +66,7 @@ func New(opts Options) *Tracker {
 		router:     NewRouter(),
 		classifier: newClassifier(),
 		processors: map[string]*processor{},
+		edges:      edges{},
 	}
 }
 
@@ -199,6 +201,7 @@ func (t *Tracker) ended(r *jvm.Requests, p *processor, row jvm.RequestProcessor)
 	}
 	rec := t.record(o, elapsed, state)
 	t.stats.slow(rec)
+	t.edges.slow(rec)
 	return append(done, rec)
 }
 
@@ -287,6 +290,7 @@ func (t *Tracker) lose(p *processor, why string) []*Record {
 	rec := t.record(o, o.elapsedAt(o.lastSeen), StateLost)
 	rec.Notes = append(rec.Notes, "its end was not seen: "+why)
 	t.stats.slow(rec)
+	t.edges.slow(rec)
 	return []*Record{rec}
 }
 

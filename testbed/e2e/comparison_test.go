@@ -179,5 +179,5 @@ func (c *comparison) assert(t *testing.T, late, within float64) {
 	assert.Empty(t, c.mixed, "every record is of one request")
 	assert.Empty(t, c.early)
 	assert.GreaterOrEqual(t, c.within(), within)
-	c.names.assert(t)
+	c.names.assert(t, late)
 }

@@ -98,8 +98,14 @@ func (n naming) String() string {
 	return s
 }
 
-func (n naming) assert(t *testing.T) {
+// assert fails where a name is wrong, or where too many are missing. late is the number
+// of looks that were too late to be made: then waits may end before they are followed.
+func (n naming) assert(t *testing.T, late float64) {
 	t.Helper()
+	share := 0.99
+	if late > 0 {
+		share = 0.5
+	}
 	assert.Empty(t, n.wrong, "no record names a statement or a peer that the request had nothing to do with")
-	assert.GreaterOrEqual(t, float64(n.statements.told), 0.99*float64(n.statements.long), "statements are named: %v", n.statements)
+	assert.GreaterOrEqual(t, float64(n.statements.told), share*float64(n.statements.long), "statements are named: %v", n.statements)
 }
