@@ -55,7 +55,9 @@ func run(ctx context.Context, rounds int, peers, heapscan string, dumps []string
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	pairs := [][2]program{
+	report := func(d, r string) []string { return []string{heapscan, "report", "-q", "-f", "json", "-o", r, d} }
+	// In each comparison heapscan comes first.
+	comparisons := [][]program{
 		{
 			{"heapscan histogram", func(d, r string) []string { return []string{heapscan, "histogram", "-q", "-f", "json", "-o", r, d} }},
 			{"hprof-slurp", func(d, r string) []string {
@@ -63,23 +65,25 @@ func run(ctx context.Context, rounds int, peers, heapscan string, dumps []string
 			}},
 		},
 		{
-			{"heapscan report", func(d, r string) []string { return []string{heapscan, "report", "-q", "-f", "json", "-o", r, d} }},
+			{"heapscan report", report},
+			{"heapscan report, one core", func(d, r string) []string { return append([]string{"env", "GOMAXPROCS=1"}, report(d, r)...) }},
 			{"hprof-analyzer", func(d, r string) []string {
 				return []string{filepath.Join(peers, "hprof-analyzer"), "--format", "json", d, r}
 			}},
 		},
 	}
-	fmt.Println("| dump | MB | what | wall s | CPU s | peak MB | wall of the peer / ours | our peak / the peer's |")
+	fmt.Println("| dump | MB | what | wall s | CPU s | peak MB | its wall time / ours | our peak / its |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
 	for _, dump := range dumps {
 		info, err := os.Stat(dump)
 		if err != nil {
 			return err
 		}
-		for _, pair := range pairs {
-			var costs [2][]cost
+		name := strings.TrimSuffix(filepath.Base(dump), ".hprof")
+		for _, programs := range comparisons {
+			costs := make([][]cost, len(programs))
 			for range rounds {
-				for i, p := range pair {
+				for i, p := range programs {
 					c, err := measure(ctx, p.argv(dump, filepath.Join(scratch, "result.json")))
 					if err != nil {
 						return fmt.Errorf("%s on %s: %w", p.name, dump, err)
@@ -87,11 +91,13 @@ func run(ctx context.Context, rounds int, peers, heapscan string, dumps []string
 					costs[i] = append(costs[i], c)
 				}
 			}
-			ours, theirs := median(costs[0]), median(costs[1])
-			name := strings.TrimSuffix(filepath.Base(dump), ".hprof")
-			row(name, info.Size(), pair[0].name, ours, fmt.Sprintf("%.1f", theirs.wall.Seconds()/ours.wall.Seconds()),
-				fmt.Sprintf("%.2f", float64(ours.peak)/float64(theirs.peak)))
-			row(name, info.Size(), pair[1].name, theirs, "", "")
+			ours := median(costs[0])
+			row(name, info.Size(), programs[0].name, ours, "", "")
+			for i, p := range programs[1:] {
+				theirs := median(costs[i+1])
+				row(name, info.Size(), p.name, theirs, fmt.Sprintf("%.1f", theirs.wall.Seconds()/ours.wall.Seconds()),
+					fmt.Sprintf("%.2f", float64(ours.peak)/float64(theirs.peak)))
+			}
 		}
 	}
 	return nil
