@@ -1,4 +1,5 @@
-// Package dashboards holds the dashboards shipped with the programs.
+// Package dashboards holds the dashboards and the alerting rules shipped with the
+// programs.
 package dashboards
 
 import "embed"
@@ -7,3 +8,8 @@ import "embed"
 //
 //go:embed vmui/*.json
 var VMUI embed.FS
+
+// Alerts holds the alerting rules, in the form of Prometheus and vmalert.
+//
+//go:embed alerts/*.yml
+var Alerts embed.FS

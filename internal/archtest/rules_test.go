@@ -70,9 +70,9 @@ func owners() map[string][]string {
 	cmd := []string{"cmd/apm-sidecar", "cmd/heapscan"}
 	return map[string][]string{
 		"github.com/go-resty/resty/":                     {"internal/jmx"},
-		"github.com/VictoriaMetrics/VictoriaMetrics/app": {"internal/store"},
-		"github.com/VictoriaMetrics/VictoriaMetrics/lib": {"internal/push", "internal/store", "internal/discover"},
-		"github.com/VictoriaMetrics/metrics":             {"internal/agent", "internal/push", "internal/web"},
+		"github.com/VictoriaMetrics/VictoriaMetrics/app": {"internal/store", "internal/alert"},
+		"github.com/VictoriaMetrics/VictoriaMetrics/lib": {"internal/push", "internal/store", "internal/discover", "internal/alert"},
+		"github.com/VictoriaMetrics/metrics":             {"internal/alert", "internal/agent", "internal/push", "internal/web"},
 		"github.com/valyala/fastjson":                    {"internal/jmx"},
 		"github.com/spf13/cobra":                         cmd,
 		"github.com/spf13/pflag":                         cmd,
@@ -84,6 +84,7 @@ func owners() map[string][]string {
 		"github.com/dustin/go-humanize":                  {"internal/unit"},
 		"github.com/parquet-go/parquet-go":               {"internal/scan"},
 		"github.com/goccy/go-yaml":                       {"internal/config", "internal/discover"},
+		"gopkg.in/yaml.v2":                               {"internal/alert"},
 		"github.com/klauspost/compress":                  {"internal/hprof", "internal/push"},
 		"github.com/cenkalti/backoff/":                   {"internal/push"},
 		"github.com/lib/pq":                              {"internal/database"},

@@ -77,3 +77,31 @@ func (a Auth) transport(c *promauth.Config) http.RoundTripper {
 	}
 	return c.NewRoundTripper(t)
 }
+
+// Client is an HTTP client that proves who it is in that way. It follows no redirects:
+// they would carry the proof elsewhere.
+func (a Auth) Client() (*http.Client, error) {
+	c, err := a.config(nil)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{
+		Transport:     authorised{c, a.transport(c)},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
+
+// authorised adds credentials to requests.
+type authorised struct {
+	config *promauth.Config
+	next   http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t authorised) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	if err := t.config.SetHeaders(r, true); err != nil {
+		return nil, fmt.Errorf("credentials: %w", err)
+	}
+	return t.next.RoundTrip(r)
+}

@@ -1,0 +1,108 @@
+package alert
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// at is a time so many seconds after the beginning of the tests.
+func at(seconds int) time.Time {
+	return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(time.Duration(seconds) * time.Second)
+}
+
+func ruleOf(name string) Source { return Source{File: "rules.yml", Group: "g", Rule: name} }
+
+// alertOf is an alert of a JVM.
+func alertOf(name, instance, severity string, state State, since int) Alert {
+	a := Alert{
+		ID: name + "/" + instance, Source: ruleOf(name), State: state, Since: at(since),
+		Labels: map[string]string{"alertname": name, "job": "shop", "instance": instance, "severity": severity},
+	}
+	if state != Pending {
+		a.FiredAt = at(since)
+	}
+	return a
+}
+
+// states are the alerts of a Book by ID.
+func states(b *Book) map[string]State {
+	out := map[string]State{}
+	for _, a := range b.List() {
+		out[a.ID] = a.State
+	}
+	return out
+}
+
+func TestBookFollowsAnAlert(t *testing.T) {
+	b := newBook()
+	down := ruleOf("Down")
+	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Pending, 0), alertOf("Down", "b", "critical", Pending, 0)}, at(0))
+	assert.Equal(t, map[string]State{"Down/a": Pending, "Down/b": Pending}, states(b))
+	require.ErrorIs(t, b.Acknowledge("Down/a", "", "", at(1)), ErrNotActive)
+	require.ErrorIs(t, b.Acknowledge("Down/x", "", "", at(1)), ErrUnknown)
+
+	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Active, 0)}, at(60))
+	assert.Equal(t, map[string]State{"Down/a": Active}, states(b), "what ends while it is pending is forgotten")
+
+	require.Error(t, b.Acknowledge("Down/a", strings.Repeat("x", 101), "", at(70)))
+	require.NoError(t, b.Acknowledge("Down/a", "kim", "restarting it", at(70)))
+	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Active, 0)}, at(90))
+	a, _ := b.Get("Down/a")
+	assert.Equal(t, Acknowledged, a.State, "it stays so while it fires")
+	assert.Equal(t, &Acknowledgement{By: "kim", Comment: "restarting it", At: at(70)}, a.Acknowledgement)
+
+	b.Observe(ruleOf("Other"), nil, at(100))
+	assert.Equal(t, map[string]State{"Down/a": Acknowledged}, states(b), "another rule says nothing about it")
+
+	b.Observe(down, nil, at(120))
+	a, _ = b.Get("Down/a")
+	assert.Equal(t, Completed, a.State)
+	assert.Equal(t, at(120), a.CompletedAt)
+	require.ErrorIs(t, b.Acknowledge("Down/a", "kim", "", at(121)), ErrNotActive)
+
+	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Active, 200)}, at(200))
+	a, _ = b.Get("Down/a")
+	assert.Equal(t, Active, a.State, "the next time is another matter")
+	assert.Nil(t, a.Acknowledgement)
+
+	b.Retain(map[Source]bool{ruleOf("Other"): true}, at(300))
+	assert.Equal(t, map[string]State{"Down/a": Completed}, states(b), "its rule is gone")
+	b.Observe(ruleOf("Other"), nil, at(300).Add(8*24*time.Hour))
+	assert.Empty(t, states(b), "after a week it is forgotten")
+}
+
+func TestBookIsBounded(t *testing.T) {
+	b := newBook()
+	var many []Alert
+	for i := range maxOpen + maxCompleted + 7 {
+		many = append(many, alertOf("Down", fmt.Sprint(i), "critical", Active, 0))
+	}
+	b.Observe(ruleOf("Down"), many, at(0))
+	counts, left := b.counts()
+	assert.Equal(t, maxOpen+maxCompleted, counts[Active])
+	assert.Equal(t, 7, left)
+	b.Observe(ruleOf("Down"), nil, at(1))
+	counts, _ = b.counts()
+	assert.Equal(t, map[State]int{Completed: maxCompleted}, counts)
+}
+
+func TestBookListsTheWorstFirst(t *testing.T) {
+	b := newBook()
+	for _, a := range []Alert{
+		alertOf("Pend", "a", "critical", Pending, 0), alertOf("Warn", "a", "warning", Active, 5), alertOf("Old", "a", "critical", Active, 1),
+		alertOf("New", "a", "critical", Active, 2), alertOf("Odd", "a", "sev3", Active, 3), alertOf("Info", "a", "info", Active, 9),
+	} {
+		b.Observe(a.Source, []Alert{a}, at(10))
+	}
+	require.NoError(t, b.Acknowledge("Old/a", "kim", "", at(11)))
+	var names []string
+	for _, a := range b.List() {
+		names = append(names, a.Name())
+	}
+	assert.Equal(t, []string{"New", "Warn", "Odd", "Info", "Old", "Pend"}, names)
+}

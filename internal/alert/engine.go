@@ -1,0 +1,298 @@
+package alert
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// tickInterval is how often it is looked whether a rule is due.
+	tickInterval = time.Second
+	// rereadInterval is how often the files of rules are looked at.
+	rereadInterval = 30 * time.Second
+)
+
+// Engine evaluates rules and has people told. One process has one.
+type Engine struct {
+	opts    Options
+	book    *Book
+	senders []*sender
+	set     *metrics.Set
+
+	evaluations, faults *metrics.Counter
+
+	// These are Run's alone. unsaved is true while the state on disk is an old one.
+	files      []ruleFile
+	evaluators []*evaluator
+	unsaved    bool
+
+	mu     sync.Mutex
+	status map[Source]RuleStatus
+	// refused is why the rules, as they are in their files now, are not in use.
+	refused error
+}
+
+// RuleStatus is how the evaluation of a rule went.
+type RuleStatus struct {
+	Source Source    `json:"rule"`
+	Name   string    `json:"name"`
+	Expr   string    `json:"expr"`
+	At     time.Time `json:"last_evaluation,omitzero"`
+	Error  string    `json:"error"`
+}
+
+// New reads the rules and what is known of alerts. It keeps what it needs in globals of
+// vmalert's packages.
+func New(opts Options) (*Engine, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	opts = opts.withDefaults()
+	if err := prepare(opts.ExternalURL); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(opts.Dir, 0o750); err != nil {
+		return nil, fmt.Errorf("alert: %w", err)
+	}
+	e := &Engine{opts: opts, book: newBook(), set: metrics.NewSet()}
+	e.evaluations = e.set.NewCounter("apm_sidecar_alert_evaluations_total")
+	e.faults = e.set.NewCounter("apm_sidecar_alert_evaluation_errors_total")
+	kept, err := loadState(opts.Dir)
+	if errors.Is(err, errDamaged) {
+		opts.Logger.Error("alerts begin anew", slog.Any("error", err))
+	} else if err != nil {
+		return nil, err
+	}
+	e.book.load(kept.Alerts)
+	for _, r := range opts.Receivers {
+		told := kept.Told[r.Name]
+		if told == nil {
+			told = map[string]*Told{}
+		}
+		e.senders = append(e.senders, &sender{
+			receiver: r, policy: opts.Policy, externalURL: opts.ExternalURL, log: opts.Logger, told: told,
+			sent:   e.set.NewCounter(fmt.Sprintf("apm_sidecar_alert_messages_total{receiver=%q}", r.Name)),
+			failed: e.set.NewCounter(fmt.Sprintf("apm_sidecar_alert_message_errors_total{receiver=%q}", r.Name)),
+		})
+	}
+	if err := e.read(time.Now()); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// read takes the rules over as they are in their files; on an error all stays.
+func (e *Engine) read(now time.Time) error {
+	files, err := readRules(e.opts.OwnRules, e.opts.Rules)
+	if err != nil {
+		return err
+	}
+	same := func(a, b ruleFile) bool { return a.name == b.name && bytes.Equal(a.text, b.text) }
+	if e.files != nil && slices.EqualFunc(files, e.files, same) {
+		return nil
+	}
+	groups, err := parseRules(files)
+	if err != nil {
+		return err
+	}
+	e.closeEvaluators()
+	e.files, e.evaluators = files, nil
+	status := map[Source]RuleStatus{}
+	for _, g := range groups {
+		ev := newEvaluator(g, e.opts.Query, e.opts.Interval, now)
+		e.evaluators = append(e.evaluators, ev)
+		status[ev.source] = RuleStatus{Source: ev.source, Name: g.Rules[0].Name(), Expr: g.Rules[0].Expr}
+	}
+	e.mu.Lock()
+	e.status = status
+	e.mu.Unlock()
+	return nil
+}
+
+func (e *Engine) closeEvaluators() {
+	for _, ev := range e.evaluators {
+		ev.close()
+	}
+}
+
+// Run evaluates and tells until ctx ends. It runs once.
+func (e *Engine) Run(ctx context.Context) error {
+	defer e.closeEvaluators()
+	parts, ctx := errgroup.WithContext(ctx)
+	for _, s := range e.senders {
+		parts.Go(func() error {
+			s.run(ctx, e.book)
+			return nil
+		})
+	}
+	parts.Go(func() error {
+		e.evaluate(ctx)
+		return nil
+	})
+	return errors.Join(parts.Wait(), e.save())
+}
+
+// evaluate is the loop over the rules.
+func (e *Engine) evaluate(ctx context.Context) {
+	tick := time.NewTicker(tickInterval)
+	defer tick.Stop()
+	reread := time.NewTicker(rereadInterval)
+	defer reread.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-reread.C:
+			e.reread()
+		case <-tick.C:
+			e.step(ctx, time.Now())
+			if err := e.save(); err != nil {
+				e.opts.Logger.Error("alerts are not kept for the next start", slog.Any("error", err))
+			}
+		}
+	}
+}
+
+// reread looks whether the rules have changed, and says once why it refuses them.
+func (e *Engine) reread() {
+	err := e.read(time.Now())
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err != nil && e.refused == nil {
+		e.opts.Logger.Error("the new rules are not taken over, the last good ones stay", slog.Any("error", err))
+	}
+	e.refused = err
+}
+
+// step evaluates the rules that are due.
+func (e *Engine) step(ctx context.Context, now time.Time) {
+	now = now.Truncate(time.Second) // as precise as a query's time
+	all := true
+	for _, ev := range e.evaluators {
+		if !now.Before(ev.next) {
+			ev.next = now.Add(ev.group.Interval)
+			e.evaluateOne(ctx, ev, now)
+		}
+		all = all && ev.began
+	}
+	if !all || ctx.Err() != nil {
+		return // an alert's rule may be the one that has not run yet
+	}
+	sources := map[Source]bool{}
+	for _, ev := range e.evaluators {
+		sources[ev.source] = true
+	}
+	e.book.Retain(sources, now)
+}
+
+// evaluateOne evaluates a rule. One that fails keeps its alerts.
+func (e *Engine) evaluateOne(ctx context.Context, ev *evaluator, now time.Time) {
+	found, err := ev.evaluate(ctx, now, e.book.Get, e.opts.Sink)
+	if ctx.Err() != nil {
+		return
+	}
+	e.evaluations.Inc()
+	e.mu.Lock()
+	status := e.status[ev.source]
+	before := status.Error
+	status.At, status.Error = now.UTC(), ""
+	if err != nil {
+		status.Error = err.Error()
+	}
+	e.status[ev.source] = status
+	e.mu.Unlock()
+	if err != nil {
+		e.faults.Inc()
+		if before == "" {
+			e.opts.Logger.Error("a rule cannot be evaluated", slog.String("rule", status.Name), slog.String("file", status.Source.File), slog.Any("error", err))
+		}
+		return
+	}
+	e.book.Observe(ev.source, found, now)
+}
+
+// save writes the state if it has changed.
+func (e *Engine) save() error {
+	alerts, changed := e.book.takeChanged()
+	told := map[string]map[string]*Told{}
+	for _, s := range e.senders {
+		t, c := s.state()
+		told[s.receiver.Name], changed = t, changed || c
+	}
+	if !changed && !e.unsaved {
+		return nil
+	}
+	if alerts == nil {
+		alerts = e.book.List()
+	}
+	err := state{Alerts: alerts, Told: told}.save(e.opts.Dir)
+	e.unsaved = err != nil
+	return err
+}
+
+// Alerts lists all, what is active first.
+func (e *Engine) Alerts() []Alert { return e.book.List() }
+
+// Acknowledge notes that somebody takes an alert on: it is not told of again. It returns
+// ErrUnknown and ErrNotActive.
+func (e *Engine) Acknowledge(id, by, comment string) error {
+	return e.book.Acknowledge(id, by, comment, time.Now())
+}
+
+// Faults are what keeps alerts from being found or told: rules that fail, rules that are
+// refused, receivers that do not answer.
+func (e *Engine) Faults() []string {
+	var out []string
+	e.mu.Lock()
+	if e.refused != nil {
+		out = append(out, "the new rules are refused: "+e.refused.Error())
+	}
+	for _, s := range e.status {
+		if s.Error != "" {
+			out = append(out, "rule "+s.Name+" of "+s.Source.File+": "+s.Error)
+		}
+	}
+	e.mu.Unlock()
+	for _, s := range e.senders {
+		if err := s.status(); err != nil {
+			out = append(out, "receiver "+s.receiver.Name+": "+err.Error())
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Rules is how many rules there are.
+func (e *Engine) Rules() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.status)
+}
+
+// WriteMetrics writes the self metrics in Prometheus' text form.
+func (e *Engine) WriteMetrics(w io.Writer) {
+	e.set.WritePrometheus(w)
+	counts, left := e.book.counts()
+	for _, state := range []State{Pending, Active, Acknowledged, Completed} {
+		metrics.WriteGaugeUint64(w, fmt.Sprintf("apm_sidecar_alerts{state=%q}", state), uint64(counts[state]))
+	}
+	metrics.WriteCounterUint64(w, "apm_sidecar_alerts_dropped_total", uint64(left))
+	e.mu.Lock()
+	refused := uint64(0)
+	if e.refused != nil {
+		refused = 1
+	}
+	e.mu.Unlock()
+	metrics.WriteGaugeUint64(w, "apm_sidecar_alert_rules_refused", refused)
+}

@@ -1,0 +1,304 @@
+package alert
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/VictoriaMetrics/VictoriaMetrics/app/vmstorage"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+	"github.com/apm-sidecar/apm-sidecar/internal/store"
+)
+
+// bench is an Engine over a real store, whose time the test moves.
+type bench struct {
+	*Engine
+	t     *testing.T
+	store *store.Store
+	opts  Options
+	hook  *hook
+	now   time.Time
+}
+
+// hook is a webhook that remembers what it was told.
+type hook struct {
+	mu   sync.Mutex
+	got  []webhookMessage
+	fail bool
+}
+
+func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.fail {
+		http.Error(w, "not now", http.StatusBadGateway)
+		return
+	}
+	var m webhookMessage
+	if body, err := io.ReadAll(r.Body); err != nil || json.Unmarshal(body, &m) != nil {
+		http.Error(w, "no message", http.StatusBadRequest)
+		return
+	}
+	h.got = append(h.got, m)
+}
+
+// take returns what was told since the last call.
+func (h *hook) take() []webhookMessage {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	got := h.got
+	h.got = nil
+	return got
+}
+
+const testRules = `
+groups:
+  - name: test
+    interval: 10s
+    rules:
+      - alert: Down
+        expr: apm_sidecar_target_up == 0
+        for: 30s
+        labels: {severity: critical}
+        annotations:
+          summary: "{{ $labels.instance }} is down"
+          link: "{{ $externalURL }}/vmui/"
+      - alert: OldFull
+        expr: jvm_memory_old_after_gc_ratio > 0.9
+        labels: {severity: warning}
+      - record: job:up:sum
+        expr: sum by (job) (apm_sidecar_target_up)
+`
+
+func newBench(t *testing.T, rules string) *bench {
+	t.Helper()
+	s, err := store.Open(store.Options{Dir: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	b := &bench{t: t, store: s, hook: &hook{}, now: time.Now().Add(-time.Hour).Truncate(time.Second)}
+	server := httptest.NewServer(b.hook)
+	t.Cleanup(server.Close)
+	b.opts = Options{
+		Dir: filepath.Join(t.TempDir(), "alerts"), Query: s.Handler(), Sink: s, Rules: []string{folder(t, map[string]string{"rules.yml": rules})},
+		ExternalURL: "http://here:8429", Policy: Policy{Wait: 20 * time.Second, Interval: time.Minute},
+		Receivers: []Receiver{{Kind: Webhook, Name: "hook", URL: server.URL + "/secret", Client: server.Client()}},
+	}
+	b.start()
+	t.Cleanup(func() { b.closeEvaluators() })
+	return b
+}
+
+// start begins a new life of the engine.
+func (b *bench) start() {
+	b.t.Helper()
+	if b.Engine != nil {
+		require.NoError(b.t, b.save())
+		b.closeEvaluators()
+	}
+	e, err := New(b.opts)
+	require.NoError(b.t, err)
+	for _, ev := range e.evaluators {
+		ev.next = b.now
+	}
+	b.Engine = e
+}
+
+// write stores samples of a JVM as of now.
+func (b *bench) write(instance string, up, ratio float64) {
+	b.t.Helper()
+	labels := []series.Label{{Name: "job", Value: "shop"}, {Name: "instance", Value: instance}}
+	require.NoError(b.t, b.store.Write([]series.Sample{
+		{Name: series.NameTargetUp, Labels: labels, TimeMs: b.now.UnixMilli(), Value: up},
+		{Name: series.NameOldRatio, Labels: labels, TimeMs: b.now.UnixMilli(), Value: ratio},
+	}))
+	b.flush()
+}
+
+// flush makes written samples visible.
+func (b *bench) flush() { vmstorage.Storage.DebugFlush() }
+
+// pass lets ten seconds go by, evaluates and tells.
+func (b *bench) pass() {
+	b.t.Helper()
+	b.now = b.now.Add(10 * time.Second)
+	b.step(b.t.Context(), b.now)
+	for _, s := range b.senders {
+		s.tell(b.t.Context(), b.book.List(), b.now)
+	}
+}
+
+func (b *bench) states() string {
+	var out []string
+	for _, a := range b.Alerts() {
+		out = append(out, a.Name()+" "+string(a.State))
+	}
+	return strings.Join(out, ", ")
+}
+
+func TestEngineTellsOfACauseOnceAndSurvivesRestarts(t *testing.T) {
+	b := newBench(t, testRules)
+	b.write("a:1", 0, 0.95)
+	b.pass()
+	assert.Equal(t, "OldFull active, Down pending", b.states())
+	b.pass()
+	b.start() // what is pending goes on to be
+	b.pass()
+	b.pass()
+	assert.Equal(t, "Down active, OldFull active", b.states())
+	got := b.hook.take()
+	require.Len(t, got, 1, "one message, of what there was after the wait")
+	b.pass()
+	b.pass()
+	got = append(got, b.hook.take()...)
+	require.Len(t, got, 2, "something worse came")
+	assert.Equal(t, statusFiring, got[1].Status)
+	assert.Equal(t, map[string]string{"job": "shop", "instance": "a:1"}, got[1].GroupLabels)
+	require.Len(t, got[1].Alerts, 2)
+	assert.Equal(t, map[string]string{"summary": "a:1 is down", "link": "http://here:8429/vmui/"}, got[1].Alerts[0].Annotations)
+	assert.Equal(t, "http://here:8429/alerts#"+got[1].Alerts[0].Fingerprint, got[1].Alerts[0].GeneratorURL)
+
+	down := b.Alerts()[0]
+	require.NoError(t, b.Acknowledge(down.ID, "kim", "on it"))
+	b.start()
+	assert.Equal(t, "OldFull active, Down acknowledged", b.states(), "before anything is evaluated")
+	b.pass()
+	assert.Equal(t, "OldFull active, Down acknowledged", b.states())
+	assert.Equal(t, down.Since, b.Alerts()[1].Since)
+	assert.Equal(t, down.FiredAt, b.Alerts()[1].FiredAt)
+	assert.Empty(t, b.hook.take(), "the receiver knows")
+
+	b.write("a:1", 1, 0.5)
+	for range 8 {
+		b.pass()
+	}
+	assert.Equal(t, "OldFull completed, Down completed", sorted(b.states()))
+	got = b.hook.take()
+	require.Len(t, got, 1)
+	assert.Equal(t, statusResolved, got[0].Status)
+	assert.Len(t, got[0].Alerts, 2)
+}
+
+// sorted puts the completed ones in one order: they ended at the same time.
+func sorted(states string) string {
+	if states == "Down completed, OldFull completed" {
+		return "OldFull completed, Down completed"
+	}
+	return states
+}
+
+func TestEngineRecordsWhatRulesMake(t *testing.T) {
+	b := newBench(t, testRules)
+	b.write("a:1", 0, 0.5)
+	b.write("b:1", 1, 0.5)
+	b.pass()
+	b.flush()
+	for _, query := range []string{`job:up:sum{job="shop"} == 1`, `ALERTS{alertname="Down",alertstate="pending",instance="a:1"} == 1`} {
+		r := httptest.NewRequest(http.MethodGet, "/api/v1/query", nil)
+		q := r.URL.Query()
+		q.Set("query", query)
+		q.Set("time", b.now.Add(5*time.Second).Format(time.RFC3339))
+		r.URL.RawQuery = q.Encode()
+		w := httptest.NewRecorder()
+		b.store.Handler().ServeHTTP(w, r)
+		assert.Contains(t, w.Body.String(), `"value":[`, query)
+	}
+}
+
+func TestEngineTriesAgainAndShowsNoSecret(t *testing.T) {
+	b := newBench(t, testRules)
+	b.hook.fail = true
+	b.write("a:1", 1, 0.95)
+	for range 4 {
+		b.pass()
+	}
+	faults := strings.Join(b.Faults(), "\n")
+	assert.Contains(t, faults, `receiver hook: status 502: "not now"`)
+	b.hook.fail = false
+	b.pass()
+	assert.Len(t, b.hook.take(), 1)
+	assert.Empty(t, b.Faults())
+
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	r := Receiver{Kind: Webhook, URL: gone.URL + "/secret", Client: http.DefaultClient}
+	err := r.post(t.Context(), nil)
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "secret")
+}
+
+func TestEngineGoesOnWithTheLastGoodRules(t *testing.T) {
+	b := newBench(t, testRules)
+	b.write("a:1", 1, 0.95)
+	b.pass()
+	assert.Equal(t, "OldFull active", b.states())
+	file := filepath.Join(b.opts.Rules[0], "rules.yml")
+	require.NoError(t, os.WriteFile(file, []byte("groups: ["), 0o600))
+	b.reread()
+	assert.Contains(t, strings.Join(b.Faults(), ""), "the new rules are refused")
+	b.pass()
+	assert.Equal(t, "OldFull active", b.states())
+
+	require.NoError(t, os.WriteFile(file, []byte(strings.ReplaceAll(testRules, "> 0.9", "> 0.8")), 0o600))
+	fired := b.Alerts()[0].FiredAt
+	b.reread()
+	assert.Empty(t, b.Faults())
+	for _, ev := range b.evaluators {
+		ev.next = b.now
+	}
+	b.pass()
+	assert.Equal(t, "OldFull active", b.states())
+	assert.Equal(t, fired, b.Alerts()[0].FiredAt, "the same alert by another rule")
+
+	require.NoError(t, os.WriteFile(file, []byte("groups: []"), 0o600))
+	b.reread()
+	b.pass()
+	assert.Equal(t, "OldFull completed", b.states(), "its rule is gone")
+}
+
+func TestARuleThatFailsKeepsItsAlertsAndDisturbsNoOther(t *testing.T) {
+	b := newBench(t, `
+groups:
+  - name: test
+    rules:
+      - {alert: Clash, expr: 'apm_sidecar_target_up == 0 and on (job) jvm_memory_old_after_gc_ratio * on (job) apm_sidecar_target_up'}
+      - {alert: Down, expr: apm_sidecar_target_up == 0}
+`)
+	b.write("a:1", 0, 0.95)
+	b.write("b:1", 0, 0.95)
+	b.pass()
+	assert.Equal(t, "Down active, Down active", b.states())
+	faults := strings.Join(b.Faults(), "\n")
+	assert.Contains(t, faults, "rule Clash of ")
+	assert.NotContains(t, faults, "rule Down")
+}
+
+func TestDamagedStateBeginsAnew(t *testing.T) {
+	b := newBench(t, testRules)
+	require.NoError(t, os.WriteFile(filepath.Join(b.opts.Dir, stateFile), []byte(`{"version":`), 0o600))
+	b.start()
+	assert.Empty(t, b.Alerts())
+	var text strings.Builder
+	b.WriteMetrics(&text)
+	assert.Contains(t, text.String(), `apm_sidecar_alerts{state="active"} 0`)
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	b := newBench(t, testRules)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	cancel()
+	require.NoError(t, <-ended)
+	b.evaluators = nil // Run closed them
+}

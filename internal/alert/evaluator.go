@@ -1,0 +1,174 @@
+package alert
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/VictoriaMetrics/VictoriaMetrics/app/vmalert/config"
+	"github.com/VictoriaMetrics/VictoriaMetrics/app/vmalert/datasource"
+	"github.com/VictoriaMetrics/VictoriaMetrics/app/vmalert/notifier"
+	"github.com/VictoriaMetrics/VictoriaMetrics/app/vmalert/rule"
+	"github.com/VictoriaMetrics/VictoriaMetrics/app/vmalert/templates"
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/prompb"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
+)
+
+// prepare sets what vmalert's packages keep in globals: the URL that templates begin
+// links with, and that nothing is sent by them.
+func prepare(externalURL string) error {
+	u, err := url.Parse(externalURL)
+	if err != nil {
+		return fmt.Errorf("alert: external URL: %w", err)
+	}
+	if err := flag.Set("notifier.blackhole", "true"); err != nil {
+		return fmt.Errorf("alert: %w", err)
+	}
+	if err := templates.Load(nil, *u); err != nil {
+		return fmt.Errorf("alert: templates: %w", err)
+	}
+	if err := notifier.Init(nil, externalURL); err != nil {
+		return fmt.Errorf("alert: %w", err)
+	}
+	return nil
+}
+
+// Check reads rules as an Engine does, says how many there are, and joins their faults.
+func Check(own bool, paths []string) (rules int, err error) {
+	if err := prepare(""); err != nil {
+		return 0, err
+	}
+	files, err := readRules(own, paths)
+	if err != nil {
+		return 0, err
+	}
+	parsed, err := parseRules(files)
+	return len(parsed), err
+}
+
+// Sink takes what rules record; *store.Store is one.
+type Sink interface {
+	Write(samples []series.Sample) error
+}
+
+// evaluator evaluates one rule. It is for one goroutine.
+type evaluator struct {
+	group  *rule.Group // of this rule alone
+	source Source
+	next   time.Time
+	// began is true once the rule was evaluated without an error.
+	began bool
+}
+
+// newEvaluator makes a rule ready; its first evaluation is an interval from now, as
+// the first samples must be there.
+func newEvaluator(g config.Group, query http.Handler, interval time.Duration, now time.Time) *evaluator {
+	client := datasource.NewPrometheusClient("http://embedded", nil, false, &http.Client{Transport: inProcess{query}})
+	e := &evaluator{
+		group:  rule.NewGroup(g, client, interval, nil),
+		source: Source{File: g.File, Group: g.Name, Rule: fmt.Sprintf("%016x", g.Rules[0].ID)},
+	}
+	e.group.Init()
+	e.next = now.Add(e.group.Interval)
+	return e
+}
+
+// close gives the group's metrics back. Its Close waits for the end of its Start, so
+// it is started to end at once.
+func (e *evaluator) close() {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	e.group.Start(ended, nil, nil)
+	e.group.Close()
+}
+
+// evaluate runs the rule as of now, records what it makes, and returns the alerts that
+// are pending or firing. before finds an alert as it is known: after a restart, or after
+// the rules were read again, it goes on where it stood.
+func (e *evaluator) evaluate(ctx context.Context, now time.Time, before func(id string) (Alert, bool), sink Sink) ([]Alert, error) {
+	ctx, cancel := context.WithTimeout(ctx, max(e.group.Interval, time.Second))
+	defer cancel()
+	recorded := &recorder{}
+	for err := range e.group.ExecOnce(ctx, recorded, now) {
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err // vmalert takes the end of a context for no error
+	}
+	e.began = true
+	if len(recorded.samples) > 0 {
+		if err := sink.Write(recorded.samples); err != nil {
+			return nil, err
+		}
+	}
+	alerting, ok := e.group.Rules[0].(*rule.AlertingRule)
+	if !ok {
+		return nil, nil
+	}
+	var out []Alert
+	for _, a := range alerting.GetAlerts() {
+		if a.State == notifier.StateInactive {
+			continue
+		}
+		id := fmt.Sprintf("%016x", a.ID)
+		if old, ok := before(id); ok && a.ActiveAt.Equal(now) && old.State != Completed {
+			resume(a, old)
+		}
+		out = append(out, e.found(id, a))
+	}
+	return out, nil
+}
+
+// resume gives an alert that is new to vmalert the state it had before.
+func resume(a *notifier.Alert, old Alert) {
+	a.ActiveAt, a.Restored = old.Since, true
+	if old.firing() {
+		a.State, a.Start = notifier.StateFiring, old.FiredAt
+	}
+}
+
+// found is an alert in our words; it shares nothing with vmalert's.
+func (e *evaluator) found(id string, a *notifier.Alert) Alert {
+	f := Alert{
+		ID: id, Source: e.source, State: Pending,
+		Labels: maps.Clone(a.Labels), Annotations: maps.Clone(a.Annotations),
+		Value: strconv.FormatFloat(a.Value, 'g', -1, 64), Since: a.ActiveAt.UTC(),
+	}
+	if a.State == notifier.StateFiring {
+		f.State, f.FiredAt = Active, a.Start.UTC()
+	}
+	return f
+}
+
+// recorder keeps the samples that rules make.
+type recorder struct {
+	samples []series.Sample
+}
+
+// Push implements vmalert's RWClient.
+func (r *recorder) Push(ts prompb.TimeSeries) error {
+	var name string
+	labels := make([]series.Label, 0, len(ts.Labels))
+	for _, l := range ts.Labels {
+		if l.Name == "__name__" {
+			name = l.Value
+			continue
+		}
+		labels = append(labels, series.Label{Name: l.Name, Value: l.Value})
+	}
+	for _, s := range ts.Samples {
+		r.samples = append(r.samples, series.Sample{Name: name, Labels: labels, TimeMs: s.Timestamp, Value: s.Value})
+	}
+	return nil
+}
+
+// Close implements vmalert's RWClient.
+func (*recorder) Close() error { return nil }

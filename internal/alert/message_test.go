@@ -1,0 +1,119 @@
+package alert
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// hearer is a receiver that hears what is due.
+type hearer struct {
+	t      *testing.T
+	policy Policy
+	told   map[string]*Told
+}
+
+func newHearer(t *testing.T) *hearer {
+	return &hearer{t: t, told: map[string]*Told{}, policy: Policy{
+		GroupBy: []string{"job", "instance"}, Wait: 30 * time.Second, Interval: 5 * time.Minute, Repeat: time.Hour,
+	}}
+}
+
+// hear asserts what is told at a time, as a line for each message.
+func (h *hearer) hear(second int, alerts []Alert, want ...string) {
+	h.t.Helper()
+	var got []string
+	for _, m := range h.policy.due(alerts, h.told, at(second)) {
+		line := m.key + ":"
+		for _, a := range m.firing {
+			line += " " + a.Name()
+		}
+		for _, a := range m.resolved {
+			line += " -" + a.Name()
+		}
+		got = append(got, line)
+		if m.told == nil {
+			delete(h.told, m.key)
+		} else {
+			h.told[m.key] = m.told
+		}
+	}
+	assert.Equal(h.t, want, got, "at second %d", second)
+}
+
+func TestOneCauseSendsOneMessage(t *testing.T) {
+	h := newHearer(t)
+	down := alertOf("Down", "a", "critical", Active, 0)
+	gc := alertOf("GC", "a", "warning", Active, 10)
+	other := alertOf("GC", "b", "warning", Active, 10)
+	pending := alertOf("Slow", "a", "warning", Pending, 10)
+	all := []Alert{gc, other, pending, down}
+	h.hear(5, []Alert{down})
+	h.hear(29, all)
+	h.hear(30, all, "{instance=a,job=shop}: Down GC")
+	h.hear(31, all)
+	h.hear(40, all, "{instance=b,job=shop}: GC")
+	h.hear(3000, all)
+
+	late := append(all, alertOf("Late", "a", "warning", Active, 100))
+	h.hear(130, late)
+	h.hear(330, late, "{instance=a,job=shop}: Down GC Late")
+}
+
+func TestSomethingWorseIsToldSooner(t *testing.T) {
+	h := newHearer(t)
+	warning := alertOf("GC", "a", "warning", Active, 0)
+	h.hear(30, []Alert{warning}, "{instance=a,job=shop}: GC")
+	worse := []Alert{warning, alertOf("Full", "a", "critical", Active, 40)}
+	h.hear(59, worse)
+	h.hear(60, worse, "{instance=a,job=shop}: Full GC")
+}
+
+func TestWhatNobodyTakesOnIsToldAgain(t *testing.T) {
+	h := newHearer(t)
+	a := alertOf("Down", "a", "critical", Active, 0)
+	h.hear(30, []Alert{a}, "{instance=a,job=shop}: Down")
+	h.hear(30+3599, []Alert{a})
+	h.hear(30+3600, []Alert{a}, "{instance=a,job=shop}: Down")
+	a.State = Acknowledged
+	h.hear(30+9000, []Alert{a})
+	a.State, a.CompletedAt = Completed, at(30+9001)
+	h.hear(30+9001, []Alert{a}, "{instance=a,job=shop}: -Down")
+	h.hear(30+9999, []Alert{a})
+}
+
+func TestWhatFlapsIsToldOnce(t *testing.T) {
+	h := newHearer(t)
+	on, off := alertOf("Down", "a", "critical", Active, 0), alertOf("Down", "a", "critical", Completed, 0)
+	h.hear(20, []Alert{on})
+	h.hear(25, []Alert{off})
+	on.FiredAt = at(40)
+	h.hear(69, []Alert{on})
+	h.hear(70, []Alert{on}, "{instance=a,job=shop}: Down")
+	for s := 80; s < 360; s += 20 {
+		h.hear(s, []Alert{off})
+		h.hear(s+10, []Alert{on})
+	}
+	h.hear(371, []Alert{off}, "{instance=a,job=shop}: -Down")
+}
+
+func TestWhatWasAcknowledgedBeforeIsNotTold(t *testing.T) {
+	h := newHearer(t)
+	a := alertOf("Down", "a", "critical", Acknowledged, 0)
+	h.hear(500, []Alert{a})
+}
+
+func TestAMessageListsSoMany(t *testing.T) {
+	h := newHearer(t)
+	h.policy.GroupBy = []string{"alertname"}
+	var alerts []Alert
+	for i := range maxListed + 5 {
+		alerts = append(alerts, alertOf("Down", string(rune('a'+i)), "critical", Active, 0))
+	}
+	due := h.policy.due(alerts, h.told, at(30))
+	assert.Len(t, due, 1)
+	assert.Len(t, due[0].firing, maxListed)
+	assert.Equal(t, 5, due[0].truncated)
+	assert.Len(t, due[0].told.Firing, maxListed+5)
+}

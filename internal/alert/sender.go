@@ -1,0 +1,171 @@
+package alert
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+const (
+	// lookInterval is the time between two looks at what there is to tell.
+	lookInterval = time.Second
+	// An Alertmanager is told every resend, and takes an alert for over after
+	// amExpiry without a word.
+	resend   = time.Minute
+	amExpiry = 5 * time.Minute
+	// resolvedTold is how long it is told that an alert has ended.
+	resolvedTold = 15 * time.Minute
+	// amBatch bounds one request to it.
+	amBatch = 200
+	// The wait after a failure doubles.
+	firstRetry = 5 * time.Second
+	lastRetry  = 5 * time.Minute
+)
+
+// sender tells one receiver.
+type sender struct {
+	receiver    Receiver
+	policy      Policy
+	externalURL string
+	log         *slog.Logger
+	sent        *metrics.Counter
+	failed      *metrics.Counter
+
+	// mu guards the rest.
+	mu sync.Mutex
+	// told is what a webhook knows, by group.
+	told map[string]*Told
+	// changed is true when told is not what was saved last.
+	changed bool
+	// last and lastAt are what an Alertmanager was told last, as states by ID.
+	last   map[string]State
+	lastAt time.Time
+	// retryAt is when to try again after failures.
+	retryAt  time.Time
+	failures int
+	err      error
+}
+
+// run tells what there is to tell until ctx ends.
+func (s *sender) run(ctx context.Context, book *Book) {
+	tick := time.NewTicker(lookInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.tell(ctx, book.List(), time.Now())
+		}
+	}
+}
+
+// tell sends what is due at now.
+func (s *sender) tell(ctx context.Context, alerts []Alert, now time.Time) {
+	if now.Before(s.retryAt) {
+		return
+	}
+	var err error
+	switch s.receiver.Kind {
+	case Alertmanager:
+		err = s.tellAlertmanager(ctx, alerts, now)
+	default:
+		err = s.tellWebhook(ctx, alerts, now)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+	if err == nil {
+		s.failures = 0
+		return
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	s.failed.Inc()
+	s.retryAt = now.Add(min(firstRetry<<min(s.failures, 10), lastRetry))
+	if s.failures == 0 {
+		s.log.Warn("a receiver of alerts cannot be told", slog.String("receiver", s.receiver.Name), slog.Any("error", err))
+	}
+	s.failures++
+}
+
+// tellWebhook sends one message for each group that has something to tell.
+func (s *sender) tellWebhook(ctx context.Context, alerts []Alert, now time.Time) error {
+	s.mu.Lock()
+	told := maps.Clone(s.told)
+	s.mu.Unlock()
+	due := s.policy.due(alerts, told, now)
+	for i := range due {
+		m := &due[i]
+		if len(m.firing)+len(m.resolved) > 0 {
+			body, err := json.Marshal(webhookMessageOf(m, s.receiver.Name, s.externalURL))
+			if err != nil {
+				return fmt.Errorf("message: %w", err)
+			}
+			if err := s.receiver.post(ctx, body); err != nil {
+				return err
+			}
+			s.sent.Inc()
+		}
+		s.mu.Lock()
+		if m.told == nil {
+			delete(s.told, m.key)
+		} else {
+			s.told[m.key] = m.told
+		}
+		s.changed = true
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// tellAlertmanager sends everything that fires or ended not long ago, at once when
+// something changed and every minute else.
+func (s *sender) tellAlertmanager(ctx context.Context, alerts []Alert, now time.Time) error {
+	states := map[string]State{}
+	var list []amAlert
+	for i := range alerts {
+		a := &alerts[i]
+		if a.firing() || a.State == Completed && now.Sub(a.CompletedAt) < resolvedTold {
+			states[a.ID] = a.State
+			list = append(list, amAlertOf(a, s.externalURL, now.Add(amExpiry).UTC()))
+		}
+	}
+	if len(list) == 0 || maps.Equal(states, s.last) && now.Sub(s.lastAt) < resend {
+		return nil
+	}
+	for from := 0; from < len(list); from += amBatch {
+		body, err := json.Marshal(list[from:min(from+amBatch, len(list))])
+		if err != nil {
+			return fmt.Errorf("alerts: %w", err)
+		}
+		if err := s.receiver.post(ctx, body); err != nil {
+			return err
+		}
+		s.sent.Inc()
+	}
+	s.last, s.lastAt = states, now
+	return nil
+}
+
+// state is what the receiver was told, and whether that changed since the last call.
+func (s *sender) state() (told map[string]*Told, changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed, s.changed = s.changed, false
+	return maps.Clone(s.told), changed
+}
+
+// status is the last error, nil if it was told.
+func (s *sender) status() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
