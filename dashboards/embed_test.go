@@ -1,91 +1,146 @@
 package dashboards_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/VictoriaMetrics/metricsql"
+	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/apm-sidecar/apm-sidecar/dashboards"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
-// dashboard is what vmui understands of a file.
-type dashboard struct {
-	Title string `json:"title"`
-	Rows  []struct {
-		Title  string `json:"title"`
-		Panels []struct {
-			Title       string   `json:"title"`
-			Description string   `json:"description"`
-			Unit        string   `json:"unit"`
-			Expr        []string `json:"expr"`
-			Alias       []string `json:"alias"`
-			ShowLegend  *bool    `json:"showLegend"`
-			Width       int      `json:"width"`
-		} `json:"panels"`
-	} `json:"rows"`
-}
-
-// commonLabels are those of every series.
-func commonLabels() []string { return []string{"job", "instance"} }
-
-func TestPanelsAskForMetricsOfTheCatalogue(t *testing.T) {
+// catalogue has the labels of every metric by its name. Those of the sidecar's delivery
+// and alerts are made where they are counted; the end-to-end test sees that they exist.
+func catalogue() map[string][]string {
+	common := []string{"job", "instance"}
 	labels := map[string][]string{}
 	for _, m := range series.Catalogue() {
-		labels[m.Name] = append(commonLabels(), m.Labels...)
+		labels[m.Name] = append(common, m.Labels...)
 	}
-	names, err := fs.Glob(dashboards.VMUI, "vmui/*.json")
-	require.NoError(t, err)
-	require.NotEmpty(t, names)
-	for _, name := range names {
-		text, err := fs.ReadFile(dashboards.VMUI, name)
-		require.NoError(t, err)
-		var d dashboard
-		dec := json.NewDecoder(bytes.NewReader(text))
-		dec.DisallowUnknownFields()
-		require.NoError(t, dec.Decode(&d), name)
-		assert.NotEmpty(t, d.Title)
-		for _, row := range d.Rows {
+	for name, own := range map[string][]string{
+		"apm_sidecar_push_queue_bytes": {"url"}, "apm_sidecar_push_queue_oldest_age_seconds": {"url"},
+		"apm_sidecar_push_dropped_samples_total": {"url", "reason"}, "apm_sidecar_push_dead_letter_bytes": {"url"},
+		"apm_sidecar_config_reload_success": nil, "apm_sidecar_alerts": {"state"},
+	} {
+		labels[name] = append(common, own...)
+	}
+	return labels
+}
+
+// checkExpr parses expr, looks its metrics and label filters up, and returns the metrics.
+func checkExpr(t *testing.T, where, expr string, labels map[string][]string) []string {
+	t.Helper()
+	parsed, err := metricsql.Parse(expr)
+	require.NoError(t, err, "%s: %s", where, expr)
+	var names []string
+	metricsql.VisitAll(parsed, func(e metricsql.Expr) {
+		m, ok := e.(*metricsql.MetricExpr)
+		if !ok {
+			return
+		}
+		for _, filters := range m.LabelFilterss {
+			require.NotEmpty(t, filters, where)
+			known, ok := labels[filters[0].Value]
+			assert.True(t, ok && filters[0].Label == "__name__", "%s: %s is not in the catalogue", where, filters[0].Value)
+			names = append(names, filters[0].Value)
+			for _, f := range filters[1:] {
+				assert.Contains(t, known, f.Label, "%s: %s", where, expr)
+			}
+		}
+	})
+	assert.NotEmpty(t, names, where)
+	return names
+}
+
+func TestPanelsAskForMetricsOfTheCatalogue(t *testing.T) {
+	labels := catalogue()
+	uids := map[string]bool{}
+	for name, b := range boards(t) {
+		assert.NotEmpty(t, b.Title, name)
+		assert.False(t, uids[b.UID] || b.UID == "", "%s: another one has the uid %s", name, b.UID)
+		uids[b.UID] = true
+		for _, row := range b.Rows {
 			for _, p := range row.Panels {
 				where := name + ": " + p.Title
-				assert.NotEmpty(t, p.Description, where)
-				assert.NotNil(t, p.ShowLegend, "%s: vmui hides the legend when it is not told", where)
-				assert.Len(t, p.Alias, len(p.Expr), where)
-				assert.True(t, p.Width >= 1 && p.Width <= 12, where)
-				require.NotEmpty(t, p.Expr, where)
-				for _, expr := range p.Expr {
-					checkExpr(t, where, expr, labels)
+				assert.NotEmpty(t, p.Text, where)
+				require.NotEmpty(t, p.Series, where)
+				for _, s := range p.Series {
+					assert.NotEmpty(t, s.Legend, where)
+					checkExpr(t, where, vmuiExpr(s.Expr), labels)
+					known := strings.NewReplacer("$job", "a", "$instance", "b", "$__rate_interval", "5m").Replace(grafanaExpr(s.Expr))
+					checkExpr(t, where, known, labels)
 				}
 			}
 		}
 	}
 }
 
-// checkExpr parses expr and looks its metric names and label filters up.
-func checkExpr(t *testing.T, where, expr string, labels map[string][]string) {
-	t.Helper()
-	parsed, err := metricsql.Parse(expr)
-	require.NoError(t, err, "%s: %s", where, expr)
-	selectors := 0
-	metricsql.VisitAll(parsed, func(e metricsql.Expr) {
-		m, ok := e.(*metricsql.MetricExpr)
-		if !ok {
-			return
-		}
-		selectors++
-		for _, filters := range m.LabelFilterss {
-			require.NotEmpty(t, filters, where)
-			known, ok := labels[filters[0].Value]
-			assert.True(t, ok && filters[0].Label == "__name__", "%s: %s is not in the catalogue", where, filters[0].Value)
-			for _, f := range filters[1:] {
-				assert.Contains(t, known, f.Label, "%s: %s", where, expr)
+// rule is what the tests look at of an alerting rule.
+type rule struct {
+	Alert, Expr         string
+	For                 string
+	Labels, Annotations map[string]string
+}
+
+// TestRulesSayWhatToDoAndWhereToLook checks each rule, and that the panel it links to
+// shows a metric of its expression.
+func TestRulesSayWhatToDoAndWhereToLook(t *testing.T) {
+	labels := catalogue()
+	shown := map[string][]string{} // metrics by uid/panel
+	for name, b := range boards(t) {
+		id := 0
+		for _, row := range b.Rows {
+			for _, p := range row.Panels {
+				id++
+				for _, s := range p.Series {
+					key := b.UID + "/" + strconv.Itoa(id)
+					shown[key] = append(shown[key], checkExpr(t, name, vmuiExpr(s.Expr), labels)...)
+				}
 			}
 		}
-	})
-	assert.NotZero(t, selectors, where)
+	}
+	files, err := filepath.Glob("alerts/*.yml")
+	require.NoError(t, err)
+	seen := map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var content struct {
+			Groups []struct {
+				Rules []rule
+			}
+		}
+		require.NoError(t, yaml.Unmarshal(text, &content), file)
+		for _, g := range content.Groups {
+			for _, r := range g.Rules {
+				assert.False(t, seen[r.Alert], "%s is there twice", r.Alert)
+				seen[r.Alert] = true
+				assert.Contains(t, []string{"critical", "warning"}, r.Labels["severity"], r.Alert)
+				for _, a := range []string{"summary", "description", "panel"} {
+					assert.NotEmpty(t, r.Annotations[a], "%s: %s", r.Alert, a)
+				}
+				link, query, _ := strings.Cut(r.Annotations["dashboard"], "?")
+				values, err := url.ParseQuery(strings.NewReplacer("{{ ", "", " }}", "", "|", "").Replace(query))
+				require.NoError(t, err, r.Alert)
+				key := strings.TrimPrefix(link, "d/") + "/" + values.Get("viewPanel")
+				asked := checkExpr(t, r.Alert, r.Expr, labels)
+				assert.True(t, common(asked, shown[key]), "%s: panel %s shows %v, not %v", r.Alert, key, shown[key], asked)
+				assert.True(t, slices.ContainsFunc(asked, func(name string) bool { return strings.Contains(r.Annotations["panel"], name) }), r.Alert)
+			}
+		}
+	}
+	assert.NotEmpty(t, seen)
+}
+
+// common tells whether two lists have an item in common.
+func common(a, b []string) bool {
+	return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
 }
