@@ -46,13 +46,13 @@ postgres: ## install PostgreSQL if it is missing (Debian, as root)
 	    echo "PostgreSQL is missing. Install it, on Debian: sudo apt-get install postgresql" >&2; exit 1; \
 	  fi; }
 
-receivers: ## install the receivers of samples that are missing (Debian, as root)
-	@{ command -v victoria-metrics && command -v prometheus; } >/dev/null || { \
+receivers: ## install the receivers of samples and alerts that are missing (Debian, as root)
+	@{ command -v victoria-metrics && command -v prometheus && command -v prometheus-alertmanager; } >/dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "installing VictoriaMetrics and Prometheus" && apt-get update -qq && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq victoria-metrics prometheus; \
+	    echo "installing VictoriaMetrics, Prometheus and its Alertmanager" && apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq victoria-metrics prometheus prometheus-alertmanager; \
 	  else \
-	    echo "VictoriaMetrics or Prometheus is missing, their test is skipped. Install them, on Debian: sudo apt-get install victoria-metrics prometheus" >&2; \
+	    echo "VictoriaMetrics, Prometheus or its Alertmanager is missing, their tests are skipped. Install them, on Debian: sudo apt-get install victoria-metrics prometheus prometheus-alertmanager" >&2; \
 	  fi; }
 
 chromium: ## install Chromium for the tests of the report's page if it is missing (Debian, as root)

@@ -73,6 +73,27 @@ const exampleConfig = `  targets:
     threshold: 3s                     # slow from here on, and put on record
     routes: {}                        # other thresholds: {"/report/*": 30s}
     max_records_bytes: 67108864
+  alerting:                           # on the embedded store
+    enabled: true
+    builtin_rules: true               # those in dashboards/alerts
+    rules: []                         # more: files, folders, patterns; as Prometheus and vmalert have them
+    interval: 30s                     # of groups that give none
+    external_url: ""                  # where people reach these pages, for links
+    group_by: [job, instance]         # what is alike in these goes into one message to a webhook
+    group_wait: 30s
+    group_interval: 5m
+    repeat_interval: 4h               # while nobody acknowledged it
+    notifiers: []
+  # - type: alertmanager
+  #   url: http://alertmanager:9093
+  #   basic_auth: {username: apm, password_file: /run/secrets/alertmanager}
+  # - type: webhook                   # gets what an Alertmanager's webhook gets
+  #   name: chat
+  #   url_file: /run/secrets/chat     # instead of url: it may hold a token
+  #   bearer_token_file: ""
+  #   tls_config: {}
+  #   headers: {}
+  #   timeout: 10s
 `
 
 // newCheckCommand builds "apm-sidecar check".
@@ -97,6 +118,9 @@ environment variable of that name, and one that is not set is an error:
 		targets, err := c.JVMs()
 		if err != nil {
 			return usageError{err}
+		}
+		if err := checkAlerting(c); err != nil {
+			return err
 		}
 		_, err = fmt.Fprintf(env.stdout, "the configuration is valid: %d target(s) every %s\n", len(targets), c.Interval)
 		for _, t := range targets {

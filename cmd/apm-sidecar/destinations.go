@@ -11,9 +11,10 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/store"
 )
 
-// destinations are the receivers of samples; handler is nil without a store.
+// destinations are the receivers of samples; store and handler are nil without one.
 type destinations struct {
 	list    []push.Destination
+	store   *store.Store
 	handler http.Handler
 	close   func() error
 }
@@ -43,7 +44,7 @@ func openDestinations(env environment, c config.Config) (*destinations, error) {
 		return nil, dataDirError(c, err)
 	}
 	d.list = append(d.list, push.Embedded(s))
-	d.handler, d.close = s.Handler(), s.Close
+	d.store, d.handler, d.close = s, s.Handler(), s.Close
 	return d, nil
 }
 

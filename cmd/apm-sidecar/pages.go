@@ -23,11 +23,7 @@ func newServer(env environment, c config.Config, opts web.Options) (*web.Server,
 	if err != nil {
 		return nil, err
 	}
-	scheme := "http"
-	if c.Web.CertFile != "" {
-		scheme = "https"
-	}
-	log.Info("listening", "addr", server.Addr(), "url", pageURL(scheme, server.Addr()))
+	log.Info("listening", "addr", server.Addr(), "url", pageURL(scheme(c.Web), server.Addr()))
 	return server, nil
 }
 

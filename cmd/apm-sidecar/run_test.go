@@ -116,6 +116,12 @@ func TestRunStoresAndServes(t *testing.T) {
 		assert.Contains(t, body, "apm_sidecar_build_info{")
 		assert.Contains(t, body, "\ngo_goroutines ")
 		assert.Contains(t, body, "\nprocess_resident_memory_bytes ")
+		assert.Eventually(t, func() bool {
+			_, body := r.get(t, `api/v1/query?query=apm_sidecar_push_queue_bytes{job="apm-sidecar"}`)
+			return strings.Contains(body, `"url":"embedded"`)
+		}, 20*time.Second, 100*time.Millisecond, "its own metrics must be stored")
+		_, body = r.get(t, "api/alerts")
+		assert.JSONEq(t, `{"alerts":[],"faults":[]}`, body)
 		code, _ = r.get(t, "vmui/")
 		assert.Equal(t, http.StatusOK, code)
 		r.end(t)
@@ -184,6 +190,7 @@ func TestExampleIsValidAndShowsTheDefaults(t *testing.T) {
 	want.Discovery, want.Databases = []discover.Job{}, []config.Database{}
 	want.RemoteWrite, want.Web.Users = []config.RemoteWrite{}, []config.User{}
 	want.Transactions.Routes = map[string]config.Duration{}
+	want.Alerting.Rules, want.Alerting.Notifiers = []string{}, []config.Notifier{}
 	assert.Equal(t, want, got)
 	for _, field := range fieldsOf(reflect.TypeFor[config.Config]()) {
 		assert.Contains(t, exampleConfig, field+":", "the help promises all fields")

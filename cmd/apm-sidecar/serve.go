@@ -70,16 +70,24 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 	}
 	defer func() { err = errors.Join(err, closeReports()) }()
 
+	alerts, err := newAlerting(env, c, dest)
+	if err != nil {
+		return err
+	}
+
+	metrics := func(w io.Writer) {
+		// A failed write is the scraper's own doing.
+		_, _ = fmt.Fprintf(w, "apm_sidecar_build_info{version=%q} 1\n", version())
+		steer.WriteMetrics(w)
+		watch.WriteMetrics(w)
+		pusher.WriteMetrics(w)
+		alerts.WriteMetrics(w)
+	}
 	server, err := newServer(env, c, web.Options{
-		Store:   dest.handler,
-		Reports: reports,
-		Metrics: func(w io.Writer) {
-			// A failed write is the scraper's own doing.
-			_, _ = fmt.Fprintf(w, "apm_sidecar_build_info{version=%q} 1\n", version())
-			steer.WriteMetrics(w)
-			watch.WriteMetrics(w)
-			pusher.WriteMetrics(w)
-		},
+		Store:        dest.handler,
+		Reports:      reports,
+		Metrics:      metrics,
+		Alerts:       alerts.pages(),
 		Targets:      func() []web.Target { return rows(watch.Targets()) },
 		Reload:       func() error { return steer.Reload(ctx) },
 		Ready:        watch.Ready,
@@ -96,6 +104,11 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 	carriers, carryCtx := errgroup.WithContext(carryCtx)
 	carriers.Go(func() error { return pusher.Run(carryCtx) })
 	carriers.Go(func() error { return server.Run(carryCtx) })
+	carriers.Go(func() error { return alerts.Run(carryCtx) })
+	carriers.Go(func() error {
+		recordSelf(carryCtx, dest.store, time.Duration(c.Interval), server.Addr(), metrics)
+		return nil
+	})
 
 	agentCtx, stopAgent := context.WithCancel(ctx)
 	defer stopAgent()

@@ -49,6 +49,8 @@ type Config struct {
 	Transactions Transactions `yaml:"transactions"`
 	// Databases are asked for the statements that slow transactions wait for.
 	Databases []Database `yaml:"databases"`
+	// Alerting steers the rules on the embedded store.
+	Alerting Alerting `yaml:"alerting"`
 }
 
 // Store bounds what the sidecar keeps on its own disk and in memory.
@@ -64,6 +66,9 @@ type Store struct {
 
 // HasStore tells whether samples are kept in this process.
 func (c Config) HasStore() bool { return c.Embedded || len(c.RemoteWrite) == 0 }
+
+// Alerts tells whether rules are evaluated in this process.
+func (c Config) Alerts() bool { return c.Alerting.Enabled && c.HasStore() }
 
 // Target is one JVM as written in the file.
 type Target struct {
@@ -130,6 +135,7 @@ func Default() Config {
 			KeepDumps:       1,
 		},
 		Transactions: defaultTransactions(),
+		Alerting:     defaultAlerting(),
 	}
 }
 

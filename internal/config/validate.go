@@ -88,6 +88,7 @@ func (c Config) Validate() error {
 	}
 	errs = append(errs, c.Transactions.faults()...)
 	errs = append(errs, databaseFaults(c.Databases)...)
+	errs = append(errs, c.Alerting.faults()...)
 	return errors.Join(append(errs, c.Capture.faults()...)...)
 }
 

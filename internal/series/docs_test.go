@@ -65,7 +65,7 @@ deadlocks at every ` + "`slow_interval`" + `, and not of a JVM younger than 30 s
 
 Served at ` + "`/metrics`" + ` with the labels ` + "`job`" + ` and ` + "`instance`" + `, beside those of the queue
 (` + "`apm_sidecar_push_`" + `...), ` + "`apm_sidecar_build_info`" + `, and ` + "`go_`" + `... and ` + "`process_`" + `... of the sidecar's own
-process. They are not stored: have them scraped.
+process. The embedded store keeps those that are of no target, as ` + "`job=\"apm-sidecar\"`" + `; have the others scraped.
 
 | metric | type | unit | labels | meaning |
 |---|---|---|---|---|

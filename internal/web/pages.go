@@ -17,9 +17,9 @@ import (
 var ui embed.FS
 
 // pagePolicy lets our own pages load from this server alone, with no style or script
-// in the page itself, and send forms nowhere.
+// in the page itself, and send forms to this server alone.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // link is an entry of the navigation.
 type link struct{ Path, Label string }
@@ -37,6 +37,7 @@ func newPages(opts Options) *pages {
 	}
 	add(opts.Transactions != nil, link{"/transactions", "Transactions"}, link{"/topology", "Topology"})
 	add(opts.Targets != nil, link{"/targets", "Targets"})
+	add(opts.Alerts != nil, link{"/alerts", "Alerts"})
 	add(opts.Reports != nil, link{"/reports", "Heap dumps"})
 	add(opts.Store != nil, link{"/vmui/#/dashboards", "Dashboards"})
 	return p

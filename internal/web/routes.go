@@ -41,6 +41,9 @@ func newMux(opts Options) *http.ServeMux {
 	if opts.Targets != nil {
 		targetRoutes(mux, show, opts)
 	}
+	if opts.Alerts != nil {
+		alertRoutes(mux, show, opts.Alerts)
+	}
 	if opts.Reports != nil {
 		reportRoutes(mux, show, opts.Reports)
 	}
@@ -56,7 +59,7 @@ func newMux(opts Options) *http.ServeMux {
 }
 
 // storePrefixes are the paths that the store answers. It has reading routes only.
-func storePrefixes() []string { return []string{"/api/", "/prometheus/", "/vmui/", "/vmui"} }
+func storePrefixes() []string { return []string{"/api/v1/", "/prometheus/", "/vmui/", "/vmui"} }
 
 // isQuery tells the paths of the store.
 func isQuery(path string) bool {
@@ -65,12 +68,14 @@ func isQuery(path string) bool {
 
 // overview is what the page at / shows: what is here, and whether it is ready.
 type overview struct {
-	HasStore, HasReports, HasTransactions bool
-	NotReady                              string
+	HasStore, HasReports, HasAlerts, HasTransactions bool
+	NotReady                                         string
 }
 
 func newOverview(opts Options) overview {
-	o := overview{HasStore: opts.Store != nil, HasReports: opts.Reports != nil, HasTransactions: opts.Transactions != nil}
+	o := overview{
+		HasStore: opts.Store != nil, HasReports: opts.Reports != nil, HasAlerts: opts.Alerts != nil, HasTransactions: opts.Transactions != nil,
+	}
 	if err := opts.Ready(); err != nil {
 		o.NotReady = err.Error()
 	}

@@ -62,6 +62,8 @@ type Options struct {
 	// Reports is the folder with the reports on heap dumps; nil where none are taken.
 	// Nothing but the reports' pages is shown of it.
 	Reports fs.FS
+	// Alerts are shown at /alerts; nil where no rules are evaluated.
+	Alerts Alerts
 	// Transactions answers /api/transactions; nil where they are not followed.
 	Transactions Transactions
 }

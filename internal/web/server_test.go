@@ -162,7 +162,7 @@ func TestRunEndsInTimeWithAHangingRequest(t *testing.T) {
 	client := make(chan struct{})
 	go func() {
 		defer close(client)
-		resp, err := http.Get("http://" + s.Addr() + "/api/hang")
+		resp, err := http.Get("http://" + s.Addr() + "/api/v1/hang")
 		if err == nil {
 			resp.Body.Close()
 		}
