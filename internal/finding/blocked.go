@@ -58,7 +58,7 @@ func (tasksBlocked) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 }
 
 // keeper returns the errand that keeps a scheduler's only thread, or, of several
-// threads that are all kept without a limit of time, the first one's; else nil.
+// threads that all wait, read or write, the first one's; else nil.
 func (h *Heap) keeper(s *scheduler) *errand {
 	var keepers []*errand
 	for i := range h.errands {
@@ -74,7 +74,7 @@ func (h *Heap) keeper(s *scheduler) *errand {
 				return e
 			}
 		case scheduling:
-			if e.local(e.base, func(o heap.ObjID) bool { return o == s.owner }) != 0 && e.stuck() {
+			if e.local(e.base, func(o heap.ObjID) bool { return o == s.owner }) != 0 && e.pace(wait{}) != computing {
 				keepers = append(keepers, e)
 			}
 		}
@@ -97,13 +97,17 @@ func (h *Heap) lateness(s *scheduler, e *errand, w wait, b *backlog) (severity S
 	if b.waiting == 0 {
 		return "", false
 	}
-	severity = b.severity(e.pace(w), h.inUse())
-	if s.head.IsZero() { // of an executor; all its threads are stuck
-		if s.pastDue == 0 && (w.owner == nil || !w.owner.stuck()) {
-			severity = SeverityInfo // they may be in time yet
+	if s.head.IsZero() { // of an executor
+		if !e.stuck() { // it may be back in time for all but those that are late already
+			b.waiting, b.ofClass = s.pastDue, min(b.ofClass, s.pastDue)
+			return b.severity(halting, h.inUse()), s.lateBy >= lateWaiting && b.worth(h.inUse())
 		}
-		return severity, true
+		if s.pastDue == 0 && (w.owner == nil || !w.owner.stuck()) {
+			return SeverityInfo, true // they may be in time yet
+		}
+		return b.severity(e.pace(w), h.inUse()), true
 	}
+	severity = b.severity(e.pace(w), h.inUse())
 	over := h.Created.Sub(s.head)
 	switch {
 	case over >= tooLate || e.stuck() && over >= late:

@@ -92,6 +92,11 @@ func TestExecutorBlocked(t *testing.T) {
 	require.Len(t, found, 1)
 	assert.Equal(t, finding.SeverityInfo, found[0].Severity, "they may be in time yet")
 	assert.Empty(t, f(hproftest.Asleep, 1000, 10_001), "it may well be back in time")
+	found = f(hproftest.Asleep, 1000, 12_000)
+	require.Len(t, found, 1)
+	assert.Equal(t, finding.SeverityWarning, found[0].Severity, "it is not")
+	assert.Equal(t, int64(1000), found[0].Objects)
+	assert.Empty(t, f(hproftest.Asleep, 50, 12_000))
 	assert.Empty(t, f(hproftest.Parked, 0, 10_001))
 }
 

@@ -207,6 +207,9 @@ func (h *Heap) elements(c *collection) (values, keys string) {
 	var heads []heap.ObjID
 	if c.array != 0 {
 		for o := range h.References(c.array) {
+			if o == h.Class(c.array).Object {
+				continue // the array's own class
+			}
 			if heads = append(heads, o); len(heads) == maxSampled {
 				break
 			}

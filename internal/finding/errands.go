@@ -69,6 +69,9 @@ func (h *Heap) errandOf(s heap.Stack) (errand, bool) {
 		switch f.Class + "." + f.Method {
 		case finalizerClass + ".runFinalizer":
 			e.service, e.entry = finalizing, outermost(s.Frames[:base], isFinalize)
+			if e.entry < 0 { // compiled code may stop on its way out, where its own frame is gone
+				e.entry = outermost(s.Frames[:base], isInvokeFinalize)
+			}
 		case "jdk.internal.ref.CleanerImpl.run":
 			e.service, e.entry = cleaning, outermost(s.Frames[:base], isNot("jdk.internal.ref.", "java.lang.ref."))
 		case "jdk.internal.ref.Cleaner.clean", "sun.misc.Cleaner.clean":
@@ -105,6 +108,8 @@ func outermost(frames []heap.Frame, fits func(heap.Frame) bool) int {
 }
 
 func isFinalize(f heap.Frame) bool { return f.Method == "finalize" }
+
+func isInvokeFinalize(f heap.Frame) bool { return strings.HasPrefix(f.Method, "invokeFinalize") }
 
 func isMethodOf(class string) func(heap.Frame) bool {
 	return func(f heap.Frame) bool { return f.Class == class }

@@ -51,8 +51,8 @@ func (h *Heap) executors() []*scheduler {
 	}
 	futures := h.Tables[tableFuture]
 	collected, ok := h.Static("java.lang.ref.SoftReference", "clock")
-	late := func(row int) bool {
-		return ok && int64(collected)-futures.Long(row, columnFutureTime)/int64(time.Millisecond) > 0
+	late := func(row int) time.Duration {
+		return time.Duration(collected)*time.Millisecond - time.Duration(futures.Long(row, columnFutureTime))
 	}
 	table, queues := h.Tables[tableExecutor], h.Tables[tableWorkQueue]
 	var executors []*scheduler
@@ -64,8 +64,9 @@ func (h *Heap) executors() []*scheduler {
 		s := &scheduler{owner: pool, array: queues.Ref(q, columnQueue)}
 		s.Kind, s.Size, s.Thread = kindExecutor, queues.Int(q, columnSize), threads[pool]
 		h.fill(s, futures, futureState, func(row int, state string) {
-			if state == scheduledState && late(row) {
+			if by := late(row); ok && state == scheduledState && by > 0 {
 				s.pastDue++
+				s.lateBy = max(s.lateBy, by)
 			}
 		})
 		executors = append(executors, s)

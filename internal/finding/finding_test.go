@@ -220,6 +220,25 @@ func TestSchedulerHeld(t *testing.T) {
 	assert.LessOrEqual(t, utf8.RuneCountInString(found[0].Title+found[0].Summary), 600)
 }
 
+// TestSchedulerOfDecoratedTasks has an executor that wraps its tasks in its own.
+func TestSchedulerOfDecoratedTasks(t *testing.T) {
+	j := hproftest.NewJDK(21, 8)
+	named := j.Class("com.acme.NamedTask", j.Object, hproftest.Ref("task"), hproftest.Ref("request"))
+	request := j.Class("com.acme.Request", j.Object, hproftest.Ref("body"))
+	var tasks []*hproftest.Object
+	for range 1500 {
+		r := j.New(request).Set("body", j.Bytes(make([]byte, 1000)))
+		tasks = append(tasks, j.New(named).Set("task", j.Future(4, nil)).Set("request", r))
+	}
+	j.Executor("timeouts", 2000, tasks...)
+	f := alone(t, j)
+	assert.Equal(t, "scheduler-held", f.Kind)
+	assert.Equal(t, finding.SeverityCritical, f.Severity)
+	assert.Equal(t, "com.acme.Request", f.Culprit.Class)
+	assert.Contains(t, f.Title, "1,500 Request held by 1,500 cancelled tasks")
+	assert.Contains(t, f.Summary, "NamedTask")
+}
+
 // TestSilence holds heaps that are merely in use.
 func TestSilence(t *testing.T) {
 	for name, build := range map[string]func(j *hproftest.JDK){

@@ -3,6 +3,7 @@ package finding
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
@@ -59,7 +60,8 @@ const (
 	tableLinkedQueue
 	tableCounter
 	tableArrayDeque
-	tableCollections // and the following ones
+	tableDbcp                                   // for each of dbcpPackages as many as dbcpTables
+	tableCollections = tableDbcp + 2*dbcpTables // and the following ones
 )
 
 // The columns of tableFinalizer.
@@ -126,7 +128,7 @@ func Watches() []heap.Watch {
 	for i, w := range connectionWatches() {
 		watches[tableHikariPool+i] = w
 	}
-	return append(watches, collectionWatches()...)
+	return slices.Concat(watches, dbcpWatches(), collectionWatches())
 }
 
 // NewHeap reads what all detectors need: the threads' names, the schedulers, and what the

@@ -15,7 +15,7 @@ func (h *Heap) heldFinding(s *scheduler, l loss, total int64) Finding {
 	task := s.cancelledClass()
 	f := Finding{
 		Kind: "timer-held", Severity: h.heldSeverity(s, l, total), Confidence: ConfidenceHigh,
-		Culprit: Culprit{Class: cmp.Or(l.class, task), Object: s.Object, Thread: s.Thread},
+		Culprit: Culprit{Class: l.culprit(task), Object: s.Object, Thread: s.Thread},
 		Objects: l.objects,
 		Bytes:   l.bytes,
 		Advice:  h.heldAdvice(s, task),
@@ -44,6 +44,14 @@ func (h *Heap) heldFinding(s *scheduler, l loss, total int64) Finding {
 		Refutes: "a second dump after the last task's time in which the queue is empty without a restart or a purge()",
 	}
 	return f
+}
+
+// culprit names the class behind the tasks, or, where that is anybody's, that of the tasks.
+func (l *loss) culprit(task string) string {
+	if platform(l.class) {
+		return cmp.Or(task, l.class)
+	}
+	return cmp.Or(l.class, task)
 }
 
 // heldSeverity rests on the share of the heap and, for many tasks, on evidence that

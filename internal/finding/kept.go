@@ -89,7 +89,6 @@ const (
 // serve them. total is how many bytes are in use.
 func (b *backlog) severity(p pace, total int64) Severity {
 	share := func(percent int64) bool { return b.waiting >= fewWaiting && b.bytes*100 >= total*percent }
-	old := b.done*10 < b.waiting // also where the dump can't tell
 	var critical, warning bool
 	switch p {
 	case standing:
@@ -99,7 +98,7 @@ func (b *backlog) severity(p pace, total int64) Severity {
 		critical = share(criticalShare)
 		warning = share(worthShare) || b.waiting >= manyWaiting
 	case computing:
-		warning = old && b.waiting >= manyWaiting && (share(criticalShare) || b.done >= 0 && share(worthShare) && b.waiting >= hugeWaiting)
+		warning = b.done >= 0 && b.done*10 < b.waiting && (share(criticalShare) && b.waiting >= manyWaiting || share(worthShare) && b.waiting >= hugeWaiting)
 	}
 	switch {
 	case critical:

@@ -65,6 +65,7 @@ func TestThreadLocals(t *testing.T) {
 		f := only(t, "thread-local-leak", found)
 		assert.Equal(t, finding.SeverityInfo, f.Severity)
 		assert.Empty(t, byKind("big-retainer", found), "one cause, one finding")
+		assert.Contains(t, f.Summary, "of the ThreadLocal in static field Context.CURRENT")
 	})
 	t.Run("small", func(t *testing.T) {
 		assert.Empty(t, byKind("thread-local-leak", detect(t, locals(t, 100, true, true))))

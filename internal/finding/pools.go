@@ -13,7 +13,7 @@ import (
 
 // poolsDrained finds connections that were borrowed from a pool and never given back:
 // the pool counts them as in use, and nothing in the heap refers to what the borrower
-// got. HikariCP and Tomcat's JDBC pool are known.
+// got. HikariCP, Tomcat's JDBC pool and Commons DBCP 2 are known.
 type poolsDrained struct{}
 
 const (
@@ -81,7 +81,11 @@ func (poolsDrained) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	pools = append(pools, h.tomcatPools()...)
+	dbcp, err := h.dbcpPools(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pools = slices.Concat(pools, h.tomcatPools(), dbcp)
 	var found []Finding
 	for _, p := range pools {
 		if len(p.lost) == 0 {
@@ -247,10 +251,7 @@ func (h *Heap) poolFinding(p *connectionPool, bytes int64, paths []Path) Finding
 			Facts:   []Fact{fact("pool", "%s @ %s", name, address(h.Address(p.object))), fact("in use", "%s of %s", unit.Count(p.used), unit.Count(p.size)), fact("abandoned", "%s", unit.Count(n))},
 			Refutes: "the number in use falls to zero while nothing is running",
 		},
-		Advice: "Close every connection in a try-with-resources. Who borrowed them is told by setLeakDetectionThreshold (HikariCP).",
-	}
-	if p.kind != "HikariCP" {
-		f.Advice = "Close every connection in a try-with-resources. Who borrowed them is told by logAbandoned with removeAbandoned (tomcat-jdbc)."
+		Advice: "Close every connection in a try-with-resources. Who borrowed them is told by " + p.tells() + ".",
 	}
 	if p.max > 0 {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("size of the pool", "%s at most", unit.Count(p.max)))
@@ -265,6 +266,17 @@ func (h *Heap) poolFinding(p *connectionPool, bytes int64, paths []Path) Finding
 		f.Evidence.Path = &paths[0]
 	}
 	return f
+}
+
+// tells names the pool's own option that tells who borrowed a connection.
+func (p *connectionPool) tells() string {
+	switch p.kind {
+	case "HikariCP":
+		return "setLeakDetectionThreshold"
+	case "Commons DBCP":
+		return "logAbandoned with removeAbandonedOnBorrow"
+	}
+	return "logAbandoned with removeAbandoned"
 }
 
 // severity rests on how many there are, as each of them is gone for good.

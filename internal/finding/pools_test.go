@@ -71,6 +71,39 @@ func TestAbandonedConnections(t *testing.T) {
 	}
 }
 
+// TestAbandonedDbcp has pools of Commons DBCP 2 and of Tomcat's copy of it, of which three
+// connections are lost, one is lent and one is idle.
+func TestAbandonedDbcp(t *testing.T) {
+	for _, in := range []string{"org.apache.commons.", "org.apache.tomcat.dbcp."} {
+		j := hproftest.NewJDK(17, 8)
+		state := j.Class(in+"pool2.PooledObjectState", j.Class("java.lang.Enum", j.Object, hproftest.Ref("name")))
+		allocated, idle := j.New(state).Set("name", j.String("ALLOCATED")), j.New(state).Set("name", j.String("IDLE"))
+		wrapper := j.Class(in+"dbcp2.DelegatingConnection", j.Object, hproftest.Ref("connection"))
+		guard := j.Class(in+"dbcp2.PoolingDataSource$PoolGuardConnectionWrapper", wrapper)
+		poolable := j.Class(in+"dbcp2.PoolableConnection", wrapper, hproftest.Ref("pool"))
+		pooled := j.Class(in+"pool2.impl.DefaultPooledObject", j.Object, hproftest.Ref("object"), hproftest.Ref("state"))
+		pool := j.New(j.Class(in+"pool2.impl.GenericObjectPool", j.Object))
+		driver := j.Class("org.postgresql.jdbc.PgConnection", j.Object)
+		for i := range 5 {
+			c := j.New(poolable).Set("connection", j.New(driver)).Set("pool", pool)
+			o := j.New(pooled).Set("object", c).Set("state", allocated)
+			j.Root(hprof.SubRootJNIGlobal, o)
+			w := j.New(guard).Set("connection", c) // garbage
+			if i == 3 {
+				j.Root(hprof.SubRootJNIGlobal, w)
+			}
+			if i == 4 {
+				o.Set("state", idle)
+			}
+		}
+		f := only(t, "abandoned-connections", detect(t, j))
+		assert.Equal(t, int64(3), f.Objects)
+		assert.Equal(t, "org.postgresql.jdbc.PgConnection", f.Culprit.Class)
+		assert.Equal(t, finding.SeverityCritical, f.Severity)
+		assert.Contains(t, f.Summary, "4 of its 5 connections are in use")
+	}
+}
+
 // TestOldDriverVersion has the fields of pgjdbc before 42.
 func TestOldDriverVersion(t *testing.T) {
 	j := seed(17, 1500, 0)

@@ -27,8 +27,10 @@ type scheduler struct {
 	// dump cannot say.
 	head, last time.Time
 	// pastDue is how many tasks of an executor wait that were due when the JVM last
-	// collected: a lower bound of the overdue ones.
+	// collected: a lower bound of the overdue ones. lateBy is for how long the first of
+	// them had been due then.
 	pastDue int64
+	lateBy  time.Duration
 }
 
 // maxSchedulers bounds the schedulers of a report, maxTaskRows the rows of each.
@@ -69,13 +71,14 @@ func (h *Heap) readSchedulers(ctx context.Context) ([]*scheduler, error) {
 }
 
 // fill takes the tasks from the array of the queue: those objects that have a row
-// in the table, whose first column is their state. name tells a state's name.
+// in the table, whose first column is their state, or that decorate one which has.
+// name tells a state's name.
 func (h *Heap) fill(s *scheduler, table *heap.Table, name func(state int64) string, each func(row int, state string)) {
 	if s.array == 0 {
 		return
 	}
 	for task := range h.References(s.array) {
-		row := table.Row(task)
+		row := h.decorated(task, table)
 		if row < 0 {
 			continue
 		}
@@ -84,6 +87,21 @@ func (h *Heap) fill(s *scheduler, table *heap.Table, name func(state int64) stri
 		each(row, state)
 	}
 	s.sum()
+}
+
+// decorated returns the row of a task, or of the task that it has a reference to (see
+// ScheduledThreadPoolExecutor.decorateTask), -1 if there is none.
+func (h *Heap) decorated(task heap.ObjID, table *heap.Table) int {
+	row := table.Row(task)
+	if row >= 0 {
+		return row
+	}
+	for o := range h.References(task) {
+		if row = table.Row(o); row >= 0 {
+			return row
+		}
+	}
+	return -1
 }
 
 // add adds a task to the queue.

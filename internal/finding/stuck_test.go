@@ -205,13 +205,14 @@ func TestFinalizerAtWork(t *testing.T) {
 }
 
 // TestFinalizerComputes has a thread that computes for so long that nothing was done
-// since the last collection, and one that works off its queue.
+// since the last collection, and one that works off its queue. A dump of live objects
+// does not tell them apart.
 func TestFinalizerComputes(t *testing.T) {
-	f := func(done int, want finding.Severity) {
+	f := func(garbage, done int, want finding.Severity) {
 		t.Helper()
 		h := newStuckHeap(17, 20_000, noFrames)
 		h.SetThread(h.thread, 8, true, hproftest.Running)
-		for range 12_000 { // garbage
+		for range garbage {
 			h.New(h.Object)
 		}
 		for range done {
@@ -219,8 +220,25 @@ func TestFinalizerComputes(t *testing.T) {
 		}
 		assert.Equal(t, want, alone(t, h.JDK).Severity)
 	}
-	f(20, finding.SeverityWarning)
-	f(9_000, finding.SeverityInfo)
+	f(12_000, 20, finding.SeverityWarning)
+	f(12_000, 9_000, finding.SeverityInfo)
+	f(0, 0, finding.SeverityInfo)
+}
+
+// TestFinalizeWithoutFrame has a thread that stopped on its way out of a compiled
+// finalize(): the object is still to be seen.
+func TestFinalizeWithoutFrame(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	victim := j.Class("com.acme.Victim", j.Object)
+	for range 3000 {
+		j.Finalizer(j.New(victim), hproftest.Enqueued)
+	}
+	thread := j.FinalizerThread(j.New(j.Class("com.acme.Matrix", j.Object)))
+	j.SetThread(thread, 8, true, hproftest.Running)
+	f := alone(t, j)
+	assert.Equal(t, "com.acme.Matrix", f.Culprit.Class)
+	assert.Equal(t, "Finalizer", f.Culprit.Thread)
+	assert.Contains(t, f.Title, "Matrix.finalize() runs, 3,000 objects wait")
 }
 
 // TestSecondFinalizerThread has one that System.runFinalization() started.

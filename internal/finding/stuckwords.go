@@ -10,7 +10,11 @@ import (
 
 // finalizerFinding words the verdict on a Finalizer thread in a finalize().
 func (h *Heap) finalizerFinding(e *errand, w wait, b backlog) Finding {
+	object := h.referentAtWork(e)
 	class, method := e.call()
+	if object != 0 && !isFinalize(e.Frames[e.entry]) {
+		class, method = h.Class(object).Name, "finalize"
+	}
 	total := h.inUse()
 	f := Finding{
 		Kind: "finalizer-slow", Severity: b.severity(e.pace(w), total), Confidence: ConfidenceMedium,
@@ -28,7 +32,6 @@ func (h *Heap) finalizerFinding(e *errand, w wait, b backlog) Finding {
 	if e.pace(w) == computing && b.done < 0 {
 		f.Confidence = ConfidenceLow
 	}
-	object := h.referentAtWork(e)
 	if object != 0 {
 		f.Culprit.Object = address(h.Address(object))
 	}

@@ -122,10 +122,17 @@ func (h *Heap) accumulations(known map[heap.ObjID]*collection) []*suspect {
 		return cmp.Or(cmp.Compare(b.retained, a.retained), cmp.Compare(a.object, b.object))
 	})
 	found = found[:min(len(found), maxSuspects)]
+	// A stack may hold the array of a collection, too, while it grows.
+	arrays := map[heap.ObjID]*collection{}
+	for _, c := range known {
+		if c.array != 0 {
+			arrays[c.array] = c
+		}
+	}
 	for _, s := range found {
 		h.descend(s)
 		for _, o := range slices.Backward(s.above) {
-			if c := known[o]; c != nil {
+			if c := cmp.Or(known[o], arrays[o]); c != nil {
 				s.collection = c
 				break
 			}
@@ -218,10 +225,10 @@ func (h *Heap) groups() []*suspect {
 	return found[:min(len(found), maxSuspects)]
 }
 
-// explained says whether another verdict covers the suspect: the queue of a scheduler
-// that mostly cancelled tasks fill.
+// explained says whether the suspect needs no words: other verdicts cover the queue of a
+// scheduler that mostly cancelled tasks fill, and the chain of all Finalizers.
 func (h *Heap) explained(s *suspect) bool {
-	return slices.ContainsFunc(h.schedulers, func(q *scheduler) bool {
+	return h.Class(s.object).Name == finalizerClass || h.NameOf(s.object) == finalizerClass || slices.ContainsFunc(h.schedulers, func(q *scheduler) bool {
 		return q.wasteful() && (slices.Contains(s.above, q.array) || s.object == q.owner)
 	})
 }
@@ -240,12 +247,19 @@ type holder struct {
 	thread       string
 }
 
-// holderOn names the holder on a path: the nearest step that is no part of the JDK.
+// workQueue is the field of a ThreadPoolExecutor with what waits for its threads.
+const workQueue = "workQueue"
+
+// holderOn names the holder on a path: the nearest step that is no part of the JDK, or a
+// thread pool.
 func holderOn(p *Path) holder {
 	if p == nil {
 		return holder{}
 	}
 	w := holder{thread: p.Thread}
+	if i := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Field == workQueue }); i >= 0 {
+		w.class, w.field = p.Steps[i].Class, workQueue
+	}
 	for _, s := range slices.Backward(p.Steps[:max(len(p.Steps)-1, 0)]) {
 		name, static := strings.CutPrefix(s.Class, "class ")
 		if s.Field == "" || s.Field == "[]" || platform(name) {

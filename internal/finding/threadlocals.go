@@ -39,6 +39,8 @@ const (
 // localGroup are the values of one class in the maps of threads.
 type localGroup struct {
 	class string
+	// keys are the ThreadLocals that live, by how many values they have.
+	keys map[heap.ObjID]int
 	// stale says that their ThreadLocal is gone.
 	stale    bool
 	values   []heap.ObjID
@@ -63,21 +65,42 @@ func (threadLocals) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if !large && (!g.stale || len(g.values) < staleEntries) || !g.stale && g.retained*100 < total*suspectShare {
 			continue
 		}
-		tracks, err := h.ShortestTracks(ctx, g.values)
+		paths, by, err := h.localPaths(ctx, g)
 		if err != nil {
 			return nil, err
 		}
-		paths, err := h.mergePaths(ctx, tracks, g.values, 1)
-		tracks.Free()
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, h.localFinding(g, p, paths))
+		found = append(found, h.localFinding(g, p, paths, by))
 		if len(found) == maxSuspects {
 			break
 		}
 	}
 	return found, nil
+}
+
+// localPaths returns the way to most values of a group, and who has the ThreadLocal of
+// most of them. Errors: that of ctx.
+func (h *Heap) localPaths(ctx context.Context, g *localGroup) ([]Path, holder, error) {
+	var key heap.ObjID
+	for k, n := range g.keys {
+		if n > g.keys[key] || n == g.keys[key] && k < key {
+			key = k
+		}
+	}
+	keys := slices.DeleteFunc([]heap.ObjID{key}, func(k heap.ObjID) bool { return k == 0 })
+	tracks, err := h.ShortestTracks(ctx, g.values, keys)
+	if err != nil {
+		return nil, holder{}, err
+	}
+	defer tracks.Free()
+	paths, err := h.mergePaths(ctx, tracks, g.values, 1)
+	if err != nil {
+		return nil, holder{}, err
+	}
+	owners, err := h.mergePaths(ctx, tracks, keys, 1)
+	if err != nil || len(owners) == 0 {
+		return paths, holder{}, err
+	}
+	return paths, holderOn(&owners[0]), nil
 }
 
 // localGroups groups the values in the maps of all threads, those that retain most
@@ -104,10 +127,13 @@ func (h *Heap) localGroups() []*localGroup {
 				k := key{h.ClassOf(value), entries.IsNull(r, entryKey) || localKey != 0 && !h.reachable(localKey)}
 				g := groups[k]
 				if g == nil {
-					g = &localGroup{class: h.Class(value).Name, stale: k.stale, byThread: map[heap.ObjID]int64{}}
+					g = &localGroup{class: h.Class(value).Name, stale: k.stale, byThread: map[heap.ObjID]int64{}, keys: map[heap.ObjID]int{}}
 					groups[k] = g
 				}
 				g.add(thread, value, h.retained(value), idle[thread])
+				if !k.stale {
+					g.keys[localKey]++
+				}
 			}
 		}
 	}
@@ -170,8 +196,8 @@ func (h *Heap) idleThreads() map[heap.ObjID]bool {
 	return idle
 }
 
-// localFinding words the verdict on a group.
-func (h *Heap) localFinding(g *localGroup, p pressure, paths []Path) Finding {
+// localFinding words the verdict on a group. by is who has the ThreadLocal.
+func (h *Heap) localFinding(g *localGroup, p pressure, paths []Path, by holder) Finding {
 	n := int64(len(g.values))
 	thread := h.threadNames[g.most]
 	f := Finding{
@@ -180,6 +206,9 @@ func (h *Heap) localFinding(g *localGroup, p pressure, paths []Path) Finding {
 		Objects:     n,
 		Bytes:       g.retained,
 		Fingerprint: fingerprint("thread-local-leak", g.class, fmt.Sprint(g.stale)),
+	}
+	if platform(g.class) && by.class != "" {
+		f.Culprit.Class, f.Culprit.Field = by.class, by.field
 	}
 	threads := unit.Plural(int64(len(g.threads)), "thread", "threads")
 	if g.stale {
@@ -191,6 +220,9 @@ func (h *Heap) localFinding(g *localGroup, p pressure, paths []Path) Finding {
 	} else {
 		f.Title = fmt.Sprintf("ThreadLocal values of %s retain %s (%s of the reachable heap) in %s", clip(g.class, 100), unit.Bytes(g.retained), unit.Share(g.retained, p.liveBytes), threads)
 		f.Summary = fmt.Sprintf("%s in all.", unit.Plural(n, "value", "values"))
+		if by.class != "" {
+			f.Summary = fmt.Sprintf("%s in all, of the ThreadLocal in %s.", unit.Plural(n, "value", "values"), by)
+		}
 		if g.idle > 0 {
 			f.Summary += fmt.Sprintf(" %s of it is held by pool threads that wait for work: what they did last has not let go.", unit.Bytes(g.idle))
 		}
@@ -207,6 +239,9 @@ func (h *Heap) localFinding(g *localGroup, p pressure, paths []Path) Finding {
 			fact("in idle pool threads", "%s", unit.Bytes(g.idle)),
 		},
 		Refutes: "a later dump, with these threads idle, in which the values are gone",
+	}
+	if by.class != "" {
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("ThreadLocal", "%s", by))
 	}
 	f.Evidence.Facts = append(f.Evidence.Facts, p.facts()...)
 	if len(paths) > 0 {
