@@ -54,7 +54,7 @@ func (tr *tracer) publishSamples(now time.Time) {
 	state := tr.status()
 	up := state.State == "following"
 	samples := transactionSamples(tr.labels, now, tr.tracker.Stats(), tr.tracker.Active(now), up)
-	samples = append(samples, edgeSamples(tr.labels, now, tr.tracker.Edges(now), up)...)
+	samples = append(samples, edgeSamples(tr.labels, now, tr.tracker.PeerWaits(now), up)...)
 	if err := tr.sink.Append(samples); err != nil {
 		tr.log.Debug("samples of transactions are lost", "error", err)
 	}
@@ -63,7 +63,7 @@ func (tr *tracer) publishSamples(now time.Time) {
 // end marks the series of a target that is not watched any more.
 func (tr *tracer) end(now time.Time) {
 	samples := transactionSamples(tr.labels, now, tr.tracker.Stats(), nil, false)
-	samples = append(samples, edgeSamples(tr.labels, now, tr.tracker.Edges(now), false)...)
+	samples = append(samples, edgeSamples(tr.labels, now, tr.tracker.PeerWaits(now), false)...)
 	if err := tr.sink.Append(series.Ended(samples)); err != nil {
 		tr.log.Debug("samples of transactions are lost", "error", err)
 	}
@@ -117,7 +117,7 @@ func transactionSamples(labels []series.Label, now time.Time, stats tx.Stats, ac
 }
 
 // edgeSamples are the series of the waits for peers.
-func edgeSamples(labels []series.Label, now time.Time, edges []tx.Edge, up bool) []series.Sample {
+func edgeSamples(labels []series.Label, now time.Time, edges []tx.PeerWaits, up bool) []series.Sample {
 	var samples []series.Sample
 	for _, e := range edges {
 		own := series.With(labels, series.Label{Name: "kind", Value: e.Kind}, series.Label{Name: "peer", Value: e.Peer})

@@ -71,7 +71,7 @@ const (
 	parked  = "java.util.concurrent.locks.LockSupport"
 )
 
-// edge is a tx.Edge in the open.
+// edge is a tx.PeerWaits in the open.
 type edge struct {
 	peer, kind   string
 	inFlight     int
@@ -80,7 +80,7 @@ type edge struct {
 }
 
 func (l *lane) edges(ms int64) (out []edge) {
-	for _, e := range l.tracker.Edges(l.at(ms)) {
+	for _, e := range l.tracker.PeerWaits(l.at(ms)) {
 		out = append(out, edge{e.Peer, e.Kind, e.InFlight, e.Slow, e.WaitMs, e.RTT})
 	}
 	return out

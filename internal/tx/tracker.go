@@ -44,10 +44,10 @@ type Tracker struct {
 	// last is the reading before; nil before the first.
 	last *jvm.Requests
 	// latency is what a look took of late, smoothed.
-	latency time.Duration
-	pauses  pauses
-	stats   Stats
-	edges   edges
+	latency   time.Duration
+	pauses    pauses
+	stats     Stats
+	peerWaits peerWaits
 }
 
 // processor is what is known of one row.
@@ -66,7 +66,7 @@ func New(opts Options) *Tracker {
 		router:     NewRouter(),
 		classifier: newClassifier(),
 		processors: map[string]*processor{},
-		edges:      edges{},
+		peerWaits:  peerWaits{},
 	}
 }
 
@@ -201,7 +201,7 @@ func (t *Tracker) ended(r *jvm.Requests, p *processor, row jvm.RequestProcessor)
 	}
 	rec := t.record(o, elapsed, state)
 	t.stats.slow(rec)
-	t.edges.slow(rec)
+	t.peerWaits.slow(rec)
 	return append(done, rec)
 }
 
@@ -290,7 +290,7 @@ func (t *Tracker) lose(p *processor, why string) []*Record {
 	rec := t.record(o, o.elapsedAt(o.lastSeen), StateLost)
 	rec.Notes = append(rec.Notes, "its end was not seen: "+why)
 	t.stats.slow(rec)
-	t.edges.slow(rec)
+	t.peerWaits.slow(rec)
 	return []*Record{rec}
 }
 
