@@ -131,7 +131,7 @@ func TestAWaitIsNamed(t *testing.T) {
 			go func() { ended <- ag.Run(ctx) }()
 			var row tx.Active
 			assert.Eventually(t, func() bool {
-				rows := ag.Transactions().Active(time.Now()).Transactions
+				rows := ag.Transactions().Active(time.Now(), "").Transactions
 				if len(rows) == 1 {
 					row = rows[0]
 				}
