@@ -81,7 +81,7 @@ export class Chart {
 
   /** columns is how many columns of a heat map fit. */
   columns() {
-    return Math.max(10, Math.min(90, Math.floor((this.container.clientWidth - pad.left - pad.right) / 16)));
+    return Math.max(10, Math.min(90, Math.floor((this.container.clientWidth - pad.left - pad.right) / 22)));
   }
 
   scale() {
@@ -201,7 +201,7 @@ export class Chart {
       c.fillRect(x, y, right - x - 1, bottom - y - 1);
       c.globalAlpha = 1;
       if (right - x > 8 + 6 * String(cell.count).length && bottom - y > 11) {
-        c.fillStyle = colour(share > 0.45 ? "card" : "ink");
+        c.fillStyle = colour(share > 0.55 ? "card" : "ink");
         c.fillText(cell.count, (x + right) / 2, (y + bottom) / 2);
       }
       if (cell.failed) {

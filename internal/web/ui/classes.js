@@ -68,7 +68,10 @@ export const chip = (id) =>
     label(id),
   );
 
-/** strip is a bar of {class, ms or count} parts, as wide as its sum is of whole. */
+/**
+ * strip is a bar of parts that have a class, as wide as their values are of whole. say(part,
+ * wide) is what a part says in that many percent of the width, or, for Infinity, its title.
+ */
 export const strip = (parts, value, whole, say) => {
   let x = 0;
   const boxes = parts.map((part) => {
@@ -77,7 +80,7 @@ export const strip = (parts, value, whole, say) => {
     const box = svg(
       "svg",
       { x: x + "%", y: 0, width: width + "%", height: "100%" },
-      svg("title", null, label(part.class) + " " + say(part, 100)),
+      svg("title", null, (label(part.class) + " " + say(part, Infinity)).trim()),
       block(part.class, { x: 0, y: 0, width: "100%", height: "100%" }),
       text && svg("text", { x: 5, y: "50%", dy: ".35em" }, text),
     );

@@ -195,7 +195,7 @@ const updateRow = (tr, t) => {
   const state = JSON.stringify([t.class, parts]);
   if (most.dataset.state !== state) {
     most.dataset.state = state;
-    fill(most, chip(t.class || "unknown"), el("div", { class: "mini" }, strip(parts, (c) => c.ms, t.elapsed_ms, (c, wide) => (wide < 100 ? "" : duration(c.ms)))));
+    fill(most, chip(t.class || "unknown"), el("div", { class: "mini" }, strip(parts, (c) => c.ms, t.elapsed_ms, (c, wide) => (wide === Infinity ? duration(c.ms) : ""))));
   }
   setText(request.firstChild, [t.method, t.route || "(no path seen)"].filter(Boolean).join(" "));
   setText(request.lastChild, [t.target, t.path !== t.route ? t.path : ""].filter(Boolean).join(" · "));

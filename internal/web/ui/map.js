@@ -4,7 +4,7 @@ import { block, label } from "./classes.js";
 import { count, duration, micros, percent, rate } from "./format.js";
 
 const kinds = { database: ["sql", "database"], http: ["http", "HTTP server"], messaging: ["messaging", "broker"], store: ["store", "data store"], tcp: ["network", "TCP peer"], client: ["client", "clients"] };
-const box = { wide: 210, server: 76, peer: 48, gap: 22 };
+const box = { wide: 210, server: 76, peer: 48, gap: 30 };
 const maxServers = 30;
 
 /** classOfKind is the class of the waits for a kind of peer. */
@@ -78,7 +78,7 @@ const edgeOf = (e, server, bad, [x1, y1], [x2, y2], shared) => {
   const bend = (x2 - x1) / 2;
   const line = svg("path", { d: `M${x1},${y1} C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`, class: "edge" + (bad ? " worst" : ""), "stroke-width": 1.5 + 9 * share });
   // A point on the curve: nearer to the end where edges lie apart.
-  const t = shared ? 0.3 : 0.66;
+  const t = shared ? 0.3 : 0.7;
   const u = 1 - t;
   const cx = u * u * u * x1 + 3 * u * u * t * (x1 + bend) + 3 * u * t * t * (x2 - bend) + t * t * t * x2;
   const cy = u * u * u * y1 + 3 * u * u * t * y1 + 3 * u * t * t * y2 + t * t * t * y2;

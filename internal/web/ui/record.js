@@ -27,6 +27,7 @@ const show = (r) => {
   showFacts(r);
   fill(byId("notes"), r.notes.map((note) => el("li", null, note)));
   drawAxis(byId("axis"), r);
+  byId("axis-hint").hidden = !r.classes.some((c) => c.class === "run_queue" || c.class === "gc");
   rows("segments", r.segments, (s) => [n(exact(s.from_ms)), n(exact(s.to_ms)), el("td", null, chip(s.class)), el("td", null, el("code", null, s.frame || ""))]);
   const most = Math.max(1, ...r.classes.map((c) => c.ms + c.error_ms));
   rows("classes", r.classes, (c) => [el("td", null, chip(c.class)), n(exact(c.ms)), n(exact(c.error_ms)), n(percent(r.elapsed.ms ? c.ms / r.elapsed.ms : 0)), el("td", { class: "bars" }, errorBar(c, most))]);
