@@ -88,8 +88,8 @@ fuzz: ## feed every decoder inputs made up from its seeds, a minute each
 	@for t in $(FUZZ_TARGETS); do \
 	  $(GO) test -run '^$$' -fuzz "^$${t##*/}\$$" -fuzztime 60s ./internal/$${t%%/*} || exit 1; done
 
-bench: ## run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
+bench: ## run the benchmarks; the whole report on build/dumps/mix-700000.hprof if it is there
+	HEAPSCAN_BENCH_DUMP="$(wildcard $(CURDIR)/build/dumps/mix-700000.hprof)" $(GO) test -run '^$$' -bench . -benchmem ./internal/...
 
 dumps: testbed $(DUMPS:%=build/dumps/%.hprof) ## write the benchmarks' heap dumps to build/dumps (6 GiB memory, 7 GiB disk)
 
