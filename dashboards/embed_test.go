@@ -17,20 +17,15 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
-// catalogue has the labels of every metric by its name. Those of the sidecar's delivery
-// and alerts are made where they are counted; the end-to-end test sees that they exist.
+// catalogue has the labels of every metric by its name.
 func catalogue() map[string][]string {
 	common := []string{"job", "instance"}
 	labels := map[string][]string{}
 	for _, m := range series.Catalogue() {
 		labels[m.Name] = append(common, m.Labels...)
 	}
-	for name, own := range map[string][]string{
-		"apm_sidecar_push_queue_bytes": {"url"}, "apm_sidecar_push_queue_oldest_age_seconds": {"url"},
-		"apm_sidecar_push_dropped_samples_total": {"url", "reason"}, "apm_sidecar_push_dead_letter_bytes": {"url"},
-		"apm_sidecar_config_reload_success": nil, "apm_sidecar_alerts": {"state"},
-	} {
-		labels[name] = append(common, own...)
+	for _, m := range series.Own() {
+		labels[m.Name] = append(common, m.Labels...)
 	}
 	return labels
 }

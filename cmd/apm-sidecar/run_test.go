@@ -19,8 +19,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/agent"
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
 	"github.com/apm-sidecar/apm-sidecar/internal/discover"
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
 // running is a sidecar under way in this process.
@@ -209,6 +211,55 @@ func fieldsOf(kind reflect.Type) []string {
 	for f := range kind.NumField() {
 		if name := kind.Field(f).Tag.Get("yaml"); name != "" {
 			names = append(append(names, name), fieldsOf(kind.Field(f).Type)...)
+		}
+	}
+	return names
+}
+
+// TestOwnMetricsAreListed: what /metrics says of the sidecar itself is documented, and
+// the other way round.
+func TestOwnMetricsAreListed(t *testing.T) {
+	t.Parallel()
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	t.Cleanup(receiver.Close)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "c.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("targets: [{url: 'http://127.0.0.1:1/'}]\n"+
+		"discovery: [{job_name: x, file_sd_configs: [{files: [/nonexistent/*.yaml]}]}]\nremote_write: ["+receiver.URL+"]\nembedded: true\ninterval: 100ms\n"+
+		"alerting: {notifiers: [{type: webhook, name: chat, url: '"+receiver.URL+"'}]}\n"), 0o600))
+	r := start(t, "--config", file, "--data-dir", filepath.Join(dir, "data"))
+	listed := map[string]bool{}
+	for _, m := range append(series.Own(), agent.OwnMetrics()...) {
+		listed[m.Name] = true
+	}
+	written := map[string]bool{}
+	require.Eventually(t, func() bool {
+		_, body := r.get(t, "/metrics")
+		for name := range ownNames(body) {
+			written[name] = true
+		}
+		return written["apm_sidecar_push_requests_total"] && written["apm_sidecar_discovered_targets"]
+	}, 30*time.Second, 50*time.Millisecond)
+	r.end(t)
+	for name := range written {
+		assert.True(t, listed[name], "%s is not in series.Own", name)
+	}
+	for _, m := range series.Own() {
+		// Others are made when they are first counted.
+		assert.True(t, written[m.Name] || m.Name == "apm_sidecar_push_refused_samples_total", "%s is not written", m.Name)
+	}
+}
+
+// ownNames are the names of the sidecar's own metrics in Prometheus' text form.
+func ownNames(text string) map[string]bool {
+	names := map[string]bool{}
+	for line := range strings.Lines(text) {
+		name := line[:strings.IndexAny(line, "{ \n")]
+		for _, part := range []string{"_bucket", "_sum", "_count"} {
+			name = strings.TrimSuffix(name, part)
+		}
+		if strings.HasPrefix(name, "apm_sidecar_") {
+			names[name] = true
 		}
 	}
 	return names

@@ -63,9 +63,16 @@ deadlocks at every ` + "`slow_interval`" + `, and not of a JVM younger than 30 s
 	b.WriteString(`
 ## The sidecar's own
 
-Served at ` + "`/metrics`" + ` with the labels ` + "`job`" + ` and ` + "`instance`" + `, beside those of the queue
-(` + "`apm_sidecar_push_`" + `...), ` + "`apm_sidecar_build_info`" + `, and ` + "`go_`" + `... and ` + "`process_`" + `... of the sidecar's own
-process. The embedded store keeps those that are of no target, as ` + "`job=\"apm-sidecar\"`" + `; have the others scraped.
+Served at ` + "`/metrics`" + `, beside ` + "`go_`" + `... and ` + "`process_`" + `... of the sidecar's own process. The
+embedded store keeps those that are of no target, as ` + "`job=\"apm-sidecar\"`" + `; have the others scraped. The url of a
+receiver is shown without its credentials.
+
+| metric | type | unit | labels | meaning |
+|---|---|---|---|---|
+`)
+	writeRows(&b, series.Own())
+	b.WriteString(`
+For each target, with the labels ` + "`job`" + ` and ` + "`instance`" + `:
 
 | metric | type | unit | labels | meaning |
 |---|---|---|---|---|
