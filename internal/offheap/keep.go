@@ -8,9 +8,10 @@ import (
 )
 
 const (
-	// keptFree is the part of the limit, as 1/keptFree, at which pages are dropped: they
-	// come back faster than anyone can look, up to maxKeptFree between two looks.
-	keptFree    = 4
+	// keptFree is the part of the limit, in percent, that is left free when pages are
+	// dropped: they come back faster than anyone can look, up to maxKeptFree between two
+	// looks, and on a busy machine a look comes late.
+	keptFree    = 30
 	maxKeptFree = 256 << 20
 	// growth is how fast memory is taken to fill, in bytes a second: 17 GB/s were
 	// measured where pages of a file that are in memory are mapped again.
@@ -30,10 +31,10 @@ func (e *OverLimitError) Error() string {
 }
 
 // Aim returns what Keep lets the process take before it drops pages.
-func Aim(limit int64) int64 { return limit - min(limit/keptFree, maxKeptFree) }
+func Aim(limit int64) int64 { return limit - min(limit*keptFree/100, maxKeptFree) }
 
 // LimitFor returns the limit of which Aim is that much.
-func LimitFor(aim int64) int64 { return min(aim*keptFree/(keptFree-1)+1, aim+maxKeptFree) }
+func LimitFor(aim int64) int64 { return min((aim*100+99-keptFree)/(100-keptFree), aim+maxKeptFree) }
 
 // Keep holds what the process takes, all of it, below a limit in bytes, until ctx ends:
 // it takes pages of spilled arrays out of memory in time. Errors: *OverLimitError where

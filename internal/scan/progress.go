@@ -17,11 +17,11 @@ const (
 type progress struct {
 	to     func(phase string, done, total int64)
 	before int64 // work done before the dump itself is read
-	total  int64
 
-	mu   sync.Mutex
-	last time.Time
-	most int64
+	mu    sync.Mutex // guards total as well, while a dump is inflated on all cores
+	total int64
+	last  time.Time
+	most  int64
 }
 
 // say reports done bytes of work, at most every sayEvery and never less than
@@ -42,11 +42,11 @@ func (p *progress) say(phase string, done int64) {
 // phase returns a function that reports a phase of its own total.
 func (p *progress) phase(name string, from, parts int64) func(done, total int64) {
 	return func(done, total int64) {
+		p.mu.Lock()
 		if p.total == 0 {
-			p.mu.Lock()
 			p.total = total * (1 + 4*phases) // a guess until the dump is inflated
-			p.mu.Unlock()
 		}
+		p.mu.Unlock()
 		p.say(name, from+done/parts)
 	}
 }
