@@ -250,6 +250,8 @@ type holder struct {
 // workQueue is the field of a ThreadPoolExecutor with what waits for its threads.
 const workQueue = "workQueue"
 
+func isWorkQueue(s Step) bool { return s.Field == workQueue }
+
 // holderOn names the holder on a path: the nearest step that is no part of the JDK, or a
 // thread pool.
 func holderOn(p *Path) holder {
@@ -257,7 +259,7 @@ func holderOn(p *Path) holder {
 		return holder{}
 	}
 	w := holder{thread: p.Thread}
-	if i := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Field == workQueue }); i >= 0 {
+	if i := slices.IndexFunc(p.Steps, isWorkQueue); i >= 0 {
 		w.class, w.field = p.Steps[i].Class, workQueue
 	}
 	for _, s := range slices.Backward(p.Steps[:max(len(p.Steps)-1, 0)]) {

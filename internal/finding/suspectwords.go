@@ -70,7 +70,7 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	}
 	where := cmp.Or(w.String(), "its owner")
 	f.Advice = fmt.Sprintf("Bound it: remove entries from %s when they are done with, or use a cache with a maximum size or an expiry.", where)
-	if w.field == workQueue {
+	if p := f.Evidence.Path; p != nil && slices.ContainsFunc(p.Steps, isWorkQueue) {
 		f.Advice = "Find out why the threads of this pool do not keep up, and give it a queue of bounded size (ArrayBlockingQueue) with a RejectedExecutionHandler that slows its callers down."
 	}
 	f.Evidence.Refutes = "a later dump under the same load in which it has no more elements: then it is a cache of bounded size"

@@ -10,6 +10,8 @@ import javax.sql.DataSource;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 
+import org.apache.commons.dbcp2.BasicDataSource;
+
 /** Pools of connections to a database in memory. */
 final class PoolScenarios {
     private static final int SIZE = 10;
@@ -32,6 +34,15 @@ final class PoolScenarios {
             abandon(LOST);
             expected.finding("abandoned-connections", "org.h2.jdbc.JdbcConnection", LOST, "critical");
         });
+        all.put("pool-dbcp", expected -> {
+            pool = dbcp();
+            abandon(LOST);
+            expected.finding("abandoned-connections", "org.h2.jdbc.JdbcConnection", LOST, "critical");
+        });
+        all.put("healthy-pool-dbcp", expected -> {
+            pool = dbcp();
+            use();
+        });
         all.put("healthy-pool-hikari", expected -> {
             pool = hikari();
             use();
@@ -48,6 +59,13 @@ final class PoolScenarios {
         config.setJdbcUrl(URL);
         config.setMaximumPoolSize(SIZE);
         return new HikariDataSource(config);
+    }
+
+    private static DataSource dbcp() {
+        BasicDataSource source = new BasicDataSource();
+        source.setUrl(URL);
+        source.setMaxTotal(SIZE);
+        return source;
     }
 
     private static DataSource tomcat() {
