@@ -86,6 +86,19 @@ func TestCleanerBlocked(t *testing.T) {
 	}
 }
 
+// TestCleanerIdle has a thread that a collection has just given work, and that is not awake yet.
+func TestCleanerIdle(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	release := j.Class("com.acme.Release", j.Object)
+	cleaner := j.Cleaner()
+	j.Root(hprof.SubRootJNIGlobal, cleaner)
+	for range 150 {
+		j.Cleanable(cleaner, j.New(j.Object), j.New(release), hproftest.Enqueued)
+	}
+	j.IdleCleanerThread(cleaner)
+	assert.Empty(t, specific(t, j))
+}
+
 // TestReferenceHandlerBlocked has a cleaner of the older kind that blocks all references.
 func TestReferenceHandlerBlocked(t *testing.T) {
 	for _, version := range []int{6, 8, 11, 17, 25} {

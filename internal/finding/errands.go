@@ -74,6 +74,9 @@ func (h *Heap) errandOf(s heap.Stack) (errand, bool) {
 			}
 		case "jdk.internal.ref.CleanerImpl.run":
 			e.service, e.entry = cleaning, outermost(s.Frames[:base], isNot("jdk.internal.ref.", "java.lang.ref."))
+			if base > 0 && strings.HasPrefix(s.Frames[base-1].Class, "java.lang.ref.") {
+				continue // waits for the next reference
+			}
 		case "jdk.internal.ref.Cleaner.clean", "sun.misc.Cleaner.clean":
 			e.service, e.entry = handling, base-1
 			if outermost(s.Frames, isMethodOf("java.lang.ref.Reference$ReferenceHandler")) < 0 {

@@ -60,6 +60,16 @@ func (j *JDK) CleanerThread(cleaner, cleanable *Object, frames ...Frame) *Object
 		Frame{Class: j.cleanerImpl, Method: "run", Line: 142, Locals: []*Object{cleaner, cleanable}})...)
 }
 
+// IdleCleanerThread adds the thread of a Cleaner that is awake again, and waits for its queue.
+func (j *JDK) IdleCleanerThread(cleaner *Object) *Object {
+	t := j.NewThread(j.Thread, "Cleaner-0",
+		Frame{Class: j.Object, Method: "wait", Line: -3},
+		Frame{Class: j.queue, Method: "remove", Line: 155},
+		Frame{Class: j.cleanerImpl, Method: "run", Line: 140, Locals: []*Object{cleaner}})
+	j.SetThread(t, 8, true, Blocked)
+	return t
+}
+
 // OldCleaner adds a cleaner that the Reference Handler runs.
 func (j *JDK) OldCleaner(referent, thunk *Object, s State) *Object {
 	c := j.New(j.oldCleaner).Set("referent", referent).Set("queue", j.New(j.queue)).Set("thunk", thunk)
