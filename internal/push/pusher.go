@@ -72,7 +72,7 @@ type Pusher struct {
 
 	// mu guards the encoder's buffers and keeps queues in the same order.
 	mu      sync.Mutex
-	encoder *encoder
+	encoder encoder
 }
 
 // Open opens the queues; what an earlier process left in them is delivered
@@ -88,9 +88,6 @@ func Open(opts Options) (_ *Pusher, err error) {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	p := &Pusher{metrics: newPushMetrics()}
-	if p.encoder, err = newEncoder(); err != nil {
-		return nil, err
-	}
 	if err := os.MkdirAll(opts.Dir, 0o750); err != nil {
 		return nil, fmt.Errorf("push: create folder: %w", err)
 	}
@@ -119,9 +116,6 @@ func Open(opts Options) (_ *Pusher, err error) {
 			return nil, err
 		}
 		w.metrics = p.metrics.destination(label, q, w.refused)
-		if w.decoder, err = newDecoder(); err != nil {
-			return nil, err
-		}
 	}
 	warnOrphans(opts.Dir, folders, opts.Logger)
 	return p, nil
@@ -224,9 +218,6 @@ func (p *Pusher) Close() error {
 	var errs []error
 	for _, w := range p.workers {
 		errs = append(errs, w.queue.close())
-		if w.decoder != nil {
-			w.decoder.Close()
-		}
 	}
 	errs = append(errs, p.lock.Close())
 	return errors.Join(errs...)

@@ -99,23 +99,24 @@ func TestBigAppendIsSplit(t *testing.T) {
 }
 
 func TestEncodedSamplesComeBackExactly(t *testing.T) {
-	e, err := newEncoder()
-	require.NoError(t, err)
-	z, err := newDecoder()
-	require.NoError(t, err)
-	defer z.Close()
+	var e encoder
+	shared := []series.Label{{Name: "job", Value: "jvm"}, {Name: "long", Value: strings.Repeat("v", 300)}}
 	in := []series.Sample{
 		{Name: "a", TimeMs: 1795270237875, Value: 0},
 		{Name: "b_total", Labels: []series.Label{{Name: "k", Value: `ä"\`}, {Name: "z", Value: "1"}}, TimeMs: 1, Value: 1 << 53},
 		{Name: "c", TimeMs: 2, Value: -0.1},
+		{Name: "d", Labels: shared, TimeMs: 3, Value: math.Inf(1)},
+		{Name: "e", Labels: shared, TimeMs: 4, Value: math.SmallestNonzeroFloat64},
+		{Name: "f", Labels: shared[:1], TimeMs: math.MaxInt64, Value: 7},
+		{Name: "g", Labels: shared[:1], TimeMs: 5, Value: 8},
 	}
 	for range 2 { // buffers are reused
 		payload, n := e.encode(in)
 		require.Equal(t, len(in), n)
-		raw, err := z.DecodeAll(payload, nil)
+		raw, err := appendDecoded([]byte("before"), payload)
 		require.NoError(t, err)
 		var u prompb.WriteRequestUnmarshaler
-		wr, err := u.UnmarshalProtobuf(raw)
+		wr, err := u.UnmarshalProtobuf(raw[len("before"):])
 		require.NoError(t, err)
 		got := appendSamples(nil, wr)
 		for i := range got {

@@ -23,6 +23,9 @@ const (
 	defaultTimeout = 30 * time.Second
 	// maxAnswerBytes is how much of an answer is read for its text.
 	maxAnswerBytes = 4 << 10
+	// packWindowBytes is how far back the packing looks for what repeats: a whole
+	// batch. The usual window takes some 6 MiB of memory more.
+	packWindowBytes = 1 << 20
 	// maxDrainBytes is how much more of it is read and thrown away.
 	maxDrainBytes = 64 << 10
 )
@@ -71,7 +74,7 @@ func RemoteWrite(rawURL string, opts RemoteWriteOptions) (Destination, error) {
 	if opts.Window == 0 {
 		opts.Window = memoryWindow
 	}
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(packWindowBytes), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, fmt.Errorf("push: zstd: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -76,7 +77,7 @@ func unpack(t *testing.T, encoding string, body []byte) []byte {
 	var err error
 	switch encoding {
 	case "zstd":
-		z, zerr := newDecoder()
+		z, zerr := zstd.NewReader(nil)
 		require.NoError(t, zerr)
 		defer z.Close()
 		out, err = z.DecodeAll(body, nil)
@@ -92,8 +93,7 @@ func unpack(t *testing.T, encoding string, body []byte) []byte {
 // batch is one of a single sample.
 func batch(t *testing.T, value float64) Batch {
 	t.Helper()
-	e, err := newEncoder()
-	require.NoError(t, err)
+	var e encoder
 	e.encode([]series.Sample{testSample(value)})
 	return Batch{WriteRequest: e.raw, Samples: 1}
 }

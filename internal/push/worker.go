@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"github.com/klauspost/compress/zstd"
 )
 
 const (
@@ -38,7 +37,6 @@ type worker struct {
 	dest    Destination
 	log     *slog.Logger
 	metrics *destinationMetrics
-	decoder *zstd.Decoder
 	refused *deadLetters
 
 	raw []byte
@@ -209,7 +207,7 @@ func (w *worker) collect(fresh, overtaking bool) (pending, error) {
 			}
 		}
 		b.records = append(b.records, delivery{end: end, samples: r.samples, timeMs: r.timeMs})
-		raw, err := w.decoder.DecodeAll(r.payload, w.raw)
+		raw, err := appendDecoded(w.raw, r.payload)
 		if err != nil {
 			w.log.Error("queue record does not decode, dropped", slog.Any("error", err))
 			w.metrics.undecodable.Add(r.samples)
