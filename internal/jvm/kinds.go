@@ -1,6 +1,9 @@
 package jvm
 
-import "regexp"
+import (
+	"strings"
+	"unicode"
+)
 
 // PoolKind is what a memory pool is for, the same word under every collector.
 type PoolKind string
@@ -38,61 +41,69 @@ const (
 	GenerationAll   Generation = "all"
 )
 
-type poolRule struct {
-	name *regexp.Regexp
-	kind PoolKind
+// kindOfHeapPool and kindOfOtherPool look at a name in small letters, in order:
+// "nursery-survivor" must meet survivor before anything else, "ZGC Young Generation"
+// has neither eden nor survivor. Names: HotSpot memoryService.cpp and each collector's
+// initialize_serviceability, JDK 8 to 25; OpenJ9 MemoryPoolMXBean documentation. They
+// are looked at in every poll, hence no regular expressions.
+func kindOfHeapPool(name string) PoolKind {
+	switch {
+	case containsAny(name, "eden", "nursery-allocate"):
+		return PoolEden
+	case containsAny(name, "survivor"):
+		return PoolSurvivor
+	case hasWord(name, "old"), containsAny(name, "tenured"):
+		return PoolOld
+	case containsAny(name, "young"):
+		return PoolYoung
+	}
+	switch name {
+	case "zheap", "shenandoah", "epsilon heap", "java heap", "javaheap":
+		return PoolSingle
+	}
+	return PoolOther
 }
 
-// heapPools and otherPools are tried in order: "nursery-survivor" must meet
-// survivor before anything else, "ZGC Young Generation" has neither eden nor
-// survivor. Names: HotSpot memoryService.cpp and each collector's
-// initialize_serviceability, JDK 8 to 25; OpenJ9 MemoryPoolMXBean documentation.
-var heapPools = []poolRule{
-	{regexp.MustCompile(`(?i)eden|nursery-allocate`), PoolEden},
-	{regexp.MustCompile(`(?i)survivor`), PoolSurvivor},
-	{regexp.MustCompile(`(?i)\bold\b|tenured`), PoolOld},
-	{regexp.MustCompile(`(?i)young`), PoolYoung},
-	{regexp.MustCompile(`^(ZHeap|Shenandoah|Epsilon Heap|Java ?[Hh]eap)$`), PoolSingle},
+func kindOfOtherPool(name string) PoolKind {
+	switch {
+	case containsAny(name, "compressed class space"):
+		return PoolClassSpace
+	case containsAny(name, "metaspace", "class storage", "perm gen"):
+		return PoolMetaspace
+	case containsAny(name, "code"):
+		return PoolCode
+	}
+	return PoolOther
 }
 
-var otherPools = []poolRule{
-	{regexp.MustCompile(`(?i)compressed class space`), PoolClassSpace},
-	{regexp.MustCompile(`(?i)metaspace|class storage|perm gen`), PoolMetaspace},
-	{regexp.MustCompile(`(?i)code`), PoolCode},
+func containsAny(name string, parts ...string) bool {
+	for _, p := range parts {
+		if strings.Contains(name, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasWord tells whether a word stands in the name by itself.
+func hasWord(name, word string) bool {
+	separates := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' }
+	for field := range strings.FieldsFuncSeq(name, separates) {
+		if field == word {
+			return true
+		}
+	}
+	return false
 }
 
 // KindOfPool names the purpose of a pool from the JVM's name for it. heap is the
 // MBean's Type: it keeps a "code" pool from ever counting as heap.
 func KindOfPool(name string, heap bool) PoolKind {
-	rules := otherPools
+	name = strings.ToLower(name)
 	if heap {
-		rules = heapPools
+		return kindOfHeapPool(name)
 	}
-	for _, r := range rules {
-		if r.name.MatchString(name) {
-			return r.kind
-		}
-	}
-	return PoolOther
-}
-
-type gcRule struct {
-	name       *regexp.Regexp
-	phase      Phase
-	generation Generation
-}
-
-// gcRules are tried in order. "G1 Concurrent GC" counts the pauses of the
-// concurrent cycle, remark and cleanup (JDK-8297247), so it is a pause.
-// "Cycles" of ZGC and Shenandoah, and the plain "ZGC" of JDK 11 to 14, count
-// work beside the application.
-var gcRules = []gcRule{
-	{regexp.MustCompile(`Minor Cycles$`), PhaseConcurrent, GenerationYoung},
-	{regexp.MustCompile(`Cycles$|^ZGC$`), PhaseConcurrent, GenerationAll},
-	{regexp.MustCompile(`Minor Pauses$`), PhasePause, GenerationYoung},
-	{regexp.MustCompile(`Pauses$`), PhasePause, GenerationAll},
-	{regexp.MustCompile(`^(Copy|ParNew|PS Scavenge|G1 Young Generation|scavenge|partial gc)$`), PhasePause, GenerationYoung},
-	{regexp.MustCompile(`MarkSweep|^G1 Old Generation$|^G1 Concurrent GC$`), PhasePause, GenerationOld},
+	return kindOfOtherPool(name)
 }
 
 // G1Young is the collector of G1 whose collections, the "mixed" ones among them,
@@ -101,11 +112,28 @@ const G1Young = "G1 Young Generation"
 
 // KindOfGC classifies a collector by the JVM's name for it. An unknown one
 // counts as a pause of the whole heap.
+//
+// "G1 Concurrent GC" counts the pauses of the concurrent cycle, remark and cleanup
+// (JDK-8297247), so it is a pause. "Cycles" of ZGC and Shenandoah, and the plain "ZGC"
+// of JDK 11 to 14, count work beside the application.
 func KindOfGC(name string) (Phase, Generation) {
-	for _, r := range gcRules {
-		if r.name.MatchString(name) {
-			return r.phase, r.generation
-		}
+	switch {
+	case strings.HasSuffix(name, "Minor Cycles"):
+		return PhaseConcurrent, GenerationYoung
+	case strings.HasSuffix(name, "Cycles"), name == "ZGC":
+		return PhaseConcurrent, GenerationAll
+	case strings.HasSuffix(name, "Minor Pauses"):
+		return PhasePause, GenerationYoung
+	case strings.HasSuffix(name, "Pauses"):
+		return PhasePause, GenerationAll
+	case strings.Contains(name, "MarkSweep"):
+		return PhasePause, GenerationOld
+	}
+	switch name {
+	case "Copy", "ParNew", "PS Scavenge", G1Young, "scavenge", "partial gc":
+		return PhasePause, GenerationYoung
+	case "G1 Old Generation", "G1 Concurrent GC":
+		return PhasePause, GenerationOld
 	}
 	return PhasePause, GenerationAll
 }
