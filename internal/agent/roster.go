@@ -56,10 +56,10 @@ func offsetOf(interval time.Duration, i, n int) time.Duration {
 // its client.
 func (f *follower) run(ctx context.Context, gone func() bool) {
 	var wg sync.WaitGroup
-	wg.Go(func() { f.watcher.run(ctx) })
 	if f.tracer != nil {
 		wg.Go(func() { f.tracer.run(ctx) })
 	}
+	f.watcher.run(ctx)
 	wg.Wait()
 	if gone() {
 		f.watcher.end(time.Now())

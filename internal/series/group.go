@@ -14,15 +14,9 @@ type group struct {
 	naming Naming
 	// sets are the label sets of the last instant, in the order of use.
 	sets [][]Label
-	// alive are the series of the last instant, in its order.
-	alive []aliveSeries
-}
-
-// aliveSeries is a series as it was derived and as it goes out.
-type aliveSeries struct {
-	name   string
-	labels []Label
-	out    identity
+	// alive are the series of the last instant, in its order, as they were derived,
+	// and out as they go out, which under most profiles is the same slice.
+	alive, out []identity
 }
 
 // identity names a series.
@@ -117,7 +111,7 @@ func (b *builder) done() []Sample {
 	}
 	kept := b.out[:0]
 	for i, s := range b.out {
-		if out := g.alive[i].out; out.name != "" {
+		if out := g.out[i]; out.name != "" {
 			s.Name, s.Labels = out.name, out.labels
 			kept = append(kept, s)
 		}
@@ -146,16 +140,21 @@ func sameSlice(a, b []Label) bool {
 // change makes the series of the samples the living ones and ends the others.
 func (g *group) change(samples []Sample, timeMs int64) []Sample {
 	before := make(map[string]identity, len(g.alive))
-	for _, a := range g.alive {
-		if a.out.name != "" {
-			before[key(a.out)] = a.out
+	for _, out := range g.out {
+		if out.name != "" {
+			before[key(out)] = out
 		}
 	}
-	g.alive = make([]aliveSeries, len(samples))
+	g.alive = make([]identity, len(samples))
+	g.out = g.alive
+	if g.naming == NamingOTel {
+		g.out = make([]identity, len(samples))
+	}
 	kept := samples[:0]
 	for i, s := range samples {
 		out := g.naming.rename(identity{s.Name, s.Labels})
-		g.alive[i] = aliveSeries{s.Name, s.Labels, out}
+		g.alive[i] = identity{s.Name, s.Labels}
+		g.out[i] = out
 		if out.name == "" {
 			continue
 		}
