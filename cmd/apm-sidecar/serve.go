@@ -136,7 +136,7 @@ func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.R
 	if err != nil {
 		return nil, usageError{err}
 	}
-	buffers := &jmx.Buffers{}
+	buffers := jmx.NewBuffers()
 	opts := agent.Options{
 		Connect: func(t jvm.Target) agent.Watched {
 			if t.TLS.InsecureSkipVerify {

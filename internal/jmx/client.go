@@ -1,13 +1,13 @@
 package jmx
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/go-resty/resty/v2"
-	"github.com/valyala/fastjson"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
@@ -21,11 +21,6 @@ type Options struct {
 	// Buffers are those of all clients of a program; its own if nil.
 	Buffers *Buffers
 }
-
-// Buffers are the memory in which answers are taken apart, which clients share: a
-// thousand targets are not answered all at once. The zero value is ready. Safe for
-// concurrent use.
-type Buffers struct{ parsers fastjson.ParserPool }
 
 // Client talks to the agent of one target. Each method is for one goroutine at a
 // time; different ones may run side by side, and take turns at the agent.
@@ -49,14 +44,14 @@ func New(target jvm.Target, opts Options) *Client {
 		opts.DumpTimeout = 10 * time.Minute
 	}
 	if opts.Buffers == nil {
-		opts.Buffers = &Buffers{}
+		opts.Buffers = NewBuffers()
 	}
 	return &Client{
 		target: target,
 		opts:   opts,
-		http:   newHTTP(target.TLS),
-		fast:   newTier(fastTier()),
-		slow:   newTier(slowTier()),
+		http:   newHTTP(target, opts.Buffers),
+		fast:   newTier(opts.Buffers.fast).alwaysAlike(),
+		slow:   newTier(opts.Buffers.slow),
 		turn:   newTurn(),
 	}
 }
@@ -103,37 +98,49 @@ func (c *Client) post(ctx context.Context, items []request) ([]reply, error) {
 	return replies, err
 }
 
-// send is post for an encoded bulk of n items. The replies are the parser's until
-// its next use.
-func (c *Client) send(ctx context.Context, parser *fastjson.Parser, body []byte, n int) ([]reply, error) {
-	if err := c.turn.take(ctx); err != nil {
+// postEncoded is post for an encoded bulk of n items.
+func (c *Client) postEncoded(ctx context.Context, body []byte, n int) ([]reply, error) {
+	a := &answer{buffers: c.opts.Buffers} // the replies outlive this call
+	if err := c.send(ctx, a, body); err != nil {
 		return nil, err
 	}
+	return a.replies(n)
+}
+
+// send sends an encoded bulk and reads what is answered to it. Errors are those of
+// post.
+func (c *Client) send(ctx context.Context, a *answer, body []byte) error {
+	if err := c.turn.take(ctx); err != nil {
+		return err
+	}
 	defer c.turn.end()
-	return c.exchange(ctx, parser, body, n)
+	return c.exchange(ctx, a, body)
 }
 
 // exchange is send for whoever has the turn.
-func (c *Client) exchange(ctx context.Context, parser *fastjson.Parser, body []byte, n int) ([]reply, error) {
-	req := c.http.R().SetContext(ctx).SetBody(body)
+func (c *Client) exchange(ctx context.Context, a *answer, body []byte) error {
+	req := c.http.R().SetContext(ctx).SetBody(bytes.NewReader(body))
 	authorization, err := authorization(c.target.Credentials)
 	if err != nil {
-		return nil, &Error{ReasonCredentials, err}
+		return &Error{ReasonCredentials, err}
 	}
 	if authorization != "" {
 		req.SetHeader("Authorization", authorization)
 	}
 	resp, err := req.Post(c.target.URL)
 	if err != nil {
-		return nil, transportError(err)
+		return transportError(err)
+	}
+	if err := a.read(resp.RawBody()); err != nil {
+		return transportError(err)
 	}
 	switch resp.StatusCode() {
 	case 200:
-		return parseBulk(parser, resp.Body(), n)
+		return nil
 	case 400:
-		return nil, fmt.Errorf("%w: %s", errRejected, clip(string(resp.Body())))
+		return fmt.Errorf("%w: %s", errRejected, clip(a.body.String()))
 	}
-	return nil, statusError(resp.StatusCode())
+	return statusError(resp.StatusCode())
 }
 
 // rejection turns an errRejected that reached the caller into an *Error.

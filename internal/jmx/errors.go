@@ -10,8 +10,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-
-	"github.com/go-resty/resty/v2"
 )
 
 // The reasons why a request gave nothing. They are the values of the reason
@@ -34,6 +32,9 @@ const (
 // ErrUnsupported says that the JVM has no such operation: another vendor's, or
 // an older one.
 var ErrUnsupported = errors.New("the JVM has no such operation")
+
+// errTooLarge is an answer beyond maxAnswerBytes.
+var errTooLarge = errors.New("answer too large")
 
 // Error is a request that gave nothing.
 type Error struct {
@@ -72,7 +73,7 @@ func transportError(err error) *Error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return &Error{ReasonTimeout, fmt.Errorf("the agent did not answer in time: %w", err)}
-	case errors.Is(err, resty.ErrResponseBodyTooLarge):
+	case errors.Is(err, errTooLarge):
 		return &Error{ReasonTooLarge, fmt.Errorf("the agent's answer is longer than %d bytes", maxAnswerBytes)}
 	case errors.As(err, &unknownCA):
 		return &Error{ReasonTLS, fmt.Errorf("name the authority of the agent's certificate in tls_config.ca_file: %w", err)}

@@ -15,7 +15,7 @@ import (
 
 // DecodePoll reads an answer to the bulk of a poll without a network.
 func DecodePoll(body []byte) (*jvm.Snapshot, error) {
-	t := newTier(fastTier())
+	t := newTier(newPlan(fastTier()))
 	replies, err := parseBulk(&fastjson.Parser{}, body, len(t.items))
 	if err != nil {
 		return nil, err

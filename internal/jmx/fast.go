@@ -93,11 +93,12 @@ func poolChanges(last *fastjson.Value) []jvm.PoolChange {
 	var changes []jvm.PoolChange
 	measured := false
 	last.GetObject("memoryUsageBeforeGc").Visit(func(key []byte, before *fastjson.Value) {
-		b, okBefore := usage(before).Used.Get()
-		a, okAfter := usage(after.Get(string(key))).Used.Get()
+		pool := string(key)
+		b, okBefore := count(before, "used").Get()
+		a, okAfter := count(after.Get(pool), "used").Get()
 		if okBefore && okAfter {
 			measured = measured || b > 0 || a > 0
-			changes = append(changes, jvm.PoolChange{Pool: string(key), BeforeBytes: b, AfterBytes: a})
+			changes = append(changes, jvm.PoolChange{Pool: pool, BeforeBytes: b, AfterBytes: a})
 		}
 	})
 	if !measured {

@@ -20,11 +20,11 @@ func quickAck(conn net.Conn) net.Conn {
 	if err != nil {
 		return conn
 	}
-	return &quickAckConn{Conn: conn, raw: raw}
+	return &quickAckConn{TCPConn: tcp, raw: raw}
 }
 
 type quickAckConn struct {
-	net.Conn
+	*net.TCPConn
 	raw syscall.RawConn
 }
 
@@ -33,5 +33,5 @@ func (c *quickAckConn) Read(p []byte) (int, error) {
 	_ = c.raw.Control(func(fd uintptr) {
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
 	})
-	return c.Conn.Read(p)
+	return c.TCPConn.Read(p)
 }

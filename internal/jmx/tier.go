@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"sync"
 	"time"
 
 	"github.com/valyala/fastjson"
@@ -32,19 +32,72 @@ type item[T any] struct {
 	decode   func(*T, *fastjson.Value)
 }
 
-// tier is one bulk request, asked again and again, that fills a T. Whoever needs
-// another bulk at another pace declares another tier. Not safe for concurrent use.
-type tier[T any] struct {
+// plan is what the tiers of all targets ask alike. Safe for concurrent use.
+type plan[T any] struct {
 	items []item[T]
-	// restUntil is when each item may be asked again; the zero time means now.
-	restUntil []time.Time
-	// body is the encoded bulk of the items whose indexes are encoded.
-	body    []byte
-	encoded []int
+
+	mu sync.Mutex
+	// bodies are the encoded bulks by the items in them, a bit each.
+	bodies map[uint64][]byte
 }
 
-func newTier[T any](items []item[T]) *tier[T] {
-	return &tier[T]{items: items, restUntil: make([]time.Time, len(items))}
+// maxBodies bounds the encoded bulks that are kept: few combinations occur.
+const maxBodies = 256
+
+// newPlan is one of at most 64 items.
+func newPlan[T any](items []item[T]) *plan[T] {
+	return &plan[T]{items: items, bodies: map[uint64][]byte{}}
+}
+
+// bulk encodes the items with the given indexes.
+func (p *plan[T]) bulk(asked []int) ([]byte, error) {
+	var set uint64
+	for _, i := range asked {
+		set |= 1 << i
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if body, ok := p.bodies[set]; ok {
+		return body, nil
+	}
+	body, err := encode(p.requests(asked))
+	if err != nil {
+		return nil, fmt.Errorf("encode the request: %w", err)
+	}
+	if len(p.bodies) < maxBodies {
+		p.bodies[set] = body
+	}
+	return body, nil
+}
+
+func (p *plan[T]) requests(indexes []int) []request {
+	picked := make([]request, len(indexes))
+	for k, i := range indexes {
+		picked[k] = p.items[i].request
+	}
+	return picked
+}
+
+// tier is one bulk request, asked again and again, that fills a T. Whoever needs
+// another bulk at another pace declares another plan. Not safe for concurrent use.
+type tier[T any] struct {
+	*plan[T]
+	// restUntil is when each item may be asked again; the zero time means now.
+	restUntil []time.Time
+	// alike says that answers differ from each other by their numbers, mostly; shape
+	// is the one that the last answer had, if it is known.
+	alike bool
+	shape *shape
+}
+
+func newTier[T any](p *plan[T]) *tier[T] {
+	return &tier[T]{plan: p, restUntil: make([]time.Time, len(p.items))}
+}
+
+// alwaysAlike is the tier, known for answers that differ by their numbers, mostly.
+func (t *tier[T]) alwaysAlike() *tier[T] {
+	t.alike = true
+	return t
 }
 
 // ask sends one bulk with the items that do not rest, and puts the answers into
@@ -61,10 +114,10 @@ func (t *tier[T]) ask(ctx context.Context, c *Client, result *T) ([]jvm.Missing,
 		}
 		asked = append(asked, i)
 	}
-	parser := c.opts.Buffers.parsers.Get()
-	defer c.opts.Buffers.parsers.Put(parser)
+	a := c.opts.Buffers.answer()
+	defer a.free()
 	if len(asked) > 0 {
-		refused, err := t.askAround(ctx, c, parser, asked, replies)
+		refused, err := t.askAround(ctx, c, a, asked, replies)
 		if err != nil {
 			return nil, err
 		}
@@ -78,7 +131,7 @@ func (t *tier[T]) ask(ctx context.Context, c *Client, result *T) ([]jvm.Missing,
 // askAround fills the replies to the items asked. Where the agent refuses the bulk
 // it is halved until the guilty items stand alone; they are returned, and the rest
 // is answered.
-func (t *tier[T]) askAround(ctx context.Context, c *Client, parser *fastjson.Parser, asked []int, replies []reply) (refused []int, err error) {
+func (t *tier[T]) askAround(ctx context.Context, c *Client, a *answer, asked []int, replies []reply) (refused []int, err error) {
 	var reason error
 	var ask func(part []int) error
 	ask = func(part []int) error {
@@ -103,7 +156,7 @@ func (t *tier[T]) askAround(ctx context.Context, c *Client, parser *fastjson.Par
 	if err != nil {
 		return nil, err
 	}
-	got, err := c.send(ctx, parser, whole, len(asked))
+	got, err := t.send(ctx, c, a, whole, len(asked))
 	switch {
 	case err == nil:
 		for k, i := range asked {
@@ -127,25 +180,15 @@ func (t *tier[T]) askAround(ctx context.Context, c *Client, parser *fastjson.Par
 	return refused, nil
 }
 
-// bulk encodes the items, which are mostly those of the last time.
-func (t *tier[T]) bulk(asked []int) ([]byte, error) {
-	if t.body != nil && slices.Equal(asked, t.encoded) {
-		return t.body, nil
+// send sends the encoded bulk of n items and takes the answer apart.
+func (t *tier[T]) send(ctx context.Context, c *Client, a *answer, bulk []byte, n int) ([]reply, error) {
+	if err := c.send(ctx, a, bulk); err != nil {
+		return nil, err
 	}
-	body, err := encode(t.requests(asked))
-	if err != nil {
-		return nil, fmt.Errorf("encode the request: %w", err)
+	if t.alike {
+		return a.alike(n, &t.shape)
 	}
-	t.body, t.encoded = body, asked
-	return body, nil
-}
-
-func (t *tier[T]) requests(indexes []int) []request {
-	picked := make([]request, len(indexes))
-	for k, i := range indexes {
-		picked[k] = t.items[i].request
-	}
-	return picked
+	return a.replies(n)
 }
 
 // decode enters one reply per item into result.

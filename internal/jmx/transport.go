@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -26,10 +27,23 @@ const (
 	handshakeTimeout = 10 * time.Second
 )
 
-// newHTTP is a resty client with a connection pool of its own: it follows no
-// redirect and keeps no cookies, so credentials go where they were meant to go.
-func newHTTP(settings jvm.TLS) *resty.Client {
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
+// newHTTP is a resty client for the agent at a URL with connections of its own: it
+// follows no redirect and keeps no cookies, so credentials go where they were meant
+// to go. Answers are read by whoever asks, see answer.
+func newHTTP(target jvm.Target, buffers *Buffers) *resty.Client {
+	refuse := resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse })
+	return resty.NewWithClient(&http.Client{Transport: newTransport(target, buffers)}).
+		SetDoNotParseResponse(true).
+		SetRedirectPolicy(refuse).
+		SetDisableWarn(true).
+		SetHeader("Content-Type", "application/json").
+		SetHeader("Accept", "application/json").
+		SetHeader("User-Agent", "apm-sidecar")
+}
+
+// newTransport is our own for plain HTTP, and net/http's for whatever else there is.
+func newTransport(target jvm.Target, buffers *Buffers) http.RoundTripper {
+	dialer := net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dialer.DialContext(ctx, network, address)
 		if err != nil {
@@ -37,20 +51,19 @@ func newHTTP(settings jvm.TLS) *resty.Client {
 		}
 		return quickAck(conn), nil
 	}
-	transport := &http.Transport{
+	if u, err := url.Parse(target.URL); err == nil && u.Scheme == "http" {
+		port := u.Port()
+		if port == "" {
+			port = "80"
+		}
+		return &plainTransport{address: net.JoinHostPort(u.Hostname(), port), dial: dial, buffers: buffers}
+	}
+	return &http.Transport{
 		DialContext:            dial,
-		DialTLSContext:         dialTLS(settings, dial),
+		DialTLSContext:         dialTLS(target.TLS, dial),
 		IdleConnTimeout:        idleTimeout,
 		MaxIdleConnsPerHost:    1,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		DisableCompression:     true,
 	}
-	refuse := resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse })
-	return resty.NewWithClient(&http.Client{Transport: transport}).
-		SetResponseBodyLimit(maxAnswerBytes).
-		SetRedirectPolicy(refuse).
-		SetDisableWarn(true).
-		SetHeader("Content-Type", "application/json").
-		SetHeader("Accept", "application/json").
-		SetHeader("User-Agent", "apm-sidecar")
 }

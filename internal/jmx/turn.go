@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/valyala/fastjson"
 )
 
 // turn lets one request of a target be under way: many agents serve one at a time,
@@ -44,7 +42,13 @@ func (c *Client) timed(ctx context.Context, items []request) ([]reply, timing, e
 		return nil, timing{}, err
 	}
 	defer c.turn.end()
+	a := &answer{buffers: c.opts.Buffers} // the replies outlive this call
 	sent := time.Now()
-	replies, err := c.exchange(ctx, &fastjson.Parser{}, body, len(items))
-	return replies, timing{sent, time.Now()}, err
+	err = c.exchange(ctx, a, body)
+	took := timing{sent, time.Now()}
+	if err != nil {
+		return nil, took, err
+	}
+	replies, err := a.replies(len(items))
+	return replies, took, err
 }

@@ -71,6 +71,11 @@ func parseBulk(parser *fastjson.Parser, body []byte, n int) ([]reply, error) {
 	if err != nil {
 		return nil, &Error{parseReason(body), fmt.Errorf("the agent's answer of %d bytes is no JSON: %s", len(body), clip(err.Error()))}
 	}
+	return bulkReplies(root, n)
+}
+
+// bulkReplies is parseBulk for a parsed answer.
+func bulkReplies(root *fastjson.Value, n int) ([]reply, error) {
 	switch root.Type() {
 	case fastjson.TypeArray:
 		items, _ := root.Array()

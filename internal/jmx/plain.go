@@ -1,0 +1,231 @@
+package jmx
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// plainTransport speaks HTTP/1.1 without TLS to one agent. net/http's transport has
+// two goroutines and two buffers for each connection, which for a thousand agents is
+// most of the program's memory, and waking them a good part of its work. Here whoever
+// asks writes and reads by himself, and a connection at rest is a socket and no more.
+// What goes over the wire is written and read by net/http.
+type plainTransport struct {
+	address string
+	dial    dialFunc
+	buffers *Buffers
+
+	mu sync.Mutex
+	// idle is a connection at rest; nil for none. More than one is not kept.
+	idle *plainConn
+}
+
+// plainConn is a connection of a plainTransport.
+type plainConn struct {
+	net.Conn
+	// left is how many bytes may still be read.
+	left int64
+	// restsSince is when it was last put to rest.
+	restsSince time.Time
+}
+
+// maxInformational bounds the answers of status 1xx before the true one.
+const maxInformational = 5
+
+var errHeaderTooLong = fmt.Errorf("the header of the answer is longer than %d bytes", maxHeaderBytes)
+
+// Read reads no more than is left.
+func (c *plainConn) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, errHeaderTooLong
+	}
+	n, err := c.Conn.Read(p[:min(int64(len(p)), c.left)])
+	c.left -= int64(n)
+	return n, err
+}
+
+// RoundTrip implements http.RoundTripper. The answer's body must be read to its end
+// and closed for the connection to be used again.
+func (t *plainTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	if req.Body != nil {
+		defer req.Body.Close()
+	}
+	conn, err := t.connect(ctx)
+	if err != nil {
+		return nil, causeOf(ctx, err)
+	}
+	// A connection that is closed wakes whoever waits for it.
+	release := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	reader := t.buffers.reader(conn)
+	resp, err := t.exchange(conn, reader, req)
+	if err != nil {
+		release()
+		_ = conn.Close()
+		t.buffers.readers.Put(reader)
+		return nil, causeOf(ctx, err)
+	}
+	resp.Body = &plainBody{ReadCloser: resp.Body, ctx: ctx, transport: t, conn: conn, reader: reader, release: release, last: resp.Close || req.Close}
+	return resp, nil
+}
+
+// exchange sends the request and reads the header of the answer.
+func (t *plainTransport) exchange(conn *plainConn, reader *bufio.Reader, req *http.Request) (*http.Response, error) {
+	out := t.buffers.request()
+	defer t.buffers.requests.Put(out)
+	if err := req.Write(out); err != nil {
+		return nil, err
+	}
+	if _, err := conn.Write(out.Bytes()); err != nil {
+		return nil, err
+	}
+	conn.left = maxHeaderBytes
+	for range maxInformational {
+		resp, err := http.ReadResponse(reader, req)
+		if err != nil {
+			return nil, err
+		}
+		if resp.StatusCode >= 200 {
+			conn.left = 2 * maxAnswerBytes // the reader of the body is stricter
+			return resp, nil
+		}
+	}
+	return nil, errors.New("the agent answers with statuses below 200 alone")
+}
+
+// connect gives the connection at rest if it can be used, or a new one.
+func (t *plainTransport) connect(ctx context.Context) (*plainConn, error) {
+	t.mu.Lock()
+	conn := t.idle
+	t.idle = nil
+	t.mu.Unlock()
+	if conn != nil {
+		if time.Since(conn.restsSince) < idleTimeout && silent(conn.Conn) {
+			return conn, nil
+		}
+		_ = conn.Close()
+	}
+	raw, err := t.dial(ctx, "tcp", t.address)
+	if err != nil {
+		return nil, err
+	}
+	return &plainConn{Conn: raw}, nil
+}
+
+// rest keeps a connection for the next request.
+func (t *plainTransport) rest(conn *plainConn) {
+	conn.restsSince = time.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.idle != nil {
+		_ = conn.Close()
+		return
+	}
+	t.idle = conn
+}
+
+// CloseIdleConnections is what http.Client calls.
+func (t *plainTransport) CloseIdleConnections() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.idle != nil {
+		_ = t.idle.Close()
+		t.idle = nil
+	}
+}
+
+// plainBody is the body of an answer.
+type plainBody struct {
+	io.ReadCloser
+	ctx       context.Context //nolint:containedctx // a body ends with its request
+	transport *plainTransport
+	conn      *plainConn
+	reader    *bufio.Reader
+	// release ends the watch over the request's context; false if it has struck.
+	release func() bool
+	// last says that the connection takes no other request.
+	last          bool
+	ended, closed bool
+}
+
+func (b *plainBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.ended = true
+		return n, err
+	}
+	return n, causeOf(b.ctx, err)
+}
+
+// Close gives the connection back, or ends it where something is left unread.
+func (b *plainBody) Close() error {
+	if b.closed {
+		return nil
+	}
+	b.closed = true
+	clean := b.release() && b.ended && !b.last && b.reader.Buffered() == 0
+	b.transport.buffers.readers.Put(b.reader)
+	if clean {
+		b.transport.rest(b.conn)
+		return nil
+	}
+	return b.conn.Close()
+}
+
+// causeOf is why a request failed: the end of its context comes before what that did
+// to the connection.
+func causeOf(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// silent tells whether a connection at rest is open, with nothing sent unasked.
+func silent(conn net.Conn) bool {
+	holder, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := holder.SyscallConn()
+	if err != nil {
+		return false
+	}
+	quiet := false
+	err = raw.Read(func(fd uintptr) bool {
+		var b [1]byte
+		_, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		quiet = errors.Is(err, unix.EAGAIN)
+		return true
+	})
+	return err == nil && quiet
+}
+
+// reader is a buffer to read a connection through.
+func (b *Buffers) reader(conn *plainConn) *bufio.Reader {
+	if r, ok := b.readers.Get().(*bufio.Reader); ok {
+		r.Reset(conn)
+		return r
+	}
+	return bufio.NewReader(conn)
+}
+
+// request is an empty buffer for one.
+func (b *Buffers) request() *bytes.Buffer {
+	if out, ok := b.requests.Get().(*bytes.Buffer); ok {
+		out.Reset()
+		return out
+	}
+	return &bytes.Buffer{}
+}

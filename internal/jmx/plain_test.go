@@ -1,0 +1,144 @@
+package jmx_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
+)
+
+// rawAgent answers each request with a text, byte by byte as it is, and hangs up
+// afterwards if it is told to. It counts connections, and says when it has hung up.
+type rawAgent struct {
+	url         string
+	connections atomic.Int32
+	hungUp      chan struct{}
+}
+
+func newRawAgent(t *testing.T, answer string, hangUp bool) *rawAgent {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	a := &rawAgent{url: "http://" + listener.Addr().String(), hungUp: make(chan struct{}, 100)}
+	t.Cleanup(func() { _ = listener.Close() })
+	serve := func(conn net.Conn) {
+		defer func() {
+			_ = conn.Close()
+			a.hungUp <- struct{}{}
+		}()
+		requests := bufio.NewReader(conn)
+		for {
+			req, err := http.ReadRequest(requests)
+			if err != nil {
+				return
+			}
+			_, _ = io.Copy(io.Discard, req.Body)
+			if _, err := io.WriteString(conn, answer); err != nil || hangUp {
+				return
+			}
+		}
+	}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			a.connections.Add(1)
+			go serve(conn)
+		}
+	}()
+	return a
+}
+
+// sized is an answer with its length before it.
+func sized(header string) string {
+	return fmt.Sprintf("HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s", header, len(versionAnswer), versionAnswer)
+}
+
+func TestConnectionsAreUsedAgainWhereTheyCan(t *testing.T) {
+	t.Parallel()
+	chunked := fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(versionAnswer), versionAnswer)
+	for _, tc := range []struct {
+		name, answer string
+		hangUp       bool
+		connections  int32
+	}{
+		{"by length", sized(""), false, 1},
+		{"chunked", chunked, false, 1},
+		{"after a word that it is at work", "HTTP/1.1 102 Processing\r\n\r\n" + sized(""), false, 1},
+		{"to be closed", sized("Connection: close\r\n"), false, 5},
+		{"with more than was asked for", sized("") + "HTTP/1.1 200 OK", false, 5},
+		{"ended by hanging up", "HTTP/1.0 200 OK\r\n\r\n" + versionAnswer, true, 5},
+		{"followed by hanging up", sized(""), true, 5},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			agent := newRawAgent(t, tc.answer, tc.hangUp)
+			c := client(t, agent.url)
+			for range 5 {
+				said, err := c.Version(t.Context())
+				require.NoError(t, err)
+				assert.Equal(t, "2.6.0", said.Version)
+				if tc.hangUp {
+					<-agent.hungUp
+				}
+			}
+			assert.Equal(t, tc.connections, agent.connections.Load())
+		})
+	}
+}
+
+func TestHeadersAreBounded(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]string{
+		"long":        "HTTP/1.1 200 OK\r\nX-Long: " + strings.Repeat("x", 1<<20),
+		"never ready": strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 1000),
+		"no HTTP":     "SSH-2.0-OpenSSH_9.2\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			agent := newRawAgent(t, answer, false)
+			_, err := client(t, agent.url).Version(t.Context())
+			require.Error(t, err)
+			assert.Equal(t, jmx.ReasonOther, jmx.Reason(err), "%v", err)
+			assert.Less(t, len(err.Error()), 600)
+			<-agent.hungUp
+		})
+	}
+}
+
+// TestRequestsSideBySide: one client, many goroutines; nothing is mixed up, and one
+// connection stays.
+func TestRequestsSideBySide(t *testing.T) {
+	t.Parallel()
+	agent := newRawAgent(t, sized(""), false)
+	c := client(t, agent.url)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 20 {
+				_, err := c.Version(t.Context())
+				assert.NoError(t, err)
+			}
+		})
+	}
+	wg.Wait()
+	for range agent.connections.Load() - 1 {
+		<-agent.hungUp
+	}
+	_, err := c.Version(t.Context())
+	require.NoError(t, err)
+	c.Close()
+	<-agent.hungUp
+}

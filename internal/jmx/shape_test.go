@@ -1,0 +1,228 @@
+package jmx
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/valyala/fastjson"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+// recordings are answers to a whole poll: what was recorded, and nothing of the rest.
+func recordings(t testing.TB) [][]byte {
+	var out [][]byte
+	for _, name := range []string{"jolokia-2.6.0-jdk17-g1.json", "jolokia-2.6.0-jdk25-zgc.json", "jolokia-1.7.2-jdk17-parallel.json", "jolokia-2.6.0-partial-errors.json"} {
+		recorded := bytes.TrimSpace(ReadTestdata(t, name))
+		replies, err := parseBulk(&fastjson.Parser{}, recorded, bytes.Count(recorded, []byte(`"status"`)))
+		require.NoError(t, err, name)
+		rest := strings.Repeat(`,{"status":404,"error":"a \"quoted\" \\ word, 7"}`, PollItems()-len(replies))
+		out = append(out, append(recorded[:len(recorded)-1:len(recorded)-1], rest+"]"...))
+	}
+	return out
+}
+
+// polled is what a poll makes of an answer, by its shape or without.
+func polled(body []byte, buffers *Buffers) (*jvm.Snapshot, error) {
+	if buffers == nil {
+		return DecodePoll(body)
+	}
+	t := newTier(newPlan(fastTier()))
+	a := buffers.answer()
+	defer a.free()
+	a.body.Write(body)
+	replies, err := a.alike(len(t.items), &t.shape)
+	if err != nil {
+		return nil, err
+	}
+	s := &jvm.Snapshot{}
+	s.Missing = t.decode(time.UnixMilli(0), s, replies)
+	keepHeapChanges(s)
+	return s, nil
+}
+
+// same checks that an answer reads the same by the shapes known and without.
+func same(t testing.TB, body []byte, buffers *Buffers) {
+	t.Helper()
+	want, wantErr := polled(body, nil)
+	got, gotErr := polled(body, buffers)
+	if wantErr != nil {
+		require.EqualError(t, gotErr, wantErr.Error(), "%s", body)
+		return
+	}
+	require.NoError(t, gotErr, "%s", body)
+	require.Equal(t, want, got, "%s", body)
+}
+
+// fragments are what mutations put in.
+func fragments() []string {
+	return []string{
+		"null", "{}", "[]", "0", "-1", "-", "+1", "1e3", "1e999", "9223372036854775807", "9223372036854775808", "-0", "00", "1.5", "1..2", "--1", "1-",
+		".5", "e5", "NaN", "nan", "-inf", `""`, `"7"`, `\"`, `"`, `\`, `,`, `:`, `"ERROR: x"`, `{".error":true,"error":"e"}`, "true", " ", "\n", "\x00", "7",
+		`"used":3`, `{"id":1}`,
+	}
+}
+
+// TestAnswersAlikeReadAsParsed: an answer is read by its shape exactly as if it had
+// been parsed, whatever was done to it.
+func TestAnswersAlikeReadAsParsed(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	buffers := &Buffers{}
+	all := recordings(t)
+	hits := 0
+	for range 2 {
+		for _, body := range all {
+			same(t, body, buffers)
+		}
+	}
+	require.Len(t, buffers.shapes.all, len(all), "each is learned once")
+	for round := range 2000 {
+		body := bytes.Clone(all[round%len(all)])
+		for range 1 + random.IntN(3) {
+			body = mutate(random, body)
+		}
+		if _, tree := buffers.shapes.find(body, nil, time.Now()); tree != nil {
+			hits++
+		}
+		same(t, body, buffers)
+	}
+	assert.Greater(t, hits, 100, "numbers alone were changed")
+	assert.LessOrEqual(t, len(buffers.shapes.all), maxShapes)
+}
+
+// mutate changes a number to another, or the text at any place.
+func mutate(random *rand.Rand, body []byte) []byte {
+	insert := fragments()[random.IntN(len(fragments()))]
+	if spans := numbersIn(body); len(spans) > 0 && random.IntN(3) > 0 {
+		at := spans[random.IntN(len(spans))]
+		if random.IntN(2) == 0 {
+			insert = fmt.Sprint(random.Int64() >> random.IntN(63))
+		}
+		return append(append(body[:at.from:at.from], insert...), body[at.to:]...)
+	}
+	from := random.IntN(len(body) + 1)
+	to := min(len(body), from+random.IntN(12))
+	return append(append(body[:from:from], insert...), body[to:]...)
+}
+
+// FuzzAlike is the same for whatever else there is.
+func FuzzAlike(f *testing.F) {
+	all := recordings(f)
+	for _, body := range all {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		buffers := &Buffers{}
+		for _, known := range all {
+			_, err := polled(known, buffers)
+			require.NoError(t, err)
+		}
+		for range 2 { // the second time it may be known
+			same(t, body, buffers)
+		}
+	})
+}
+
+// TestNumbersOfStringsAreText: what looks like a number between quotes is none.
+func TestNumbersOfStringsAreText(t *testing.T) {
+	t.Parallel()
+	f := func(text string, want ...string) {
+		t.Helper()
+		var got []string
+		for _, s := range numbersIn([]byte(text)) {
+			got = append(got, text[s.from:s.to])
+		}
+		assert.Equal(t, want, got, text)
+	}
+	f(`{"a1":2,"b":"3","c\"4":[-5,6.5e-7,null]}`, "2", "-5", "6.5e-7")
+	f(`"\\",8`, "8")
+	f(`-`)
+	f(`"open 1`)
+	f(`"\`)
+	f(``)
+}
+
+// TestShapesMakeRoomForOthers: the one that was not used for longest goes, those in
+// use stay.
+func TestShapesMakeRoomForOthers(t *testing.T) {
+	t.Parallel()
+	var s shapes
+	start := time.Unix(1_000_000, 0)
+	body := func(i int) []byte { return fmt.Appendf(nil, `["kind %d",%d]`, i, i) }
+	for i := range maxShapes {
+		s.learn(body(i), start)
+	}
+	later := start.Add(2 * shapeRest)
+	for i := range maxShapes {
+		if i != 5 {
+			shape, tree := s.find(body(i), nil, later)
+			require.NotNil(t, tree)
+			shape.giveBack(tree)
+		}
+	}
+	s.learn(body(100), later)
+	s.learn(body(101), later)
+	known := func(i int) bool {
+		_, tree := s.find(body(i), nil, later)
+		return tree != nil
+	}
+	assert.False(t, known(5))
+	assert.True(t, known(100))
+	assert.False(t, known(101), "all others are in use")
+	assert.True(t, known(6))
+	s.learn(bytes.Repeat([]byte(" "), maxShapeBytes+1), later.Add(2*shapeRest))
+	assert.True(t, known(100))
+}
+
+// TestShapesAreSharedSafely: many clients read answers of one shape at once.
+func TestShapesAreSharedSafely(t *testing.T) {
+	t.Parallel()
+	buffers := &Buffers{}
+	all := recordings(t)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for k := range 50 {
+				body := bytes.Replace(all[0], []byte(`"Uptime":814412`), fmt.Appendf(nil, `"Uptime":%d`, 1000*i+k), 1)
+				s, err := polled(body, buffers)
+				if assert.NoError(t, err) {
+					assert.Equal(t, jvm.Count(int64(1000*i+k)), s.Runtime.UptimeMs)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func BenchmarkAnswer(b *testing.B) {
+	body := recordings(b)[0]
+	for name, alike := range map[string]bool{"parsed": false, "alike": true} {
+		b.Run(name, func(b *testing.B) {
+			buffers := &Buffers{}
+			t := newTier(newPlan(fastTier()))
+			b.ReportAllocs()
+			for b.Loop() {
+				a := buffers.answer()
+				a.body.Write(body)
+				read := a.replies
+				if alike {
+					read = func(n int) ([]reply, error) { return a.alike(n, &t.shape) }
+				}
+				replies, err := read(len(t.items))
+				if err != nil {
+					b.Fatal(err)
+				}
+				t.decode(time.Time{}, &jvm.Snapshot{}, replies)
+				a.free()
+			}
+		})
+	}
+}
