@@ -82,14 +82,16 @@ $(GOLANGCI_LINT):
 	GOBIN="$(CURDIR)/build/tools" $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	@mv build/tools/golangci-lint $@
 
-FUZZ_TARGETS := hprof/FuzzHeader hprof/FuzzOutline hprof/FuzzObjects hprof/FuzzSpool heap/FuzzBuild scan/FuzzFile
+FUZZ_TARGETS := hprof/FuzzHeader hprof/FuzzOutline hprof/FuzzObjects hprof/FuzzSpool heap/FuzzBuild scan/FuzzFile jmx/FuzzAlike
 
 fuzz: ## feed every decoder inputs made up from its seeds, a minute each
 	@for t in $(FUZZ_TARGETS); do \
 	  $(GO) test -run '^$$' -fuzz "^$${t##*/}\$$" -fuzztime 60s ./internal/$${t%%/*} || exit 1; done
 
-bench: ## run the benchmarks; the whole report on build/dumps/mix-700000.hprof if it is there
+bench: build ## run the benchmarks; the whole report on build/dumps/mix-700000.hprof if it is there; the sidecar against a fleet
 	HEAPSCAN_BENCH_DUMP="$(wildcard $(CURDIR)/build/dumps/mix-700000.hprof)" $(GO) test -run '^$$' -bench . -benchmem ./internal/...
+	$(GO) run ./testbed/fleet
+	$(GO) run ./testbed/fleet -embedded
 
 dumps: testbed $(DUMPS:%=build/dumps/%.hprof) ## write the benchmarks' heap dumps to build/dumps (6 GiB memory, 7 GiB disk)
 

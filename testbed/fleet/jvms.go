@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jmx/jmxtest"
+)
+
+// moments is how many answers in a row differ before a JVM repeats itself.
+const moments = 64
+
+// shapes are the recorded JVMs of which the fleet is made, in turn.
+func shapes() []string {
+	return []string{"jolokia-2.6.0-jdk17-g1.json", "jolokia-2.6.0-jdk25-zgc.json", "jolokia-1.7.2-jdk17-parallel.json"}
+}
+
+// jvms is a fleet of JVMs, told apart by the first element of the path.
+type jvms struct {
+	// shapes are the answers of each shape, moments of them.
+	shapes [][moments]jmxtest.Answers
+	// polled counts the polls of each JVM.
+	polled []atomic.Int64
+	// polls counts all of them.
+	polls atomic.Int64
+}
+
+// newJVMs reads the recorded answers in the folder.
+func newJVMs(folder string, n int) (*jvms, error) {
+	j := &jvms{polled: make([]atomic.Int64, n)}
+	for _, name := range shapes() {
+		recorded, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			return nil, err
+		}
+		var shape [moments]jmxtest.Answers
+		for k := range shape {
+			if shape[k], err = jmxtest.Recorded(later(recorded, k)); err != nil {
+				return nil, err
+			}
+		}
+		j.shapes = append(j.shapes, shape)
+	}
+	return j, nil
+}
+
+// ServeHTTP answers as the agent of a JVM does.
+func (j *jvms) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n := 0
+	if _, err := fmt.Sscanf(r.URL.Path, "/%d/", &n); err != nil || n < 0 || n >= len(j.polled) {
+		http.NotFound(w, r)
+		return
+	}
+	var bulk []jmxtest.Item
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = json.Unmarshal(body, &bulk)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if bytes.Contains(body, []byte(`"HeapMemoryUsage"`)) {
+		j.polled[n].Add(1)
+		j.polls.Add(1)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	answers := j.shapes[n%len(j.shapes)][j.polled[n].Load()%moments]
+	// Whoever hung up needs no answer.
+	_, _ = io.WriteString(w, answers.Bulk(bulk))
+}
+
+// later is a recorded answer some moments later: what moves in a JVM has moved.
+func later(recorded []byte, moment int) []byte {
+	moving := regexp.MustCompile(`"(used|Uptime|timestamp|ProcessCpuTime|ProcessCpuLoad|SystemCpuLoad|SystemLoadAverage|` +
+		`CollectionCount|CollectionTime|duration|startTime|endTime|id|TotalStartedThreadCount|ThreadCount|` +
+		`TotalLoadedClassCount|TotalCompilationTime|MemoryUsed)":([0-9.E-]+)`)
+	return moving.ReplaceAllFunc(recorded, func(field []byte) []byte {
+		i := bytes.LastIndexByte(field, ':') + 1
+		out := append([]byte(nil), field[:i]...)
+		if n, err := strconv.ParseInt(string(field[i:]), 10, 64); err == nil {
+			return strconv.AppendInt(out, n+int64(moment)*(n/1000+1), 10)
+		}
+		share := float64(moment+1) / (moments + 1) // with all the digits that Java writes
+		return strconv.AppendFloat(out, share, 'g', -1, 64)
+	})
+}

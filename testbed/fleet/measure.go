@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// clockTick is the unit of times in /proc (USER_HZ, the same on all of Linux's
+// architectures that Go knows).
+const clockTick = time.Second / 100
+
+// usage is what a process has used up.
+type usage struct {
+	cpu time.Duration
+	// resident is its memory now, peak the most that it ever was; bytes.
+	resident, peak int64
+}
+
+// usageOf reads /proc (proc(5)).
+func usageOf(pid int) (usage, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return usage{}, err
+	}
+	// The name in parentheses may have blanks; utime and stime are the 12th and the
+	// 13th field behind it.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 13 {
+		return usage{}, errors.New("/proc/PID/stat is shorter than expected")
+	}
+	var u usage
+	for _, f := range fields[11:13] {
+		ticks, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return usage{}, err
+		}
+		u.cpu += time.Duration(ticks) * clockTick
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return usage{}, err
+	}
+	for line := range strings.Lines(string(status)) {
+		name, value, _ := strings.Cut(line, ":")
+		var kib int64
+		if name == "VmRSS" || name == "VmHWM" {
+			if _, err := fmt.Sscanf(value, "%d kB", &kib); err != nil {
+				return usage{}, err
+			}
+		}
+		switch name {
+		case "VmRSS":
+			u.resident = kib << 10
+		case "VmHWM":
+			u.peak = kib << 10
+		}
+	}
+	return u, nil
+}
+
+// get reads the answer to a GET.
+func get(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", url, resp.Status)
+	}
+	return body, err
+}
+
+// statsOf asks the stage.
+func statsOf(ctx context.Context, stageURL string) (stats, error) {
+	var s stats
+	body, err := get(ctx, stageURL+"/stats")
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(body, &s)
+}
+
+// sum adds up the values of a self metric of the sidecar over its labels.
+func sum(ctx context.Context, sidecarURL, metric string) (float64, error) {
+	body, err := get(ctx, sidecarURL+"/metrics")
+	if err != nil {
+		return 0, err
+	}
+	total := 0.0
+	for line := range strings.Lines(string(body)) {
+		if !strings.HasPrefix(line, metric+"{") {
+			continue
+		}
+		fields := strings.Fields(line)
+		v, err := strconv.ParseFloat(fields[len(fields)-1], 64)
+		if err != nil {
+			return 0, err
+		}
+		total += v
+	}
+	return total, nil
+}
+
+// stored is how many samples the sidecar's own store has.
+func stored(ctx context.Context, sidecarURL string) (float64, error) {
+	body, err := get(ctx, sidecarURL+"/api/v1/query?nocache=1&query=sum(count_over_time(%7Bjob=%22jvm%22%7D%5B1d%5D))")
+	if err != nil {
+		return 0, err
+	}
+	var answer struct {
+		Data struct {
+			Result []struct {
+				Value [2]any `json:"value"` // time, value as a string
+			} `json:"result"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return 0, err
+	}
+	if len(answer.Data.Result) == 0 {
+		return 0, nil
+	}
+	text, _ := answer.Data.Result[0].Value[1].(string)
+	return strconv.ParseFloat(text, 64)
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/testbed/harness"
+)
+
+// handedMetric counts the samples that the agent handed over.
+const handedMetric = "apm_sidecar_samples_total"
+
+// settleTimeout is how long samples may be under way after the window.
+const settleTimeout = 20 * time.Second
+
+// settlePause lies between two looks, which are dear: out of step with the polls.
+const settlePause = 710 * time.Millisecond
+
+// measure runs a program against the fleet.
+func measure(ctx context.Context, program string, s settings) (_ result, err error) {
+	bench, err := harness.NewBench()
+	if err != nil {
+		return result{}, err
+	}
+	defer func() {
+		if closed := bench.Close(); err == nil {
+			err = closed
+		}
+	}()
+	stageURL, err := startStage(ctx, bench, s)
+	if err != nil {
+		return result{}, err
+	}
+	sidecar, sidecarURL, err := startSidecar(ctx, bench, program, stageURL, s)
+	if err != nil {
+		return result{}, err
+	}
+	// Connections, labels and the slow tier come first.
+	if err := wait(ctx, 2*s.interval); err != nil {
+		return result{}, err
+	}
+	handedBefore, err := sum(ctx, sidecarURL, handedMetric)
+	if err != nil {
+		return result{}, err
+	}
+	before, seenBefore, err := look(ctx, sidecar.PID(), stageURL)
+	if err != nil {
+		return result{}, err
+	}
+	if err := wait(ctx, s.window); err != nil {
+		return result{}, err
+	}
+	after, seenAfter, err := look(ctx, sidecar.PID(), stageURL)
+	if err != nil {
+		return result{}, err
+	}
+	handedAfter, err := sum(ctx, sidecarURL, handedMetric)
+	if err != nil {
+		return result{}, err
+	}
+	r := result{
+		usage:   usage{after.cpu - before.cpu, after.resident, after.peak},
+		polls:   seenAfter.Polls - seenBefore.Polls,
+		samples: handedAfter - handedBefore,
+		bytes:   seenAfter.Bytes - seenBefore.Bytes,
+	}
+	if r.polls == 0 {
+		return r, fmt.Errorf("the sidecar polled nobody\n%s", sidecar.Tail())
+	}
+	if r.leftOut, err = sum(ctx, sidecarURL, "apm_sidecar_poll_skipped_total"); err != nil {
+		return r, err
+	}
+	r.lost, err = lost(ctx, stageURL, sidecarURL, s)
+	return r, err
+}
+
+// startStage starts this program again as the JVMs and the receiver.
+func startStage(ctx context.Context, bench *harness.Bench, s settings) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	process, err := bench.Start(ctx, harness.Command{
+		Name: "stage", Path: self,
+		Args: []string{"-stage", "-targets", fmt.Sprint(s.targets), "-testdata", s.testdata},
+	})
+	if err != nil {
+		return "", err
+	}
+	address, err := process.AwaitOutput(ctx, regexp.MustCompile(`stage=(\S+)`))
+	if err != nil {
+		return "", err
+	}
+	return "http://" + address[1], nil
+}
+
+// startSidecar starts the program with its defaults, but for what the settings say.
+func startSidecar(ctx context.Context, bench *harness.Bench, program, stageURL string, s settings) (*harness.Process, string, error) {
+	var text strings.Builder
+	fmt.Fprintf(&text, "interval: %v\ntransactions:\n  enabled: %v\n", s.interval, s.transactions)
+	if !s.embedded {
+		fmt.Fprintf(&text, "remote_write:\n- url: %s/api/v1/write\n", stageURL)
+	}
+	text.WriteString("targets:\n")
+	for i := range s.targets {
+		fmt.Fprintf(&text, "- url: %s/%d/jolokia/\n  labels: {instance: \"jvm-%d\"}\n", stageURL, i, i)
+	}
+	file := filepath.Join(bench.Dir, "apm-sidecar.yml")
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		return nil, "", err
+	}
+	process, err := bench.Start(ctx, harness.Command{
+		Name: "apm-sidecar", Path: program,
+		Args: []string{"run", "--config", file, "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(bench.Dir, "data")},
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	address, err := process.AwaitOutput(ctx, regexp.MustCompile(`msg=listening .*\baddr=(\S+)`))
+	if err != nil {
+		return nil, "", err
+	}
+	return process, "http://" + address[1], nil
+}
+
+// look reads what the sidecar has used up, and what the stage has seen.
+func look(ctx context.Context, pid int, stageURL string) (usage, stats, error) {
+	u, err := usageOf(pid)
+	if err != nil {
+		return u, stats{}, err
+	}
+	seen, err := statsOf(ctx, stageURL)
+	return u, seen, err
+}
+
+// lost is how many samples were handed over and did not arrive. While polls go on
+// some are under way: it is the least difference seen until there is none.
+func lost(ctx context.Context, stageURL, sidecarURL string, s settings) (float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	least := -1.0
+	for pause := time.Duration(0); least != 0; pause = settlePause {
+		if wait(ctx, pause) != nil {
+			return least, nil
+		}
+		handed, err := sum(ctx, sidecarURL, handedMetric)
+		if err != nil {
+			return least, err
+		}
+		var arrived float64
+		if s.embedded {
+			arrived, err = stored(ctx, sidecarURL)
+		} else {
+			var seen stats
+			seen, err = statsOf(ctx, stageURL)
+			arrived = float64(seen.Samples)
+		}
+		if err != nil {
+			return least, err
+		}
+		if missing := max(0, handed-arrived); least < 0 || missing < least {
+			least = missing
+		}
+	}
+	return least, nil
+}
+
+// wait lets time pass.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
