@@ -148,7 +148,7 @@ func (t *plainTransport) CloseIdleConnections() {
 // plainBody is the body of an answer.
 type plainBody struct {
 	io.ReadCloser
-	ctx       context.Context //nolint:containedctx // a body ends with its request
+	ctx       context.Context // a body ends with its request
 	transport *plainTransport
 	conn      *plainConn
 	reader    *bufio.Reader

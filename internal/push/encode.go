@@ -32,7 +32,7 @@ const (
 	tagLabelName  = 1<<3 | 2 // of Label
 	tagLabelValue = 2<<3 | 2
 	tagValue      = 1<<3 | 1 // of Sample
-	tagTimestamp  = 2<<3 | 0
+	tagTimestamp  = 2 << 3
 )
 
 // encoder turns samples into queue payloads: a WriteRequest in an S2 block, which
