@@ -86,7 +86,7 @@ FUZZ_TARGETS := hprof/FuzzHeader hprof/FuzzOutline hprof/FuzzObjects hprof/FuzzS
 
 fuzz: ## feed every decoder inputs made up from its seeds, a minute each
 	@for t in $(FUZZ_TARGETS); do \
-	  $(GO) test -run '^$$' -fuzz "^$${t##*/}\$$" -fuzztime 60s ./internal/$${t%%/*} || exit 1; done
+	  $(GO) test -run '^$$' -fuzz "^$${t##*/}\$$" -fuzztime 60s -fuzzminimizetime 10x ./internal/$${t%%/*} || exit 1; done
 
 bench: build ## run the benchmarks; the whole report on build/dumps/mix-700000.hprof if it is there; the sidecar against a fleet
 	HEAPSCAN_BENCH_DUMP="$(wildcard $(CURDIR)/build/dumps/mix-700000.hprof)" $(GO) test -run '^$$' -bench . -benchmem ./internal/...

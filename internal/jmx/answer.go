@@ -19,12 +19,12 @@ type Buffers struct {
 	slow *plan[jvm.Details]
 	// answers hold *answer, readers *bufio.Reader, requests *bytes.Buffer.
 	answers, readers, requests sync.Pool
-	shapes                     shapes
+	shapes                     *shapes
 }
 
 // NewBuffers are empty ones.
 func NewBuffers() *Buffers {
-	return &Buffers{fast: newPlan(fastTier()), slow: newPlan(slowTier())}
+	return &Buffers{fast: newPlan(fastTier()), slow: newPlan(slowTier()), shapes: newShapes()}
 }
 
 // answer is where one answer is read and taken apart. The values in it are valid
@@ -37,6 +37,9 @@ type answer struct {
 	shape *shape
 	tree  *shapeTree
 }
+
+// maxKeptBytes bounds the answers whose memory is used again.
+const maxKeptBytes = 256 << 10
 
 // answer is an empty one, to be freed.
 func (b *Buffers) answer() *answer {
@@ -52,6 +55,9 @@ func (a *answer) free() {
 		a.shape.giveBack(a.tree)
 	}
 	a.shape, a.tree = nil, nil
+	if a.body.Cap() > maxKeptBytes {
+		return // with what it was parsed into; the next one is smaller
+	}
 	a.body.Reset()
 	a.buffers.answers.Put(a)
 }
@@ -74,14 +80,9 @@ func (a *answer) replies(n int) ([]reply, error) {
 // alike are the replies to a bulk that is answered nearly the same again and again,
 // last time by the shape in hint, which it keeps.
 func (a *answer) alike(n int, hint **shape) ([]reply, error) {
-	now := time.Now()
-	if a.shape, a.tree = a.buffers.shapes.find(a.body.Bytes(), *hint, now); a.tree != nil {
-		*hint = a.shape
-		return bulkReplies(a.tree.root, n)
+	if a.shape, a.tree = a.buffers.shapes.find(a.body.Bytes(), *hint, time.Now()); a.tree == nil {
+		return a.replies(n)
 	}
-	replies, err := a.replies(n)
-	if err == nil {
-		a.buffers.shapes.learn(a.body.Bytes(), now)
-	}
-	return replies, err
+	*hint = a.shape
+	return bulkReplies(a.tree.root, n)
 }

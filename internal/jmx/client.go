@@ -98,28 +98,37 @@ func (c *Client) post(ctx context.Context, items []request) ([]reply, error) {
 	return replies, err
 }
 
+// bulk is an encoded request of some items. Whether it is repeatable, which it is if
+// it does nothing but read, says that it may be sent twice.
+type bulk struct {
+	body       []byte
+	repeatable bool
+}
+
 // postEncoded is post for an encoded bulk of n items.
-func (c *Client) postEncoded(ctx context.Context, body []byte, n int) ([]reply, error) {
+func (c *Client) postEncoded(ctx context.Context, b bulk, n int) ([]reply, error) {
 	a := &answer{buffers: c.opts.Buffers} // the replies outlive this call
-	if err := c.send(ctx, a, body); err != nil {
+	if err := c.send(ctx, a, b); err != nil {
 		return nil, err
 	}
 	return a.replies(n)
 }
 
-// send sends an encoded bulk and reads what is answered to it. Errors are those of
-// post.
-func (c *Client) send(ctx context.Context, a *answer, body []byte) error {
+// send sends a bulk and reads what is answered to it. Errors are those of post.
+func (c *Client) send(ctx context.Context, a *answer, b bulk) error {
 	if err := c.turn.take(ctx); err != nil {
 		return err
 	}
 	defer c.turn.end()
-	return c.exchange(ctx, a, body)
+	return c.exchange(ctx, a, b)
 }
 
 // exchange is send for whoever has the turn.
-func (c *Client) exchange(ctx context.Context, a *answer, body []byte) error {
-	req := c.http.R().SetContext(ctx).SetBody(bytes.NewReader(body))
+func (c *Client) exchange(ctx context.Context, a *answer, b bulk) error {
+	req := c.http.R().SetContext(ctx).SetBody(bytes.NewReader(b.body))
+	if b.repeatable {
+		req.Header[repeatableHeader] = nil
+	}
 	authorization, err := authorization(c.target.Credentials)
 	if err != nil {
 		return &Error{ReasonCredentials, err}

@@ -10,10 +10,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // plainTransport speaks HTTP/1.1 without TLS to one agent. net/http's transport has
@@ -34,8 +31,9 @@ type plainTransport struct {
 // plainConn is a connection of a plainTransport.
 type plainConn struct {
 	net.Conn
-	// left is how many bytes may still be read.
-	left int64
+	// left is how many bytes may still be read; beyond them Read gives beyond.
+	left   int64
+	beyond error
 	// restsSince is when it was last put to rest.
 	restsSince time.Time
 }
@@ -43,12 +41,16 @@ type plainConn struct {
 // maxInformational bounds the answers of status 1xx before the true one.
 const maxInformational = 5
 
+// repeatableHeader marks a request that may be sent twice, for net/http's transport as
+// for ours. Without a value it does not go over the wire.
+const repeatableHeader = "Idempotency-Key"
+
 var errHeaderTooLong = fmt.Errorf("the header of the answer is longer than %d bytes", maxHeaderBytes)
 
 // Read reads no more than is left.
 func (c *plainConn) Read(p []byte) (int, error) {
 	if c.left <= 0 {
-		return 0, errHeaderTooLong
+		return 0, c.beyond
 	}
 	n, err := c.Conn.Read(p[:min(int64(len(p)), c.left)])
 	c.left -= int64(n)
@@ -56,71 +58,79 @@ func (c *plainConn) Read(p []byte) (int, error) {
 }
 
 // RoundTrip implements http.RoundTripper. The answer's body must be read to its end
-// and closed for the connection to be used again.
+// and closed for the connection to be used again. An agent may close a connection at
+// rest in the very moment in which it is asked again: what may be repeated is sent
+// once more, then.
 func (t *plainTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	if req.Body != nil {
-		defer req.Body.Close()
+	out := t.buffers.request()
+	defer t.buffers.requests.Put(out)
+	if err := req.Write(out); err != nil { // closes the request's body
+		return nil, err
 	}
-	conn, err := t.connect(ctx)
+	if conn := t.atRest(); conn != nil {
+		resp, err := t.exchange(conn, out.Bytes(), req)
+		_, repeatable := req.Header[repeatableHeader]
+		if err == nil || !repeatable || conn.left < maxHeaderBytes || ctx.Err() != nil {
+			return resp, causeOf(ctx, err)
+		}
+	}
+	raw, err := t.dial(ctx, "tcp", t.address)
 	if err != nil {
 		return nil, causeOf(ctx, err)
 	}
+	resp, err := t.exchange(&plainConn{Conn: raw}, out.Bytes(), req)
+	return resp, causeOf(ctx, err)
+}
+
+// exchange sends the encoded request and reads the header of the answer. It owns the
+// connection, which after an error is closed.
+func (t *plainTransport) exchange(conn *plainConn, encoded []byte, req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
 	// A connection that is closed wakes whoever waits for it.
 	release := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	reader := t.buffers.reader(conn)
-	resp, err := t.exchange(conn, reader, req)
+	resp, err := answerTo(conn, reader, encoded, req)
 	if err != nil {
 		release()
 		_ = conn.Close()
 		t.buffers.readers.Put(reader)
-		return nil, causeOf(ctx, err)
+		return nil, err
 	}
 	resp.Body = &plainBody{ReadCloser: resp.Body, ctx: ctx, transport: t, conn: conn, reader: reader, release: release, last: resp.Close || req.Close}
 	return resp, nil
 }
 
-// exchange sends the request and reads the header of the answer.
-func (t *plainTransport) exchange(conn *plainConn, reader *bufio.Reader, req *http.Request) (*http.Response, error) {
-	out := t.buffers.request()
-	defer t.buffers.requests.Put(out)
-	if err := req.Write(out); err != nil {
+// answerTo is the answer to an encoded request, with its body to be read.
+func answerTo(conn *plainConn, reader *bufio.Reader, encoded []byte, req *http.Request) (*http.Response, error) {
+	conn.left, conn.beyond = maxHeaderBytes, errHeaderTooLong
+	if _, err := conn.Write(encoded); err != nil {
 		return nil, err
 	}
-	if _, err := conn.Write(out.Bytes()); err != nil {
-		return nil, err
-	}
-	conn.left = maxHeaderBytes
 	for range maxInformational {
 		resp, err := http.ReadResponse(reader, req)
 		if err != nil {
 			return nil, err
 		}
 		if resp.StatusCode >= 200 {
-			conn.left = 2 * maxAnswerBytes // the reader of the body is stricter
+			conn.left, conn.beyond = 2*maxAnswerBytes, errTooLarge // the reader of the body is stricter
 			return resp, nil
 		}
 	}
 	return nil, errors.New("the agent answers with statuses below 200 alone")
 }
 
-// connect gives the connection at rest if it can be used, or a new one.
-func (t *plainTransport) connect(ctx context.Context) (*plainConn, error) {
+// atRest gives the connection at rest, nil if there is none that can be used.
+func (t *plainTransport) atRest() *plainConn {
 	t.mu.Lock()
 	conn := t.idle
 	t.idle = nil
 	t.mu.Unlock()
-	if conn != nil {
-		if time.Since(conn.restsSince) < idleTimeout && silent(conn.Conn) {
-			return conn, nil
-		}
-		_ = conn.Close()
+	if conn == nil || time.Since(conn.restsSince) < idleTimeout && silent(conn.Conn) {
+		return conn
 	}
-	raw, err := t.dial(ctx, "tcp", t.address)
-	if err != nil {
-		return nil, err
-	}
-	return &plainConn{Conn: raw}, nil
+	_ = conn.Close()
+	return nil
 }
 
 // rest keeps a connection for the next request.
@@ -160,6 +170,9 @@ type plainBody struct {
 }
 
 func (b *plainBody) Read(p []byte) (int, error) {
+	if b.closed {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	n, err := b.ReadCloser.Read(p)
 	if err == io.EOF {
 		b.ended = true
@@ -190,26 +203,6 @@ func causeOf(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	}
 	return err
-}
-
-// silent tells whether a connection at rest is open, with nothing sent unasked.
-func silent(conn net.Conn) bool {
-	holder, ok := conn.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	raw, err := holder.SyscallConn()
-	if err != nil {
-		return false
-	}
-	quiet := false
-	err = raw.Read(func(fd uintptr) bool {
-		var b [1]byte
-		_, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		quiet = errors.Is(err, unix.EAGAIN)
-		return true
-	})
-	return err == nil && quiet
 }
 
 // reader is a buffer to read a connection through.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -97,6 +98,38 @@ func TestConnectionsAreUsedAgainWhereTheyCan(t *testing.T) {
 			assert.Equal(t, tc.connections, agent.connections.Load())
 		})
 	}
+}
+
+// TestAConnectionClosedWhileAsked: an agent that closes a connection at rest in the
+// moment in which it is asked again is asked once more what may be repeated, and
+// nothing else.
+func TestAConnectionClosedWhileAsked(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int32
+	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if requests.Add(1)%2 == 0 {
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = io.WriteString(w, versionAnswer)
+	}))
+	t.Cleanup(agent.Close)
+	c := client(t, agent.URL)
+	for range 3 {
+		_, err := c.Version(t.Context())
+		require.NoError(t, err)
+	}
+	assert.Equal(t, int32(5), requests.Load(), "answered, refused and repeated, refused and repeated")
+	err := c.DumpHeap(t.Context(), "/tmp/a.hprof", true)
+	require.Error(t, err)
+	assert.Equal(t, int32(6), requests.Load(), "a dump is asked for once")
+	_, err = c.Version(t.Context())
+	require.NoError(t, err)
+	c.Close()
+	requests.Store(1)
+	_, err = c.Version(t.Context())
+	require.Error(t, err, "a new connection is no reason to repeat")
+	assert.Equal(t, int32(2), requests.Load())
 }
 
 func TestHeadersAreBounded(t *testing.T) {

@@ -45,7 +45,7 @@ func (c *Client) Allows(ctx context.Context) ([]string, error) {
 		// One at a time: some agents refuse a bulk for one faulty item. A write wants
 		// its attribute as a word, not as a list.
 		body := fmt.Sprintf(`[{"type":%q,"mbean":"apm-sidecar:type=Probe","operation":"probe","attribute":"Probe","value":0}]`, kind)
-		replies, err := c.postEncoded(ctx, []byte(body), 1)
+		replies, err := c.postEncoded(ctx, bulk{body: []byte(body)}, 1)
 		switch {
 		case Reason(err) == ReasonDenied, err == nil && replies[0].status == 403:
 		case err == nil, Reason(rejection(err)) == ReasonBulkRejected:

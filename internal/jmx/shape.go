@@ -2,6 +2,8 @@ package jmx
 
 import (
 	"bytes"
+	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 	"unsafe"
@@ -15,19 +17,26 @@ import (
 // its values. Whatever differs, if only by a null that became an object, is parsed.
 
 const (
-	// maxShapes bounds the kinds of answers that are kept, maxShapeBytes their size.
-	maxShapes     = 64
-	maxShapeBytes = 64 << 10
+	// maxShapes bounds the kinds of answers that are kept, maxShapeBytes and
+	// maxShapeValues what is in each, maxFreeTrees its copies at rest.
+	maxShapes      = 64
+	maxShapeBytes  = 32 << 10
+	maxShapeValues = 4000
+	maxFreeTrees   = 2
 	// shapeRest is how long a shape must be out of use to make room for another.
 	shapeRest = 10 * time.Minute
 )
 
-// shapes are those of a program's answers. The zero value is ready. Safe for
-// concurrent use.
+// shapes are those of a program's answers. Safe for concurrent use.
 type shapes struct {
-	mu  sync.RWMutex
-	all []*shape
+	seed maphash.Seed
+
+	mu sync.RWMutex
+	// all are they by the hash of what is between their numbers.
+	all map[uint64]*shape
 }
+
+func newShapes() *shapes { return &shapes{seed: maphash.MakeSeed(), all: map[uint64]*shape{}} }
 
 // shape is an answer that was parsed. Its text and numbers never change.
 type shape struct {
@@ -49,17 +58,18 @@ type span struct{ from, to int }
 type shapeTree struct {
 	parser fastjson.Parser
 	root   *fastjson.Value
-	// numbers are the values of the shape's numbers.
+	// numbers are the values of the shape's numbers, values counts all.
 	numbers []*fastjson.Value
+	values  int
 	arena   fastjson.Arena
 	spans   []span
 }
 
-// newShape is the shape of an answer; nil if it is of no use.
-func newShape(answer []byte) *shape {
-	s := &shape{text: bytes.Clone(answer), numbers: numbersIn(answer)}
+// newShape is the shape of an answer with its numbers; nil if it is of no use.
+func newShape(answer []byte, numbers []span) *shape {
+	s := &shape{text: bytes.Clone(answer), numbers: slices.Clone(numbers)}
 	tree := s.parse()
-	if tree == nil || len(tree.numbers) != len(s.numbers) {
+	if tree == nil || tree.values > maxShapeValues || len(tree.numbers) != len(s.numbers) {
 		return nil
 	}
 	for i, n := range tree.numbers {
@@ -82,8 +92,9 @@ func (s *shape) parse() *shapeTree {
 	return t
 }
 
-// collect finds the numbers in the order of the text.
+// collect finds the numbers in the order of the text, and counts.
 func (t *shapeTree) collect(v *fastjson.Value) {
+	t.values++
 	switch v.Type() {
 	case fastjson.TypeNumber:
 		t.numbers = append(t.numbers, v)
@@ -121,7 +132,9 @@ func (s *shape) take(answer []byte, now time.Time) *shapeTree {
 func (s *shape) giveBack(t *shapeTree) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.free = append(s.free, t)
+	if len(s.free) < maxFreeTrees {
+		s.free = append(s.free, t)
+	}
 }
 
 // fill puts the numbers of an answer into the tree, or none if it has another shape.
@@ -195,66 +208,81 @@ func isNumeric(b byte) bool {
 	return b >= '0' && b <= '9' || b == '.' || b == '-' || b == '+' || b == 'e' || b == 'E'
 }
 
-// find gives the shape of an answer with a tree of its values; nil if it is not
-// known. The one that hint says, which may be nil, is tried first.
+// find gives the shape of an answer with a tree of its values, nil if it has none. The
+// one that hint says, which may be nil, is tried first; what is new is learned.
 func (s *shapes) find(answer []byte, hint *shape, now time.Time) (*shape, *shapeTree) {
 	if hint != nil {
 		if t := hint.take(answer, now); t != nil {
 			return hint, t
 		}
 	}
-	s.mu.RLock()
-	all := s.all
-	s.mu.RUnlock()
-	for _, known := range all {
-		if known == hint {
-			continue
-		}
-		if t := known.take(answer, now); t != nil {
-			return known, t
-		}
+	if len(answer) > maxShapeBytes {
+		return nil, nil
 	}
-	return nil, nil
+	numbers := numbersIn(answer)
+	hash := s.hash(answer, numbers)
+	s.mu.RLock()
+	known := s.all[hash]
+	s.mu.RUnlock()
+	if known == nil {
+		known = s.learn(answer, numbers, hash, now)
+	}
+	if known == nil {
+		return nil, nil
+	}
+	return known, known.take(answer, now)
 }
 
-// learn keeps the shape of an answer that find did not know. Where there are too
-// many, the one that was not used for longest goes, unless all are in use.
-func (s *shapes) learn(answer []byte, now time.Time) {
-	if len(answer) > maxShapeBytes {
-		return
+// hash is one of what is between the numbers of an answer.
+func (s *shapes) hash(answer []byte, numbers []span) uint64 {
+	var h maphash.Hash
+	h.SetSeed(s.seed)
+	from := 0
+	for _, n := range numbers {
+		_, _ = h.Write(answer[from:n.from])
+		_ = h.WriteByte(0) // two texts are not one
+		from = n.to
 	}
+	_, _ = h.Write(answer[from:])
+	return h.Sum64()
+}
+
+// learn keeps the shape of an answer; nil if it does not. Where there are too many,
+// the one that was not used for longest goes, unless all are in use.
+func (s *shapes) learn(answer []byte, numbers []span, hash uint64, now time.Time) *shape {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, known := range s.all { // another may have learned it meanwhile
-		if t := known.take(answer, now); t != nil {
-			known.giveBack(t)
-			return
+	if known := s.all[hash]; known != nil { // another has learned it meanwhile
+		return known
+	}
+	if !s.makeRoom(now) {
+		return nil
+	}
+	fresh := newShape(answer, numbers)
+	if fresh != nil {
+		fresh.used = now
+		s.all[hash] = fresh
+	}
+	return fresh
+}
+
+// makeRoom tells whether there is room for another shape, after dropping one that is
+// out of use if need be.
+func (s *shapes) makeRoom(now time.Time) bool {
+	if len(s.all) < maxShapes {
+		return true
+	}
+	var unused uint64
+	found, oldest := false, now.Add(-shapeRest)
+	for hash, known := range s.all {
+		if used := known.lastUse(); used.Before(oldest) {
+			unused, found, oldest = hash, true, used
 		}
 	}
-	place := len(s.all)
-	if place == maxShapes {
-		oldest := now.Add(-shapeRest)
-		for i, known := range s.all {
-			if used := known.lastUse(); used.Before(oldest) {
-				place, oldest = i, used
-			}
-		}
-		if place == maxShapes {
-			return
-		}
+	if found {
+		delete(s.all, unused)
 	}
-	fresh := newShape(answer)
-	if fresh == nil {
-		return
-	}
-	fresh.used = now
-	all := append([]*shape(nil), s.all...) // readers have the old list
-	if place == len(all) {
-		all = append(all, fresh)
-	} else {
-		all[place] = fresh
-	}
-	s.all = all
+	return found
 }
 
 func (s *shape) lastUse() time.Time {

@@ -75,7 +75,7 @@ func fragments() []string {
 func TestAnswersAlikeReadAsParsed(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
-	buffers := &Buffers{}
+	buffers := NewBuffers()
 	all := recordings(t)
 	hits := 0
 	for range 2 {
@@ -89,8 +89,9 @@ func TestAnswersAlikeReadAsParsed(t *testing.T) {
 		for range 1 + random.IntN(3) {
 			body = mutate(random, body)
 		}
-		if _, tree := buffers.shapes.find(body, nil, time.Now()); tree != nil {
+		if shape, tree := buffers.shapes.find(body, nil, time.Now()); tree != nil {
 			hits++
+			shape.giveBack(tree)
 		}
 		same(t, body, buffers)
 	}
@@ -120,7 +121,7 @@ func FuzzAlike(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		buffers := &Buffers{}
+		buffers := NewBuffers()
 		for _, known := range all {
 			_, err := polled(known, buffers)
 			require.NoError(t, err)
@@ -154,38 +155,69 @@ func TestNumbersOfStringsAreText(t *testing.T) {
 // use stay.
 func TestShapesMakeRoomForOthers(t *testing.T) {
 	t.Parallel()
-	var s shapes
+	s := newShapes()
 	start := time.Unix(1_000_000, 0)
-	body := func(i int) []byte { return fmt.Appendf(nil, `["kind %d",%d]`, i, i) }
-	for i := range maxShapes {
-		s.learn(body(i), start)
+	known := func(i int, now time.Time) bool {
+		shape, tree := s.find(fmt.Appendf(nil, `["kind %d",%d]`, i, i), nil, now)
+		if tree == nil {
+			return false
+		}
+		assert.Equal(t, i, tree.root.GetInt("1"))
+		shape.giveBack(tree)
+		return true
 	}
+	for i := range maxShapes {
+		require.True(t, known(i, start))
+	}
+	assert.False(t, known(100, start), "all are in use")
 	later := start.Add(2 * shapeRest)
 	for i := range maxShapes {
 		if i != 5 {
-			shape, tree := s.find(body(i), nil, later)
-			require.NotNil(t, tree)
-			shape.giveBack(tree)
+			require.True(t, known(i, later))
 		}
 	}
-	s.learn(body(100), later)
-	s.learn(body(101), later)
-	known := func(i int) bool {
-		_, tree := s.find(body(i), nil, later)
-		return tree != nil
+	assert.True(t, known(100, later))
+	assert.False(t, known(5, later), "it made room")
+	assert.True(t, known(6, later))
+	assert.Len(t, s.all, maxShapes)
+}
+
+// TestShapesAreBounded: what is long or has many numbers is no shape, and the copies
+// are as few as those who read at once.
+func TestShapesAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newShapes()
+	now := time.Unix(1_000_000, 0)
+	for name, body := range map[string][]byte{
+		"long":         append(bytes.Repeat([]byte(" "), maxShapeBytes), "[1]"...),
+		"many values":  []byte("[1" + strings.Repeat(",[]", maxShapeValues) + "]"),
+		"no JSON":      []byte("[1"),
+		"not a number": []byte("[1,nan]"),
+	} {
+		shape, tree := s.find(body, nil, now)
+		assert.Nil(t, shape, name)
+		assert.Nil(t, tree, name)
 	}
-	assert.False(t, known(5))
-	assert.True(t, known(100))
-	assert.False(t, known(101), "all others are in use")
-	assert.True(t, known(6))
-	s.learn(bytes.Repeat([]byte(" "), maxShapeBytes+1), later.Add(2*shapeRest))
-	assert.True(t, known(100))
+	assert.Empty(t, s.all)
+	shape, tree := s.find([]byte("[1]"), nil, now)
+	require.NotNil(t, tree)
+	var trees []*shapeTree
+	for range 10 {
+		more := shape.take([]byte("[2]"), now)
+		require.NotNil(t, more)
+		trees = append(trees, more)
+	}
+	assert.Equal(t, 1, tree.root.GetInt("0"))
+	for _, more := range append(trees, tree) {
+		shape.giveBack(more)
+	}
+	assert.Len(t, shape.free, maxFreeTrees)
 }
 
 // TestShapesAreSharedSafely: many clients read answers of one shape at once.
 func TestShapesAreSharedSafely(t *testing.T) {
 	t.Parallel()
-	buffers := &Buffers{}
+	buffers := NewBuffers()
 	all := recordings(t)
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -206,7 +238,7 @@ func BenchmarkAnswer(b *testing.B) {
 	body := recordings(b)[0]
 	for name, alike := range map[string]bool{"parsed": false, "alike": true} {
 		b.Run(name, func(b *testing.B) {
-			buffers := &Buffers{}
+			buffers := NewBuffers()
 			t := newTier(newPlan(fastTier()))
 			b.ReportAllocs()
 			for b.Loop() {

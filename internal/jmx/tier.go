@@ -3,7 +3,6 @@ package jmx
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -37,37 +36,34 @@ type plan[T any] struct {
 	items []item[T]
 
 	mu sync.Mutex
-	// bodies are the encoded bulks by the items in them, a bit each.
-	bodies map[uint64][]byte
+	// bulks are the encoded ones by the items in them, a bit each.
+	bulks map[uint64]bulk
 }
 
-// maxBodies bounds the encoded bulks that are kept: few combinations occur.
-const maxBodies = 256
+// maxBulks bounds the encoded bulks that are kept: few combinations occur.
+const maxBulks = 256
 
 // newPlan is one of at most 64 items.
 func newPlan[T any](items []item[T]) *plan[T] {
-	return &plan[T]{items: items, bodies: map[uint64][]byte{}}
+	return &plan[T]{items: items, bulks: map[uint64]bulk{}}
 }
 
 // bulk encodes the items with the given indexes.
-func (p *plan[T]) bulk(asked []int) ([]byte, error) {
+func (p *plan[T]) bulk(asked []int) (bulk, error) {
 	var set uint64
 	for _, i := range asked {
 		set |= 1 << i
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if body, ok := p.bodies[set]; ok {
-		return body, nil
+	if known, ok := p.bulks[set]; ok {
+		return known, nil
 	}
-	body, err := encode(p.requests(asked))
-	if err != nil {
-		return nil, fmt.Errorf("encode the request: %w", err)
+	encoded, err := encode(p.requests(asked))
+	if err == nil && len(p.bulks) < maxBulks {
+		p.bulks[set] = encoded
 	}
-	if len(p.bodies) < maxBodies {
-		p.bodies[set] = body
-	}
-	return body, nil
+	return encoded, err
 }
 
 func (p *plan[T]) requests(indexes []int) []request {
@@ -180,9 +176,9 @@ func (t *tier[T]) askAround(ctx context.Context, c *Client, a *answer, asked []i
 	return refused, nil
 }
 
-// send sends the encoded bulk of n items and takes the answer apart.
-func (t *tier[T]) send(ctx context.Context, c *Client, a *answer, bulk []byte, n int) ([]reply, error) {
-	if err := c.send(ctx, a, bulk); err != nil {
+// send sends the bulk of n items and takes the answer apart.
+func (t *tier[T]) send(ctx context.Context, c *Client, a *answer, b bulk, n int) ([]reply, error) {
+	if err := c.send(ctx, a, b); err != nil {
 		return nil, err
 	}
 	if t.alike {

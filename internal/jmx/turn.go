@@ -34,9 +34,9 @@ func (t timing) took() time.Duration { return t.received.Sub(t.sent) }
 
 // timed is post with the time it took, the wait for its turn left out.
 func (c *Client) timed(ctx context.Context, items []request) ([]reply, timing, error) {
-	body, err := encode(items)
+	encoded, err := encode(items)
 	if err != nil {
-		return nil, timing{}, fmt.Errorf("encode the request: %w", err)
+		return nil, timing{}, err
 	}
 	if err := c.turn.take(ctx); err != nil {
 		return nil, timing{}, err
@@ -44,7 +44,7 @@ func (c *Client) timed(ctx context.Context, items []request) ([]reply, timing, e
 	defer c.turn.end()
 	a := &answer{buffers: c.opts.Buffers} // the replies outlive this call
 	sent := time.Now()
-	err = c.exchange(ctx, a, body)
+	err = c.exchange(ctx, a, encoded)
 	took := timing{sent, time.Now()}
 	if err != nil {
 		return nil, took, err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/valyala/fastjson"
@@ -40,7 +41,14 @@ func read(mbean string, attributes ...string) request {
 
 // encode renders the items as a bulk. They are our own constants and a checked
 // path: they always encode.
-func encode(items []request) ([]byte, error) { return json.Marshal(items) }
+func encode(items []request) (bulk, error) {
+	body, err := json.Marshal(items)
+	if err != nil {
+		return bulk{}, fmt.Errorf("encode the request: %w", err)
+	}
+	acts := func(r request) bool { return r.Type != "read" && r.Type != "version" }
+	return bulk{body, !slices.ContainsFunc(items, acts)}, nil
+}
 
 // reply is the answer to one item. The value belongs to the parser of its bulk.
 type reply struct {

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package jmx
+
+import "net"
+
+// silent trusts connections at rest here.
+func silent(net.Conn) bool { return true }
