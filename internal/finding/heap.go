@@ -60,6 +60,7 @@ const (
 	tableLinkedQueue
 	tableCounter
 	tableArrayDeque
+	tableThreadPool
 	tableDbcp                                   // for each of dbcpPackages as many as dbcpTables
 	tableCollections = tableDbcp + 2*dbcpTables // and the following ones
 )
@@ -124,6 +125,7 @@ func Watches() []heap.Watch {
 		tableCounter:          {Class: atomicInteger, Fields: []heap.FieldName{{Class: atomicInteger, Field: "value"}}, AtLeast: manyElements},
 		tableArrayDeque: {Class: arrayDeque, Fields: []heap.FieldName{
 			{Class: arrayDeque, Field: "elements"}, {Class: arrayDeque, Field: "head"}, {Class: arrayDeque, Field: "tail"}}},
+		tableThreadPool: {Class: poolClass, Fields: []heap.FieldName{{Class: poolClass, Field: "threadFactory"}}},
 	}
 	for i, w := range connectionWatches() {
 		watches[tableHikariPool+i] = w

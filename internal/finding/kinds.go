@@ -17,6 +17,7 @@ func Kinds() []string {
 		"growing-collection",
 		"scheduler-held",
 		"sparse-arrays",
+		"thread-leak",
 		"thread-local-leak",
 		"timer-blocked",
 		"timer-held",

@@ -187,13 +187,18 @@ func (h *Heap) idleThreads() map[heap.ObjID]bool {
 	idle := map[heap.ObjID]bool{}
 	for s := range h.Stacks() {
 		for _, f := range s.Frames {
-			waits := f.Method == "getTask" || f.Method == "awaitWork" || f.Method == "idleJobPoll" || f.Method == "reservedWait"
-			if waits && (strings.Contains(f.Class, "Pool") || strings.Contains(f.Class, "Executor")) {
+			if poolWaits(f) {
 				idle[s.Object] = true
 			}
 		}
 	}
 	return idle
+}
+
+// poolWaits says whether a call is that in which a pool's thread waits for work.
+func poolWaits(f heap.Frame) bool {
+	waits := f.Method == "getTask" || f.Method == "awaitWork" || f.Method == "idleJobPoll" || f.Method == "reservedWait"
+	return waits && (strings.Contains(f.Class, "Pool") || strings.Contains(f.Class, "Executor"))
 }
 
 // localFinding words the verdict on a group. by is who has the ThreadLocal.

@@ -78,6 +78,11 @@ func (t *Tracks) Free() { t.from.Free() }
 // nothing else holds. Memory: 4 bytes an object, and 8 for each object of the
 // widest layer while it runs. Errors: that of ctx; no memory.
 func (g *Graph) ShortestTracks(ctx context.Context, targets ...[]ObjID) (*Tracks, error) {
+	return g.TracksAround(ctx, nil, targets...)
+}
+
+// TracksAround is ShortestTracks without the ways through the objects of barred.
+func (g *Graph) TracksAround(ctx context.Context, barred []ObjID, targets ...[]ObjID) (*Tracks, error) {
 	if err := g.planTracks(); err != nil {
 		return nil, err
 	}
@@ -86,6 +91,9 @@ func (g *Graph) ShortestTracks(ctx context.Context, targets ...[]ObjID) (*Tracks
 		return nil, err
 	}
 	t := &Tracks{from}
+	for _, o := range barred {
+		from.Items[o] = o // as if it had been met already
+	}
 	wanted, left := g.NewSet(), 0
 	for _, some := range targets {
 		for _, o := range some {

@@ -19,15 +19,16 @@ import (
 // suspectScenarios are all that the lab of general suspects knows. The first ones are
 // those of the quick run.
 var suspectScenarios = []string{
-	"growing-map", "thread-local-stale", "redeploy-tomcat", "pool-hikari", "wheel-blocked", "healthy-busy-tomcat", "executor-decorated",
+	"growing-map", "thread-local-stale", "redeploy-tomcat", "pool-hikari", "wheel-blocked", "healthy-busy-tomcat", "executor-decorated", "threads-of-lost-pools",
 	"direct-buffers", "growing-concurrent-map", "growing-queue", "growing-blocking-queue", "big-retainer", "duplicate-strings", "sparse-maps",
 	"thread-local-idle", "redeploy-closed", "pool-tomcat", "pool-dbcp", "executor-reads", "growing-work-queue",
+	"threads-of-held-pools", "threads-of-timers", "threads-of-clients", "threads-waiting",
 	"healthy-thread-local", "healthy-redeploy", "healthy-idle", "healthy-cache", "healthy-timer", "healthy-idle-tomcat",
-	"healthy-pool-hikari", "healthy-pool-tomcat", "healthy-pool-dbcp", "healthy-wheel", "healthy-timeouts",
+	"healthy-pool-hikari", "healthy-pool-tomcat", "healthy-pool-dbcp", "healthy-wheel", "healthy-timeouts", "healthy-pools",
 }
 
 // quickSuspects is how many of them the quick run takes.
-const quickSuspects = 7
+const quickSuspects = 8
 
 // expectation is what a scenario says that the report must hold. There must be no other
 // alarm.

@@ -109,7 +109,7 @@ func (j *JDK) timers() {
 func (j *JDK) executors() {
 	d := j.Dump
 	const pool, scheduled = "java.util.concurrent.ThreadPoolExecutor", "java.util.concurrent.ScheduledThreadPoolExecutor"
-	base := d.Class(pool, j.Object, Ref("workQueue"))
+	base := d.Class(pool, j.Object, Ref("workQueue"), Ref("threadFactory"))
 	j.worker = d.Class(pool+"$Worker", j.Object, Ref("thread"), Ref("this$0"))
 	j.executor = d.Class(scheduled, base, Bool("removeOnCancel"))
 	j.workQueue = d.Class(scheduled+"$DelayedWorkQueue", j.Object, Ref("queue"), Int("size"))

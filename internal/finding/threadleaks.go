@@ -1,0 +1,313 @@
+package finding
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+)
+
+// threadLeaks finds threads that were started again and again and never ended: those of
+// pools, timers and HTTP clients that were made for one piece of work each, and others
+// that are alike.
+type threadLeaks struct{}
+
+// maker is what starts threads and could end them.
+type maker int
+
+const (
+	// byPool is a java.util.concurrent.ThreadPoolExecutor, byTimer a java.util.Timer, and
+	// byClient a java.net.http.HttpClient.
+	byPool maker = iota
+	byTimer
+	byClient
+	// byNobody is said of threads that belong to nothing known.
+	byNobody
+)
+
+const (
+	selectorManager = "jdk.internal.net.http.HttpClientImpl$SelectorManager"
+	clientFacade    = "jdk.internal.net.http.HttpClientFacade"
+	clientFactory   = "jdk.internal.net.http."
+)
+
+// crowd are the threads of one kind: alike in name, and made by makers of one kind.
+type crowd struct {
+	maker
+	pattern string // the threads' name, a "*" for each number
+	class   string // the class of the makers, or of threads without one
+	factory string // the class of the pools' ThreadFactory
+	threads []heap.ObjID
+	// makers are the pools and timers, the facades of the clients.
+	makers []heap.ObjID
+	// lost says that nobody can shut down the pools any more: nothing but their own threads
+	// refers to them.
+	lost bool
+	// numbers is how many values the first of several numbers in the names has.
+	numbers int64
+}
+
+// What a crowd needs for a remark, for a warning and to be critical: in pools that
+// nobody can shut down, in makers that somebody has, and in threads that belong to none.
+const (
+	lostRemark, lostWarning, lostCritical = 10, 50, 1000
+	madeRemark, madeWarning               = 50, 500
+	clientRemark, clientWarning           = 20, 100
+	threadsRemark, threadsWarning         = 200, 1000
+	numbersRemark, numbersWarning         = 50, 200
+	leastThreads                          = lostRemark
+	maxCrowds                             = 3
+	maxNamedThreads                       = 100_000
+)
+
+// Detect implements Detector.
+func (threadLeaks) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
+	var found []Finding
+	for _, c := range h.crowds() {
+		by, path, err := h.heldMakers(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		severity, worth := c.severity()
+		if !worth {
+			continue
+		}
+		f, err := h.crowdFinding(ctx, c, by, path)
+		if err != nil {
+			return nil, err
+		}
+		f.Severity = severity
+		found = append(found, f)
+		if len(found) == maxCrowds {
+			break
+		}
+	}
+	return found, nil
+}
+
+// severity rests on how many there are. That nobody can end a pool any more is proof, so
+// fewer of those count.
+func (c *crowd) severity() (severity Severity, worth bool) {
+	made, threads := int64(len(c.makers)), int64(len(c.threads))
+	var remark, warning, critical bool
+	switch c.maker {
+	case byPool:
+		remark = made >= madeRemark || c.lost
+		warning = made >= madeWarning || c.lost && made >= lostWarning
+		critical = c.lost && made >= lostCritical
+	case byTimer, byClient:
+		remark, warning, critical = threads >= clientRemark, threads >= clientWarning, threads >= lostCritical
+	case byNobody:
+		remark = threads >= threadsRemark || c.numbers >= numbersRemark
+		warning = threads >= threadsWarning || c.numbers >= numbersWarning
+	}
+	switch {
+	case critical:
+		return SeverityCritical, true
+	case warning:
+		return SeverityWarning, true
+	}
+	return SeverityInfo, remark
+}
+
+// crowds returns the crowds of most threads first, those left out that are too small for
+// a word.
+func (h *Heap) crowds() []*crowd {
+	live := h.liveThreads()
+	if len(live) < leastThreads {
+		return nil
+	}
+	type key struct {
+		maker
+		pattern, class, factory string
+	}
+	byKey, firsts := map[key]*crowd{}, map[*crowd]map[string]bool{}
+	pools, timers := h.poolsOf(), h.timersOf()
+	factories := h.Tables[tableThreadPool]
+	clients := false
+	for thread, s := range live {
+		name := h.threadNames[thread]
+		k := key{maker: byNobody, pattern: namePattern(name), class: h.Class(thread).Name}
+		of := pools[thread]
+		switch {
+		case of != 0:
+			k.maker, k.class = byPool, h.Class(of).Name
+			k.factory = stableClass(h.Class(factories.Ref(factories.Row(of), 0)).Name)
+		case h.Tables[tableTimerThread].Row(thread) >= 0:
+			k.maker, of = byTimer, timers[thread]
+		case k.class == selectorManager:
+			k.maker, clients = byClient, true
+		case pooled(s.Frames):
+			continue // of a pool of another make
+		default:
+			k.class += "\x00" + place(s.Frames)
+		}
+		c := byKey[k]
+		if c == nil {
+			c = &crowd{maker: k.maker, pattern: k.pattern, class: h.Class(thread).Name, factory: k.factory}
+			if k.maker == byPool {
+				c.class = k.class
+			}
+			byKey[k], firsts[c] = c, map[string]bool{}
+		}
+		c.threads = append(c.threads, thread)
+		if of != 0 {
+			c.makers = append(c.makers, of)
+		}
+		if strings.Count(k.pattern, "*") > 1 {
+			firsts[c][firstNumber(name)] = true
+		}
+	}
+	var all []*crowd
+	for _, c := range byKey {
+		slices.Sort(c.threads)
+		slices.Sort(c.makers)
+		c.makers = slices.Compact(c.makers)
+		c.numbers = int64(len(firsts[c]))
+		if c.maker == byClient {
+			c.makers = h.instancesOf(func(class string) bool { return class == clientFacade })
+		}
+		if c.maker == byPool && clients && strings.HasPrefix(c.factory, clientFactory) {
+			continue // the clients' own
+		}
+		if c.enough() {
+			all = append(all, c)
+		}
+	}
+	slices.SortFunc(all, func(a, b *crowd) int {
+		return cmp.Or(cmp.Compare(len(b.threads), len(a.threads)), cmp.Compare(a.pattern, b.pattern), cmp.Compare(a.threads[0], b.threads[0]))
+	})
+	return all
+}
+
+// enough says whether the crowd could be worth a word.
+func (c *crowd) enough() bool {
+	if c.maker == byPool {
+		return len(c.makers) >= lostRemark
+	}
+	_, worth := c.severity()
+	return worth
+}
+
+// liveThreads returns the threads of the dump with their stacks, virtual ones left out:
+// those are made to be many.
+func (h *Heap) liveThreads() map[heap.ObjID]heap.Stack {
+	live := map[heap.ObjID]heap.Stack{}
+	for s := range h.Stacks() {
+		if len(live) == maxNamedThreads {
+			break
+		}
+		if s.Object != 0 && !h.IsSubclass(h.ClassOf(s.Object), "java.lang.BaseVirtualThread") {
+			live[s.Object] = s
+		}
+	}
+	return live
+}
+
+// poolsOf returns the pools by their threads.
+func (h *Heap) poolsOf() map[heap.ObjID]heap.ObjID {
+	pools, workers := map[heap.ObjID]heap.ObjID{}, h.Tables[tableWorker]
+	for row, worker := range workers.Objects {
+		if pool := workers.Ref(row, columnPool); h.reachable(worker) && h.Tables[tableThreadPool].Row(pool) >= 0 {
+			pools[workers.Ref(row, columnThread)] = pool
+		}
+	}
+	return pools
+}
+
+// timersOf returns the Timers by their threads.
+func (h *Heap) timersOf() map[heap.ObjID]heap.ObjID {
+	of, timers := map[heap.ObjID]heap.ObjID{}, h.Tables[tableTimer]
+	for row, timer := range timers.Objects {
+		if h.reachable(timer) {
+			of[timers.Ref(row, columnOwner)] = timer
+		}
+	}
+	return of
+}
+
+// pooled says whether the stack is that of a pool's thread, of whatever make.
+func pooled(frames []heap.Frame) bool {
+	return slices.ContainsFunc(frames, func(f heap.Frame) bool {
+		return f.Method == "runWorker" || poolWaits(f) || strings.HasSuffix(f.Class, "ThreadBody")
+	})
+}
+
+// place names where a stack is: all of its calls.
+func place(frames []heap.Frame) string {
+	var b strings.Builder
+	for _, f := range frames {
+		b.WriteString(f.Class + "." + f.Method + "\n")
+	}
+	return b.String()
+}
+
+// namePattern returns a thread's name with a "*" for each number in it.
+func namePattern(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		switch digit := r >= '0' && r <= '9'; {
+		case !digit:
+			b.WriteRune(r)
+		case i == 0 || name[i-1] < '0' || name[i-1] > '9':
+			b.WriteByte('*')
+		}
+	}
+	return b.String()
+}
+
+// firstNumber returns the digits of the first number in a name.
+func firstNumber(name string) string {
+	digit := func(r rune) bool { return r >= '0' && r <= '9' }
+	rest := name[max(0, strings.IndexFunc(name, digit)):]
+	if end := strings.IndexFunc(rest, func(r rune) bool { return !digit(r) }); end >= 0 {
+		return rest[:end]
+	}
+	return rest
+}
+
+// heldMakers says who has the makers. Where nobody has many of the pools, their own threads
+// aside, the crowd becomes that of those alone. Errors: that of ctx.
+func (h *Heap) heldMakers(ctx context.Context, c *crowd) (holder, *Path, error) {
+	if len(c.makers) == 0 {
+		return holder{}, nil, nil
+	}
+	tracks, err := h.TracksAround(ctx, c.threads, c.makers)
+	if err != nil {
+		return holder{}, nil, err
+	}
+	defer tracks.Free()
+	locals := h.NewSet()
+	for _, r := range h.Roots {
+		if r.Local() {
+			locals.Add(r.Object)
+		}
+	}
+	workers, queues := h.Tables[tableWorker], h.Tables[tableExecutor]
+	var held, lost []heap.ObjID
+	for _, m := range c.makers {
+		root := heap.ObjID(0)
+		for o := range tracks.Back(m) {
+			root = o
+		}
+		own := locals.Has(root) && (root == m || workers.Row(root) >= 0 || queues.Row(m) >= 0 && queues.Ref(queues.Row(m), columnWorkQueue) == root)
+		if root != 0 && !own {
+			held = append(held, m)
+		} else {
+			lost = append(lost, m)
+		}
+	}
+	if c.maker == byPool && len(lost) >= lostRemark {
+		pools := h.poolsOf()
+		c.lost, c.makers = true, lost
+		c.threads = slices.DeleteFunc(c.threads, func(t heap.ObjID) bool { return !slices.Contains(lost, pools[t]) })
+		return holder{}, nil, nil
+	}
+	paths, err := h.mergePaths(ctx, tracks, held, 1)
+	if err != nil || len(paths) == 0 {
+		return holder{}, nil, err
+	}
+	return holderOn(&paths[0]), &paths[0], nil
+}

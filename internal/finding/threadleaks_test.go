@@ -1,0 +1,113 @@
+package finding_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+// poolHeap builds thread pools whose threads wait for work.
+type poolHeap struct {
+	*hproftest.JDK
+	pool, worker, thread, handler *hproftest.Class
+	factory                       *hproftest.Object
+	pools                         int
+}
+
+func newPoolHeap() *poolHeap {
+	h := &poolHeap{JDK: hproftest.NewJDK(17, 8)}
+	h.pool = h.ClassNamed("java.util.concurrent.ThreadPoolExecutor")
+	h.worker = h.ClassNamed("java.util.concurrent.ThreadPoolExecutor$Worker")
+	h.thread = h.Class("com.acme.Thread", h.Thread, hproftest.Ref("target"))
+	h.handler = h.Class("com.acme.Handler", h.Object, hproftest.Ref("pool"))
+	h.factory = h.New(h.Class("java.util.concurrent.Executors$DefaultThreadFactory", h.Object))
+	return h
+}
+
+// add adds a pool, which a handler has if it is held.
+func (h *poolHeap) add(threads int, held bool) {
+	h.pools++
+	pool := h.New(h.pool).Set("threadFactory", h.factory)
+	for i := range threads {
+		w := h.New(h.worker).Set("this$0", pool)
+		w.Set("thread", h.NewThread(h.thread, fmt.Sprintf("pool-%d-thread-%d", h.pools, i+1),
+			hproftest.Frame{Class: h.pool, Method: "getTask", Locals: []*hproftest.Object{pool}},
+			hproftest.Frame{Class: h.pool, Method: "runWorker", Locals: []*hproftest.Object{pool, w}},
+			hproftest.Frame{Class: h.worker, Method: "run", Locals: []*hproftest.Object{w}}).Set("target", w))
+	}
+	if held {
+		h.Root(hprof.SubRootJNIGlobal, h.New(h.handler).Set("pool", pool))
+	}
+}
+
+// TestThreadLeakOfPools has pools that were let go of, pools that are held, and one large pool.
+func TestThreadLeakOfPools(t *testing.T) {
+	for _, row := range []struct {
+		name       string
+		lost, held int
+		want       finding.Severity // "" for no finding
+		objects    int64
+		culprit    string
+	}{
+		{"a few", 9, 9, "", 0, ""},
+		{"many held", 0, 50, finding.SeverityInfo, 100, "com.acme.Handler"},
+		{"very many held", 0, 500, finding.SeverityWarning, 1000, "com.acme.Handler"},
+		{"some lost", 10, 9, finding.SeverityInfo, 20, "java.util.concurrent.ThreadPoolExecutor"},
+		{"many lost", 50, 9, finding.SeverityWarning, 100, "java.util.concurrent.ThreadPoolExecutor"},
+		{"very many lost", 1000, 0, finding.SeverityCritical, 2000, "java.util.concurrent.ThreadPoolExecutor"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			h := newPoolHeap()
+			h.add(300, true)
+			for range row.lost {
+				h.add(2, false)
+			}
+			for range row.held {
+				h.add(2, true)
+			}
+			found := byKind("thread-leak", detect(t, h.JDK))
+			if row.want == "" {
+				assert.Empty(t, found)
+				return
+			}
+			f := only(t, "thread-leak", found)
+			assert.Equal(t, row.want, f.Severity)
+			assert.Equal(t, row.culprit, f.Culprit.Class)
+			assert.Equal(t, "pool-*-thread-*", f.Culprit.Thread)
+			if row.lost > 0 {
+				assert.Equal(t, row.objects, f.Objects, "only the threads of lost pools")
+			} else {
+				assert.Equal(t, row.objects+300, f.Objects)
+				assert.Equal(t, "pool", f.Culprit.Field)
+			}
+		})
+	}
+}
+
+// TestThreadsAlike has threads of no pool in one place, and the same number in as many places.
+func TestThreadsAlike(t *testing.T) {
+	build := func(n int, alike bool) []finding.Finding {
+		j := hproftest.NewJDK(25, 8)
+		consumer := j.Class("com.acme.Consumer", j.Object)
+		for i := range n {
+			method := "take"
+			if !alike {
+				method = fmt.Sprint("take", i)
+			}
+			j.NewThread(j.Thread, fmt.Sprintf("consumer-%d", i), hproftest.Frame{Class: consumer, Method: method})
+		}
+		return byKind("thread-leak", detect(t, j))
+	}
+	assert.Empty(t, build(150, true))
+	assert.Empty(t, build(1500, false))
+	assert.Equal(t, finding.SeverityInfo, only(t, "thread-leak", build(250, true)).Severity)
+	f := only(t, "thread-leak", build(1500, true))
+	assert.Equal(t, finding.SeverityWarning, f.Severity)
+	assert.Equal(t, int64(1500), f.Objects)
+	assert.Equal(t, "com.acme.Consumer", f.Culprit.Class)
+}
