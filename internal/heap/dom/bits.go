@@ -23,11 +23,12 @@ func (b *bitset) has64(i uint64) bool { return b.words.Items[i/64]&(1<<(i%64)) !
 func (b *bitset) set64(i uint64)      { b.words.Items[i/64] |= 1 << (i % 64) }
 func (b *bitset) free()               { b.words.Free() }
 
-// share reads while others may write, join writes while others may read or write.
+// share reads while others may write, join and leave write while others may read or write.
 func (b *bitset) share(v uint32) bool {
 	return atomic.LoadUint64(&b.words.Items[v/64])&(1<<(v%64)) != 0
 }
-func (b *bitset) join(v uint32) { atomic.OrUint64(&b.words.Items[v/64], 1<<(v%64)) }
+func (b *bitset) join(v uint32)  { atomic.OrUint64(&b.words.Items[v/64], 1<<(v%64)) }
+func (b *bitset) leave(v uint32) { atomic.AndUint64(&b.words.Items[v/64], ^(1 << (v % 64))) }
 
 // core is the set of the nodes that are not peeled. It knows the place of each
 // member among them, in order; members and counts lie side by side, as they are

@@ -7,14 +7,10 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 )
 
 const (
-	// stretch is how many nodes a worker takes at once, a multiple of 64.
-	stretch = 1 << 14
 	// maxPeels bounds the passes over all nodes; chains that run against the order
 	// of the addresses need the change of direction, few heaps gain from more.
 	maxPeels = 6
@@ -22,34 +18,6 @@ const (
 	// must have decided on, and that must be open, for another one to be made.
 	worthPeeling = 64
 )
-
-// each runs work on stretches of nodes, from and to included, on all cores.
-func (t *Tree) each(ctx context.Context, work func(from, to uint32) error) error {
-	return each(ctx, int(t.graph.Nodes)+1, func(from, to int) error { return work(uint32(max(from, 1)), uint32(to-1)) })
-}
-
-// each runs work on stretches of the numbers below n, to not included, on all cores.
-func each(ctx context.Context, n int, work func(from, to int) error) error {
-	var next atomic.Int64
-	g, ctx := errgroup.WithContext(ctx)
-	for range runtime.GOMAXPROCS(0) {
-		g.Go(func() error {
-			for {
-				from := int(next.Add(stretch) - stretch)
-				if from >= n {
-					return nil
-				}
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				if err := work(from, min(from+stretch, n)); err != nil {
-					return err
-				}
-			}
-		})
-	}
-	return g.Wait()
-}
 
 // peel finds the nodes that need no algorithm: those with one predecessor whose
 // successors are all peeled. Their dominator is that predecessor, and no path

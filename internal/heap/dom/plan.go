@@ -11,9 +11,10 @@ func Bytes(nodes, core, references int64) int64 {
 	// Each reference between core nodes waits on the stack or in the backlog, which
 	// begins a chunk for each bucket.
 	backlog := 6 * (references + core/bucketNodes*chunkItems + slabChunks*chunkItems)
-	search := 13 * core // number, links, shape, busy, with the end of each reference
-	dominate := 21 * core
-	renumber := 24 * core
+	burden := 4*core + core/8
+	search := 13*core + burden // number, links, shape, busy, with the end of each reference
+	dominate := 21*core + burden
+	renumber := 24*core + burden
 	return nodes/8 + max(search+backlog, dominate+backlog-6*core, renumber)
 }
 

@@ -63,21 +63,6 @@ func (t *Tree) renumber(ctx context.Context, before []uint32) error {
 	})
 }
 
-// invert makes vertex from number.
-func (t *Tree) invert(ctx context.Context) (err error) {
-	if t.vertex, err = offheap.Make[uint32](t.graph.Memory, len(t.idom.Items)); err != nil {
-		return err
-	}
-	return t.each(ctx, func(from, to uint32) error {
-		for v := from; v <= to; v++ {
-			if i := t.numberOf(v); i != 0 {
-				t.vertex.Items[i] = v
-			}
-		}
-		return nil
-	})
-}
-
 // children yields the numbers of the core nodes that i, 0 for the virtual root,
 // immediately dominates.
 func (t *Tree) children(i uint32) func(yield func(child uint32) bool) {

@@ -22,12 +22,12 @@ func (t *Tree) Dominates(d, v uint32) bool {
 		return !found
 	}
 	if from == 0 {
-		w.subtree(d, t.graph.Edges.From(d), look)
+		w.subtree(d, look)
 		return found
 	}
 	for i := from; i < t.end.Items[from] && !found; i++ {
 		if t.bearing.has(i) {
-			w.subtree(t.vertex.Items[i], t.graph.Edges.From(t.vertex.Items[i]), look)
+			w.subtree(t.vertex.Items[i], look)
 		}
 	}
 	return found
@@ -73,7 +73,7 @@ func RetainedTogether[N ~uint32](t *Tree, nodes []N) (uint64, error) {
 		end = t.end.Items[tops[i]]
 		for k := tops[i]; k < end && peeled > 0; k++ {
 			if t.bearing.has(k) {
-				w.subtree(t.vertex.Items[k], t.graph.Edges.From(t.vertex.Items[k]), func(u uint32) (into bool) {
+				w.subtree(t.vertex.Items[k], func(u uint32) (into bool) {
 					if wanted.has(u) && !below.has(u) {
 						below.set(u)
 						peeled--
@@ -92,7 +92,7 @@ func RetainedTogether[N ~uint32](t *Tree, nodes []N) (uint64, error) {
 	for _, n := range nodes {
 		v := uint32(n)
 		if wanted.has(v) && !below.has(v) && !t.core.has(v) {
-			sum += w.subtree(v, t.graph.Edges.From(v), nil)
+			sum += w.subtree(v, nil)
 			below.set(v) // once, if it comes again
 		}
 	}
@@ -114,7 +114,7 @@ func markNested[N ~uint32](t *Tree, nodes []N, wanted, below *bitset) error {
 			continue
 		}
 		walked.set(v)
-		w.subtree(v, t.graph.Edges.From(v), func(u uint32) (into bool) {
+		w.subtree(v, func(u uint32) (into bool) {
 			if !wanted.has(u) {
 				return true
 			}

@@ -63,7 +63,8 @@ type Tree struct {
 
 // Build returns the dominator tree of g.
 //
-// Memory: while it runs, 16 bytes a core node, 6 for each reference to a core node
+// Memory: while it runs, 16 bytes a core node, 4 for one with peeled nodes below it, 6
+// for each reference to a core node
 // that comes from behind in the search, 4 for each node and reference that waits in
 // it, and half a byte a node; the tree itself keeps 20 bytes a core node and half a
 // byte a node. Errors: that of ctx; no memory.
@@ -83,8 +84,9 @@ func (t *Tree) build(ctx context.Context) error {
 	if err := t.plan(); err != nil {
 		return err
 	}
-	idom, err := t.searchAndDominate(ctx)
+	idom, burden, err := t.searchAndWeigh(ctx)
 	defer idom.Free()
+	defer burden.free()
 	if err != nil {
 		return err
 	}
@@ -92,10 +94,11 @@ func (t *Tree) build(ctx context.Context) error {
 		return err
 	}
 	idom.Free()
-	if err := t.invert(ctx); err != nil {
+	if err := t.invert(ctx, &burden); err != nil {
 		return err
 	}
-	return t.retain(ctx)
+	t.addUp()
+	return nil
 }
 
 // searchAndDominate numbers the core nodes and returns the dominators by number. What
@@ -162,7 +165,7 @@ func (t *Tree) Retained(v uint32) uint64 {
 		return t.retained.of(i)
 	}
 	w := walker{t: t}
-	return w.subtree(v, t.graph.Edges.From(v), nil)
+	return w.subtree(v, nil)
 }
 
 // Dominators yields every reachable node with its immediate dominator, 0 for the

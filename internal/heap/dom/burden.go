@@ -1,0 +1,147 @@
+package dom
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
+)
+
+// burden is what is peeled off below the core nodes, by place in the core. It takes no
+// search to weigh it, so that is done beside the search, which has but one core.
+type burden struct {
+	sums    *sums
+	bearing bitset
+	// nodes is how many peeled nodes there are below core nodes.
+	nodes int64
+}
+
+func (b *burden) free() {
+	b.sums.free()
+	b.bearing.free()
+}
+
+// searchAndWeigh numbers the core nodes and returns the dominators by number, and what
+// the core nodes bear. It marks all nodes as live but the core nodes.
+func (t *Tree) searchAndWeigh(ctx context.Context) (idom offheap.Array[uint32], b burden, err error) {
+	if b, err = t.newBurden(); err != nil {
+		return idom, b, err
+	}
+	s := &stretches{n: int(t.graph.Nodes) + 1}
+	var nodes atomic.Int64
+	weigh := func(ctx context.Context) error {
+		w := walker{t: t}
+		err := s.run(ctx, func(from, to int) error {
+			t.weigh(&b, &w, uint32(from), uint32(to))
+			return nil
+		})
+		nodes.Add(w.nodes)
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for range runtime.GOMAXPROCS(0) - 1 {
+		g.Go(func() error { return weigh(ctx) })
+	}
+	g.Go(func() (err error) {
+		if idom, err = t.searchAndDominate(ctx); err != nil {
+			return err
+		}
+		return weigh(ctx)
+	})
+	err = g.Wait()
+	b.nodes = nodes.Load()
+	return idom, b, err
+}
+
+// newBurden returns that of nodes that bear nothing. Only what is written to takes
+// memory.
+func (t *Tree) newBurden() (b burden, err error) {
+	if t.live, err = newBitset(t.graph.Memory, t.graph.Nodes); err != nil {
+		return b, err
+	}
+	if b.bearing, err = newBitset(t.graph.Memory, t.core.count); err != nil {
+		return b, err
+	}
+	b.sums = &sums{unit: max(t.graph.Unit, 1), big: map[uint32]uint64{}}
+	b.sums.items, err = offheap.Reserve[uint32](t.graph.Memory, int(t.core.count))
+	return b, err
+}
+
+// weigh weighs what the core nodes among from, ..., to-1 bear.
+func (t *Tree) weigh(b *burden, w *walker, from, to uint32) {
+	c := t.graph.Edges.Cursor()
+	mark := func(u uint32) bool {
+		t.live.join(u)
+		return true
+	}
+	for v := max(from, 1); v < to; v++ {
+		run := c.From(v)
+		place, ok := t.core.place(v)
+		if !ok {
+			continue
+		}
+		before := w.nodes
+		if sum := w.below(run, mark); w.nodes > before {
+			b.sums.set(place, sum)
+			b.bearing.join(place)
+		}
+	}
+}
+
+// invert makes vertex from number, marks the reachable core nodes as live, and has what
+// those and their burden weigh by number. Nodes below unreachable ones were not live after
+// all.
+func (t *Tree) invert(ctx context.Context, b *burden) (err error) {
+	n := len(t.idom.Items)
+	if t.vertex, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
+		return err
+	}
+	if t.retained, err = newSums(t.graph.Memory, n, t.graph.Unit); err != nil {
+		return err
+	}
+	if t.bearing, err = newBitset(t.graph.Memory, uint32(n)); err != nil {
+		return err
+	}
+	var dead atomic.Int64
+	err = each(ctx, int(t.graph.Nodes)+1, func(from, to int) error {
+		w := walker{t: t}
+		for v := uint32(max(from, 1)); v < uint32(to); v++ {
+			place, ok := t.core.place(v)
+			if !ok {
+				continue
+			}
+			i, bears := t.number.Items[place], b.bearing.has(place)
+			switch {
+			case i != 0:
+				t.live.join(v)
+				t.vertex.Items[i] = v
+				sum := t.graph.Weight(v)
+				if bears {
+					sum += b.sums.of(place)
+					t.bearing.join(i)
+				}
+				t.retained.set(i, sum)
+			case bears:
+				w.below(t.graph.Edges.From(v), func(u uint32) bool {
+					t.live.leave(u)
+					return true
+				})
+			}
+		}
+		dead.Add(w.nodes)
+		return nil
+	})
+	t.size = int64(n-1) + b.nodes - dead.Load()
+	return err
+}
+
+// addUp adds what the nodes retain to what their dominators do.
+func (t *Tree) addUp() {
+	for i := uint32(len(t.vertex.Items) - 1); i > 0; i-- {
+		d := t.idom.Items[i]
+		t.retained.set(d, t.retained.of(d)+t.retained.of(i))
+	}
+}

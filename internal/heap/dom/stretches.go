@@ -1,0 +1,44 @@
+package dom
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// stretch is how many nodes a worker takes at once, a multiple of 64.
+const stretch = 1 << 14
+
+// stretches hands out the numbers below n, a stretch at a time, to any number of workers.
+type stretches struct {
+	n    int
+	next atomic.Int64
+}
+
+// run has work done on stretches, to not included, until there is none left or it fails.
+func (s *stretches) run(ctx context.Context, work func(from, to int) error) error {
+	for {
+		from := int(s.next.Add(stretch) - stretch)
+		if from >= s.n {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := work(from, min(from+stretch, s.n)); err != nil {
+			return err
+		}
+	}
+}
+
+// each runs work on stretches of the numbers below n, to not included, on all cores.
+func each(ctx context.Context, n int, work func(from, to int) error) error {
+	s := &stretches{n: n}
+	g, ctx := errgroup.WithContext(ctx)
+	for range runtime.GOMAXPROCS(0) {
+		g.Go(func() error { return s.run(ctx, work) })
+	}
+	return g.Wait()
+}
