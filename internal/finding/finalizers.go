@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
 )
@@ -174,7 +176,7 @@ const (
 )
 
 // addPaths says who holds the held referents of the biggest classes, and what the
-// many ones retain.
+// many ones retain, both at once.
 func (h *Heap) addPaths(ctx context.Context, states finalizerStates, classes []*referents) error {
 	var chosen []*referents
 	byName := map[string]*referents{}
@@ -198,8 +200,16 @@ func (h *Heap) addPaths(ctx context.Context, states finalizerStates, classes []*
 			}
 		}
 	}
-	targets := make([][]heap.ObjID, len(chosen))
-	for i, c := range chosen {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return h.addHolders(ctx, chosen) })
+	g.Go(func() error { return h.addRetained(chosen) })
+	return g.Wait()
+}
+
+// addHolders says who holds the referents.
+func (h *Heap) addHolders(ctx context.Context, classes []*referents) error {
+	targets := make([][]heap.ObjID, len(classes))
+	for i, c := range classes {
 		targets[i] = c.held
 	}
 	tracks, err := h.ShortestTracks(ctx, targets...)
@@ -207,10 +217,17 @@ func (h *Heap) addPaths(ctx context.Context, states finalizerStates, classes []*
 		return err
 	}
 	defer tracks.Free()
-	for _, c := range chosen {
+	for _, c := range classes {
 		if c.Paths, err = h.mergePaths(ctx, tracks, c.held, pathsPerClass); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// addRetained says what the many ones retain.
+func (h *Heap) addRetained(classes []*referents) error {
+	for _, c := range classes {
 		if len(c.held) < worthRetained {
 			continue
 		}

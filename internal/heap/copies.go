@@ -2,6 +2,7 @@ package heap
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"math/bits"
 	"slices"
@@ -81,42 +82,66 @@ func hashOf(b []byte, seed uint64) uint32 {
 }
 
 // copiesOf groups what the workers noted. The hash has 32 bits: of a million different
-// contents a hundred fall together with another one.
-func (g *Graph) copiesOf(workers []*contents) Copies {
-	var c Copies
-	var t contentTable
-	floor := int64(0) // what a group must waste to be among the biggest
-	for part := range contentBuckets {
-		n := 0
-		for _, w := range workers {
-			n += w[part].Len()
+// contents a hundred fall together with another one. Errors: that of ctx.
+func (g *Graph) copiesOf(ctx context.Context, workers []*contents) (Copies, error) {
+	var found []*copier
+	err := each(ctx, contentBuckets, func() func(context.Context, int) error {
+		c := &copier{g: g, workers: workers}
+		found = append(found, c)
+		return func(_ context.Context, bucket int) error {
+			c.bucket(bucket)
+			return nil
 		}
-		t.reset(n)
-		for _, w := range workers {
-			for i := range w[part].Len() {
-				r := w[part].At(i)
-				t.count(uint32(r>>32), ObjID(r))
-			}
-		}
-		c.Arrays += int64(n)
-		if c.take(g, &t, floor) {
-			for _, w := range workers {
-				for i := range w[part].Len() {
-					r := w[part].At(i)
-					t.sample(c.Groups, uint32(r>>32), ObjID(r))
-				}
-			}
-		}
-		for _, w := range workers {
-			w[part].Free()
-		}
-		if len(c.Groups) > 4*maxCopyGroups {
-			c.trim()
-			floor = c.Groups[len(c.Groups)-1].WastedBytes
+	})
+	var all Copies
+	for _, c := range found {
+		all.Arrays += c.Arrays
+		all.Distinct += c.Distinct
+		all.WastedBytes += c.WastedBytes
+		all.Groups = append(all.Groups, c.Groups...)
+	}
+	all.trim()
+	return all, err
+}
+
+// copier groups the contents of some buckets. One goroutine each.
+type copier struct {
+	Copies
+	g       *Graph
+	workers []*contents
+	table   contentTable
+	floor   int64 // what a group must waste to be among the biggest
+}
+
+// bucket groups those of one bucket, and frees what was noted of them.
+func (c *copier) bucket(i int) {
+	n := 0
+	for _, w := range c.workers {
+		n += w[i].Len()
+	}
+	c.table.reset(n)
+	c.noted(i, c.table.count)
+	c.Arrays += int64(n)
+	if c.take(c.g, &c.table, c.floor) {
+		c.noted(i, func(hash uint32, o ObjID) { c.table.sample(c.Groups, hash, o) })
+	}
+	for _, w := range c.workers {
+		w[i].Free()
+	}
+	if len(c.Groups) > 4*maxCopyGroups {
+		c.trim()
+		c.floor = c.Groups[len(c.Groups)-1].WastedBytes
+	}
+}
+
+// noted calls fn for what was noted in a bucket.
+func (c *copier) noted(bucket int, fn func(hash uint32, o ObjID)) {
+	for _, w := range c.workers {
+		for i := range w[bucket].Len() {
+			r := w[bucket].At(i)
+			fn(uint32(r>>32), ObjID(r))
 		}
 	}
-	c.trim()
-	return c
 }
 
 // take adds the contents of a table that there are several arrays of, and says whether

@@ -45,13 +45,14 @@ func (b *builder) edgePass(ctx context.Context) error {
 		b.Tables = append(b.Tables, t)
 	}
 	if b.options.Contents {
-		b.compare(workers)
+		return b.compare(ctx, workers)
 	}
 	return nil
 }
 
-// compare puts together what the workers noted of the contents of arrays.
-func (b *builder) compare(workers []*linker) {
+// compare puts together what the workers noted of the contents of arrays. Errors: that
+// of ctx.
+func (b *builder) compare(ctx context.Context, workers []*linker) (err error) {
 	b.Fills = make([]Fill, len(b.Classes))
 	var noted []*contents
 	for _, l := range workers {
@@ -62,7 +63,8 @@ func (b *builder) compare(workers []*linker) {
 		noted = append(noted, l.contents)
 	}
 	slices.SortFunc(b.Sparse, func(x, y SparseArray) int { return cmp.Compare(x.Object, y.Object) })
-	b.Copies = b.copiesOf(noted)
+	b.Copies, err = b.copiesOf(ctx, noted)
+	return err
 }
 
 // runLinkers resolves the references of all objects. What the workers hold is for the

@@ -64,10 +64,9 @@ type Tree struct {
 // Build returns the dominator tree of g.
 //
 // Memory: while it runs, 16 bytes a core node, 4 for one with peeled nodes below it, 6
-// for each reference to a core node
-// that comes from behind in the search, 4 for each node and reference that waits in
-// it, and half a byte a node; the tree itself keeps 20 bytes a core node and half a
-// byte a node. Errors: that of ctx; no memory.
+// for each reference to a core node that comes from behind in the search, 4 for each
+// node and reference that waits in it, and half a byte a node; the tree itself keeps
+// 20 bytes a core node and half a byte a node. Errors: that of ctx; no memory.
 func Build(ctx context.Context, g Graph) (*Tree, error) {
 	t := &Tree{graph: g}
 	if err := t.build(ctx); err != nil {

@@ -1,0 +1,166 @@
+package heap
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
+)
+
+// rows is a worker's part of a table.
+type rows struct {
+	objects offheap.List[ObjID]
+	words   offheap.List[uint32]
+	last    ObjID
+	mixed   bool     // the objects do not come in order
+	order   []uint32 // since sort, where they do not: the rows by object
+}
+
+func (r *rows) free() {
+	r.objects.Free()
+	r.words.Free()
+}
+
+// value returns the value of a column, 0 where the class has none.
+func (p *tablePlan) value(column int, body []byte, idSize int) uint64 {
+	offset, width := p.offsets[column], p.types[column].Width(idSize)
+	if offset < 0 || int(offset)+width > len(body) {
+		return 0
+	}
+	return readValue(body[offset:], p.types[column], width)
+}
+
+// add appends the row of one instance. Errors: no memory.
+func (r *rows) add(id ObjID, body []byte, p *tablePlan, b *builder) error {
+	if p.atLeast > 0 && int64(p.value(0, body, b.idSize)) < p.atLeast {
+		return nil
+	}
+	if err := r.objects.Append(b.memory, id); err != nil {
+		return err
+	}
+	r.mixed, r.last = r.mixed || id < r.last, id
+	for i := range p.offsets {
+		v := p.value(i, body, b.idSize)
+		if p.types[i] == hprof.TypeObject && v != 0 {
+			if v = uint64(b.index.id(v)); v == 0 {
+				v = uint64(missing)
+			}
+		}
+		if err := r.words.Append(b.memory, uint32(v)); err != nil {
+			return err
+		}
+		if p.wide[i] {
+			if err := r.words.Append(b.memory, uint32(v>>32)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readValue decodes a value of the given width, integers sign-extended.
+func readValue(b []byte, t hprof.Type, width int) uint64 {
+	switch width {
+	case 1:
+		return uint64(int64(int8(b[0])))
+	case 2:
+		if t == hprof.TypeChar {
+			return uint64(binary.BigEndian.Uint16(b))
+		}
+		return uint64(int64(int16(binary.BigEndian.Uint16(b))))
+	case 4:
+		if t == hprof.TypeInt {
+			return uint64(int64(int32(binary.BigEndian.Uint32(b))))
+		}
+		return uint64(binary.BigEndian.Uint32(b))
+	}
+	return binary.BigEndian.Uint64(b)
+}
+
+// newTable joins the workers' parts of a table in the order of the objects. Errors: no
+// memory.
+func newTable(m *offheap.Memory, w Watch, parts []*rows, found []bool) (t *Table, err error) {
+	t = &Table{Found: found, stride: w.stride()}
+	at := 0
+	for _, f := range w.Fields {
+		t.at = append(t.at, at)
+		at += f.words()
+	}
+	n := 0
+	for i := range parts {
+		parts[i].sort()
+		n += parts[i].objects.Len()
+	}
+	if t.ids, err = offheap.Make[ObjID](m, n); err != nil {
+		return nil, err
+	}
+	if t.words, err = offheap.Make[uint32](m, n*t.stride); err != nil {
+		t.free()
+		return nil, err
+	}
+	t.Objects = t.ids.Items
+	all := merge{parts, make([]int, len(parts))}
+	for row := 0; row < n; {
+		row = all.run(t, row)
+	}
+	return t, nil
+}
+
+// merge joins parts of a table, of each of which so many rows are taken.
+type merge struct {
+	parts []*rows
+	next  []int
+}
+
+// run takes rows from the part with the least object for as long as it is the least, and
+// returns the number of rows taken in all.
+func (m *merge) run(t *Table, row int) int {
+	least, first, second := -1, ObjID(missing), ObjID(missing) // the part, its object, and the least one of the others
+	for i, p := range m.parts {
+		if m.next[i] == p.objects.Len() {
+			continue
+		}
+		switch o := p.objects.At(p.row(m.next[i])); {
+		case least < 0 || o < first:
+			least, first, second = i, o, first
+		case o < second:
+			second = o
+		}
+	}
+	p, next := m.parts[least], m.next[least]
+	for ; next < p.objects.Len(); next, row = next+1, row+1 {
+		at := p.row(next)
+		o := p.objects.At(at)
+		if o >= second && o != first {
+			break
+		}
+		t.Objects[row] = o
+		for k := range t.stride {
+			t.words.Items[row*t.stride+k] = p.words.At(at*t.stride + k)
+		}
+	}
+	m.next[least] = next
+	return row
+}
+
+// row returns the place of the k-th row in the order of the objects.
+func (r *rows) row(k int) int {
+	if r.order == nil {
+		return k
+	}
+	return int(r.order[k])
+}
+
+// sort finds the order of the objects, in which most dumps have them already.
+func (r *rows) sort() {
+	if !r.mixed {
+		return
+	}
+	r.order = make([]uint32, r.objects.Len())
+	for i := range r.order {
+		r.order[i] = uint32(i)
+	}
+	slices.SortFunc(r.order, func(a, b uint32) int { return cmp.Compare(r.objects.At(int(a)), r.objects.At(int(b))) })
+}
