@@ -1,6 +1,9 @@
 package dom
 
-import "slices"
+import (
+	"iter"
+	"math/bits"
+)
 
 // Dominates says whether every way from a root to v leads through d. It costs a walk
 // over what d retains where v was peeled off, nothing else.
@@ -36,8 +39,28 @@ func (t *Tree) Dominates(d, v uint32) bool {
 // RetainedTogether returns the sum of what the nodes retain, leaving out those that
 // another one of them dominates. It costs a walk over what is peeled off below those of
 // the nodes that are peeled, and, if there are any, over what the others retain.
-// Errors: no memory.
+// Memory while it runs: two bits a node. Errors: no memory.
 func RetainedTogether[N ~uint32](t *Tree, nodes []N) (uint64, error) {
+	tops, err := newBitset(t.graph.Memory, uint32(len(t.vertex.Items))) // the numbers of the core nodes
+	if err != nil {
+		return 0, err
+	}
+	defer tops.free()
+	var peeled []N
+	for _, n := range nodes {
+		if i := t.numberOf(uint32(n)); i != 0 {
+			tops.set(i)
+		} else if t.live.has(uint32(n)) {
+			peeled = append(peeled, n)
+		}
+	}
+	sum := uint64(0)
+	if len(peeled) == 0 {
+		for i := range t.topmost(&tops) {
+			sum += t.retained.of(i)
+		}
+		return sum, nil
+	}
 	wanted, err := newBitset(t.graph.Memory, t.graph.Nodes)
 	if err != nil {
 		return 0, err
@@ -48,50 +71,37 @@ func RetainedTogether[N ~uint32](t *Tree, nodes []N) (uint64, error) {
 		return 0, err
 	}
 	defer below.free()
-	var tops []uint32 // the numbers of the core nodes
-	peeled := 0
-	for _, n := range nodes {
-		v := uint32(n)
-		if !t.live.has(v) || wanted.has(v) {
-			continue
-		}
-		wanted.set(v)
-		if i := t.numberOf(v); i != 0 {
-			tops = append(tops, i)
-		} else {
-			peeled++
+	rest := 0
+	for _, n := range peeled {
+		if !wanted.has(uint32(n)) {
+			wanted.set(uint32(n))
+			rest++
 		}
 	}
-	slices.Sort(tops)
-	var sum uint64
 	w := walker{t: t}
-	for i, end := 0, uint32(0); i < len(tops); i++ {
-		if tops[i] < end {
-			continue
-		}
-		sum += t.retained.of(tops[i])
-		end = t.end.Items[tops[i]]
-		for k := tops[i]; k < end && peeled > 0; k++ {
+	for i := range t.topmost(&tops) {
+		sum += t.retained.of(i)
+		for k := i; k < t.end.Items[i] && rest > 0; k++ {
 			if t.bearing.has(k) {
 				w.subtree(t.vertex.Items[k], func(u uint32) (into bool) {
 					if wanted.has(u) && !below.has(u) {
 						below.set(u)
-						peeled--
+						rest--
 					}
 					return true
 				})
 			}
 		}
 	}
-	if peeled == 0 {
+	if rest == 0 {
 		return sum, nil
 	}
-	if err := markNested(t, nodes, &wanted, &below); err != nil {
+	if err := markNested(t, peeled, &wanted, &below); err != nil {
 		return 0, err
 	}
-	for _, n := range nodes {
+	for _, n := range peeled {
 		v := uint32(n)
-		if wanted.has(v) && !below.has(v) && !t.core.has(v) {
+		if !below.has(v) {
 			sum += w.subtree(v, nil)
 			below.set(v) // once, if it comes again
 		}
@@ -99,8 +109,27 @@ func RetainedTogether[N ~uint32](t *Tree, nodes []N) (uint64, error) {
 	return sum, nil
 }
 
-// markNested adds to below the wanted peeled nodes that another one dominates. It goes
-// to each node once. Errors: no memory.
+// topmost yields the core nodes of a set of numbers that no other one of it dominates.
+func (t *Tree) topmost(set *bitset) iter.Seq[uint32] {
+	return func(yield func(i uint32) bool) {
+		end := uint32(0)
+		for k, word := range set.words.Items {
+			for ; word != 0; word &= word - 1 {
+				i := uint32(k*64 + bits.TrailingZeros64(word))
+				if i < end {
+					continue
+				}
+				if !yield(i) {
+					return
+				}
+				end = t.end.Items[i]
+			}
+		}
+	}
+}
+
+// markNested adds to below the peeled nodes, all wanted, that another one dominates. It
+// goes to each node once. Errors: no memory.
 func markNested[N ~uint32](t *Tree, nodes []N, wanted, below *bitset) error {
 	walked, err := newBitset(t.graph.Memory, t.graph.Nodes) // the wanted nodes that all below has been walked over
 	if err != nil {
@@ -110,7 +139,7 @@ func markNested[N ~uint32](t *Tree, nodes []N, wanted, below *bitset) error {
 	w := walker{t: t}
 	for _, n := range nodes {
 		v := uint32(n)
-		if !wanted.has(v) || below.has(v) || t.core.has(v) || walked.has(v) {
+		if below.has(v) || walked.has(v) {
 			continue
 		}
 		walked.set(v)
