@@ -73,6 +73,21 @@ const exampleConfig = `  targets:
     threshold: 3s                     # slow from here on, and put on record
     routes: {}                        # other thresholds: {"/report/*": 30s}
     max_records_bytes: 67108864
+    spans:                            # those that applications send of themselves, by OTLP/HTTP
+      listen: ""                      # 127.0.0.1:4318 takes them
+      bearer_token_file: ""           # needed where listen is no loopback address
+      open: false                     # true: take them from everyone
+      max_memory: 64MiB               # of requests that are not decided on yet
+      services: {}                    # {service.name: job/instance of its target}, where spans do not tell
+      export:                         # to a backend: off without a URL
+        url: ""                       # http://traces:10428/insert/opentelemetry/v1/traces
+        received: slow                # spans that came: slow, all or none
+        records: true                 # slow transactions as spans
+        # basic_auth: {username: apm, password_file: /run/secrets/traces}
+        # bearer_token_file: ""
+        # tls_config: {}
+        # headers: {}
+        # timeout: 10s
   alerting:                           # on the embedded store
     enabled: true
     builtin_rules: true               # those in dashboards/alerts

@@ -191,7 +191,7 @@ func TestExampleIsValidAndShowsTheDefaults(t *testing.T) {
 	want.Targets = []config.Target{{URL: "http://127.0.0.1:8778/jolokia/", Name: "shop", Labels: map[string]string{"env": "prod"}}}
 	want.Discovery, want.Databases = []discover.Job{}, []config.Database{}
 	want.RemoteWrite, want.Web.Users = []config.RemoteWrite{}, []config.User{}
-	want.Transactions.Routes = map[string]config.Duration{}
+	want.Transactions.Routes, want.Transactions.Spans.Services = map[string]config.Duration{}, map[string]string{}
 	want.Alerting.Rules, want.Alerting.Notifiers = []string{}, []config.Notifier{}
 	assert.Equal(t, want, got)
 	for _, field := range fieldsOf(reflect.TypeFor[config.Config]()) {
@@ -226,7 +226,8 @@ func TestOwnMetricsAreListed(t *testing.T) {
 	file := filepath.Join(dir, "c.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("targets: [{url: 'http://127.0.0.1:1/'}]\n"+
 		"discovery: [{job_name: x, file_sd_configs: [{files: [/nonexistent/*.yaml]}]}]\nremote_write: ["+receiver.URL+"]\nembedded: true\ninterval: 100ms\n"+
-		"alerting: {notifiers: [{type: webhook, name: chat, url: '"+receiver.URL+"'}]}\n"), 0o600))
+		"alerting: {notifiers: [{type: webhook, name: chat, url: '"+receiver.URL+"'}]}\n"+
+		"transactions: {spans: {listen: '127.0.0.1:0', export: {url: '"+receiver.URL+"'}}}\n"), 0o600))
 	r := start(t, "--config", file, "--data-dir", filepath.Join(dir, "data"))
 	listed := map[string]bool{}
 	for _, m := range append(series.Own(), agent.OwnMetrics()...) {

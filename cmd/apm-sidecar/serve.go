@@ -18,7 +18,6 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/push"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
-	"github.com/apm-sidecar/apm-sidecar/internal/tx/ring"
 	"github.com/apm-sidecar/apm-sidecar/internal/web"
 )
 
@@ -57,7 +56,12 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 	}
 	defer func() { err = errors.Join(err, closeDatabases()) }()
 
-	watch, err := newAgent(env, c, pusher, records, databases)
+	spans, err := newSpanTraffic(env, c.Transactions)
+	if err != nil {
+		return err
+	}
+
+	watch, err := newAgent(env, c, pusher, tracing(c.Transactions, records, databases, spans.options))
 	if err != nil {
 		return err
 	}
@@ -82,6 +86,7 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 		watch.WriteMetrics(w)
 		pusher.WriteMetrics(w)
 		alerts.WriteMetrics(w)
+		spans.WriteMetrics(w)
 	}
 	server, err := newServer(env, c, web.Options{
 		Store:        dest.handler,
@@ -105,6 +110,7 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 	carriers.Go(func() error { return pusher.Run(carryCtx) })
 	carriers.Go(func() error { return server.Run(carryCtx) })
 	carriers.Go(func() error { return alerts.Run(carryCtx) })
+	carriers.Go(func() error { return spans.Run(carryCtx) })
 	carriers.Go(func() error {
 		recordSelf(carryCtx, dest.store, time.Duration(c.Interval), server.Addr(), metrics)
 		return nil
@@ -127,7 +133,7 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 }
 
 // newAgent builds the agent, without targets yet.
-func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.Ring, databases []agent.Database) (*agent.Agent, error) {
+func newAgent(env environment, c config.Config, sink agent.Sink, follow *agent.TracingOptions) (*agent.Agent, error) {
 	capture, err := newCapture(env, c.Capture)
 	if err != nil {
 		return nil, err
@@ -156,7 +162,7 @@ func newAgent(env environment, c config.Config, sink agent.Sink, records *ring.R
 			OldAfterGCRatio: c.Capture.OldAfterGCRatio,
 			CoolDown:        time.Duration(c.Capture.CoolDown),
 		},
-		Tracing: tracing(c.Transactions, records, databases),
+		Tracing: follow,
 		Logger:  env.logger(),
 	}
 	return agent.New(opts), nil

@@ -28,20 +28,26 @@ func openRecords(env environment, c config.Config) (*ring.Ring, error) {
 }
 
 // tracing is nil where transactions are not to be followed.
-func tracing(c config.Transactions, records *ring.Ring, databases []agent.Database) *agent.TracingOptions {
+func tracing(c config.Transactions, records *ring.Ring, databases []agent.Database, spans agent.SpanOptions) *agent.TracingOptions {
 	if !c.Enabled {
 		return nil
 	}
+	return &agent.TracingOptions{
+		Interval:   time.Duration(c.Interval),
+		Thresholds: thresholds(c),
+		Databases:  databases,
+		Records:    records,
+		Spans:      spans,
+	}
+}
+
+// thresholds say what is slow.
+func thresholds(c config.Transactions) tx.Thresholds {
 	var routes []tx.RouteThreshold
 	for pattern, threshold := range c.Routes {
 		routes = append(routes, tx.RouteThreshold{Pattern: pattern, Threshold: time.Duration(threshold)})
 	}
-	return &agent.TracingOptions{
-		Interval:   time.Duration(c.Interval),
-		Thresholds: tx.NewThresholds(time.Duration(c.Threshold), routes...),
-		Databases:  databases,
-		Records:    records,
-	}
+	return tx.NewThresholds(time.Duration(c.Threshold), routes...)
 }
 
 // openDatabases makes the logins to databases; none of them connects before it is

@@ -101,6 +101,8 @@ type Options struct {
 // Agent polls targets until its context ends.
 type Agent struct {
 	opts Options
+	// spans is nil where transactions are not followed.
+	spans *spanDesk
 	// changed has a value when followers were added since it was last taken.
 	changed chan struct{}
 
@@ -125,6 +127,9 @@ func New(opts Options) *Agent {
 		opts.SlowInterval = defaultSlowInterval
 	}
 	a := &Agent{opts: opts, changed: make(chan struct{}, 1)}
+	if opts.Tracing != nil {
+		a.spans = newSpanDesk(*opts.Tracing)
+	}
 	for i, w := range opts.Watched {
 		a.followers = append(a.followers, newFollower(w, i, len(opts.Watched), opts))
 	}
@@ -134,6 +139,7 @@ func New(opts Options) *Agent {
 // Run polls until ctx ends, then waits for what it started and returns nil.
 func (a *Agent) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
+	wg.Go(func() { a.joinSpans(ctx) })
 	for ctx.Err() == nil {
 		a.startNew(ctx, &wg)
 		select {
@@ -142,6 +148,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		}
 	}
 	wg.Wait()
+	a.spans.flush()
 	if a.opts.Capture != nil {
 		a.opts.Capture.Wait()
 	}
@@ -153,6 +160,7 @@ func (a *Agent) WriteMetrics(w io.Writer) {
 	for _, f := range a.all() {
 		f.set.WritePrometheus(w)
 	}
+	a.spans.writeMetrics(w)
 }
 
 // Ready says why the agent is not at work yet: a target nobody has polled so far.

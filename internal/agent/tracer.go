@@ -34,8 +34,11 @@ type tracer struct {
 	offset    time.Duration
 	threshold time.Duration
 
-	// state is what status tells.
+	// spans gets the slow ones that have ended.
+	spans *spanDesk
+	// state is what status tells, vm what the JVM calls its process.
 	state atomic.Pointer[tx.TargetState]
+	vm    atomic.Pointer[string]
 
 	threads   threadNames
 	process   processView
@@ -68,6 +71,7 @@ func newTracer(w Watched, offset time.Duration, opts Options, set *metrics.Set) 
 			IgnorePath: urlPath(w.Target.URL),
 		}),
 		records:   o.Records,
+		spans:     newSpanDesk(*o),
 		databases: o.Databases,
 		sink:      opts.Sink,
 		labels:    series.TargetLabels(w.Target),
@@ -136,6 +140,7 @@ func (tr *tracer) round(ctx context.Context) {
 		return
 	}
 	tr.up()
+	tr.vm.Store(&requests.Process)
 	cost := costOf(requests.CPUNs, requests.Received.Sub(requests.Sent))
 	tr.own.look.Update(requests.Received.Sub(requests.Sent).Seconds())
 	cost += tr.discover(ctx, requests)
@@ -195,6 +200,7 @@ func (tr *tracer) keep(records []*tx.Record) {
 		}
 		tr.unkept = err != nil
 		tr.own.records.Inc()
+		tr.spans.record(rec, time.Now())
 	}
 }
 

@@ -30,6 +30,8 @@ type TracingOptions struct {
 	Databases []Database
 	// Records keeps the slow ones.
 	Records *ring.Ring
+	// Spans are joined to them.
+	Spans SpanOptions
 }
 
 // Transactions is what the sidecar knows of transactions, for pages and programs.

@@ -22,6 +22,8 @@ type Transactions struct {
 	Routes map[string]Duration `yaml:"routes"`
 	// MaxRecordsBytes bounds the records on disk; the oldest make room.
 	MaxRecordsBytes int64 `yaml:"max_records_bytes"`
+	// Spans takes those that applications send of themselves, and sends them on.
+	Spans Spans `yaml:"spans"`
 }
 
 // The bounds of what following transactions takes.
@@ -38,17 +40,18 @@ func defaultTransactions() Transactions {
 		Interval:        Duration(time.Second),
 		Threshold:       Duration(3 * time.Second),
 		MaxRecordsBytes: 64 << 20,
+		Spans:           defaultSpans(),
 	}
 }
 
 func (t Transactions) faults() []error {
+	errs := t.Spans.faults(t.Enabled)
 	if !t.Enabled {
-		return nil
+		return errs
 	}
-	var errs []error
 	interval := time.Duration(t.Interval)
 	if interval < minLookInterval || interval > maxLookInterval {
-		return []error{fmt.Errorf("transactions.interval %s is not between %s and %s", interval, minLookInterval, maxLookInterval)}
+		return append(errs, fmt.Errorf("transactions.interval %s is not between %s and %s", interval, minLookInterval, maxLookInterval))
 	}
 	short := func(name string, d Duration) {
 		if time.Duration(d) < 2*interval {

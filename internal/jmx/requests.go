@@ -64,7 +64,8 @@ func (c *Client) Requests(ctx context.Context, workers map[string]int64) (*jvm.R
 	r.PauseMs = decodePauses(replies[2])
 	if runtime := replies[3]; runtime.err == "" {
 		r.StartMs, r.UptimeMs = count(runtime.value, "StartTime"), count(runtime.value, "Uptime")
-		pid, _, _ := strings.Cut(text(runtime.value, "Name"), "@")
+		r.Process = text(runtime.value, "Name")
+		pid, _, _ := strings.Cut(r.Process, "@")
 		if n, err := strconv.ParseInt(pid, 10, 64); err == nil {
 			r.PID = jvm.Count(n)
 		}

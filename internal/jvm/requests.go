@@ -16,8 +16,10 @@ type Requests struct {
 	PauseMs Opt[int64]
 	// CPUNs is what answering cost the JVM, the writing of the answer left out.
 	CPUNs Opt[int64]
-	// PID is the number of the process as the JVM sees it.
-	PID Opt[int64]
+	// PID is the number of the process as the JVM sees it; Process is "pid@host" on the
+	// usual virtual machines, empty if unknown.
+	PID     Opt[int64]
+	Process string
 	// Workers are what the threads that were asked for have used up so far, by the
 	// name that the server knows them by.
 	Workers map[string]Used

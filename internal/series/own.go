@@ -4,7 +4,7 @@ package series
 // configuration, of discovery, delivery and alerts. What it counts for each target is
 // agent.OwnMetrics.
 func Own() []Metric {
-	url, source, receiver := []string{"url"}, []string{"job", "source"}, []string{"receiver"}
+	url, source, receiver, reason := []string{"url"}, []string{"job", "source"}, []string{"receiver"}, []string{"reason"}
 	return []Metric{
 		{"apm_sidecar_build_info", Gauge, Flag, []string{"version"}, "1, with the program's version."},
 		{"apm_sidecar_targets", Gauge, Count, nil, "Targets that are watched."},
@@ -27,6 +27,18 @@ func Own() []Metric {
 		{"apm_sidecar_push_refused_samples_total", Counter, Count, []string{"reason"}, "Samples that no receiver gets, as VictoriaMetrics would drop them: not_finite, name, labels (too many, or too long) or time."},
 		{"apm_sidecar_push_dead_letter_bytes", Gauge, Bytes, url, "Size of the files of samples that a receiver rejected."},
 		{"apm_sidecar_push_dead_letter_evicted_samples_total", Counter, Count, url, "Rejected samples removed to make room for newer ones."},
+		{"apm_sidecar_spans_requests_total", Counter, Count, []string{"code"}, "Requests to the receiver of spans by the HTTP status of the answer."},
+		{"apm_sidecar_spans_received_total", Counter, Count, nil, "Spans taken."},
+		{"apm_sidecar_spans_rejected_total", Counter, Count, reason, "Spans not taken, as their sender was told: no_id, no_time (no start, or an end before it), too_many (in one request)."},
+		{"apm_sidecar_spans_values_cut_total", Counter, Count, nil, "Values of spans that were shortened or left out, as they were too long or too many."},
+		{"apm_sidecar_spans_waiting", Gauge, Count, nil, "Spans in memory of requests that are not decided on yet."},
+		{"apm_sidecar_spans_waiting_bytes", Gauge, Bytes, nil, "Memory that they take, about."},
+		{"apm_sidecar_spans_dropped_total", Counter, Count, reason, "Spans dropped: quick (of quick requests), full (refused for want of room, to be sent again), evicted (made room), expired (the end of their request was not heard of), trace_too_big, no_target (of slow requests of no target), no_request (of slow operations that are no requests), ambiguous (they fit several records)."},
+		{"apm_sidecar_span_traces_total", Counter, Count, []string{"result"}, "Slow requests with spans: joined (to a record), own_record (made of spans alone), ambiguous."},
+		{"apm_sidecar_spans_exported_total", Counter, Count, nil, "Spans that the backend has taken."},
+		{"apm_sidecar_spans_export_requests_total", Counter, Count, []string{"code"}, "Deliveries of spans by the HTTP status or the kind of failure."},
+		{"apm_sidecar_spans_export_dropped_total", Counter, Count, reason, "Spans not delivered: queue_full, rejected (by the backend), given_up (not taken for five minutes)."},
+		{"apm_sidecar_spans_export_queue_bytes", Gauge, Bytes, nil, "Memory of the spans that wait for the backend, about."},
 		{"apm_sidecar_alerts", Gauge, Count, []string{"state"}, "Alerts by state: pending, active, acknowledged, completed."},
 		{"apm_sidecar_alerts_dropped_total", Counter, Count, nil, "Alerts left out, as there were too many at once."},
 		{"apm_sidecar_alert_rules_refused", Gauge, Flag, nil, "1 if the rule files were changed and are faulty: those before stay at work."},

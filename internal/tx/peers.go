@@ -23,8 +23,8 @@ const (
 // end.
 const EvidenceSocket = "socket"
 
-// kindOf is the kind of peer that a class of waits is for, "" where it is for none.
-func kindOf(c Class) string {
+// KindOf is the kind of peer that a class of waits is for, "" where it is for none.
+func KindOf(c Class) string {
 	switch c {
 	case ClassSQL:
 		return KindDatabase
@@ -67,7 +67,7 @@ func (t *Tracker) Waits(now time.Time) []Wait {
 		}
 		last := o.samples[len(o.samples)-1]
 		cpuNs, known := last.mark.cpuNs.Get()
-		if !known || kindOf(last.class) == "" || last.sight != nil && (last.sight.sql != "" || last.class != ClassSQL) {
+		if !known || KindOf(last.class) == "" || last.sight != nil && (last.sight.sql != "" || last.class != ClassSQL) {
 			continue
 		}
 		w := Wait{Key: o.key, ThreadID: o.threadID, CPUNs: cpuNs, Class: last.class, Age: now.Sub(o.startLo)}
@@ -183,7 +183,7 @@ func (s *share) times() (ms, errorMs int64) {
 func peers(rec *Record, samples []sample) []Peer {
 	out := []Peer{}
 	for _, sh := range shares(rec, samples, sample.peer) {
-		p := Peer{Kind: kindOf(sh.class), Evidence: EvidenceSocket, Waits: sh.waits}
+		p := Peer{Kind: KindOf(sh.class), Evidence: EvidenceSocket, Waits: sh.waits}
 		p.Ms, p.ErrorMs = sh.times()
 		for _, s := range sh.sights {
 			p.Address = s.socket.Remote.String()

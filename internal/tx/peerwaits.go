@@ -80,7 +80,7 @@ func (t *Tracker) PeerWaits(now time.Time) []PeerWaits {
 		if last.sight == nil {
 			continue
 		}
-		w := t.peerWaits.of(last.sight.peer(), kindOf(last.class))
+		w := t.peerWaits.of(last.sight.peer(), KindOf(last.class))
 		w.InFlight++
 		w.took(last.sight.socket.RTT, last.at)
 	}

@@ -42,8 +42,9 @@ type Record struct {
 	ID     string `json:"id"`
 	Target string `json:"target"`
 	State  State  `json:"state"`
-	// Source says what showed it: "tomcat" (a RequestProcessor) or "threads" (the
-	// stack of a worker thread alone).
+	// Source says what showed it: "tomcat" (a RequestProcessor), "threads" (the stack of
+	// a worker thread alone) or "spans" (those of the application's own
+	// instrumentation alone).
 	Source    string `json:"source"`
 	Connector string `json:"connector,omitempty"`
 	// Route is the templated path, of bounded variety; Path is the raw one without
@@ -86,6 +87,8 @@ type Record struct {
 	// see sockets and database sessions.
 	Peers []Peer `json:"peers"`
 	SQL   []SQL  `json:"sql"`
+	// Trace has the application's own spans, nil where none came.
+	Trace *Trace `json:"trace,omitempty"`
 	// Notes say what could not be seen, in words.
 	Notes []string `json:"notes"`
 }
@@ -110,6 +113,9 @@ type Segment struct {
 	ToMs   int64  `json:"to_ms"`
 	Class  Class  `json:"class"`
 	Frame  string `json:"frame,omitempty"`
+	// Peer and SQL are what it was seen to wait for.
+	Peer string `json:"peer,omitempty"`
+	SQL  string `json:"sql,omitempty"`
 }
 
 // Measured are exact figures. Nil fields were not to be had: blocked and waited
@@ -184,7 +190,7 @@ type Peer struct {
 	// UnansweredMs is the longest time for which TCP had sent data and received none
 	// back: the peer, or the network, owed an answer. 0 where nobody knows.
 	UnansweredMs int64 `json:"unanswered_ms,omitempty"`
-	// Evidence says how it is known: "socket" or "pool-url".
+	// Evidence says how it is known: "socket", "pool-url" or "span".
 	Evidence string `json:"evidence"`
 }
 

@@ -44,13 +44,25 @@ func segments(rec *Record, samples []sample) []Segment {
 	at := spans(rec, samples)
 	for i, s := range samples {
 		frame := s.frame()
-		if n := len(out); n > 0 && out[n-1].Class == s.class && out[n-1].Frame == frame {
-			out[n-1].ToMs = at[i+1]
+		here := Segment{FromMs: at[i], ToMs: at[i+1], Class: s.class, Frame: frame}
+		if s.sight != nil {
+			here.Peer, here.SQL = s.sight.peer(), s.sight.sql
+		}
+		if n := len(out); n > 0 && out[n-1].goesOn(here) {
+			last := &out[n-1]
+			last.ToMs, last.Peer, last.SQL = here.ToMs, cmp.Or(last.Peer, here.Peer), cmp.Or(last.SQL, here.SQL)
 			continue
 		}
-		out = append(out, Segment{FromMs: at[i], ToMs: at[i+1], Class: s.class, Frame: frame})
+		out = append(out, here)
 	}
 	return out
+}
+
+// goesOn tells whether the next stretch is of one kind with this: nothing that is known of
+// both differs.
+func (s Segment) goesOn(next Segment) bool {
+	differ := func(a, b string) bool { return a != "" && b != "" && a != b }
+	return s.Class == next.Class && s.Frame == next.Frame && !differ(s.Peer, next.Peer) && !differ(s.SQL, next.SQL)
 }
 
 // mergeStacks merges the stacks into one tree, nil without any.

@@ -80,7 +80,7 @@ func outside(c Class) string {
 	if c == ClassClient {
 		return kindClient
 	}
-	return kindOf(c)
+	return KindOf(c)
 }
 
 // Add counts a slow transaction, the latest first. Those of targets that are not watched

@@ -142,7 +142,7 @@ func (b *Bench) initCluster(ctx context.Context, bin string, credential *syscall
 
 // serve starts the server on a free port.
 func (b *Bench) serve(ctx context.Context, bin, data string, credential *syscall.Credential) (*Postgres, error) {
-	port, err := freePort(ctx)
+	port, err := FreePort(ctx)
 	if err != nil {
 		return nil, err
 	}

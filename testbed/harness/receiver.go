@@ -106,7 +106,7 @@ func freePorts(ctx context.Context, n int) ([]string, error) {
 	seen := map[int]bool{}
 	var out []string
 	for len(out) < n {
-		port, err := freePort(ctx)
+		port, err := FreePort(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -115,3 +115,8 @@ func (b *Bench) StartLoad(ctx context.Context, java, url string, requestsPerSeco
 func JolokiaAgent() (string, error) {
 	return built("leaky-webapp", "target", "agent", "jolokia-agent.jar")
 }
+
+// OpenTelemetryAgent is the jar of OpenTelemetry's Java agent.
+func OpenTelemetryAgent() (string, error) {
+	return built("slow-webapp", "target", "opentelemetry", "opentelemetry-javaagent.jar")
+}
