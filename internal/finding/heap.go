@@ -61,6 +61,8 @@ const (
 	tableCounter
 	tableArrayDeque
 	tableThreadPool
+	tableC3P0
+	tableC3P0Connection
 	tableDbcp                                   // for each of dbcpPackages as many as dbcpTables
 	tableCollections = tableDbcp + 2*dbcpTables // and the following ones
 )
@@ -125,6 +127,9 @@ func Watches() []heap.Watch {
 		tableCounter:          {Class: atomicInteger, Fields: []heap.FieldName{{Class: atomicInteger, Field: "value"}}, AtLeast: manyElements},
 		tableArrayDeque: {Class: arrayDeque, Fields: []heap.FieldName{
 			{Class: arrayDeque, Field: "elements"}, {Class: arrayDeque, Field: "head"}, {Class: arrayDeque, Field: "tail"}}},
+		tableC3P0: {Class: c3p0Pool, Fields: []heap.FieldName{{Class: c3p0Pool, Field: "managed"}, {Class: c3p0Pool, Field: "max"}}},
+		tableC3P0Connection: {Class: c3p0Connection, Fields: []heap.FieldName{
+			{Class: c3p0Connection, Field: "physicalConnection"}, {Class: c3p0Connection, Field: "exposedProxy"}}},
 		tableThreadPool: {Class: poolClass, Fields: []heap.FieldName{{Class: poolClass, Field: "threadFactory"}}},
 	}
 	for i, w := range connectionWatches() {

@@ -13,7 +13,7 @@ import (
 
 // poolsDrained finds connections that were borrowed from a pool and never given back:
 // the pool counts them as in use, and nothing in the heap refers to what the borrower
-// got. HikariCP, Tomcat's JDBC pool and Commons DBCP 2 are known.
+// got. HikariCP, Tomcat's JDBC pool, Commons DBCP 2 and c3p0 are known.
 type poolsDrained struct{}
 
 const (
@@ -71,12 +71,12 @@ type connectionPool struct {
 	name   string
 	// size, used and max count connections; max is 0 where it is not known.
 	size, used, max int64
-	// lost are the connections in use that nobody can give back any more.
-	lost []heap.ObjID
+	// connections are the driver's, and lost those in use that nobody can give back any more.
+	connections, lost []heap.ObjID
 }
 
-// Detect implements Detector.
-func (poolsDrained) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
+// connectionPools returns all pools that are known. Errors: that of ctx.
+func (h *Heap) connectionPools(ctx context.Context) ([]*connectionPool, error) {
 	pools, err := h.hikariPools(ctx)
 	if err != nil {
 		return nil, err
@@ -85,7 +85,16 @@ func (poolsDrained) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	pools = slices.Concat(pools, h.tomcatPools(), dbcp)
+	c3p0, err := h.c3p0Pools(ctx)
+	return slices.Concat(pools, h.tomcatPools(), dbcp, c3p0), err
+}
+
+// Detect implements Detector.
+func (poolsDrained) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
+	pools, err := h.connectionPools(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var found []Finding
 	for _, p := range pools {
 		if len(p.lost) == 0 {
@@ -151,6 +160,7 @@ func (h *Heap) hikariPools(ctx context.Context) ([]*connectionPool, error) {
 // add counts a connection of the pool. lent says whether its borrower still has it.
 func (p *connectionPool) add(connection heap.ObjID, used, lent bool) {
 	p.size++
+	p.connections = append(p.connections, connection)
 	if !used {
 		return
 	}
@@ -222,7 +232,8 @@ func (h *Heap) queued(queue heap.ObjID, table *heap.Table) []heap.ObjID {
 func (h *Heap) waiters() (n int64) {
 	for s := range h.Stacks() {
 		if slices.ContainsFunc(s.Frames, func(f heap.Frame) bool {
-			return f.Class == hikari+"util.ConcurrentBag" && f.Method == "borrow" || f.Class == tomcatPool+"ConnectionPool" && f.Method == "borrowConnection"
+			return f.Class == hikari+"util.ConcurrentBag" && f.Method == "borrow" || f.Class == tomcatPool+"ConnectionPool" && f.Method == "borrowConnection" ||
+				f.Class == c3p0Pool && f.Method == "awaitAvailable" || strings.HasSuffix(f.Class, ".impl.GenericObjectPool") && f.Method == "borrowObject"
 		}) {
 			n++
 		}
@@ -273,6 +284,8 @@ func (p *connectionPool) tells() string {
 	switch p.kind {
 	case "HikariCP":
 		return "setLeakDetectionThreshold"
+	case "c3p0":
+		return "debugUnreturnedConnectionStackTraces with unreturnedConnectionTimeout"
 	case "Commons DBCP":
 		return "logAbandoned with removeAbandonedOnBorrow"
 	}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -63,23 +64,29 @@ func TestSuspects(t *testing.T) {
 func testSuspect(t *testing.T, jdk jdk, c collector, scenario string) {
 	t.Run(strings.Join([]string{jdk.name, c.name, scenario}, "/"), func(t *testing.T) {
 		t.Parallel()
-		dump := filepath.Join(t.TempDir(), "lab.hprof")
-		want := runSuspectsLab(t, jdk, c, scenario, dump)
-		got := analyse(t, dump)
-		assert.Empty(t, got.Warnings)
-		var expected []verdict
-		for _, w := range want.Findings {
-			expected = append(expected, verdict{Kind: w.Kind, Culprit: w.Culprit})
-			f := findingOf(t, got, w.Kind, w.Culprit)
-			assert.GreaterOrEqual(t, f.Objects, w.Objects, f.Title)
-			assert.Equal(t, w.Severity, f.Severity, f.Title)
-			assert.LessOrEqual(t, len([]rune(f.Title+f.Summary)), 600)
-		}
-		assertNoOther(t, expected, got.Findings)
-		for _, s := range want.Schedulers {
-			assert.Contains(t, knownParts(got.Schedulers), s)
-		}
+		checkSuspect(t, jdk, c, scenario)
 	})
+}
+
+// checkSuspect runs a scenario and compares what it expects with what the report says.
+func checkSuspect(t *testing.T, jdk jdk, c collector, scenario string, env ...string) {
+	t.Helper()
+	dump := filepath.Join(t.TempDir(), "lab.hprof")
+	want := runSuspectsLab(t, jdk, c, scenario, dump, env)
+	got := analyse(t, dump)
+	assert.Empty(t, got.Warnings)
+	var expected []verdict
+	for _, w := range want.Findings {
+		expected = append(expected, verdict{Kind: w.Kind, Culprit: w.Culprit})
+		f := findingOf(t, got, w.Kind, w.Culprit)
+		assert.GreaterOrEqual(t, f.Objects, w.Objects, f.Title)
+		assert.Equal(t, w.Severity, f.Severity, f.Title)
+		assert.LessOrEqual(t, len([]rune(f.Title+f.Summary)), 600)
+	}
+	assertNoOther(t, expected, got.Findings)
+	for _, s := range want.Schedulers {
+		assert.Contains(t, knownParts(got.Schedulers), s)
+	}
 }
 
 // findingOf returns the finding of a kind that blames a class.
@@ -97,7 +104,7 @@ func findingOf(t *testing.T, r *report.Report, kind, culprit string) finding.Fin
 }
 
 // runSuspectsLab runs a scenario, which leaves a dump, and returns what it expects.
-func runSuspectsLab(t *testing.T, jdk jdk, c collector, scenario, dump string) expectation {
+func runSuspectsLab(t *testing.T, jdk jdk, c collector, scenario, dump string, env []string) expectation {
 	t.Helper()
 	jar, err := harness.SuspectsLabJar()
 	require.NoError(t, err)
@@ -106,6 +113,7 @@ func runSuspectsLab(t *testing.T, jdk jdk, c collector, scenario, dump string) e
 	defer cancel()
 	var stderr strings.Builder
 	cmd := exec.CommandContext(ctx, jdk.java, append(args, "-jar", jar, scenario, dump, "all")...)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Stderr = &stderr
 	stdout, err := cmd.Output()
 	require.NoError(t, err, "lab: %s%s", stdout, &stderr)

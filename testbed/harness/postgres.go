@@ -85,7 +85,7 @@ func (b *Bench) StartPostgres(ctx context.Context) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	credential, err := serverCredential()
+	credential, err := serverCredential("postgres")
 	if err != nil {
 		return nil, err
 	}
@@ -171,23 +171,23 @@ func (b *Bench) serve(ctx context.Context, bin, data string, credential *syscall
 	return &Postgres{Process: server, Port: port}, nil
 }
 
-// serverCredential is the user postgres when this process is root, whom the
-// server refuses to run as; else nil.
-func serverCredential() (*syscall.Credential, error) {
+// serverCredential is a database's user when this process is root, whom its server
+// refuses to run as; else nil.
+func serverCredential(name string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil // nil means: as we are
 	}
-	account, err := user.Lookup("postgres")
+	account, err := user.Lookup(name)
 	if err != nil {
-		return nil, fmt.Errorf("PostgreSQL does not run as root: %w", err)
+		return nil, fmt.Errorf("databases do not run as root: %w", err)
 	}
 	uid, err := strconv.ParseUint(account.Uid, 10, 32)
 	if err != nil {
-		return nil, fmt.Errorf("user postgres: %w", err)
+		return nil, fmt.Errorf("user %s: %w", name, err)
 	}
 	gid, err := strconv.ParseUint(account.Gid, 10, 32)
 	if err != nil {
-		return nil, fmt.Errorf("user postgres: %w", err)
+		return nil, fmt.Errorf("user %s: %w", name, err)
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }

@@ -1,0 +1,163 @@
+package finding_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+// oracle builds the connections of Oracle's driver, whose statements are a chain.
+type oracle struct {
+	*hproftest.JDK
+	connection, statement, cache *hproftest.Class
+}
+
+func newOracle() *oracle {
+	j := hproftest.NewJDK(17, 8)
+	const in = "oracle.jdbc.driver."
+	physical := j.Class(in+"PhysicalConnection", j.Object, hproftest.Ref("statements"), hproftest.Int("lifecycle"), hproftest.Ref("statementCache"))
+	statement := j.Class(in+"OracleStatement", j.Object, hproftest.Ref("next"), hproftest.Ref("prev"), hproftest.Ref("rows"))
+	return &oracle{
+		JDK:        j,
+		connection: j.Class(in+"T4CConnection", physical),
+		statement:  j.Class(in+"T4CPreparedStatement", statement),
+		cache:      j.Class(in+"LRUStatementCache", j.Object, hproftest.Ref("content")),
+	}
+}
+
+// connect adds a connection that is open, or closed, with statements of some size.
+func (o *oracle) connect(open bool, statements, size int) *hproftest.Object {
+	lifecycle := int32(4)
+	if open {
+		lifecycle = 1
+	}
+	var first *hproftest.Object
+	for range statements {
+		s := o.New(o.statement).Set("next", first).Set("rows", o.Bytes(make([]byte, size)))
+		if first != nil {
+			first.Set("prev", s)
+		}
+		first = s
+	}
+	return o.New(o.connection).Set("lifecycle", lifecycle).Set("statements", first)
+}
+
+// TestOpenConnections has connections that are in no pool, and some that are closed or in
+// a pool that nobody knows.
+func TestOpenConnections(t *testing.T) {
+	for _, row := range []struct {
+		open, pooled int
+		want         finding.Severity // "" for no finding
+	}{
+		{15, 200, ""},
+		{20, 0, finding.SeverityInfo},
+		{100, 10, finding.SeverityWarning},
+	} {
+		o := newOracle()
+		cart := o.Class("com.acme.Cart", o.Object, hproftest.Ref("connection"))
+		pool := o.Class("com.acme.ConnectionPoolEntry", o.Object, hproftest.Ref("connection"))
+		for i := range 200 + row.open + row.pooled {
+			holder := o.New(cart)
+			if i >= 200+row.open {
+				holder = o.New(pool)
+			}
+			o.Root(hprof.SubRootJNIGlobal, holder.Set("connection", o.connect(i >= 200, 1, 10)))
+		}
+		found := byKind("open-connections", detect(t, o.JDK))
+		if row.want == "" {
+			assert.Empty(t, found)
+			continue
+		}
+		f := only(t, "open-connections", found)
+		assert.Equal(t, row.want, f.Severity)
+		assert.Equal(t, int64(row.open), f.Objects)
+		assert.Contains(t, f.Summary, "Cart.connection")
+	}
+}
+
+// TestOpenStatements has two connections with many statements and one with a few.
+func TestOpenStatements(t *testing.T) {
+	o := newOracle()
+	o.Root(hprof.SubRootJNIGlobal, o.Bytes(make([]byte, 8<<20)))
+	for _, n := range []int{1500, 2500, 900} {
+		o.Root(hprof.SubRootJNIGlobal, o.connect(true, n, 10))
+	}
+	f := only(t, "open-statements", detect(t, o.JDK))
+	assert.Equal(t, int64(4000), f.Objects)
+	assert.Equal(t, finding.SeverityWarning, f.Severity)
+	assert.Equal(t, "oracle.jdbc.driver.T4CPreparedStatement", f.Culprit.Class)
+	assert.Equal(t, "4,000 T4CPreparedStatement not closed at 2 connections", f.Title)
+	assert.Contains(t, f.Summary, "One T4CConnection has 2,500")
+}
+
+// TestStatementCache has caches of some share of a heap of 32 MiB.
+func TestStatementCache(t *testing.T) {
+	for _, row := range []struct {
+		mib  int
+		want finding.Severity // "" for no finding
+	}{{2, ""}, {6, finding.SeverityInfo}, {20, finding.SeverityWarning}} {
+		t.Run(fmt.Sprint(row.mib), func(t *testing.T) {
+			o := newOracle()
+			o.Root(hprof.SubRootJNIGlobal, o.Bytes(make([]byte, (32-row.mib)<<20)))
+			for range row.mib {
+				cache := o.New(o.cache).Set("content", o.Bytes(make([]byte, 1<<20)))
+				o.Root(hprof.SubRootJNIGlobal, o.connect(true, 1, 10).Set("statementCache", cache))
+			}
+			found := byKind("statement-cache", detect(t, o.JDK))
+			if row.want == "" {
+				assert.Empty(t, found)
+				return
+			}
+			f := only(t, "statement-cache", found)
+			assert.Equal(t, row.want, f.Severity)
+			assert.Equal(t, int64(row.mib), f.Objects)
+			assert.Equal(t, "oracle.jdbc.driver.LRUStatementCache", f.Culprit.Class)
+		})
+	}
+}
+
+// TestAbandonedC3P0 has a pool whose connections are idle, lent, or lost.
+func TestAbandonedC3P0(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	physical := j.Class("org.postgresql.jdbc.PgConnection", j.Object)
+	proxy := j.Class("com.mchange.v2.c3p0.impl.NewProxyConnection", j.Object)
+	pooled := j.Class("com.mchange.v2.c3p0.impl.NewPooledConnection", j.Object, hproftest.Ref("physicalConnection"), hproftest.Ref("exposedProxy"))
+	pool := j.Class("com.mchange.v2.resourcepool.BasicResourcePool", j.Object, hproftest.Ref("managed"), hproftest.Int("max"))
+	managed := j.Class("java.util.HashMap", j.Object, hproftest.Ref("table"))
+	var all []*hproftest.Object
+	for i := range 5 {
+		c := j.New(pooled).Set("physicalConnection", j.New(physical))
+		if i > 0 {
+			p := j.New(proxy)
+			c.Set("exposedProxy", p)
+			if i > 2 {
+				j.Root(hprof.SubRootJNIGlobal, p)
+			}
+		}
+		all = append(all, c)
+	}
+	table := j.Array(j.Class("[Ljava.lang.Object;", j.Object), all...)
+	j.Root(hprof.SubRootJNIGlobal, j.New(pool).Set("managed", j.New(managed).Set("table", table)).Set("max", int32(20)))
+	f := only(t, "abandoned-connections", detect(t, j))
+	assert.Equal(t, int64(2), f.Objects)
+	assert.Equal(t, finding.SeverityWarning, f.Severity)
+	assert.Contains(t, f.Title, "c3p0 pool")
+	assert.Contains(t, f.Summary, "4 of its 5 connections are in use")
+}
+
+// TestDriverOfJar has a driver whose fields do not tell its version.
+func TestDriverOfJar(t *testing.T) {
+	o := newOracle()
+	url := o.Class("java.net.URL", o.Object, hproftest.Ref("file"))
+	for _, file := range []string{"/app/lib/h2-2.3.232.jar", "/app.jar!/BOOT-INF/lib/ojdbc11-23.8.0.25.04.jar!/"} {
+		o.Root(hprof.SubRootJNIGlobal, o.New(url).Set("file", o.String(file)))
+	}
+	o.Root(hprof.SubRootJNIGlobal, o.connect(true, 1500, 10))
+	f := only(t, "open-statements", detect(t, o.JDK))
+	assert.Contains(t, f.Evidence.Facts, finding.Fact{Name: "driver", Value: "ojdbc11-23.8.0.25.04"})
+}

@@ -1,0 +1,148 @@
+package finding
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
+)
+
+// statements finds prepared statements that pile up at connections: those that nobody has
+// closed, and caches of them that take much of the heap.
+type statements struct{}
+
+const (
+	// unclosed is how many statements of one connection are an alarm: nobody runs so many
+	// at once.
+	unclosed = 1000
+)
+
+// Detect implements Detector.
+func (statements) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
+	var found []Finding
+	for _, d := range driverConnections() {
+		connections := h.instances(d.class)
+		if len(connections) == 0 {
+			continue
+		}
+		f, err := h.openStatements(ctx, d, connections)
+		if err != nil {
+			return nil, err
+		}
+		if f != nil {
+			found = append(found, *f)
+		}
+		if f, err = h.statementCaches(ctx, d, connections); err != nil {
+			return nil, err
+		}
+		if f != nil {
+			found = append(found, *f)
+		}
+	}
+	return found, nil
+}
+
+// openStatements is about the connections with very many statements that are not closed.
+func (h *Heap) openStatements(ctx context.Context, d driverConnection, connections []heap.ObjID) (*Finding, error) {
+	if d.statements == "" {
+		return nil, nil
+	}
+	lists, err := h.follow(ctx, connections, d.statements)
+	if err != nil {
+		return nil, err
+	}
+	var busiest heap.ObjID
+	var all []heap.ObjID // statements
+	var many, largest int64
+	classes := map[string][]heap.ObjID{}
+	for _, c := range connections {
+		list := h.listed(h.Object(lists[c]))
+		n := int64(len(list))
+		if n < unclosed {
+			continue
+		}
+		many++
+		if n > largest {
+			busiest, largest = c, n
+		}
+		all = append(all, list...)
+		for _, s := range list {
+			classes[h.Class(s).Name] = append(classes[h.Class(s).Name], s)
+		}
+	}
+	if many == 0 {
+		return nil, nil
+	}
+	bytes, err := h.retainedTogether(all)
+	if err != nil {
+		return nil, err
+	}
+	class, _ := most(classes, func(heap.ObjID) int64 { return 1 })
+	n, total := int64(len(all)), int64(h.Tree.Total())
+	f := &Finding{
+		Kind: "open-statements", Severity: SeverityWarning, Confidence: ConfidenceHigh,
+		Culprit: Culprit{Class: class, Object: address(h.Address(busiest)), Field: d.statements},
+		Objects: n, Bytes: bytes,
+		Title: fmt.Sprintf("%s not closed at %s", unit.Count(n)+" "+short(class), unit.Plural(many, "connection", "connections")),
+		Summary: fmt.Sprintf("A connection keeps its statements until they are closed, or it is. One %s has %s; they retain %s (%s of the reachable heap).",
+			short(h.Class(busiest).Name), unit.Count(largest), unit.Bytes(bytes), unit.Share(bytes, total)),
+		Advice:      "Close each statement in a try-with-resources: a connection that lives long keeps what is left open. Server-side prepared statements stay open at the database, too.",
+		Fingerprint: fingerprint("open-statements", d.class, class),
+		Evidence: Evidence{
+			Facts: []Fact{fact("statements not closed", "%s", unit.Count(n)), fact("class", "%s", class),
+				fact("connection of most", "%s @ %#x, %s", h.Class(busiest).Name, h.Address(busiest), unit.Count(largest)), fact("retained", "%s", unit.Bytes(bytes))},
+			Refutes: "a later dump in which the same connection has fewer",
+		},
+	}
+	if bytes*100 >= total*criticalShare && bytes >= suspectBytes {
+		f.Severity = SeverityCritical
+	}
+	if v := h.driverVersion(d.class); v != "" {
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("driver", "%s", v))
+	}
+	f.Evidence.Path, err = h.pathTo(ctx, all)
+	return f, err
+}
+
+// pathTo returns the way from a GC root to most of the objects, nil if there is none.
+func (h *Heap) pathTo(ctx context.Context, objects []heap.ObjID) (*Path, error) {
+	tracks, err := h.ShortestTracks(ctx, objects)
+	if err != nil {
+		return nil, err
+	}
+	defer tracks.Free()
+	paths, err := h.mergePaths(ctx, tracks, objects, 1)
+	if err != nil || len(paths) == 0 {
+		return nil, err
+	}
+	return &paths[0], nil
+}
+
+// listed returns the statements that a connection lists: the elements of a collection of
+// the JDK's, or Oracle's chain from its first one on.
+func (h *Heap) listed(list heap.ObjID) []heap.ObjID {
+	if list == 0 {
+		return nil
+	}
+	var found []heap.ObjID
+	seen := map[heap.ObjID]bool{list: true}
+	for todo := []heap.ObjID{list}; len(todo) > 0; {
+		o := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if h.isStatement(o) {
+			found = append(found, o)
+		}
+		for r := range h.References(o) {
+			chained := h.IsSubclass(h.ClassOf(r), oracleStatement)
+			if !seen[r] && (chained || !h.isStatement(o) && (h.isStatement(r) || platform(h.Class(r).Name) && h.NameOf(r) == "")) {
+				seen[r] = true
+				todo = append(todo, r)
+			}
+		}
+	}
+	return found
+}
+
+// isStatement says whether what a list leads to is a driver's, not a part of the list.
+func (h *Heap) isStatement(o heap.ObjID) bool { return !platform(h.Class(o).Name) }
