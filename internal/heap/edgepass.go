@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -30,6 +32,14 @@ func (b *builder) edgePass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return b.joinTables(workers) })
+	g.Go(func() error { return b.compare(ctx, workers) })
+	return g.Wait()
+}
+
+// joinTables puts together what the workers noted for the watches. Errors: no memory.
+func (b *builder) joinTables(workers []*linker) error {
 	for i, w := range b.options.Watches {
 		var parts []*rows
 		for _, l := range workers {
@@ -44,15 +54,15 @@ func (b *builder) edgePass(ctx context.Context) error {
 		}
 		b.Tables = append(b.Tables, t)
 	}
-	if b.options.Contents {
-		return b.compare(ctx, workers)
-	}
 	return nil
 }
 
-// compare puts together what the workers noted of the contents of arrays. Errors: that
-// of ctx.
+// compare puts together what the workers noted of the contents of arrays, if they did.
+// Errors: that of ctx.
 func (b *builder) compare(ctx context.Context, workers []*linker) (err error) {
+	if !b.options.Contents {
+		return nil
+	}
 	b.Fills = make([]Fill, len(b.Classes))
 	var noted []*contents
 	for _, l := range workers {

@@ -24,11 +24,11 @@ func (b *burden) free() {
 	b.bearing.free()
 }
 
-// searchAndWeigh numbers the core nodes and returns the dominators by number, and what
-// the core nodes bear. It marks all nodes as live but the core nodes.
-func (t *Tree) searchAndWeigh(ctx context.Context) (idom offheap.Array[uint32], b burden, err error) {
+// searchAndWeigh numbers the core nodes and returns their dominators, and what the core
+// nodes bear. It marks all nodes as live but the core nodes.
+func (t *Tree) searchAndWeigh(ctx context.Context) (o numbered, b burden, err error) {
 	if b, err = t.newBurden(); err != nil {
-		return idom, b, err
+		return o, b, err
 	}
 	s := &stretches{n: int(t.graph.Nodes) + 1}
 	var nodes atomic.Int64
@@ -46,14 +46,14 @@ func (t *Tree) searchAndWeigh(ctx context.Context) (idom offheap.Array[uint32], 
 		g.Go(func() error { return weigh(ctx) })
 	}
 	g.Go(func() (err error) {
-		if idom, err = t.searchAndDominate(ctx); err != nil {
+		if o, err = t.searchAndDominate(ctx); err != nil {
 			return err
 		}
 		return weigh(ctx)
 	})
 	err = g.Wait()
 	b.nodes = nodes.Load()
-	return idom, b, err
+	return o, b, err
 }
 
 // newBurden returns that of nodes that bear nothing. Only what is written to takes

@@ -8,32 +8,27 @@ import (
 
 // renumber changes the numbers of the core nodes from the order of the search to the
 // preorder of the dominator tree, so that what a node dominates is the range of
-// numbers behind it, and one loop over the numbers is a walk over the tree. before
-// are the dominators by the numbers of the search.
-func (t *Tree) renumber(ctx context.Context, before []uint32) error {
+// numbers behind it, and one loop over the numbers is a walk over the tree. It uses up
+// what the search and semi-NCA left.
+func (t *Tree) renumber(ctx context.Context, o *numbered) (err error) {
+	before := o.idom.Items
 	n := len(before)
-	size, err := offheap.Make[uint32](t.graph.Memory, n) // of the subtree
-	if err != nil {
-		return err
-	}
-	defer size.Free()
-	free, err := offheap.Make[uint32](t.graph.Memory, n) // the next number for a child; in the end, one behind the last
-	if err != nil {
-		return err
-	}
-	defer free.Free()
+	// For each node, how many are in its subtree; and the next number for a child, in the
+	// end one behind the last one of the subtree.
+	const one = 1 << 32
+	order := o.spare.Items
+	clear(order)
 	for i := n - 1; i > 0; i-- {
-		size.Items[i]++
-		size.Items[before[i]] += size.Items[i]
+		order[i] += one
+		order[before[i]] += order[i]
 	}
-	size.Items[0]++
-	free.Items[0] = 1
+	order[0] += one + 1
 	for i := 1; i < n; i++ {
-		at := &free.Items[before[i]]
-		free.Items[i] = *at + 1
-		*at += size.Items[i]
+		next := order[before[i]] & (one - 1)
+		order[before[i]] += order[i] >> 32
+		order[i] += next + 1
 	}
-	renumbered := func(i uint32) uint32 { return free.Items[i] - size.Items[i] }
+	renumbered := func(i uint32) uint32 { return uint32(order[i]) - uint32(order[i]>>32) }
 	if t.idom, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
 		return err
 	}
@@ -42,11 +37,9 @@ func (t *Tree) renumber(ctx context.Context, before []uint32) error {
 	}
 	t.end.Items[0] = uint32(n)
 	err = each(ctx, n, func(from, to int) error {
-		for i := from; i < to; i++ {
-			if i > 0 {
-				k := renumbered(uint32(i))
-				t.idom.Items[k], t.end.Items[k] = renumbered(before[i]), free.Items[i]
-			}
+		for i := max(from, 1); i < to; i++ {
+			k := renumbered(uint32(i))
+			t.idom.Items[k], t.end.Items[k] = renumbered(before[i]), uint32(order[i])
 		}
 		return nil
 	})

@@ -6,44 +6,52 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
+// numbered is what the search and semi-NCA leave, by the numbers of the search.
+type numbered struct {
+	// idom are the immediate dominators.
+	idom offheap.Array[uint32]
+	// spare is memory that is not needed any more, of as many items.
+	spare offheap.Array[uint64]
+}
+
+func (o *numbered) free() {
+	o.idom.Free()
+	o.spare.Free()
+}
+
 // dominate computes the immediate dominators of the core, by number, by semi-NCA. It
 // takes over what the search found.
-func (t *Tree) dominate(ctx context.Context, s *found) (idom offheap.Array[uint32], err error) {
+func (t *Tree) dominate(ctx context.Context, s *found) (o numbered, err error) {
 	n := len(s.links.Items)
-	semi, err := offheap.Make[uint32](t.graph.Memory, n)
-	if err != nil {
-		return idom, err
+	if o.idom, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
+		return o, err
 	}
-	defer semi.Free()
 	f := forest{links: s.links}
-	if f.path, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
-		return idom, err
+	if f.path, err = offheap.Reserve[uint32](t.graph.Memory, n); err != nil {
+		return o, err
 	}
 	defer f.path.Free()
-	if err := f.semidominators(ctx, s, semi.Items); err != nil {
-		return idom, err
+	idom := o.idom.Items
+	if err := f.semidominators(ctx, s, idom); err != nil {
+		return o, err
 	}
-	s.links.Free()
 	s.later.free()
-	f.path.Free()
-	if idom, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
-		return idom, err
-	}
+	o.spare, s.links = s.links, offheap.Array[uint64]{}
 	// The dominator of i is the nearest ancestor that is no deeper than its
-	// semidominator.
+	// semidominator, whose place it takes.
 	parents, err := newParents(t.graph.Memory, &s.shape, n)
 	if err != nil {
-		return idom, err
+		return o, err
 	}
 	defer parents.free()
 	for i := 1; i < n; i++ {
 		j := parents.next()
-		for j > semi.Items[i] {
-			j = idom.Items[j]
+		for j > idom[i] {
+			j = idom[j]
 		}
-		idom.Items[i] = j
+		idom[i] = j
 	}
-	return idom, nil
+	return o, nil
 }
 
 // parents tells the parents in the search tree, one number after the other.
@@ -56,7 +64,7 @@ type parents struct {
 }
 
 func newParents(m *offheap.Memory, shape *bitset, n int) (parents, error) {
-	path, err := offheap.Make[uint32](m, n)
+	path, err := offheap.Reserve[uint32](m, n)
 	return parents{shape: shape, path: path}, err
 }
 

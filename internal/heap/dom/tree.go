@@ -83,16 +83,16 @@ func (t *Tree) build(ctx context.Context) error {
 	if err := t.plan(); err != nil {
 		return err
 	}
-	idom, burden, err := t.searchAndWeigh(ctx)
-	defer idom.Free()
+	before, burden, err := t.searchAndWeigh(ctx)
+	defer before.free()
 	defer burden.free()
 	if err != nil {
 		return err
 	}
-	if err := t.renumber(ctx, idom.Items); err != nil {
+	if err := t.renumber(ctx, &before); err != nil {
 		return err
 	}
-	idom.Free()
+	before.free()
 	if err := t.invert(ctx, &burden); err != nil {
 		return err
 	}
@@ -100,13 +100,12 @@ func (t *Tree) build(ctx context.Context) error {
 	return nil
 }
 
-// searchAndDominate numbers the core nodes and returns the dominators by number. What
-// that took is given back.
-func (t *Tree) searchAndDominate(ctx context.Context) (idom offheap.Array[uint32], err error) {
+// searchAndDominate numbers the core nodes and returns their dominators.
+func (t *Tree) searchAndDominate(ctx context.Context) (o numbered, err error) {
 	s, err := t.search(ctx)
 	defer s.free()
 	if err != nil {
-		return idom, err
+		return o, err
 	}
 	return t.dominate(ctx, s)
 }
