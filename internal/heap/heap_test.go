@@ -201,25 +201,3 @@ func TestReachableWithout(t *testing.T) {
 	}
 	assert.Equal(t, []heap.ObjID{g.Object(c.ID), g.Object(b.ID), g.Object(a.ID)}, back)
 }
-
-func BenchmarkBuild(b *testing.B) {
-	j := hproftest.NewJDK(17, 8)
-	node := j.Class("com.acme.Node", j.Object, hproftest.Ref("next"), hproftest.Long("value"))
-	last := j.New(node)
-	const n = 300_000
-	for range n {
-		last = j.New(node).Set("next", last)
-	}
-	path := j.Finish().WriteFile(b, hproftest.Shape{SegmentBytes: 1 << 20})
-	f, err := hprof.Open(b.Context(), path, nil)
-	require.NoError(b, err)
-	defer func() { assert.NoError(b, f.Close()) }()
-	b.SetBytes(f.Size)
-	b.ReportAllocs()
-	for b.Loop() {
-		g, err := heap.Build(b.Context(), f, heap.Options{})
-		require.NoError(b, err)
-		g.Close()
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/object")
-}
