@@ -97,7 +97,7 @@ func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
 			b.total += e.End - e.Start
 		}
 	}
-	if len(b.extents) == 0 {
+	if len(b.extents) == 0 && (o.Dump > 0 || len(outline.Damage) == 0) { // what was cut off may be all of it
 		return nil, noDump(outline, o.Dump)
 	}
 	if b.Layout, err = b.rules.layout(ctx); err != nil {
@@ -129,11 +129,7 @@ func noDump(outline *hprof.Outline, number int) error {
 	if n := outline.Dumps; n > 0 && number >= n {
 		return fmt.Errorf("heap dump number %d of %d: %w", number+1, n, ErrNoDump)
 	}
-	err := fmt.Errorf("the file holds no heap dump: %w", hprof.ErrTruncated)
-	if len(outline.Damage) > 0 {
-		err = errors.Join(err, outline.Damage[0])
-	}
-	return err
+	return errors.New("the file holds no heap dump, but other records of the hprof agent")
 }
 
 // each runs work for every index below n, on all cores, until one fails.

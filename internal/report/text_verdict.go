@@ -40,6 +40,8 @@ func calm(r *Report) (text string, healthy bool) {
 		return "", false
 	case r.Findings == nil:
 		return "No verdict. Only objects and bytes were counted, nothing was judged.", false
+	case r.Partial() && r.Heap.Objects == 0:
+		return "The file ends before its heap begins. Not one object could be read: have the dump written again.", false
 	case r.Partial():
 		return "No problem found in the part that could be read. The dump is damaged: the rest may hold one.", false
 	}

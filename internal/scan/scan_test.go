@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
 	"github.com/apm-sidecar/apm-sidecar/internal/report"
@@ -114,13 +115,24 @@ func TestHistogramOnly(t *testing.T) {
 	assert.Nil(t, r.Heap.ReachableObjects)
 }
 
+// TestNothingLeft reads a dump that was cut off before its heap.
+func TestNothingLeft(t *testing.T) {
+	path := hproftest.WriteBytes(t, leak(8).Encode(hproftest.Shape{})[:400])
+	for _, edges := range []heap.Edges{heap.EdgesStrong, heap.EdgesMAT} {
+		r, err := scan.File(t.Context(), path, scan.Options{Edges: edges})
+		require.NoError(t, err)
+		assert.True(t, r.Dump.Truncated)
+		assert.NotEmpty(t, r.Warnings)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	ctx := context.Background()
 	_, err := scan.File(ctx, hproftest.WriteBytes(t, []byte("hello, this is no heap dump")), scan.Options{})
 	assert.ErrorIs(t, err, hprof.ErrNotHprof)
 	_, err = scan.File(ctx, filepath.Join(t.TempDir(), "missing.hprof"), scan.Options{})
 	assert.ErrorIs(t, err, fs.ErrNotExist)
-	_, err = scan.File(ctx, hproftest.WriteBytes(t, leak(8).Encode(hproftest.Shape{})[:400]), scan.Options{})
+	_, err = scan.File(ctx, hproftest.WriteBytes(t, leak(8).Encode(hproftest.Shape{})[:20]), scan.Options{})
 	assert.ErrorIs(t, err, hprof.ErrTruncated)
 	stopped, cancel := context.WithCancel(ctx)
 	cancel()
