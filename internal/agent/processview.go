@@ -28,7 +28,7 @@ func (v *processView) queued(r *jvm.Requests, workers map[string]int64) {
 	}
 	for name, id := range workers {
 		used := r.Workers[name]
-		if ns, ok := v.process.RunQueueNs(id, used.CPUNs.Or(0)); ok {
+		if ns, ok := v.process.RunQueueNs(id, used.CPUNs.Or(0), r.Sent); ok {
 			used.RunQueueNs = jvm.Some(ns)
 			r.Workers[name] = used
 		}
@@ -48,7 +48,7 @@ func (v *processView) queuedOf(look *jmx.ThreadLook) {
 	}
 	v.process.Match(cpu)
 	for id, th := range look.States {
-		if ns, ok := v.process.RunQueueNs(id, th.CPUNs.Or(0)); ok {
+		if ns, ok := v.process.RunQueueNs(id, th.CPUNs.Or(0), look.At); ok {
 			th.RunQueueNs = jvm.Some(ns)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
@@ -39,7 +38,7 @@ func (h *Host) Find(t jvm.Target, vm jvm.VM, startMs int64) (pid int, err error)
 			continue
 		}
 		started, ok := h.startMs(outside, boot)
-		if ok && time.Duration(abs(started-startMs))*time.Millisecond <= startTolerance {
+		if ok && isStart(started, startMs) {
 			found = append(found, outside)
 		}
 	}
@@ -105,5 +104,3 @@ func (h *Host) isHere(pid int, t jvm.Target, name string) bool {
 	}
 	return host == "localhost" || host == h.opts.Hostname || slices.Contains(h.opts.Addresses, host)
 }
-
-func abs(n int64) int64 { return max(n, -n) }

@@ -4,7 +4,6 @@
 package host
 
 import (
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,9 +11,21 @@ import (
 	"time"
 )
 
-// startTolerance is how far the start of a process, in ticks of the system, may be
-// from what its JVM says.
-const startTolerance = 3 * time.Second
+const (
+	// bootTolerance is how much later than its JVM says a process may seem to have
+	// started: the system tells its own start in whole seconds.
+	bootTolerance = 3 * time.Second
+	// bornWithin is how much earlier: on a starved machine a JVM takes long to come to
+	// where it reads the clock.
+	bornWithin = time.Minute
+)
+
+// isStart tells whether a process that started at a time (both in milliseconds since 1970)
+// may be the JVM that tells the other one.
+func isStart(processMs, jvmMs int64) bool {
+	late := time.Duration(jvmMs-processMs) * time.Millisecond
+	return late >= -bootTolerance && late <= bornWithin
+}
 
 // Process is a JVM's process. Its methods are not safe for concurrent use.
 type Process struct {
@@ -33,7 +44,7 @@ type Process struct {
 func Find(root string, pid, startMs int64) *Process {
 	dir := filepath.Join(root, "proc", strconv.FormatInt(pid, 10))
 	started, ok := startOf(root, dir)
-	if !ok || math.Abs(float64(started.UnixMilli()-startMs)) > float64(startTolerance.Milliseconds()) {
+	if !ok || !isStart(started.UnixMilli(), startMs) {
 		return nil
 	}
 	return &Process{dir: dir, tids: map[int64]string{}, taken: map[string]bool{}}
@@ -120,10 +131,15 @@ func (p *Process) Match(cpuNs map[int64]int64) {
 	}
 }
 
+// fresh is for how long what the JVM told of a thread that has run since goes with what
+// the kernel tells of it now.
+const fresh = 100 * time.Millisecond
+
 // RunQueueNs is the time that a Java thread has been ready to run and did not, since
-// its start. cpuNs is its time on a processor as the JVM told it before. It is false
-// where nobody knows.
-func (p *Process) RunQueueNs(id, cpuNs int64) (int64, bool) {
+// its start, as of when the JVM told its time on a processor, cpuNs: at. The kernel counts
+// the time when it is over. It is false where nobody knows, as of a thread that has run
+// since, and who knows how long it had waited for that.
+func (p *Process) RunQueueNs(id, cpuNs int64, at time.Time) (int64, bool) {
 	tid, known := p.tids[id]
 	if !known {
 		return 0, false
@@ -134,7 +150,7 @@ func (p *Process) RunQueueNs(id, cpuNs int64) (int64, bool) {
 		delete(p.taken, tid)
 		return 0, false
 	}
-	return waited, true
+	return waited, ran == cpuNs || time.Since(at) < fresh
 }
 
 // schedstat reads how long a task has run and waited for a processor, in nanoseconds

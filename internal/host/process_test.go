@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -30,13 +31,15 @@ func TestThreadsAreMatchedByTheirTimeOnAProcessor(t *testing.T) {
 
 	assert.Nil(t, host.Find(root, 43, 1700000005000), "no such process")
 	assert.Nil(t, host.Find(root, 42, 1700000105000), "another JVM of that number")
+	assert.Nil(t, host.Find(root, 42, 1700000001000), "a process that began after the JVM")
+	assert.NotNil(t, host.Find(root, 42, 1700000045000), "on a starved machine")
 	p := host.Find(root, 42, 1700000005400)
 	require.NotNil(t, p)
 	p.Match(map[int64]int64{7: 1234567, 8: 99, 9: 0})
-	ns, ok := p.RunQueueNs(7, 1234567)
+	ns, ok := p.RunQueueNs(7, 1234567, time.Now())
 	assert.True(t, ok)
 	assert.Equal(t, int64(555), ns)
-	_, ok = p.RunQueueNs(8, 99)
+	_, ok = p.RunQueueNs(8, 99, time.Now())
 	assert.False(t, ok)
 
 	// Running threads are a little ahead of what the JVM said.
@@ -44,15 +47,19 @@ func TestThreadsAreMatchedByTheirTimeOnAProcessor(t *testing.T) {
 	write(t, root, "42/task/105/schedstat", "500000001 1 10\n")
 	write(t, root, "42/task/106/schedstat", "500000002 1 10\n")
 	p.Match(map[int64]int64{10: 900000000, 11: 500000000})
-	ns, ok = p.RunQueueNs(10, 900000000)
+	ns, ok = p.RunQueueNs(10, 900000000, time.Now())
 	assert.True(t, ok)
 	assert.Equal(t, int64(777), ns)
-	_, ok = p.RunQueueNs(11, 500000000)
+	_, ok = p.RunQueueNs(10, 900000000, time.Now().Add(-time.Second))
+	assert.False(t, ok, "it has run since, and who knows what it had waited for that")
+	_, ok = p.RunQueueNs(10, 905000000, time.Now().Add(-time.Second))
+	assert.True(t, ok, "it has not run since")
+	_, ok = p.RunQueueNs(11, 500000000, time.Now())
 	assert.False(t, ok, "two are as near")
-	_, ok = p.RunQueueNs(10, 999000000)
+	_, ok = p.RunQueueNs(10, 999000000, time.Now())
 	assert.False(t, ok, "it was another thread")
 
 	require.NoError(t, os.RemoveAll(filepath.Join(root, "proc", "42", "task", "101")))
-	_, ok = p.RunQueueNs(7, 1234567)
+	_, ok = p.RunQueueNs(7, 1234567, time.Now())
 	assert.False(t, ok)
 }

@@ -30,6 +30,9 @@ func (t *Tracker) record(o *open, elapsed Elapsed, state State) *Record {
 	sum := estimate(parts)
 	rec.Classes = sum.times(time.Duration(elapsed.Ms) * time.Millisecond)
 	rec.HiddenMs = int64(math.Ceil(sum.hiddenMs))
+	if len(samples) > 0 {
+		rec.HiddenMs = max(rec.HiddenMs, samples[0].at.Sub(rec.Start).Milliseconds())
+	}
 	if len(rec.Classes) > 0 {
 		rec.Class = rec.Classes[0].Class
 	}
@@ -96,7 +99,7 @@ func (t *Tracker) stretches(o *open, rec *Record, samples []sample) []stretch {
 		ms: head, a: first.class, b: first.class, edge: true,
 		cpuMs:      deltaMs(o.before.CPUNs, first.mark.cpuNs, 1e6),
 		runQueueMs: deltaMs(o.before.RunQueueNs, first.mark.runQueueNs, 1e6),
-		gcMs:       t.pausedMs(rec.Start, first.at), blockedMs: math.NaN(),
+		gcMs:       t.pausedMs(rec.Start, first.at), blockedMs: math.NaN(), outerMs: msBetween(o.before.at, rec.Start),
 	})
 	for i := 1; i < len(samples); i++ {
 		a, b := samples[i-1], samples[i]
@@ -118,8 +121,13 @@ func (t *Tracker) stretches(o *open, rec *Record, samples []sample) []stretch {
 		ms: total - offset(last), a: last.class, b: last.class, edge: true,
 		cpuMs:      deltaMs(last.mark.cpuNs, o.after.CPUNs, 1e6),
 		runQueueMs: deltaMs(last.mark.runQueueNs, o.after.RunQueueNs, 1e6),
-		gcMs:       t.pausedMs(last.at, rec.End()), blockedMs: math.NaN(),
+		gcMs:       t.pausedMs(last.at, rec.End()), blockedMs: math.NaN(), outerMs: msBetween(rec.End(), o.after.at),
 	})
+}
+
+// msBetween is the time from a to b in milliseconds, 0 where b is earlier.
+func msBetween(a, b time.Time) float64 {
+	return max(0, float64(b.Sub(a))/float64(time.Millisecond))
 }
 
 // pausedMs is the time for which collections stopped everything between two times, NaN

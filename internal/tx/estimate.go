@@ -21,6 +21,9 @@ type stretch struct {
 	// cpuMs is the time on a processor, exact, at the ends of the transaction at most;
 	// NaN where nobody knows. blockedMs, runQueueMs and gcMs likewise.
 	cpuMs, blockedMs, runQueueMs, gcMs float64
+	// outerMs is for how long those at the ends of the transaction went on being
+	// counted outside of it.
+	outerMs float64
 	// lateMs is the part at the end of a stretch in which the thread did not run, for
 	// which it was ready to: see carryBack. lateVariance is that of the estimate.
 	lateMs, lateVariance float64
@@ -33,17 +36,11 @@ type tally struct {
 	// queued is the share of time in the run queue where it is known: how much of the
 	// rest may be in it as well.
 	queued float64
-}
-
-// queuedShare is the share of the run queue in the stretches in which it is known.
-func queuedShare(parts []stretch) float64 {
-	queued, known := 0.0, 0.0
-	for _, p := range parts {
-		if !math.IsNaN(p.runQueueMs) && !p.edge {
-			queued, known = queued+min(p.runQueueMs, p.ms), known+p.ms
-		}
-	}
-	return queued / max(known, 1)
+	// strayed is the variance of what a class was given that may be another's.
+	strayed map[Class]float64
+	// leaning is the error at both ends of the transaction, which as a rule have the same
+	// sign: what the thread did for others.
+	leaning map[Class]float64
 }
 
 // estimate splits the time of a transaction among classes.
@@ -52,36 +49,41 @@ func queuedShare(parts []stretch) float64 {
 // what is left belongs to the classes at both ends: to one of them if they agree,
 // else half to each, for the moment of change is equally likely anywhere (the
 // midpoint estimator; the error of one boundary has the variance d²/12). Time that
-// neither waiting nor the processor explains is the collector's, then the run
-// queue's.
+// neither waiting nor the processor explains is the run queue's, then the collector's;
+// what is left of it nobody knows.
 func estimate(parts []stretch) tally {
-	sum := tally{ms: map[Class]float64{}, variance: map[Class]float64{}, queued: queuedShare(parts)}
+	sum := tally{ms: map[Class]float64{}, variance: map[Class]float64{}, strayed: map[Class]float64{}, leaning: map[Class]float64{}, queued: queuedShare(parts)}
 	carryBack(parts)
 	for _, p := range parts {
 		sum.add(p)
 	}
+	sum.spread()
+	for c, deviation := range sum.leaning {
+		sum.variance[c] += sq(deviation)
+	}
 	return sum
 }
 
-// carryBack moves time in the run queue to where it was spent. The system counts it
-// only when the thread runs again: where that is more than the stretch has room for, the
-// thread was ready before, in stretches in which it seemed to go on waiting.
-func carryBack(parts []stretch) {
-	for i, p := range parts {
-		over := p.runQueueMs - p.ms
-		if !p.edge && !math.IsNaN(p.cpuMs) {
-			over += p.cpuMs
+// spread has the classes that a transaction was seen in share the doubt about what
+// others were given, in proportion to their time.
+func (t *tally) spread() {
+	total := 0.0
+	for c, ms := range t.ms {
+		if !counted(c) {
+			total += ms
 		}
-		for j := i - 1; j >= 0 && parts[j].same && over > 0; j-- { // false for NaN
-			before := &parts[j]
-			before.lateMs = min(over, before.ms)
-			if p.edge && j == i-1 { // some of it may be of the thread's next request
-				before.lateVariance = sq(before.lateMs) / edgeVariance
+	}
+	for from, variance := range t.strayed {
+		for c, ms := range t.ms {
+			if c != from && !counted(c) && total > t.ms[from] {
+				t.variance[c] += variance * ms / (total - t.ms[from])
 			}
-			over -= before.lateMs
 		}
 	}
 }
+
+// counted tells the classes whose time is counted, not seen.
+func counted(c Class) bool { return c == ClassCPU || c == ClassRunQueue || c == ClassGC }
 
 func (t *tally) give(c Class, ms, variance float64) {
 	if ms > 0 || variance > 0 {
@@ -102,16 +104,15 @@ func (t *tally) add(p stretch) {
 	t.hiddenMs = max(t.hiddenMs, p.ms)
 	rest := p.ms
 	if !math.IsNaN(p.cpuMs) {
-		cpu, variance := min(p.cpuMs, rest), 0.0
-		if p.edge { // some of it may be of the thread's other requests, and less of the rest
-			variance = sq(cpu) / edgeVariance
-			t.doubt(p, variance)
-		}
-		t.give(ClassCPU, cpu, variance)
-		rest -= cpu
+		rest -= t.count(p, ClassCPU, p.cpuMs, rest)
+	} else {
+		t.give(ClassCPU, 0, rest*rest/insideVariance)
 	}
 	t.split(p, rest)
 }
+
+// sureDeviations is how many standard deviations an error bar is to each side.
+const sureDeviations = 1.96
 
 // The variances of what a look cannot tell, as the length squared over these. A
 // boundary that is somewhere in a stretch has the variance of an even spread, 12.
@@ -132,7 +133,8 @@ func (t *tally) split(p stretch, rest float64) {
 	}
 	// Where nobody knows the run queue, it may have had any part of a stretch that work
 	// begins or ends.
-	blind := math.IsNaN(p.runQueueMs) && p.a != p.b && (p.a == ClassCPU || p.b == ClassCPU)
+	mixed := p.a != p.b
+	blind := math.IsNaN(p.runQueueMs) && mixed && (p.a == ClassCPU || p.b == ClassCPU)
 	if !math.IsNaN(p.cpuMs) {
 		rest = t.stalls(p, rest)
 		p.a, p.b = without(p.a, p.b, ClassCPU), without(p.b, p.a, ClassCPU)
@@ -153,16 +155,13 @@ func (t *tally) split(p stretch, rest float64) {
 	case p.edge, blind:
 		// Something else may have been there before the first look, or after the last.
 		t.give(p.a, rest, rest*rest/edgeVariance)
+		t.strayed[p.a] += rest * rest / edgeVariance
+	case mixed: // the time on a processor is known, and who knows what else was between the two
+		t.give(p.a, rest, rest*rest/boundaryVariance)
+		t.strayed[p.a] += rest * rest / boundaryVariance
 	default:
 		t.give(p.a, rest, rest*rest/insideVariance)
-	}
-}
-
-// doubt adds to the variance of a stretch's own class, as far as that is no time on a
-// processor: what is taken from it for sure may be too much.
-func (t *tally) doubt(p stretch, variance float64) {
-	if p.a != ClassCPU {
-		t.give(p.a, 0, variance)
+		t.strayed[p.a] += rest * rest / insideVariance
 	}
 }
 
@@ -177,13 +176,7 @@ func (t *tally) stalls(p stretch, rest float64) float64 {
 		}
 	}
 	if !math.IsNaN(p.runQueueMs) {
-		queue, variance := min(p.runQueueMs, rest), 0.0
-		if p.edge {
-			variance = sq(queue) / edgeVariance
-			t.doubt(p, variance)
-		}
-		t.give(ClassRunQueue, queue, variance)
-		rest -= queue
+		rest -= t.count(p, ClassRunQueue, p.runQueueMs, rest)
 	}
 	if p.gcMs > 0 && ends > 0 {
 		gc := min(p.gcMs*float64(ends)/2, rest)
@@ -193,11 +186,15 @@ func (t *tally) stalls(p stretch, rest float64) float64 {
 	if ends < 2 {
 		return rest
 	}
-	// At work at both ends, not on a processor: the JVM had stopped it for longer than
-	// its collectors tell, or, where nobody knows the run queue, it was in that.
-	stopped := ClassGC
-	if math.IsNaN(p.runQueueMs) {
+	// At work at both ends, not on a processor: where nobody knows the run queue, it was
+	// in that; where the collectors stopped it, for longer than they tell; else it did
+	// what nobody saw.
+	stopped := ClassUnknown
+	switch {
+	case math.IsNaN(p.runQueueMs):
 		stopped = ClassRunQueue
+	case p.gcMs > 0 || math.IsNaN(p.gcMs):
+		stopped = ClassGC
 	}
 	variance := rest * rest / boundaryVariance
 	if p.edge {
@@ -233,7 +230,7 @@ func (t *tally) times(total time.Duration) []ClassTime {
 			ms *= float64(total.Milliseconds()) / sum
 		}
 		whole := int64(math.Round(ms))
-		bar := int64(math.Ceil(min(1.96*math.Sqrt(t.variance[c])+unseen, float64(total.Milliseconds()))))
+		bar := int64(math.Ceil(min(sureDeviations*math.Sqrt(t.variance[c])+unseen, float64(total.Milliseconds()))))
 		if whole > 0 {
 			out = append(out, ClassTime{Class: c, Ms: whole, ErrorMs: bar})
 		}

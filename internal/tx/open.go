@@ -42,7 +42,7 @@ type open struct {
 	asyncSince time.Time
 	// before is what its thread had used up at the look before it was first seen,
 	// after at the look that saw its end: bounds for its own use at both ends.
-	before, after jvm.Used
+	before, after usedAt
 	samples       []sample
 	// sure is how many of the samples were confirmed to be of this transaction: the
 	// look after them found it still in hand.
@@ -53,6 +53,17 @@ type open struct {
 	// saved is when it was last put on record; lost that it was, as lost.
 	saved time.Time
 	lost  bool
+}
+
+// usedAt is what a thread had used up at a moment.
+type usedAt struct {
+	jvm.Used
+	at time.Time
+}
+
+// usedOf is what a worker had used up at a look.
+func usedOf(r *jvm.Requests, worker string) usedAt {
+	return usedAt{r.Workers[worker], r.Sent.Add(r.Received.Sub(r.Sent) / 2)}
 }
 
 func newOpen(r *jvm.Requests, row jvm.RequestProcessor, id string) *open {

@@ -168,7 +168,7 @@ func shares(rec *Record, samples []sample, name func(sample) string) map[string]
 			if c.Class == sh.class && ofClass[c.Class] > 0 {
 				part := sh.ms / ofClass[c.Class]
 				sh.ms = part * float64(c.Ms)
-				sh.variance += sq(part * float64(c.ErrorMs) / 1.96)
+				sh.variance += sq(part * float64(c.ErrorMs) / sureDeviations)
 			}
 		}
 	}

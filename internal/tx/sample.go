@@ -110,7 +110,13 @@ func (t *Tracker) Unmoved(key Key, at time.Time, th *jvm.Thread) bool {
 	if th.ID != o.threadID || !last.mark.unmoved(markOf(th)) {
 		return false
 	}
+	// What it has waited for a processor is counted when it runs: a growth is from
+	// after this moment.
+	queued := last.mark.runQueueNs
 	last.at, last.same, last.mark = at, true, markOf(th)
+	if queued.Known() {
+		last.mark.runQueueNs = queued
+	}
 	o.take(last)
 	t.stats.Samples++
 	t.stats.Spared++

@@ -151,7 +151,7 @@ func (t *Tracker) begin(r *jvm.Requests, p *processor, row jvm.RequestProcessor)
 	p.open.path, p.open.route = path, route
 	p.open.threshold = t.opts.Thresholds.Of(route, path)
 	if t.last != nil {
-		p.open.before = t.last.Workers[row.Thread]
+		p.open.before = usedOf(t.last, row.Thread)
 	}
 	t.stats.Seen++
 }
@@ -190,7 +190,7 @@ func (t *Tracker) ended(r *jvm.Requests, p *processor, row jvm.RequestProcessor)
 	}
 	o := p.open
 	elapsed := o.end(r, row, finished, spent)
-	o.after = r.Workers[o.thread]
+	o.after = usedOf(r, o.thread)
 	t.stats.Followed++
 	if elapsed.MaxMs < o.threshold.Milliseconds() {
 		return done

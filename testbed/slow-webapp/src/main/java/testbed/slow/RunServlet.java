@@ -42,7 +42,11 @@ final class RunServlet extends HttpServlet {
             String[] parts = step.split(":");
             long ms = Long.parseLong(parts[1]);
             if (parts[0].equals("async")) {
-                runLater(request, ms, () -> write(request, startMs, start, byClass, waits, ms));
+                long left = System.nanoTime();
+                runLater(request, ms, () -> {
+                    byClass.put("async", (System.nanoTime() - left) / 1e6);
+                    write(request, startMs, start, byClass, waits);
+                });
                 return;
             }
             try {
@@ -56,7 +60,7 @@ final class RunServlet extends HttpServlet {
         }
         response.setContentType("text/plain");
         response.getWriter().println("done");
-        write(request, startMs, start, byClass, waits, 0);
+        write(request, startMs, start, byClass, waits);
     }
 
     private void runLater(HttpServletRequest request, long ms, Runnable done) {
@@ -68,10 +72,7 @@ final class RunServlet extends HttpServlet {
         }, ms, TimeUnit.MILLISECONDS);
     }
 
-    private void write(HttpServletRequest request, long startMs, long start, Map<String, Double> byClass, List<Wait> waits, long asyncMs) {
-        if (asyncMs > 0) {
-            byClass.put("async", (double) asyncMs);
-        }
+    private void write(HttpServletRequest request, long startMs, long start, Map<String, Double> byClass, List<Wait> waits) {
         try {
             truth.write(request.getRequestURI(), startMs, (System.nanoTime() - start) / 1e6, byClass, waits);
         } catch (IOException e) {
