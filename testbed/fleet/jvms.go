@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx/jmxtest"
 )
@@ -31,11 +33,13 @@ type jvms struct {
 	polled []atomic.Int64
 	// polls counts all of them.
 	polls atomic.Int64
+	// workers are each one's request processors.
+	workers workers
 }
 
 // newJVMs reads the recorded answers in the folder.
-func newJVMs(folder string, n int) (*jvms, error) {
-	j := &jvms{polled: make([]atomic.Int64, n)}
+func newJVMs(folder string, n int, w workers) (*jvms, error) {
+	j := &jvms{polled: make([]atomic.Int64, n), workers: w}
 	for _, name := range shapes() {
 		recorded, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
@@ -75,7 +79,23 @@ func (j *jvms) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	answers := j.shapes[n%len(j.shapes)][j.polled[n].Load()%moments]
 	// Whoever hung up needs no answer.
-	_, _ = io.WriteString(w, answers.Bulk(bulk))
+	_, _ = io.WriteString(w, j.bulk(answers, bulk))
+}
+
+// bulk answers by the recorded answers what is not about workers.
+func (j *jvms) bulk(recorded jmxtest.Answers, bulk []jmxtest.Item) string {
+	if j.workers.all == 0 {
+		return recorded.Bulk(bulk)
+	}
+	now, parts := time.Now(), make([]string, len(bulk))
+	for i, it := range bulk {
+		parts[i] = j.workers.answer(it, now)
+		if parts[i] == "" {
+			one := recorded.Bulk([]jmxtest.Item{it})
+			parts[i] = one[1 : len(one)-1]
+		}
+	}
+	return "[" + strings.Join(parts, ",") + "]"
 }
 
 // later is a recorded answer some moments later: what moves in a JVM has moved.

@@ -3,7 +3,7 @@
 // samples were lost. Everything is counted that the sidecar does: asking, decoding,
 // deriving, queueing, sending or storing.
 //
-// Usage: fleet [-targets N] [-interval D] [-for D] [-embedded] [-sidecar FILE,FILE]
+// Usage: fleet [-targets N] [-interval D] [-for D] [-embedded] [-transactions [-workers N -busy N]] [-sidecar FILE,FILE]
 //
 // Several programs take turns, a line each.
 package main
@@ -26,6 +26,7 @@ type settings struct {
 	interval, window   time.Duration
 	embedded           bool
 	transactions       bool
+	workers, busy      int
 	rounds             int
 	sidecars, testdata string
 	stage              bool
@@ -38,6 +39,8 @@ func main() {
 	flag.DurationVar(&s.window, "for", 30*time.Second, "how long to measure, after two intervals to warm up")
 	flag.BoolVar(&s.embedded, "embedded", false, "with the embedded store instead of remote write")
 	flag.BoolVar(&s.transactions, "transactions", false, "follow requests in flight as well, each second")
+	flag.IntVar(&s.workers, "workers", 0, "request processors of each JVM")
+	flag.IntVar(&s.busy, "busy", 0, "how many of them have a request in hand")
 	flag.IntVar(&s.rounds, "rounds", 1, "how often each program takes its turn")
 	flag.StringVar(&s.sidecars, "sidecar", "bin/apm-sidecar", "programs to measure, separated by commas")
 	flag.StringVar(&s.testdata, "testdata", "internal/jmx/testdata", "folder of the recorded JVMs")
@@ -53,7 +56,7 @@ func main() {
 
 func run(ctx context.Context, s settings) error {
 	if s.stage {
-		return stage(ctx, s.testdata, s.targets)
+		return stage(ctx, s)
 	}
 	if s.targets < 1 || s.interval <= 0 || s.window < s.interval || s.rounds < 1 {
 		return errors.New("at least one target and one round, and -for no shorter than -interval")

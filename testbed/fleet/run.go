@@ -87,7 +87,7 @@ func startStage(ctx context.Context, bench *harness.Bench, s settings) (string, 
 	}
 	process, err := bench.Start(ctx, harness.Command{
 		Name: "stage", Path: self,
-		Args: []string{"-stage", "-targets", fmt.Sprint(s.targets), "-testdata", s.testdata},
+		Args: []string{"-stage", "-targets", fmt.Sprint(s.targets), "-testdata", s.testdata, "-workers", fmt.Sprint(s.workers), "-busy", fmt.Sprint(s.busy)},
 	})
 	if err != nil {
 		return "", err

@@ -12,8 +12,8 @@ import (
 // stage plays everything around the sidecar, in a process of its own so that its
 // cost is not counted: JVMs below /, a receiver of remote write at /api/v1/write, and
 // at /stats what they have seen. It prints its address and ends with ctx.
-func stage(ctx context.Context, testdata string, targets int) error {
-	fleet, err := newJVMs(testdata, targets)
+func stage(ctx context.Context, s settings) error {
+	fleet, err := newJVMs(s.testdata, s.targets, newWorkers(s.workers, s.busy))
 	if err != nil {
 		return err
 	}
@@ -25,9 +25,9 @@ func stage(ctx context.Context, testdata string, targets int) error {
 	mux.Handle("/", fleet)
 	mux.Handle("POST /api/v1/write", receive)
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
-		s := receive.stats()
-		s.Polls = fleet.polls.Load()
-		_ = json.NewEncoder(w).Encode(s) // whoever hung up needs no answer
+		seen := receive.stats()
+		seen.Polls = fleet.polls.Load()
+		_ = json.NewEncoder(w).Encode(seen) // whoever hung up needs no answer
 	})
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
