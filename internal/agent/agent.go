@@ -58,7 +58,7 @@ type Machine interface {
 }
 
 // Sink takes samples. It must not block for long: the poll of a target waits for
-// it. It owns the slice afterwards.
+// it, and overwrites the slice afterwards.
 type Sink interface {
 	Append(samples []series.Sample) error
 }
@@ -96,6 +96,9 @@ type Options struct {
 	// Tracing follows transactions; nil follows none.
 	Tracing *TracingOptions
 	Logger  *slog.Logger
+
+	// memory is that of all targets' samples.
+	memory *series.Memory
 }
 
 // Agent polls targets until its context ends.
@@ -126,6 +129,7 @@ func New(opts Options) *Agent {
 	if opts.SlowInterval == 0 {
 		opts.SlowInterval = defaultSlowInterval
 	}
+	opts.memory = &series.Memory{}
 	a := &Agent{opts: opts, changed: make(chan struct{}, 1)}
 	if opts.Tracing != nil {
 		a.spans = newSpanDesk(*opts.Tracing)

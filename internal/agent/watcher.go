@@ -21,6 +21,7 @@ type watcher struct {
 	labels   []series.Label
 	deriver  *series.Deriver
 	sink     Sink
+	memory   *series.Memory
 	capture  *Capture
 	trigger  *Trigger
 	own      *selfMetrics
@@ -66,8 +67,9 @@ func newWatcher(w Watched, offset time.Duration, opts Options, set *metrics.Set)
 		target:   w.Target,
 		client:   w.Client,
 		labels:   labels,
-		deriver:  series.NewDeriver(series.Options{Labels: labels, Naming: opts.Naming}),
+		deriver:  series.NewDeriver(series.Options{Labels: labels, Naming: opts.Naming, Memory: opts.memory}),
 		sink:     opts.Sink,
+		memory:   opts.memory,
 		capture:  opts.Capture,
 		trigger:  trigger,
 		own:      newSelfMetrics(set, w.Target),
@@ -200,12 +202,14 @@ func (w *watcher) noteMissing(missing []jvm.Missing, before *int) {
 	*before = len(missing)
 }
 
+// hand gives samples of the deriver to the sink; they are nobody's afterwards.
 func (w *watcher) hand(samples []series.Sample) {
 	n := len(samples)
 	if n == 0 {
 		return
 	}
 	err := w.sink.Append(samples)
+	w.memory.Free(samples)
 	if err != nil {
 		w.own.lost.Add(n)
 	} else {

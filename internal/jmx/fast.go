@@ -35,6 +35,7 @@ func decodeMemory(s *jvm.Snapshot, v *fastjson.Value) {
 }
 
 func decodePools(s *jvm.Snapshot, v *fastjson.Value) {
+	s.Pools = slices.Grow(s.Pools, beans(v))
 	eachBean(v, func(_ []byte, bean *fastjson.Value) {
 		if pool, ok := poolOf(bean); ok {
 			pool.Usage = usage(bean.Get("Usage"))
@@ -90,9 +91,13 @@ func decodeGCs(s *jvm.Snapshot, v *fastjson.Value) {
 // measures nothing fills both with zeros: no pairs then.
 func poolChanges(last *fastjson.Value) []jvm.PoolChange {
 	after := last.Get("memoryUsageAfterGc")
-	var changes []jvm.PoolChange
+	pools := last.GetObject("memoryUsageBeforeGc")
+	if pools == nil {
+		return nil
+	}
+	changes := make([]jvm.PoolChange, 0, min(pools.Len(), maxBeans))
 	measured := false
-	last.GetObject("memoryUsageBeforeGc").Visit(func(key []byte, before *fastjson.Value) {
+	pools.Visit(func(key []byte, before *fastjson.Value) {
 		pool := string(key)
 		b, okBefore := count(before, "used").Get()
 		a, okAfter := count(after.Get(pool), "used").Get()

@@ -114,6 +114,14 @@ func usage(v *fastjson.Value) jvm.Usage {
 	}
 }
 
+// beans is how many MBeans eachBean visits.
+func beans(v *fastjson.Value) int {
+	if found, err := v.Object(); err == nil && found.Len() <= maxBeans {
+		return found.Len()
+	}
+	return 0
+}
+
 // eachBean visits the MBeans that a pattern matched.
 func eachBean(v *fastjson.Value, visit func(name []byte, bean *fastjson.Value)) {
 	beans, err := v.Object()

@@ -23,6 +23,8 @@ const (
 	// maxReplays bounds replays in a row without progress: a receiver that closes
 	// each connection would cause them for ever.
 	maxReplays = 5
+	// gatherTime is how long a worker waits for what is appended together.
+	gatherTime = 100 * time.Millisecond
 	// batchBytes and batchSamples end a batch: a backlog goes in few requests.
 	batchBytes   = 1 << 20
 	batchSamples = 10000
@@ -82,6 +84,7 @@ func (w *worker) run(ctx context.Context) error {
 			case <-ctx.Done():
 				return nil
 			case <-w.queue.more:
+				w.gather(ctx)
 			case <-tick.C:
 				w.sync()
 			}
@@ -151,6 +154,17 @@ func (w *worker) wait(ctx context.Context, tick *time.Ticker, pause time.Duratio
 		case <-tick.C:
 			w.sync()
 		}
+	}
+}
+
+// gather lets a moment pass: targets are polled together, and what they say goes out
+// together.
+func (w *worker) gather(ctx context.Context) {
+	timer := time.NewTimer(gatherTime)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }
 

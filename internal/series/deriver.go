@@ -28,11 +28,13 @@ type Options struct {
 	Labels []Label
 	// Naming is the profile of names; NamingPrometheus if empty.
 	Naming Naming
+	// Memory is shared with other derivers; nil for none.
+	Memory *Memory
 }
 
 // NewDeriver is a Deriver that has seen nothing.
 func NewDeriver(opts Options) *Deriver {
-	g := func() *group { return &group{base: opts.Labels, naming: opts.Naming} }
+	g := func() *group { return &group{base: opts.Labels, naming: opts.Naming, memory: opts.Memory} }
 	return &Deriver{fast: g(), details: g(), threads: g(), queue: g(), finalizer: g(), registered: g(), histogram: g(), host: g()}
 }
 

@@ -12,6 +12,7 @@ import (
 type group struct {
 	base   []Label
 	naming Naming
+	memory *Memory
 	// sets are the label sets of the last instant, in the order of use.
 	sets [][]Label
 	// alive are the series of the last instant, in its order, as they were derived,
@@ -35,7 +36,7 @@ type builder struct {
 
 // at begins an instant.
 func (g *group) at(timeMs int64) *builder {
-	return &builder{group: g, timeMs: timeMs, out: make([]Sample, 0, len(g.alive)+8)}
+	return &builder{group: g, timeMs: timeMs, out: g.memory.take(len(g.alive) + 8)}
 }
 
 // with are the target's labels and the given ones, which must be sorted by name.

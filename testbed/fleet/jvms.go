@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,15 @@ type jvms struct {
 	polls atomic.Int64
 	// workers are each one's request processors.
 	workers workers
+	// answers are those that were given, by question: JVMs are many machines, and one
+	// that plays them all must not be slow. What workers say differs each time.
+	answers sync.Map
+}
+
+// question is a bulk that a JVM of a shape is asked at a moment.
+type question struct {
+	shape, moment int
+	bulk          string
 }
 
 // newJVMs reads the recorded answers in the folder.
@@ -63,11 +73,7 @@ func (j *jvms) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	var bulk []jmxtest.Item
 	body, err := io.ReadAll(r.Body)
-	if err == nil {
-		err = json.Unmarshal(body, &bulk)
-	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -76,10 +82,28 @@ func (j *jvms) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		j.polled[n].Add(1)
 		j.polls.Add(1)
 	}
+	answer, err := j.answer(question{n % len(j.shapes), int(j.polled[n].Load() % moments), string(body)})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
-	answers := j.shapes[n%len(j.shapes)][j.polled[n].Load()%moments]
-	// Whoever hung up needs no answer.
-	_, _ = io.WriteString(w, j.bulk(answers, bulk))
+	_, _ = io.WriteString(w, answer) // whoever hung up needs no answer
+}
+
+func (j *jvms) answer(q question) (string, error) {
+	if known, ok := j.answers.Load(q); ok {
+		return known.(string), nil
+	}
+	var bulk []jmxtest.Item
+	if err := json.Unmarshal([]byte(q.bulk), &bulk); err != nil {
+		return "", err
+	}
+	answer := j.bulk(j.shapes[q.shape][q.moment], bulk)
+	if j.workers.all == 0 {
+		j.answers.Store(q, answer)
+	}
+	return answer, nil
 }
 
 // bulk answers by the recorded answers what is not about workers.
