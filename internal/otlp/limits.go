@@ -100,6 +100,7 @@ func (l *limiter) name(s string) string { return l.cut(s, l.NameBytes) }
 func (l *limiter) text(s string) string { return l.cut(s, l.TextBytes) }
 
 func (l *limiter) cut(s string, most int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) > most {
 		l.loss.Cut++
 		for most > 0 && !utf8.RuneStart(s[most]) {
@@ -107,7 +108,7 @@ func (l *limiter) cut(s string, most int) string {
 		}
 		s = s[:most]
 	}
-	return strings.Clone(strings.ToValidUTF8(s, "\uFFFD"))
+	return strings.Clone(s)
 }
 
 // fits tells whether a list with n members may have one more; dropped counts those that
