@@ -113,7 +113,7 @@ type Segment struct {
 	ToMs   int64  `json:"to_ms"`
 	Class  Class  `json:"class"`
 	Frame  string `json:"frame,omitempty"`
-	// Peer and SQL are what it was seen to wait for.
+	// Peer and SQL are what it was seen to wait for: an Address and a Text of those below.
 	Peer string `json:"peer,omitempty"`
 	SQL  string `json:"sql,omitempty"`
 }

@@ -46,7 +46,7 @@ func segments(rec *Record, samples []sample) []Segment {
 		frame := s.frame()
 		here := Segment{FromMs: at[i], ToMs: at[i+1], Class: s.class, Frame: frame}
 		if s.sight != nil {
-			here.Peer, here.SQL = s.sight.peer(), s.sight.sql
+			here.Peer, here.SQL = s.sight.socket.Remote.String(), s.sight.sql
 		}
 		if n := len(out); n > 0 && out[n-1].goesOn(here) {
 			last := &out[n-1]

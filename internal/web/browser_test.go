@@ -126,8 +126,26 @@ func stage(now time.Time) *staged {
 		Peers: []tx.Peer{{Kind: "database", Address: "10.0.0.5:5432", Ms: 20000, ErrorMs: 600, RTTMicros: 240, Evidence: "socket"}},
 		SQL:   []tx.SQL{{Text: "select * from orders where id = ?" + hostile, Peer: "10.0.0.5:5432", Ms: 20000, ErrorMs: 600, Seen: 20, Evidence: "socket"}},
 		Notes: []string{hostile},
+		Trace: stagedTrace(),
 	})
 	return s
+}
+
+// stagedTrace has a span of each sort, one that is its own parent's parent, and many short
+// ones.
+func stagedTrace() *tx.Trace {
+	t := &tx.Trace{ID: "5b8efff798038103d269b633813fc60c", Service: "shop" + hostile, JoinedBy: tx.JoinedByThread, Root: "1", LeftOut: 7, Spans: []tx.Span{
+		{ID: "1", Parent: "other", Name: "POST /report/{id}" + hostile, Kind: "server", FromUs: 1000, ToUs: 39_999_000, Thread: hostile, ThreadID: 31},
+		{ID: "2", Parent: "1", Name: "Orders.find", Kind: "internal", FromUs: 2000, ToUs: 21_000_000},
+		{ID: "3", Parent: "2", Name: "SELECT shop", Kind: "client", FromUs: 3000, ToUs: 20_000_000, Class: tx.ClassSQL, SQL: "select * from orders where id = ?" + hostile, Peer: "10.0.0.5:5432", Error: true, ErrorType: hostile},
+		{ID: "4", Parent: "5", Name: "loop", Kind: "internal", FromUs: 30_000_000, ToUs: 31_000_000},
+		{ID: "5", Parent: "4", Name: "loop", Kind: "internal", FromUs: 30_000_000, ToUs: 31_000_000},
+	}}
+	for i := range 30 {
+		from := int64(32_000_000 + i*200_000)
+		t.Spans = append(t.Spans, tx.Span{ID: fmt.Sprint("short-", i), Parent: "1", Name: "GET", Kind: "client", FromUs: from, ToUs: from + 900, Class: tx.ClassHTTP, Peer: "10.0.0.9:80"})
+	}
+	return t
 }
 
 // open shows a page of a server with the staged transactions.
@@ -205,6 +223,14 @@ func TestRecordInABrowser(t *testing.T) {
 	assert.Equal(t, "19,400 ms to 20,600 ms", browser.Ask[string](t, b, `document.querySelector("#classes .whiskered").getAttribute("aria-label")`))
 	assert.Equal(t, "/transactions/dot-1", browser.Ask[string](t, b, `document.querySelector("#locks a").getAttribute("href")`))
 	assert.Contains(t, browser.Ask[string](t, b, `document.querySelector("#peers tbody").textContent`), "240 µs")
+
+	// Spans are a tree; the short ones come when they are wanted.
+	const rows = `document.querySelectorAll("#spans tbody tr")`
+	assert.Equal(t, 5, browser.Ask[int](t, b, rows+`.length`))
+	assert.Equal(t, 3, browser.Ask[int](t, b, `document.querySelectorAll("#spans .depth-0").length`), "the request's own, and the two that say to be below each other")
+	assert.Contains(t, browser.Ask[string](t, b, `document.getElementById("spans-count").textContent`), "42 spans of shop")
+	b.Do(t, chromedp.Click("#every-span", chromedp.ByQuery))
+	b.Await(t, rows+`.length === 35`)
 
 	// The container's calls are one box until all are wanted; keys walk and enlarge.
 	const boxes = `document.querySelectorAll("#flame .box")`

@@ -50,6 +50,7 @@ func TestSpansOfTheJavaAgent(t *testing.T) {
 	_, err = sidecar.AwaitOutput(ctx, regexp.MustCompile("transactions are followed"))
 	require.NoError(t, err)
 
+	require.NoError(t, ask(ctx, app.URL+"/run/warm/1?steps=sql:10,http:10,async:10")) // classes are loaded, which may be slow
 	for range 20 {
 		require.NoError(t, ask(ctx, app.URL+"/run/quick/1?steps=sql:10"))
 	}
@@ -83,7 +84,7 @@ func TestSpansOfTheJavaAgent(t *testing.T) {
 	for _, s := range slow.Trace.Spans {
 		classes[s.Class] += s.ToUs - s.FromUs
 		assert.GreaterOrEqual(t, s.FromUs, int64(0))
-		assert.LessOrEqual(t, s.ToUs, slow.Elapsed.Ms*1000)
+		assert.LessOrEqual(t, s.ToUs, (slow.Elapsed.Ms+1)*1000, "its milliseconds are whole")
 	}
 	assert.InDelta(t, 700e3, classes[tx.ClassSQL], 200e3)
 	assert.InDelta(t, 500e3, classes[tx.ClassHTTP], 200e3)
@@ -106,7 +107,12 @@ func TestSpansOfTheJavaAgent(t *testing.T) {
 		Transactions []tx.Summary `json:"transactions"`
 	}
 	require.NoError(t, sidecar.Get(ctx, "/api/transactions", &list))
-	assert.Len(t, list.Transactions, 2, "quick ones leave nothing, slow ones one record each")
+	paths := map[string]int{}
+	for _, s := range list.Transactions {
+		paths[s.Path]++
+	}
+	delete(paths, "/run/warm/1")
+	assert.Equal(t, map[string]int{"/run/slow/1": 1, "/run/slow/2": 1}, paths, "quick ones leave nothing, slow ones one record each")
 	dropped, err := sidecar.Metric(ctx, "apm_sidecar_spans_dropped_total")
 	require.NoError(t, err)
 	assert.GreaterOrEqual(t, dropped, 40.0, "the spans of quick requests came too")

@@ -97,13 +97,16 @@ func (w *Window) Step(now time.Time, targets []Target, inFlight func(target stri
 	return out
 }
 
+// maxCandidates bounds the roots of one step; the others have the next one.
+const maxCandidates = 5000
+
 // candidates are the local roots whose spans should all be there by now.
 func (w *Window) candidates(now time.Time, targets resolver) []candidate {
 	var all []candidate
 	for at := w.order.Front(); at != nil; at = at.Next() {
 		t := at.Value.(*trace)
 		for _, r := range t.roots {
-			if now.Sub(r.at) < linger {
+			if now.Sub(r.at) < linger || len(all) >= maxCandidates {
 				continue
 			}
 			c := candidate{at: at, root: r, target: targets.find(t.key.source), slow: duration(r.span) >= w.threshold(r.span)}

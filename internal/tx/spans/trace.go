@@ -22,6 +22,16 @@ type trace struct {
 	roots []root
 }
 
+// hasRoot tells whether a local root of that id waits.
+func (t *trace) hasRoot(id otlp.SpanID) bool {
+	for _, r := range t.roots {
+		if r.span.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
 // part is a span with what it came with.
 type part struct {
 	span     *otlp.Span

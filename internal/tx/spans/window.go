@@ -88,19 +88,27 @@ func (w *Window) Take(groups []otlp.Group, now time.Time) error {
 		w.stats.Refused += count
 		return fmt.Errorf("%w: come again", otlp.ErrFull)
 	}
+	quick := map[*otlp.Span]key{}
 	for _, g := range groups {
 		source := sourceOf(g.Resource)
 		for _, s := range g.Spans {
-			w.add(source, g, s, now)
+			if w.add(source, g, s, now) {
+				quick[s] = key{source, s.TraceID}
+			}
 		}
+	}
+	// Not before all are there: agents send what belongs together in any order.
+	for s, k := range quick {
+		w.stats.Quick += int64(len(w.claim(w.traces[k], s, false)))
 	}
 	return nil
 }
 
-// add takes one span.
-func (w *Window) add(source Source, g otlp.Group, s *otlp.Span, now time.Time) {
+// add takes one span, and tells whether it is the local root of a request that is surely
+// quick, whatever was seen from outside.
+func (w *Window) add(source Source, g otlp.Group, s *otlp.Span, now time.Time) (quick bool) {
 	if _, known := w.settled[rootID{s.TraceID, s.ID}]; known {
-		return
+		return false
 	}
 	at := w.traces[key{source, s.TraceID}]
 	if at == nil {
@@ -108,22 +116,25 @@ func (w *Window) add(source Source, g otlp.Group, s *otlp.Span, now time.Time) {
 		w.traces[key{source, s.TraceID}] = at
 	}
 	t := at.Value.(*trace)
+	if t.hasRoot(s.ID) { // agents send some twice
+		return false
+	}
 	isRoot := localRoot(s)
 	if len(t.parts) >= maxTraceSpans && !isRoot {
 		w.stats.TooBig++
-		return
+		return false
 	}
 	t.parts = append(t.parts, part{span: s, resource: g.Resource, scope: g.Scope})
 	w.bytes += s.Memory()
 	w.spans++
 	if !isRoot {
-		return
+		return false
 	}
-	if duration(s) < w.threshold(s)/2 { // surely quick, whatever was seen from outside
-		w.stats.Quick += int64(len(w.claim(at, s, false)))
-		return
+	if duration(s) < w.threshold(s)/2 {
+		return true
 	}
 	t.roots = append(t.roots, root{span: s, at: now})
+	return false
 }
 
 // threshold is that of the transaction of a local root.

@@ -214,7 +214,7 @@ func TestQuickOnesLeaveNothing(t *testing.T) {
 	t.Parallel()
 	b := newBench()
 	for n := range byte(200) {
-		b.take(t, int64(n), processA(), span(n, 2, 1, otlp.KindInternal, 0, 10), server(n, 1, 0, int64(n), 31))
+		b.take(t, int64(n), processA(), server(n, 1, 0, int64(n), 31), span(n, 2, 1, otlp.KindInternal, 0, 10))
 	}
 	assert.Zero(t, b.Stats().Waiting, "surely quick ones go at once")
 	b.take(t, 5000, processA(), server(1, 1, 0, 2900, 31)) // might be slow, seen from outside
@@ -343,6 +343,11 @@ func TestHostileTraces(t *testing.T) {
 	out := b.steps(6000, 30_000)
 	require.Len(t, out.Keep, 1)
 	assert.Len(t, out.Keep[0].Trace.Spans, 3)
+
+	twice := newBench()
+	twice.take(t, 5000, processA(), server(1, 1, 0, 10, 31), server(1, 1, 0, 10, 31), span(1, 2, 1, otlp.KindClient, 1, 2), server(2, 1, 0, 4000, 31), server(2, 1, 0, 4000, 31))
+	assert.Len(t, twice.steps(6000, 30_000).Keep, 1)
+	assert.Zero(t, twice.Stats().Waiting)
 
 	big := newBench()
 	var list []*otlp.Span

@@ -4,9 +4,12 @@ import { chip } from "./classes.js";
 import { bytes, count, duration, exact, micros, moment, percent } from "./format.js";
 import { drawAxis, errorBar } from "./axis.js";
 import { drawFlame } from "./flame.js";
+import { drawSpans } from "./spans.js";
 
 const id = byId("main").dataset.record;
-const evidence = { socket: "the connection itself", "pool-url": "the URL of the pool" };
+const evidence = { socket: "the connection itself", "pool-url": "the URL of the pool", span: "a span of the application" };
+const sources = { threads: "the stack of its thread alone: begin and end are estimates", spans: "its spans alone" };
+const joins = { thread: "same thread and time", path: "same request, same begin and end" };
 const states = { active: "in flight", finished: "✓ finished", failed: "✗ failed with status 400 or more", lost: "? lost: nobody saw its end" };
 
 poll(2000, async () => {
@@ -28,7 +31,8 @@ const show = (r) => {
   fill(byId("notes"), r.notes.map((note) => el("li", null, note)));
   drawAxis(byId("axis"), r);
   byId("axis-hint").hidden = !r.classes.some((c) => c.class === "run_queue" || c.class === "gc");
-  rows("segments", r.segments, (s) => [n(exact(s.from_ms)), n(exact(s.to_ms)), el("td", null, chip(s.class)), el("td", null, el("code", null, s.frame || ""))]);
+  rows("segments", r.segments, (s) => [n(exact(s.from_ms)), n(exact(s.to_ms)), el("td", null, chip(s.class)), el("td", null, el("code", null, s.frame || ""), s.sql ? el("div", null, el("code", { class: "sql" }, s.sql)) : s.peer && el("small", null, " " + s.peer))]);
+  drawSpans(r);
   const most = Math.max(1, ...r.classes.map((c) => c.ms + c.error_ms));
   rows("classes", r.classes, (c) => [el("td", null, chip(c.class)), n(exact(c.ms)), n(exact(c.error_ms)), n(percent(r.elapsed.ms ? c.ms / r.elapsed.ms : 0)), el("td", { class: "bars" }, errorBar(c, most))]);
   setText(byId("hidden"), r.hidden_ms > 0 ? "Anything shorter than " + duration(r.hidden_ms) + " may have happened without being seen." : "");
@@ -64,7 +68,8 @@ const showFacts = (r) => {
     fact("connector", r.connector),
     fact("slow from", duration(r.threshold_ms)),
     fact("asynchronous", r.async && "yes: part of it ran without a thread of the server"),
-    fact("seen by", r.source === "threads" && "the stack of its thread alone: begin and end are estimates"),
+    fact("seen by", sources[r.source]),
+    fact("trace", r.trace && el("code", null, r.trace.id), r.trace && r.trace.joined_by && el("small", null, " joined by " + (joins[r.trace.joined_by] || r.trace.joined_by))),
     fact("more", r.route && el("a", { href: "/transactions?" + query }, "slow ones of this route, last day")),
   );
 };
