@@ -198,19 +198,24 @@ const captureDepth = 64
 // captures says whether the action of a row refers to the row's referent, directly or
 // by a few objects. What a class holds in its static fields is no doing of the action.
 func (p phantoms) captures(row int) bool {
-	action, referent := p.action(row), p.table.Ref(row, phantomReferent)
-	if action == 0 || referent == 0 {
+	return p.h.refersClosely(p.action(row), p.table.Ref(row, phantomReferent))
+}
+
+// refersClosely says whether an object refers to another one, directly or by a few objects
+// that are no classes.
+func (h *Heap) refersClosely(from, to heap.ObjID) bool {
+	if from == 0 || to == 0 {
 		return false
 	}
-	seen := []heap.ObjID{action}
+	seen := []heap.ObjID{from}
 	for i := 0; i < len(seen); i++ {
-		for target := range p.h.References(seen[i]) {
+		for target := range h.References(seen[i]) {
 			switch {
-			case target == referent:
+			case target == to:
 				return true
 			case len(seen) == captureDepth:
 				return false
-			case p.h.ClassAt(p.h.Address(target)) == heap.NoClass && !slices.Contains(seen, target):
+			case h.ClassAt(h.Address(target)) == heap.NoClass && !slices.Contains(seen, target):
 				seen = append(seen, target)
 			}
 		}

@@ -225,11 +225,11 @@ func (h *Heap) elements(c *collection) (values, keys string) {
 	valueClasses, keyClasses := map[string][]heap.ObjID{}, map[string][]heap.ObjID{}
 	for _, o := range heads {
 		if !h.isNode(c, o) {
-			valueClasses[h.Class(o).Name] = append(valueClasses[h.Class(o).Name], o)
+			valueClasses[h.payloadClass(o)] = append(valueClasses[h.payloadClass(o)], o)
 			continue
 		}
 		for name, r := range h.content(c, o) {
-			class := h.Class(r).Name
+			class := h.payloadClass(r)
 			if name == "key" {
 				keyClasses[class] = append(keyClasses[class], r)
 			} else {

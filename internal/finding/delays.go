@@ -1,8 +1,6 @@
 package finding
 
 import (
-	"strings"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 )
 
@@ -75,21 +73,11 @@ func (h *Heap) delaySchedulers() []*scheduler {
 		if s == nil || tasks.Int(row, delayedPlace) < 0 || !h.reachable(task) {
 			continue
 		}
-		s.add(task, h.runs(task), delayedState(tasks.Int(row, delayedStatus)))
+		s.add(task, h.payloadClass(task), delayedState(tasks.Int(row, delayedStatus)))
 	}
 	for _, s := range all {
 		s.Size = int64(len(s.tasks))
 		s.sum()
 	}
 	return all
-}
-
-// runs names the class of what a task runs, or the task's own.
-func (h *Heap) runs(task heap.ObjID) string {
-	for o := range h.References(task) {
-		if class := h.Class(o).Name; class != delayedClass && !strings.HasPrefix(class, "java.util.concurrent.ForkJoin") {
-			return class
-		}
-	}
-	return h.Class(task).Name
 }

@@ -83,7 +83,7 @@ func (h *Heap) fill(s *scheduler, table *heap.Table, name func(state int64) stri
 			continue
 		}
 		state := name(table.Int(row, columnState))
-		s.add(task, h.Class(task).Name, state)
+		s.add(task, h.payloadClass(task), state)
 		each(row, state)
 	}
 	s.sum()

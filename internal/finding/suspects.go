@@ -41,6 +41,8 @@ type suspect struct {
 	chained bool
 	// collection is the collection whose content this is, nil for none.
 	collection *collection
+	// weak is what was seen of the collection where it is a WeakHashMap, else nil.
+	weak *weakEntries
 	// group are objects of one class that retain much together; object is one of them.
 	// There are count of them; not all are in group.
 	group []heap.ObjID
@@ -75,6 +77,11 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		paths, err := h.mergePaths(ctx, tracks, s.targets(), 1)
 		if err != nil {
 			return nil, err
+		}
+		if s.collection != nil {
+			if s.weak, err = h.lookAtWeak(ctx, s.collection); err != nil {
+				return nil, err
+			}
 		}
 		if s.retained*100 >= p.liveBytes*suspectShare && throughThreadLocal(paths) {
 			continue // threadLocals tells of it

@@ -34,7 +34,9 @@ func (h *Heap) suspectFinding(s *suspect, p pressure, paths []Path) Finding {
 	if f.Severity != SeverityInfo {
 		f.Confidence = ConfidenceHigh
 	}
-	f.Summary += " " + p.words()
+	if !s.weak.keptByThemselves() {
+		f.Summary += " " + p.words()
+	}
 	f.Evidence.Facts = append(f.Evidence.Facts, p.facts()...)
 	return f
 }
@@ -44,6 +46,9 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	c := s.collection
 	class := h.Class(c.object).Name
 	values, keys := h.elements(c)
+	if s.weak != nil {
+		values, keys = s.weak.values, s.weak.keys
+	}
 	f.Kind = "growing-collection"
 	f.Objects = c.size
 	f.Culprit.Object = address(h.Address(c.object))
@@ -72,8 +77,12 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	f.Advice = fmt.Sprintf("Bound it: remove entries from %s when they are done with, or use a cache with a maximum size or an expiry.", where)
 	if p := f.Evidence.Path; p != nil && slices.ContainsFunc(p.Steps, isWorkQueue) {
 		f.Advice = "Find out why the threads of this pool do not keep up, and give it a queue of bounded size (ArrayBlockingQueue) with a RejectedExecutionHandler that slows its callers down."
+		f.Summary += h.poolAtWork(c.object)
 	}
 	f.Evidence.Refutes = "a later dump under the same load in which it has no more elements: then it is a cache of bounded size"
+	if s.weak.keptByThemselves() {
+		s.weak.word(f, p)
+	}
 }
 
 // kindOf names the class of a collection, and the JDK's class that it extends.
@@ -179,7 +188,10 @@ func (h *Heap) called(o heap.ObjID) string {
 func (h *Heap) refersTo(o heap.ObjID) string {
 	counts, names := map[string]int64{}, []string{}
 	for r := range h.References(o) {
-		name := h.Class(r).Name
+		if r == h.Class(o).Object {
+			continue // the array's own class
+		}
+		name := h.payloadClass(r)
 		if counts[name]++; counts[name] == 1 {
 			names = append(names, name)
 		}

@@ -42,7 +42,7 @@ func (h *Heap) wheelTimers(ctx context.Context) ([]*scheduler, error) {
 		task, _, _ := h.Field(c, heap.FieldName{Field: "task"})
 		classes[c.Object] = h.Class(c.Object).Name
 		if o := h.Object(task); o != 0 {
-			classes[c.Object] = h.Class(o).Name
+			classes[c.Object] = stableClass(h.Class(o).Name)
 		}
 	})
 	for _, o := range timeouts {

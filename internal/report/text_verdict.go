@@ -45,6 +45,9 @@ func calm(r *Report) (text string, healthy bool) {
 	case r.Partial():
 		return "No problem found in the part that could be read. The dump is damaged: the rest may hold one.", false
 	}
+	if n := int64(len(r.Findings)); n > 0 {
+		return fmt.Sprintf("No alarm, %s: one dump alone does not prove a problem. %s", unit.Plural(n, "remark", "remarks"), lookedAt(r)), true
+	}
 	return "No problem found. " + lookedAt(r), true
 }
 

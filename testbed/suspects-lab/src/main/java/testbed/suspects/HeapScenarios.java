@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -16,6 +17,8 @@ final class HeapScenarios {
     static final Map<Long, Session> BY_ID = new ConcurrentHashMap<>();
     static final Queue<Session> WAITING = new ConcurrentLinkedQueue<>();
     static final Queue<Session> JOBS = new LinkedBlockingQueue<>();
+    static final Map<User, Profile> PROFILES = new WeakHashMap<>();
+    static final List<User> USERS = new ArrayList<>();
     static Event log;
     static final List<String> CITIES = new ArrayList<>();
     static final List<ByteBuffer> BUFFERS = new ArrayList<>();
@@ -44,6 +47,19 @@ final class HeapScenarios {
         }
     }
 
+    static final class User {
+    }
+
+    /** What is known of a user; it may know whose it is. */
+    static final class Profile {
+        final User user;
+        final byte[] picture = new byte[512];
+
+        Profile(User user) {
+            this.user = user;
+        }
+    }
+
     static void addTo(Map<String, Scenario> all) {
         String here = HeapScenarios.class.getName();
         all.put("growing-map", expected -> {
@@ -51,6 +67,20 @@ final class HeapScenarios {
                 SESSIONS.put("session-" + i, new Session(i));
             }
             expected.finding("growing-collection", here, COUNT, "info");
+        });
+        all.put("weak-map-of-itself", expected -> {
+            for (int i = 0; i < COUNT; i++) {
+                User user = new User();
+                PROFILES.put(user, new Profile(user));
+            }
+            expected.finding("growing-collection", here, COUNT, "warning");
+        });
+        all.put("healthy-weak-map", expected -> {
+            for (int i = 0; i < COUNT; i++) {
+                User user = new User();
+                USERS.add(user);
+                PROFILES.put(user, new Profile(null));
+            }
         });
         all.put("growing-concurrent-map", expected -> {
             for (int i = 0; i < COUNT; i++) {
