@@ -97,7 +97,7 @@ func (h *Heap) lateness(s *scheduler, e *errand, w wait, b *backlog) (severity S
 	if b.waiting == 0 {
 		return "", false
 	}
-	if s.head.IsZero() { // of an executor
+	if s.Kind == kindExecutor {
 		if !e.stuck() { // it may be back in time for all but those that are late already
 			b.waiting, b.ofClass = s.pastDue, min(b.ofClass, s.pastDue)
 			return b.severity(halting, h.inUse()), s.lateBy >= lateWaiting && b.worth(h.inUse())

@@ -68,6 +68,9 @@ type Scheduler struct {
 	// HeadDue and LastDue are RFC 3339 instants, empty where the dump cannot say.
 	HeadDue string `json:"head_due,omitempty"`
 	LastDue string `json:"last_due,omitempty"`
+	// DueReckoned says that both are reckoned from the last collection, the last moment
+	// of the JVM's own clock that the dump tells: they are that late at most.
+	DueReckoned bool `json:"due_reckoned,omitempty"`
 	// Due counts the tasks over time, by state; absent where the dump cannot say.
 	Due []DueCount `json:"due,omitempty"`
 	// RetainedBytes is what only the queue keeps in memory.

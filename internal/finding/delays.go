@@ -1,6 +1,8 @@
 package finding
 
 import (
+	"time"
+
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 )
 
@@ -18,6 +20,7 @@ const (
 	delayedStatus = 0
 	delayedPlace  = 1
 	delayedPool   = 2
+	delayedWhen   = 3
 )
 
 // delayedState names a state of a ForkJoinTask by its status: DONE is its sign, and
@@ -56,6 +59,9 @@ func (h *Heap) delaySchedulers() []*scheduler {
 			}
 		}
 	}
+	// The time base is the most negative one, so that times never wrap.
+	base, _ := h.Static("java.util.concurrent.DelayScheduler", "nanoTimeOffset")
+	now, ok := h.collected()
 	byPool := map[heap.ObjID]*scheduler{}
 	var all []*scheduler
 	for row, pool := range h.Tables[tableForkJoin].Objects {
@@ -74,6 +80,9 @@ func (h *Heap) delaySchedulers() []*scheduler {
 			continue
 		}
 		s.add(task, h.payloadClass(task), delayedState(tasks.Int(row, delayedStatus)))
+		if ok && base != 0 {
+			s.reckon(h, time.Duration(tasks.Long(row, delayedWhen)-int64(base)), now)
+		}
 	}
 	for _, s := range all {
 		s.Size = int64(len(s.tasks))

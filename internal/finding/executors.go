@@ -37,9 +37,8 @@ const (
 //
 // Source: java/util/concurrent/ScheduledThreadPoolExecutor.java: the queue is a
 // binary heap from index 0; a cancelled task stays in it until its time, unless
-// setRemoveOnCancelPolicy(true) was called. Its time is a System.nanoTime: no dump
-// tells what hour that is. But SoftReference.clock is of the same clock, in milliseconds,
-// and stands at the last collection (referenceProcessor.cpp): what was due then is overdue.
+// setRemoveOnCancelPolicy(true) was called. Its time is a System.nanoTime: what was due
+// at the last collection is overdue.
 func (h *Heap) executors() []*scheduler {
 	threads := map[heap.ObjID]string{} // pool -> name of its first worker's thread
 	workers := h.Tables[tableWorker]
@@ -50,10 +49,7 @@ func (h *Heap) executors() []*scheduler {
 		}
 	}
 	futures := h.Tables[tableFuture]
-	collected, ok := h.Static("java.lang.ref.SoftReference", "clock")
-	late := func(row int) time.Duration {
-		return time.Duration(collected)*time.Millisecond - time.Duration(futures.Long(row, columnFutureTime))
-	}
+	collected, ok := h.collected()
 	table, queues := h.Tables[tableExecutor], h.Tables[tableWorkQueue]
 	var executors []*scheduler
 	for row, pool := range table.Objects {
@@ -64,7 +60,12 @@ func (h *Heap) executors() []*scheduler {
 		s := &scheduler{owner: pool, array: queues.Ref(q, columnQueue)}
 		s.Kind, s.Size, s.Thread = kindExecutor, queues.Int(q, columnSize), threads[pool]
 		h.fill(s, futures, futureState, func(row int, state string) {
-			if by := late(row); ok && state == scheduledState && by > 0 {
+			if !ok {
+				return
+			}
+			due := time.Duration(futures.Long(row, columnFutureTime))
+			s.reckon(h, due, collected)
+			if by := collected - due; state == scheduledState && by > 0 {
 				s.pastDue++
 				s.lateBy = max(s.lateBy, by)
 			}

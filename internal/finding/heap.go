@@ -120,7 +120,8 @@ func Watches() []heap.Watch {
 			{Class: "java.nio.Buffer", Field: "capacity"}, {Class: "java.nio.DirectByteBuffer", Field: "cleaner"}, {Class: "java.nio.MappedByteBuffer", Field: "fd"}}},
 		tableForkJoin: {Class: forkJoinPool, Fields: []heap.FieldName{{Class: forkJoinPool, Field: "delayScheduler"}}},
 		tableDelayed: {Class: delayedClass, Fields: []heap.FieldName{
-			{Class: joinTask, Field: "status"}, {Class: delayedClass, Field: "heapIndex"}, {Class: delayedClass, Field: "pool"}}},
+			{Class: joinTask, Field: "status"}, {Class: delayedClass, Field: "heapIndex"}, {Class: delayedClass, Field: "pool"},
+			{Class: delayedClass, Field: "when", Long: true}}},
 		tableCopyOnWrite:      {Class: copyOnWrite, Fields: []heap.FieldName{{Class: copyOnWrite, Field: "array"}}},
 		tableTomcatProperties: {}, // see connectionWatches
 		tableLinkedQueue:      {Class: linkedQueue, Fields: []heap.FieldName{{Class: linkedQueue, Field: "count"}}},

@@ -60,7 +60,7 @@ func (h *Heap) heldSeverity(s *scheduler, l loss, total int64) Severity {
 	switch {
 	case l.bytes*100 >= total*criticalShare:
 		return SeverityCritical
-	case l.bytes*100 >= total*worthShare, s.Cancelled >= manyCancelled && s.last.Sub(h.Created) > lasting:
+	case l.bytes*100 >= total*worthShare, s.Kind == kindTimer && s.Cancelled >= manyCancelled && s.last.Sub(h.Created) > lasting:
 		return SeverityWarning
 	}
 	return SeverityInfo
@@ -95,7 +95,7 @@ func (h *Heap) heldFacts(s *scheduler, l loss, total int64, task string) []Fact 
 		fact("kept only by them", "%s in %s objects, %s of the reachable heap", unit.Bytes(l.bytes), unit.Count(l.objects), unit.Share(l.bytes, total)),
 	}
 	if !s.head.IsZero() {
-		facts = append(facts, fact("head task due", "%s", h.due(s.head)), fact("last task due", "%s", h.due(s.last)))
+		facts = append(facts, fact("head task due", "%s%s", h.due(s.head), s.reckoned()), fact("last task due", "%s%s", h.due(s.last), s.reckoned()))
 	}
 	if l.class != "" {
 		facts = append(facts, fact("held class", "%s: %s", l.class, unit.Plural(int64(len(l.instances)), "object", "objects")))
@@ -117,6 +117,10 @@ func (h *Heap) whenItLetsGo(s *scheduler) string {
 		return "Its thread takes them out at its next turn: something keeps it from that."
 	case s.head.IsZero():
 		return "Each leaves the queue at its time, which the dump does not tell."
+	case s.DueReckoned && last > 0:
+		return fmt.Sprintf("Each leaves the queue at its time: the last one up to %s after the dump.", unit.Duration(last))
+	case s.DueReckoned:
+		return "Each leaves the queue at its time."
 	case head < 0:
 		return "The head task is overdue: the timer's thread is busy or dead."
 	}
@@ -131,6 +135,14 @@ func (h *Heap) due(at time.Time) string {
 		return fmt.Sprintf("%s (%s before the dump)", at.Format(time.RFC3339), unit.Duration(-d))
 	}
 	return fmt.Sprintf("%s (%s after the dump)", at.Format(time.RFC3339), unit.Duration(d))
+}
+
+// reckoned is what an instant is followed by that may be too late.
+func (s *scheduler) reckoned() string {
+	if s.DueReckoned {
+		return " at the latest"
+	}
+	return ""
 }
 
 // heldAdvice says what to do, by the kind of the scheduler and the class of the

@@ -51,6 +51,7 @@ func (h *Heap) readSchedulers(ctx context.Context) ([]*scheduler, error) {
 	arrays := map[heap.ObjID]*scheduler{}
 	for _, s := range all {
 		s.Object, s.Cancelled = address(h.Address(s.owner)), int64(len(s.cancelled))
+		s.tell()
 		if s.array == 0 {
 			continue
 		}

@@ -1,8 +1,6 @@
 package finding
 
 import (
-	"time"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 )
 
@@ -76,7 +74,6 @@ func (h *Heap) timers() []*scheduler {
 		})
 		if len(s.tasks) > 0 {
 			s.Overdue = &overdue
-			s.HeadDue, s.LastDue = s.head.Format(time.RFC3339Nano), s.last.Format(time.RFC3339Nano)
 			s.Due = dueCounts(s.tasks, tasks)
 		}
 		timers = append(timers, s)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 )
@@ -17,8 +18,8 @@ const kindWheel = "HashedWheelTimer"
 // Source: io/netty/util/HashedWheelTimer.java: a timeout waits in the queue "timeouts"
 // for the next tick, then in a bucket; a cancelled one waits in "cancelledTimeouts", too,
 // for the next tick to take it out. So more than a tick's worth of cancelled timeouts
-// means that the worker is blocked. Deadlines count from the timer's start: no dump tells
-// what hour that is.
+// means that the worker is blocked. Deadlines count from the timer's start, a System.nanoTime;
+// so do the ticks that have passed, and the JVM may have collected after the last one.
 func (h *Heap) wheelTimers(ctx context.Context) ([]*scheduler, error) {
 	var wheels []*scheduler
 	owner := map[heap.ObjID]*scheduler{} // by timeout
@@ -35,10 +36,17 @@ func (h *Heap) wheelTimers(ctx context.Context) ([]*scheduler, error) {
 		timeouts = append(timeouts, o)
 	}
 	slices.Sort(timeouts)
+	now, err := h.wheelClocks(ctx, wheels)
+	if err != nil {
+		return nil, err
+	}
 	states, classes := map[heap.ObjID]string{}, map[heap.ObjID]string{}
-	err := h.Read(ctx, timeouts, func(c heap.Content) {
+	deadlines := map[heap.ObjID]int64{}
+	err = h.Read(ctx, timeouts, func(c heap.Content) {
 		state, _, _ := h.Field(c, heap.FieldName{Field: "state"})
 		states[c.Object] = timeoutState(int64(state))
+		deadline, _, _ := h.Field(c, heap.FieldName{Field: "deadline"})
+		deadlines[c.Object] = int64(deadline)
 		task, _, _ := h.Field(c, heap.FieldName{Field: "task"})
 		classes[c.Object] = h.Class(c.Object).Name
 		if o := h.Object(task); o != 0 {
@@ -47,7 +55,11 @@ func (h *Heap) wheelTimers(ctx context.Context) ([]*scheduler, error) {
 	})
 	for _, o := range timeouts {
 		if states[o] != executedState {
-			owner[o].add(o, classes[o], states[o])
+			s := owner[o]
+			s.add(o, classes[o], states[o])
+			if passed, ok := now[s.owner]; ok {
+				s.reckon(h, time.Duration(deadlines[o]), passed)
+			}
 		}
 	}
 	for _, s := range wheels {
@@ -55,6 +67,34 @@ func (h *Heap) wheelTimers(ctx context.Context) ([]*scheduler, error) {
 		s.sum()
 	}
 	return wheels, err
+}
+
+// wheelClocks says for how long each wheel had been running at the last moment that the
+// dump tells; wheels that do not tell their start are left out. Errors: that of ctx.
+func (h *Heap) wheelClocks(ctx context.Context, wheels []*scheduler) (map[heap.ObjID]time.Duration, error) {
+	timers := make([]heap.ObjID, 0, len(wheels))
+	for _, s := range wheels {
+		timers = append(timers, s.owner)
+	}
+	var values [3]map[heap.ObjID]uint64
+	for i, fields := range [][]string{{"startTime"}, {"tickDuration"}, {"worker", "tick"}} {
+		var err error
+		if values[i], err = h.follow(ctx, timers, fields...); err != nil {
+			return nil, err
+		}
+	}
+	collected, ok := h.collected()
+	clocks := map[heap.ObjID]time.Duration{}
+	for timer, start := range values[0] {
+		if start == 0 {
+			continue // not running yet
+		}
+		clocks[timer] = time.Duration(values[1][timer] * values[2][timer])
+		if ok {
+			clocks[timer] = max(clocks[timer], collected-time.Duration(start))
+		}
+	}
+	return clocks, nil
 }
 
 // timeoutState names a state of a HashedWheelTimeout.

@@ -61,11 +61,15 @@ func schedulerFacts(s finding.Scheduler, created string) []finding.Fact {
 	if s.Overdue != nil {
 		add("overdue", unit.Count(*s.Overdue))
 	}
+	latest := ""
+	if s.DueReckoned {
+		latest = " at the latest"
+	}
 	if s.HeadDue != "" {
-		add("head due", due(s.HeadDue, created))
+		add("head due", due(s.HeadDue, created)+latest)
 	}
 	if s.LastDue != "" {
-		add("last due", due(s.LastDue, created))
+		add("last due", due(s.LastDue, created)+latest)
 	}
 	add("retains", known(s.RetainedBytes, unit.Bytes))
 	return facts

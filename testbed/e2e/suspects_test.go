@@ -6,8 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -85,7 +87,25 @@ func checkSuspect(t *testing.T, jdk jdk, c collector, scenario string, env ...st
 	}
 	assertNoOther(t, expected, got.Findings)
 	for _, s := range want.Schedulers {
-		assert.Contains(t, knownParts(got.Schedulers), s)
+		i := slices.Index(knownParts(got.Schedulers), s)
+		if assert.GreaterOrEqual(t, i, 0, "no scheduler %v among %v", s, got.Schedulers) {
+			assertDue(t, got, got.Schedulers[i])
+		}
+	}
+}
+
+// suspectsDue is when all that the lab schedules is due, counted from its start.
+const suspectsDue = 50 * time.Minute
+
+// assertDue checks what the report says of when a scheduler's tasks are due.
+func assertDue(t *testing.T, r *report.Report, s finding.Scheduler) {
+	t.Helper()
+	created, err := time.Parse(time.RFC3339, r.Dump.Created)
+	require.NoError(t, err)
+	for _, due := range []string{s.HeadDue, s.LastDue} {
+		at, err := time.Parse(time.RFC3339, due)
+		require.NoError(t, err, s.Kind)
+		assert.WithinRange(t, at, created.Add(suspectsDue-labTimeout), created.Add(suspectsDue+time.Second), s.Kind)
 	}
 }
 
