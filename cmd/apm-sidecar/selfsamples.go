@@ -11,7 +11,8 @@ import (
 )
 
 // recordSelf keeps the sidecar's own metrics in the embedded store, if there is one, until
-// ctx ends: rules and dashboards ask for them there. Those of a target are not kept.
+// ctx ends: rules and dashboards ask for them there. Those of a target do not belong in
+// metrics: they are not kept, and a thousand targets have many.
 func recordSelf(ctx context.Context, s *store.Store, every time.Duration, instance string, metrics func(io.Writer)) {
 	if s == nil {
 		return

@@ -79,14 +79,17 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 		return err
 	}
 
-	metrics := func(w io.Writer) {
+	whole := func(w io.Writer) { // what is not about a single target
 		// A failed write is the scraper's own doing.
 		_, _ = fmt.Fprintf(w, "apm_sidecar_build_info{version=%q} 1\n", version())
 		steer.WriteMetrics(w)
-		watch.WriteMetrics(w)
 		pusher.WriteMetrics(w)
 		alerts.WriteMetrics(w)
 		spans.WriteMetrics(w)
+	}
+	metrics := func(w io.Writer) {
+		whole(w)
+		watch.WriteMetrics(w)
 	}
 	server, err := newServer(env, c, web.Options{
 		Store:        dest.handler,
@@ -112,7 +115,7 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 	carriers.Go(func() error { return alerts.Run(carryCtx) })
 	carriers.Go(func() error { return spans.Run(carryCtx) })
 	carriers.Go(func() error {
-		recordSelf(carryCtx, dest.store, time.Duration(c.Interval), server.Addr(), metrics)
+		recordSelf(carryCtx, dest.store, time.Duration(c.Interval), server.Addr(), whole)
 		return nil
 	})
 

@@ -116,9 +116,9 @@ func sum(ctx context.Context, sidecarURL, metric string) (float64, error) {
 	return total, nil
 }
 
-// stored is how many samples the sidecar's own store has.
-func stored(ctx context.Context, sidecarURL string) (float64, error) {
-	body, err := get(ctx, sidecarURL+"/api/v1/query?nocache=1&query=sum(count_over_time(%7Bjob=%22jvm%22%7D%5B1d%5D))")
+// stored is how many samples up to a time the sidecar's own store has.
+func stored(ctx context.Context, sidecarURL string, until time.Time) (float64, error) {
+	body, err := get(ctx, sidecarURL+"/api/v1/query?nocache=1&time="+strconv.FormatFloat(float64(until.UnixMilli())/1000, 'f', 3, 64)+"&query=sum(count_over_time(%7Bjob=%22jvm%22%7D%5B1d%5D))")
 	if err != nil {
 		return 0, err
 	}
