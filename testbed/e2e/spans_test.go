@@ -3,33 +3,73 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/otlp"
 	"github.com/apm-sidecar/apm-sidecar/internal/tx"
 	"github.com/apm-sidecar/apm-sidecar/testbed/harness"
 )
 
-// TestSpansOfTheJavaAgent: OpenTelemetry's own Java agent in a real Tomcat sends to the
-// sidecar. The record of a slow request has its spans, joined by the thread, with the
-// statement and the peers; quick requests leave none.
-func TestSpansOfTheJavaAgent(t *testing.T) {
-	java := defaultJDK(t).java
+// instrumented is the slow web application with OpenTelemetry's Java agent, and a sidecar
+// that takes its spans and sends them on to a backend.
+type instrumented struct {
+	app     *harness.SlowWebApp
+	sidecar *harness.Sidecar
+	backend *collected
+	db      *harness.Postgres
+}
+
+// collected is a backend that keeps what it gets.
+type collected struct {
+	mu    sync.Mutex
+	spans map[otlp.SpanID]*otlp.Span
+}
+
+// Take implements otlp.Sink.
+func (c *collected) Take(groups []otlp.Group, _ time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, g := range groups {
+		for _, s := range g.Spans {
+			c.spans[s.ID] = s
+		}
+	}
+	return nil
+}
+
+// below are the spans with that parent.
+func (c *collected) below(id string) (found []*otlp.Span) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.spans {
+		if s.Parent.String() == id {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+func startInstrumented(ctx context.Context, t *testing.T, java string, jvm ...string) instrumented {
+	t.Helper()
 	agent, err := harness.OpenTelemetryAgent()
 	require.NoError(t, err)
 	bench, err := harness.NewBench()
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	db, err := bench.StartPostgres(ctx)
+	i := instrumented{backend: &collected{spans: map[otlp.SpanID]*otlp.Span{}}}
+	i.db, err = bench.StartPostgres(ctx)
 	if errors.Is(err, harness.ErrNoPostgres) {
 		t.Skip(err)
 	}
@@ -37,45 +77,97 @@ func TestSpansOfTheJavaAgent(t *testing.T) {
 	free, err := harness.FreePort(ctx)
 	require.NoError(t, err)
 	port := strconv.Itoa(free)
-	app, err := bench.StartSlowWebApp(ctx, java, "tomcat10", db,
-		"-javaagent:"+agent, "-Dotel.service.name=slow", "-Dotel.exporter.otlp.endpoint=http://127.0.0.1:"+port,
-		"-Dotel.bsp.schedule.delay=500", "-Dotel.metrics.exporter=none", "-Dotel.logs.exporter=none", "-Dotel.exporter.otlp.compression=gzip")
+	i.app, err = bench.StartSlowWebApp(ctx, java, "tomcat10", i.db, append([]string{
+		"-javaagent:" + agent, "-Dotel.service.name=slow", "-Dotel.exporter.otlp.endpoint=http://127.0.0.1:" + port,
+		"-Dotel.bsp.schedule.delay=500", "-Dotel.metrics.exporter=none", "-Dotel.logs.exporter=none", "-Dotel.exporter.otlp.compression=gzip",
+	}, jvm...)...)
 	if errors.Is(err, harness.ErrNoJava) {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
-	sidecar, err := bench.StartSidecarWith(ctx, app.JolokiaURL,
-		"transactions:\n  interval: 250ms\n  threshold: 800ms\n  spans:\n    listen: 127.0.0.1:"+port+"\ndatabases:\n  - {name: shop, url: "+db.URL()+"}\n")
+	backend := httptest.NewServer(otlp.NewReceiver(otlp.ReceiverOptions{Limits: otlp.DefaultLimits(), Sink: i.backend}))
+	t.Cleanup(backend.Close)
+	i.sidecar, err = bench.StartSidecarWith(ctx, i.app.JolokiaURL, fmt.Sprintf(`
+transactions:
+  interval: 250ms
+  threshold: 800ms
+  spans: {listen: "127.0.0.1:%s", export: {url: "%s/v1/traces"}}
+databases:
+  - {name: shop, url: %q}
+`, port, backend.URL, i.db.URL()))
 	require.NoError(t, err)
-	_, err = sidecar.AwaitOutput(ctx, regexp.MustCompile("transactions are followed"))
+	_, err = i.sidecar.AwaitOutput(ctx, regexp.MustCompile("transactions are followed"))
 	require.NoError(t, err)
+	// Classes are loaded, which may be slow.
+	require.NoError(t, ask(ctx, i.app.URL+"/run/warm/1?steps=sql:10,http:10,async:10"))
+	return i
+}
 
-	require.NoError(t, ask(ctx, app.URL+"/run/warm/1?steps=sql:10,http:10,async:10")) // classes are loaded, which may be slow
-	for range 20 {
-		require.NoError(t, ask(ctx, app.URL+"/run/quick/1?steps=sql:10"))
+// list are all records.
+func (i instrumented) list(ctx context.Context) ([]tx.Summary, error) {
+	var list struct {
+		Transactions []tx.Summary `json:"transactions"`
 	}
-	require.NoError(t, ask(ctx, app.URL+"/run/slow/1?steps=sql:700,http:500,sleep:100"))
-	require.NoError(t, ask(ctx, app.URL+"/run/slow/2?steps=sql:100,async:1000"))
+	err := i.sidecar.Get(ctx, "/api/transactions", &list)
+	return list.Transactions, err
+}
 
-	joined := func(path string) *tx.Record {
-		var rec tx.Record
-		require.Eventually(t, func() bool {
-			var list struct {
-				Transactions []tx.Summary `json:"transactions"`
-			}
-			if sidecar.Get(ctx, "/api/transactions", &list) != nil {
-				return false
-			}
-			for _, s := range list.Transactions {
-				if s.Path == path && sidecar.Get(ctx, "/api/transactions/"+s.ID, &rec) == nil && rec.Trace != nil {
-					return true
-				}
-			}
+// traced waits for the record of a path to have spans.
+func (i instrumented) traced(ctx context.Context, t *testing.T, path string) *tx.Record {
+	t.Helper()
+	var rec tx.Record
+	require.Eventually(t, func() bool {
+		list, err := i.list(ctx)
+		if err != nil {
 			return false
-		}, time.Minute, 200*time.Millisecond, "no record of %s has spans", path)
-		return &rec
+		}
+		for _, s := range list {
+			if s.Path == path && i.sidecar.Get(ctx, "/api/transactions/"+s.ID, &rec) == nil && rec.Trace != nil {
+				return true
+			}
+		}
+		return false
+	}, time.Minute, 200*time.Millisecond, "no record of %s has spans", path)
+	return &rec
+}
+
+// askHTTP2 is ask over HTTP/2 without TLS.
+func askHTTP2(ctx context.Context, url string) error {
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: protocols}
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
 	}
-	slow := joined("/run/slow/1")
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.ProtoMajor != 2 || response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s %s", url, response.Proto, response.Status)
+	}
+	return nil
+}
+
+// TestSpansOfTheJavaAgent: OpenTelemetry's own Java agent in a real Tomcat sends to the
+// sidecar. The record of a slow request has its spans, with the statement and the peers;
+// one over HTTP/2, which Tomcat shows nobody, has a record made of them; quick ones leave
+// none. The backend gets the spans of slow ones, with what was inferred below them.
+func TestSpansOfTheJavaAgent(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	i := startInstrumented(ctx, t, defaultJDK(t).java, "-Dslow.http2=true")
+	for range 20 {
+		require.NoError(t, ask(ctx, i.app.URL+"/run/quick/1?steps=sql:10"))
+	}
+	require.NoError(t, askHTTP2(ctx, i.app.URL+"/run/slow/3?steps=sql:900,sleep:100"))
+	require.NoError(t, ask(ctx, i.app.URL+"/run/slow/1?steps=sql:700,http:500,sleep:100"))
+	require.NoError(t, ask(ctx, i.app.URL+"/run/slow/2?steps=sql:100,async:1000"))
+
+	slow := i.traced(ctx, t, "/run/slow/1")
 	assert.Equal(t, tx.SourceTomcat, slow.Source)
 	assert.Equal(t, tx.JoinedByThread, slow.Trace.JoinedBy)
 	assert.Equal(t, "slow", slow.Trace.Service)
@@ -88,33 +180,83 @@ func TestSpansOfTheJavaAgent(t *testing.T) {
 	}
 	assert.InDelta(t, 700e3, classes[tx.ClassSQL], 200e3)
 	assert.InDelta(t, 500e3, classes[tx.ClassHTTP], 200e3)
-	require.NotEmpty(t, slow.SQL)
-	assert.Regexp(t, `^select pg_sleep\(\?\) as q`, slow.SQL[0].Text)
-	assert.Equal(t, tx.EvidenceSpan, slow.SQL[0].Evidence)
-	kinds := map[string]string{}
-	for _, p := range slow.Peers {
-		kinds[p.Kind] = p.Address
-	}
-	base, err := url.Parse(db.URL())
+	i.assertStatement(t, slow)
+
+	assert.True(t, i.traced(ctx, t, "/run/slow/2").Async)
+
+	unseen := i.traced(ctx, t, "/run/slow/3")
+	assert.Equal(t, tx.SourceSpans, unseen.Source)
+	assert.Equal(t, tx.ClassSQL, unseen.Class)
+	assert.Equal(t, tx.Exact, unseen.Elapsed.Certainty)
+	assert.InDelta(t, 1000, unseen.Elapsed.Ms, 400)
+	i.assertStatement(t, unseen)
+
+	list, err := i.list(ctx)
 	require.NoError(t, err)
-	assert.True(t, strings.HasSuffix(kinds[tx.KindDatabase], ":"+base.Port()), kinds)
-	assert.NotEmpty(t, kinds[tx.KindHTTP])
-
-	async := joined("/run/slow/2")
-	assert.True(t, async.Async)
-
-	var list struct {
-		Transactions []tx.Summary `json:"transactions"`
-	}
-	require.NoError(t, sidecar.Get(ctx, "/api/transactions", &list))
 	paths := map[string]int{}
-	for _, s := range list.Transactions {
+	for _, s := range list {
 		paths[s.Path]++
 	}
 	delete(paths, "/run/warm/1")
-	assert.Equal(t, map[string]int{"/run/slow/1": 1, "/run/slow/2": 1}, paths, "quick ones leave nothing, slow ones one record each")
-	dropped, err := sidecar.Metric(ctx, "apm_sidecar_spans_dropped_total")
+	assert.Equal(t, map[string]int{"/run/slow/1": 1, "/run/slow/2": 1, "/run/slow/3": 1}, paths, "quick ones leave nothing, slow ones one record each")
+	dropped, err := i.sidecar.Metric(ctx, "apm_sidecar_spans_dropped_total")
 	require.NoError(t, err)
 	assert.GreaterOrEqual(t, dropped, 40.0, "the spans of quick requests came too")
-	assert.NoError(t, sidecar.Stop(sidecarGrace))
+
+	require.Eventually(t, func() bool {
+		return len(i.backend.below(slow.Trace.Root)) == len(slow.Trace.Spans)-1+len(slow.Segments)
+	}, 30*time.Second, 100*time.Millisecond, "the backend has the application's spans, and ours below its own")
+	inferred := 0
+	for _, s := range i.backend.below(slow.Trace.Root) {
+		assert.Equal(t, slow.Trace.ID, s.TraceID.String())
+		for _, a := range s.Attributes {
+			if a.Key == "apm.inferred" {
+				inferred++
+			}
+		}
+	}
+	assert.Len(t, slow.Segments, inferred)
+	assert.NoError(t, i.sidecar.Stop(sidecarGrace))
+}
+
+// assertStatement wants the statement and the database of a record.
+func (i instrumented) assertStatement(t *testing.T, rec *tx.Record) {
+	t.Helper()
+	require.NotEmpty(t, rec.SQL)
+	assert.Regexp(t, `^select pg_sleep\(\?\) as q`, rec.SQL[0].Text)
+	assert.Equal(t, tx.EvidenceSpan, rec.SQL[0].Evidence)
+	kinds := map[string]string{}
+	for _, p := range rec.Peers {
+		kinds[p.Kind] = p.Address
+	}
+	base, err := url.Parse(i.db.URL())
+	require.NoError(t, err)
+	assert.True(t, strings.HasSuffix(kinds[tx.KindDatabase], ":"+base.Port()), kinds)
+}
+
+// TestSpansOfVirtualThreads: stacks of virtual threads are in no list of the JVM's; the
+// spans tell where the time of such requests went.
+func TestSpansOfVirtualThreads(t *testing.T) {
+	if !full() {
+		t.Skip("E2E_FULL=1 runs it")
+	}
+	java := ""
+	for _, j := range findJDKs(t) {
+		if j.version >= 21 {
+			java = j.java
+		}
+	}
+	if java == "" {
+		t.Skip("no JDK of 21 or later")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	i := startInstrumented(ctx, t, java, "-Dslow.virtual=true")
+	require.NoError(t, ask(ctx, i.app.URL+"/run/slow/1?steps=sql:900,sleep:100"))
+	rec := i.traced(ctx, t, "/run/slow/1")
+	assert.Equal(t, tx.SourceTomcat, rec.Source)
+	assert.Zero(t, rec.Samples)
+	assert.Equal(t, tx.ClassSQL, rec.Class, "%+v", rec.Classes)
+	i.assertStatement(t, rec)
+	assert.NoError(t, i.sidecar.Stop(sidecarGrace))
 }

@@ -7,6 +7,7 @@ import org.apache.catalina.Context;
 import org.apache.catalina.Wrapper;
 import org.apache.catalina.connector.Connector;
 import org.apache.catalina.startup.Tomcat;
+import org.apache.coyote.http2.Http2Protocol;
 
 /**
  * A web application on embedded Tomcat whose requests take as long as they are
@@ -19,6 +20,8 @@ import org.apache.catalina.startup.Tomcat;
  * <li>{@code slow.http.port}: 0, the default, is any free port
  * <li>{@code slow.base}: a working folder, required; the log is {@code truth.log} in it
  * <li>{@code slow.threads}: Tomcat's workers, 64
+ * <li>{@code slow.http2}: true for HTTP/2 without TLS beside HTTP/1.1
+ * <li>{@code slow.virtual}: true for virtual threads, on Tomcat 10.1 and 11 with Java 21
  * <li>{@code slow.domain}: the name of the engine, and of the MBeans' domain, Tomcat
  * </ul>
  *
@@ -41,6 +44,12 @@ public final class SlowWebApp {
         connector.setPort(Integer.getInteger("slow.http.port", 0));
         connector.setProperty("address", "127.0.0.1");
         connector.setProperty("maxThreads", System.getProperty("slow.threads", "64"));
+        if (Boolean.getBoolean("slow.http2")) {
+            connector.addUpgradeProtocol(new Http2Protocol());
+        }
+        if (Boolean.getBoolean("slow.virtual")) {
+            connector.setProperty("useVirtualThreads", "true");
+        }
         tomcat.setConnector(connector);
         Context context = tomcat.addContext("", documents.getAbsolutePath());
         try (Truth truth = new Truth(new File(base, "truth.log"))) {
