@@ -109,10 +109,7 @@ func (e *Exporter) dropped(reason string, spans int) {
 func (e *Exporter) Send(groups []Group) {
 	e.mu.Lock()
 	for _, g := range groups {
-		q := queued{group: g}
-		for _, s := range g.Spans {
-			q.bytes += s.Memory()
-		}
+		q := queued{g, g.Memory()}
 		if e.bytes+q.bytes > maxQueueBytes {
 			e.dropped(dropFull, len(g.Spans))
 			continue

@@ -187,6 +187,27 @@ func (a Attributes) Int(keys ...string) int64 {
 	return n
 }
 
+// Memory is about how many bytes a resource takes in memory.
+func (r *Resource) Memory() int {
+	const resource = 96
+	return resource + len(r.SchemaURL) + r.Attributes.memory()
+}
+
+// Memory is about how many bytes a scope takes in memory.
+func (s *Scope) Memory() int {
+	const scope = 128
+	return scope + len(s.Name) + len(s.Version) + len(s.SchemaURL) + s.Attributes.memory()
+}
+
+// Memory is about how many bytes a group takes in memory, of its own resource and scope.
+func (g Group) Memory() int {
+	n := g.Resource.Memory() + g.Scope.Memory()
+	for _, s := range g.Spans {
+		n += s.Memory()
+	}
+	return n
+}
+
 // Memory is about how many bytes a span takes in memory.
 func (s *Span) Memory() int {
 	const span, event, link = 256, 72, 96

@@ -109,7 +109,7 @@ func (w *Window) candidates(now time.Time, targets resolver) []candidate {
 			if now.Sub(r.at) < linger || len(all) >= maxCandidates {
 				continue
 			}
-			c := candidate{at: at, root: r, target: targets.find(t.key.source), slow: duration(r.span) >= w.threshold(r.span)}
+			c := candidate{at: at, root: r, target: targets.find(t.key.source), slow: w.slow(r.span)}
 			for _, held := range w.records {
 				if c.target != "" && held.record.Target == c.target && joinedBy(held.record, r.span) != "" {
 					c.fits = append(c.fits, held)
@@ -156,7 +156,8 @@ func (w *Window) own(c candidate, out *Outcome) {
 		w.routers[c.target] = router
 	}
 	parts := w.claim(c.at, c.root.span, true)
-	rec := ownRecord(c, parts, router, w.threshold(c.root.span))
+	_, threshold := w.thresholds(c.root.span)
+	rec := ownRecord(c, parts, router, threshold)
 	w.settle(c.root)
 	w.stats.Own++
 	out.Keep, out.Done = append(out.Keep, rec), append(out.Done, rec)
@@ -201,11 +202,12 @@ func (w *Window) expire(now time.Time, out *Outcome) {
 func groups(parts []part) []otlp.Group {
 	var out []otlp.Group
 	for _, p := range parts {
-		if n := len(out); n > 0 && out[n-1].Resource == p.resource && out[n-1].Scope == p.scope {
+		resource, scope := p.from.resource.value, p.from.scope.value
+		if n := len(out); n > 0 && out[n-1].Resource == resource && out[n-1].Scope == scope {
 			out[n-1].Spans = append(out[n-1].Spans, p.span)
 			continue
 		}
-		out = append(out, otlp.Group{Resource: p.resource, Scope: p.scope, Spans: []*otlp.Span{p.span}})
+		out = append(out, otlp.Group{Resource: resource, Scope: scope, Spans: []*otlp.Span{p.span}})
 	}
 	return out
 }

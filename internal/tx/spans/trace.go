@@ -34,9 +34,8 @@ func (t *trace) hasRoot(id otlp.SpanID) bool {
 
 // part is a span with what it came with.
 type part struct {
-	span     *otlp.Span
-	resource *otlp.Resource
-	scope    *otlp.Scope
+	span *otlp.Span
+	from origin
 }
 
 // root is a local root and when it came.

@@ -46,8 +46,12 @@ type Window struct {
 	traces map[key]*list.Element // of *trace
 	// order has the traces, the oldest first.
 	order *list.List
-	bytes int
-	spans int
+	// bytes are those of the spans and of their origins.
+	bytes   int
+	spans   int
+	origins origins
+	// router names routes as the pages do, for thresholds of routes.
+	router *tx.Router
 	// records wait for spans, the oldest first.
 	records []*waiting
 	routers map[string]*tx.Router
@@ -70,7 +74,10 @@ type waiting struct {
 
 // New is a Window without spans.
 func New(opts Options) *Window {
-	return &Window{opts: opts, traces: map[key]*list.Element{}, order: list.New(), routers: map[string]*tx.Router{}, settled: map[rootID]time.Time{}}
+	return &Window{
+		opts: opts, traces: map[key]*list.Element{}, order: list.New(), origins: newOrigins(),
+		router: tx.NewRouter(), routers: map[string]*tx.Router{}, settled: map[rootID]time.Time{},
+	}
 }
 
 // Take implements otlp.Sink.
@@ -78,21 +85,25 @@ func (w *Window) Take(groups []otlp.Group, now time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	need, count := 0, int64(0)
-	for _, g := range groups {
+	came := make([]origin, len(groups))
+	for i, g := range groups {
 		for _, s := range g.Spans {
 			need += s.Memory()
 		}
 		count += int64(len(g.Spans))
+		came[i] = w.origins.of(g)
 	}
+	defer w.origins.tidy(came)
+	need += w.origins.unused(came)
 	if !w.makeRoom(need, now) {
 		w.stats.Refused += count
 		return fmt.Errorf("%w: come again", otlp.ErrFull)
 	}
 	quick := map[*otlp.Span]key{}
-	for _, g := range groups {
+	for i, g := range groups {
 		source := sourceOf(g.Resource)
 		for _, s := range g.Spans {
-			if w.add(source, g, s, now) {
+			if w.add(source, came[i], s, now) {
 				quick[s] = key{source, s.TraceID}
 			}
 		}
@@ -106,7 +117,7 @@ func (w *Window) Take(groups []otlp.Group, now time.Time) error {
 
 // add takes one span, and tells whether it is the local root of a request that is surely
 // quick, whatever was seen from outside.
-func (w *Window) add(source Source, g otlp.Group, s *otlp.Span, now time.Time) (quick bool) {
+func (w *Window) add(source Source, from origin, s *otlp.Span, now time.Time) (quick bool) {
 	if _, known := w.settled[rootID{s.TraceID, s.ID}]; known {
 		return false
 	}
@@ -124,22 +135,31 @@ func (w *Window) add(source Source, g otlp.Group, s *otlp.Span, now time.Time) (
 		w.stats.TooBig++
 		return false
 	}
-	t.parts = append(t.parts, part{span: s, resource: g.Resource, scope: g.Scope})
-	w.bytes += s.Memory()
+	t.parts = append(t.parts, part{s, from})
+	w.bytes += s.Memory() + from.use()
 	w.spans++
 	if !isRoot {
 		return false
 	}
-	if duration(s) < w.threshold(s)/2 {
+	if least, _ := w.thresholds(s); duration(s) < least/2 {
 		return true
 	}
 	t.roots = append(t.roots, root{span: s, at: now})
 	return false
 }
 
-// threshold is that of the transaction of a local root.
-func (w *Window) threshold(s *otlp.Span) time.Duration {
-	return w.opts.Thresholds.Of(s.Attributes.Text("http.route"), pathOf(s))
+// thresholds are those that the transaction of a local root may have: by the route that
+// the application names and by the one that pages show.
+func (w *Window) thresholds(s *otlp.Span) (least, most time.Duration) {
+	path := pathOf(s)
+	named, shown := w.opts.Thresholds.Of(s.Attributes.Text("http.route"), path), w.opts.Thresholds.Of(w.router.Route(path), path)
+	return min(named, shown), max(named, shown)
+}
+
+// slow tells whether a local root is slow by all of them.
+func (w *Window) slow(s *otlp.Span) bool {
+	_, most := w.thresholds(s)
+	return duration(s) >= most
 }
 
 // claim takes the spans of a local root out of its trace; with orphans also those whose
@@ -166,7 +186,7 @@ func (w *Window) drop(at *list.Element) (spans int64) {
 
 func (w *Window) forget(parts []part) {
 	for _, p := range parts {
-		w.bytes -= p.span.Memory()
+		w.bytes -= p.span.Memory() + w.origins.release(p.from)
 	}
 	w.spans -= len(parts)
 }
@@ -198,7 +218,7 @@ func (w *Window) makeRoom(need int, now time.Time) bool {
 
 func (w *Window) anySlow(t *trace) bool {
 	for _, r := range t.roots {
-		if duration(r.span) >= w.threshold(r.span) {
+		if w.slow(r.span) {
 			return true
 		}
 	}

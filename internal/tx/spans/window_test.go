@@ -1,6 +1,7 @@
 package spans_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -161,6 +162,9 @@ func TestNotJoined(t *testing.T) {
 		{"no thread, and not the same length", processA(), other(func(r *tx.Record) { r.ThreadID, r.Elapsed.Ms = 0, 4200 }), []*otlp.Span{server(1, 1, 10, 3990, 31)}},
 		{"two traces for one record", processA(), other(func(*tx.Record) {}), []*otlp.Span{server(1, 1, 10, 3990, 31), server(2, 1, 20, 3980, 31)}},
 		{"two records for one trace", processA(), []*tx.Record{record("one", 0, 4000, 31), record("two", 5, 4001, 31)}, []*otlp.Span{server(1, 1, 10, 3990, 31)}},
+		{"several requests that look like one", processA(), other(func(r *tx.Record) {
+			r.Source, r.Path, r.Method, r.Elapsed = tx.SourceThreads, "", "", tx.Elapsed{Ms: 9000, MinMs: 8500, MaxMs: 9500, Certainty: tx.Estimated}
+		}), []*otlp.Span{server(1, 1, 10, 3990, 31)}},
 		{"nobody's", otlp.Attributes{text("service.name", "shop")}, other(func(*tx.Record) {}), []*otlp.Span{server(1, 1, 10, 3990, 31)}},
 		{"two names that differ", append(processA()[:3:3], text("service.instance.id", "b:1")), other(func(*tx.Record) {}), []*otlp.Span{server(1, 1, 10, 3990, 31)}},
 	} {
@@ -330,6 +334,41 @@ func TestMemoryIsBounded(t *testing.T) {
 	b.steps(700_000, 700_000)
 	assert.Zero(t, b.Stats().Waiting)
 	assert.Positive(t, b.Stats().Expired)
+}
+
+// TestOriginsAreCounted: resources are bounded too, and those alike are one.
+func TestOriginsAreCounted(t *testing.T) {
+	t.Parallel()
+	b := newBench()
+	for n := range byte(100) {
+		b.take(t, 0, processA(), span(n, 2, 1, otlp.KindInternal, 0, 10))
+	}
+	small := b.Stats().WaitingBytes
+	assert.Less(t, small, int64(100_000), "they share their resource")
+	var err error
+	for n := byte(100); n < 200 && err == nil; n++ {
+		long := otlp.Attributes{text("n", strings.Repeat(string(rune('a'+n)), 10_000))}
+		err = b.Take([]otlp.Group{{Resource: &otlp.Resource{Attributes: long}, Scope: &otlp.Scope{}, Spans: []*otlp.Span{span(n, 2, 1, otlp.KindInternal, 0, 10)}}}, after(0))
+	}
+	require.ErrorIs(t, err, otlp.ErrFull)
+	b.steps(700_000, 700_000)
+	assert.Zero(t, b.Stats().WaitingBytes)
+}
+
+// TestThresholdsOfRoutes: a route is what the application calls it, or what the pages do.
+func TestThresholdsOfRoutes(t *testing.T) {
+	t.Parallel()
+	thresholds := tx.NewThresholds(3*time.Second, tx.RouteThreshold{Pattern: "/orders/{id}", Threshold: time.Minute}, tx.RouteThreshold{Pattern: "/carts/{cart}", Threshold: time.Minute})
+	f := func(route, path string, want int) {
+		t.Helper()
+		b := newBench()
+		b.Window = spans.New(spans.Options{Thresholds: thresholds, Interval: time.Second, MaxBytes: 1 << 20})
+		b.take(t, 5000, processA(), span(1, 1, 0, otlp.KindServer, 0, 4000, text("http.route", route), text("url.path", path)))
+		assert.Len(t, b.steps(6000, 30_000).Keep, want)
+	}
+	f("/orders/{order}", "/orders/7", 0)
+	f("/carts/{cart}", "/carts/7", 0)
+	f("/other", "/other", 1)
 }
 
 // TestHostileTraces: loops, and more spans than anyone should have in a request.
