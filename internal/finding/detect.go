@@ -40,7 +40,23 @@ func Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		return cmp.Or(cmp.Compare(a.Severity.rank(), b.Severity.rank()), cmp.Compare(b.Bytes, a.Bytes),
 			cmp.Compare(b.Objects, a.Objects), cmp.Compare(a.Fingerprint, b.Fingerprint))
 	})
-	return all, nil
+	return slices.DeleteFunc(all, func(f Finding) bool {
+		return slices.ContainsFunc(all, func(alarm Finding) bool { return alarm.covers(f) })
+	}), nil
+}
+
+// coveredShare is the percentage of what a remark counts that an alarm must explain to
+// make the remark superfluous.
+const coveredShare = 90
+
+// covers says whether the alarm makes a remark on what retains much superfluous: its own
+// way leads through that object, and it explains nearly all of it.
+func (f Finding) covers(remark Finding) bool {
+	merely := remark.Kind == "growing-collection" || remark.Kind == "big-retainer"
+	if f.Severity == SeverityInfo || remark.Severity != SeverityInfo || !merely || f.Evidence.Path == nil || f.Bytes*100 < remark.Bytes*coveredShare {
+		return false
+	}
+	return slices.ContainsFunc(f.Evidence.Path.Steps, func(s Step) bool { return s.Object != "" && s.Object == remark.Culprit.Object })
 }
 
 func (s Severity) rank() int { return slices.Index(Severities(), s) }

@@ -95,6 +95,26 @@ func TestOpenStatements(t *testing.T) {
 	assert.Contains(t, f.Summary, "One T4CConnection has 2,500")
 }
 
+// TestAlarmCoversRemark has a list of statements: what is said of them says it of the list.
+func TestAlarmCoversRemark(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	connection := j.Class("com.mysql.cj.jdbc.ConnectionImpl", j.Object, hproftest.Ref("openStatements"))
+	statement := j.Class("com.mysql.cj.jdbc.ClientPreparedStatement", j.Object, hproftest.Ref("query"))
+	list := j.Class("java.util.ArrayList", j.Object, hproftest.Ref("elementData"), hproftest.Int("size"))
+	fill := func(c *hproftest.Class, n int) *hproftest.Object {
+		var all []*hproftest.Object
+		for range n {
+			all = append(all, j.New(c).Set("query", j.Bytes(make([]byte, 1000))))
+		}
+		return j.New(list).Set("elementData", j.Array(j.Objects, all...)).Set("size", int32(n))
+	}
+	j.Root(hprof.SubRootJNIGlobal, j.New(connection).Set("openStatements", fill(statement, 2000)))
+	j.Class("com.acme.Orders", j.Object).Static("ALL", fill(j.Class("com.acme.Order", j.Object, hproftest.Ref("query")), 2000))
+	found := detect(t, j)
+	assert.Equal(t, finding.SeverityCritical, only(t, "open-statements", found).Severity)
+	assert.Contains(t, only(t, "growing-collection", found).Title, "com.acme.Order", "the other list")
+}
+
 // TestStatementCache has caches of some share of a heap of 32 MiB.
 func TestStatementCache(t *testing.T) {
 	for _, row := range []struct {
