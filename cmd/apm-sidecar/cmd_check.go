@@ -75,6 +75,8 @@ const exampleConfig = `  targets:
     max_records_bytes: 67108864
     spans:                            # those that applications send of themselves, by OTLP/HTTP
       listen: ""                      # 127.0.0.1:4318 takes them
+      cert_file: ""                   # with key_file: TLS
+      key_file: ""
       bearer_token_file: ""           # needed where listen is no loopback address
       open: false                     # true: take them from everyone
       max_memory: 64MiB               # of requests that are not decided on yet

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
 	"github.com/apm-sidecar/apm-sidecar/internal/otlp"
 	"github.com/apm-sidecar/apm-sidecar/internal/tx/spans"
+	"github.com/apm-sidecar/apm-sidecar/internal/web"
 )
 
 // spanTraffic is the receiver of spans and the way to the backend that gets them; each
@@ -18,7 +20,7 @@ import (
 type spanTraffic struct {
 	options  agent.SpanOptions
 	receiver *otlp.Receiver
-	server   *otlp.Server
+	server   *web.Server
 	exporter *otlp.Exporter
 }
 
@@ -50,8 +52,11 @@ func newSpanTraffic(env environment, c config.Transactions) (*spanTraffic, error
 	}
 	s.receiver = otlp.NewReceiver(otlp.ReceiverOptions{Limits: otlp.DefaultLimits(), Sink: sink, TokenFile: c.Spans.BearerTokenFile})
 	var err error
-	if s.server, err = otlp.Listen(c.Spans.Listen, s.receiver, log); err != nil {
-		return nil, err
+	s.server, err = web.Bind(web.Binding{
+		Listen: c.Spans.Listen, CertFile: c.Spans.CertFile, KeyFile: c.Spans.KeyFile, Handler: s.receiver, Logger: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("receiver of spans (transactions.spans.listen): %w", err)
 	}
 	log.Info("spans are taken", "addr", s.server.Addr())
 	return s, nil

@@ -17,6 +17,9 @@ type Spans struct {
 	// BearerTokenFile has the token that senders must show; it is read again for each
 	// request.
 	BearerTokenFile string `yaml:"bearer_token_file"`
+	// CertFile and KeyFile make the receiver speak TLS.
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
 	// Open allows an address beyond loopback without a token.
 	Open bool `yaml:"open"`
 	// MaxMemory bounds the spans of requests that are not decided on yet.
@@ -83,8 +86,15 @@ func (s Spans) faults(followed bool) []error {
 			fault("listen %q can be reached by others: give transactions.spans.bearer_token_file, or allow everyone by transactions.spans.open: true", s.Listen)
 		}
 	}
-	if err := readable("bearer_token_file", s.BearerTokenFile); err != nil {
-		fault("%w", err)
+	for _, err := range []error{
+		readable("bearer_token_file", s.BearerTokenFile), readable("cert_file", s.CertFile), readable("key_file", s.KeyFile),
+	} {
+		if err != nil {
+			fault("%w", err)
+		}
+	}
+	if (s.CertFile == "") != (s.KeyFile == "") {
+		fault("cert_file and key_file belong together")
 	}
 	if s.MaxMemory < minSpanMemory {
 		fault("max_memory %s is less than %s", s.MaxMemory, minSpanMemory)

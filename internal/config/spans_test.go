@@ -26,6 +26,7 @@ func TestSpans(t *testing.T) {
 		{"no port", `{listen: "127.0.0.1"}`, `transactions.spans.listen "127.0.0.1" is no host:port`},
 		{"everyone", `{listen: ":4318"}`, `transactions.spans.listen ":4318" can be reached by others`},
 		{"no such token", `{listen: ":4318", bearer_token_file: /nonexistent}`, "transactions.spans.bearer_token_file: open /nonexistent"},
+		{"half a certificate", `{listen: "127.0.0.1:4318", cert_file: ` + token + `}`, "transactions.spans.cert_file and key_file belong together"},
 		{"small", `{max_memory: 1KiB}`, "transactions.spans.max_memory 1.00 KiB is less than 1.00 MiB"},
 		{"nobody", `{services: {shop: ""}}`, `transactions.spans.services["shop"]`},
 		{"unknown word", `{export: {received: some}}`, `transactions.spans.export.received "some": write slow, all or none`},

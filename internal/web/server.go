@@ -97,33 +97,57 @@ func New(opts Options) (*Server, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	// A page of another origin that a browser has open must not send requests.
+	handler := http.NewCrossOriginProtection().Handler(newMux(opts))
+	s, err := Bind(Binding{
+		Listen: opts.Listen, CertFile: opts.CertFile, KeyFile: opts.KeyFile,
+		Handler: withHeaders(withUsers(opts.Users, handler)), Logger: opts.Logger,
+	})
+	var taken *net.OpError
+	if errors.As(err, &taken) {
+		err = fmt.Errorf("%w; choose another address by --listen, 127.0.0.1:0 takes any free port", err)
+	}
+	return s, err
+}
+
+// Binding is an address and who answers there; all but the certificate is required.
+type Binding struct {
+	// Listen is host:port to bind; port 0 takes a free one.
+	Listen string
+	// CertFile and KeyFile make the server speak TLS; they are read again when they
+	// change.
+	CertFile, KeyFile string
+	Handler           http.Handler
+	Logger            *slog.Logger
+}
+
+// Bind binds an address for any handler.
+func Bind(b Binding) (*Server, error) {
 	var secured *tls.Config
-	if opts.CertFile != "" {
+	if b.CertFile != "" {
 		var err error
-		if secured, err = newTLS(opts.CertFile, opts.KeyFile, opts.Logger); err != nil {
+		if secured, err = newTLS(b.CertFile, b.KeyFile, b.Logger); err != nil {
 			return nil, err
 		}
 	}
 	var lc net.ListenConfig
-	l, err := lc.Listen(context.Background(), "tcp", opts.Listen)
+	l, err := lc.Listen(context.Background(), "tcp", b.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("web: %w; choose another address by --listen, 127.0.0.1:0 takes any free port", err)
+		return nil, fmt.Errorf("web: %w", err)
 	}
 	if secured != nil {
 		l = tls.NewListener(l, secured)
 	}
-	// A page of another origin that a browser has open must not send requests.
-	handler := http.NewCrossOriginProtection().Handler(newMux(opts))
 	return &Server{
 		listener: l,
 		http: &http.Server{
-			Handler:           withHeaders(withUsers(opts.Users, handler)),
+			Handler:           b.Handler,
 			ReadHeaderTimeout: readHeaderTimeout,
 			ReadTimeout:       readTimeout,
 			WriteTimeout:      writeTimeout,
 			IdleTimeout:       idleTimeout,
 			MaxHeaderBytes:    maxHeaderBytes,
-			ErrorLog:          slog.NewLogLogger(opts.Logger.Handler(), slog.LevelWarn),
+			ErrorLog:          slog.NewLogLogger(b.Logger.Handler(), slog.LevelWarn),
 		},
 	}, nil
 }
