@@ -126,7 +126,7 @@ func (d *spanDesk) writeMetrics(w io.Writer) {
 		reason string
 		n      int64
 	}{
-		{"quick", s.Quick}, {"expired", s.Expired}, {"evicted", s.Evicted}, {"trace_too_big", s.TooBig}, {"full", s.Refused},
+		{"quick", s.Quick}, {"expired", s.Expired}, {"evicted", s.Evicted}, {"trace_too_big", s.TooBig}, {"full", s.Refused}, {"repeated", s.Repeated},
 		{"no_target", s.Homeless}, {"no_request", s.Other}, {"ambiguous", s.Unjoined},
 	} {
 		metrics.WriteCounterUint64(w, fmt.Sprintf("apm_sidecar_spans_dropped_total{reason=%q}", dropped.reason), uint64(dropped.n))

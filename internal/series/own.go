@@ -33,7 +33,7 @@ func Own() []Metric {
 		{"apm_sidecar_spans_values_cut_total", Counter, Count, nil, "Values of spans that were shortened or left out, as they were too long or too many."},
 		{"apm_sidecar_spans_waiting", Gauge, Count, nil, "Spans in memory of requests that are not decided on yet."},
 		{"apm_sidecar_spans_waiting_bytes", Gauge, Bytes, nil, "Memory that they take, about."},
-		{"apm_sidecar_spans_dropped_total", Counter, Count, reason, "Spans dropped: quick (of quick requests), full (refused for want of room, to be sent again), evicted (made room), expired (the end of their request was not heard of), trace_too_big, no_target (of slow requests of no target), no_request (of slow operations that are no requests), ambiguous (they fit several records)."},
+		{"apm_sidecar_spans_dropped_total", Counter, Count, reason, "Spans dropped: quick (of quick requests), full (refused for want of room, to be sent again), evicted (made room), expired (the end of their request was not heard of), trace_too_big, repeated (sent twice), no_target (of slow requests of no target), no_request (of slow operations that are no requests), ambiguous (they fit several records)."},
 		{"apm_sidecar_span_traces_total", Counter, Count, []string{"result"}, "Slow requests with spans: joined (to a record), own_record (made of spans alone), ambiguous."},
 		{"apm_sidecar_spans_exported_total", Counter, Count, nil, "Spans that the backend has taken."},
 		{"apm_sidecar_spans_export_requests_total", Counter, Count, []string{"code"}, "Deliveries of spans by the HTTP status or the kind of failure."},

@@ -42,13 +42,32 @@ func (t *Tracker) record(o *open, elapsed Elapsed, state State) *Record {
 			rec.SamplesSpared++
 		}
 	}
-	rec.Segments = segments(rec, samples)
-	rec.Stacks = mergeStacks(rec, samples)
+	onThread := o.onThread(rec, samples)
+	rec.Segments = segments(onThread, samples)
+	if left := onThread.Elapsed.Ms; left < elapsed.Ms {
+		rec.Segments = append(rec.Segments, Segment{FromMs: left, ToMs: elapsed.Ms, Class: ClassAsync})
+	}
+	rec.Stacks = mergeStacks(onThread, samples)
 	rec.Measured = t.measured(rec, samples)
-	rec.Locks = o.lockWaits(rec, samples)
+	rec.Locks = o.lockWaits(onThread, samples)
 	rec.Peers, rec.SQL = peers(rec, samples), statements(rec, samples)
 	rec.Notes = append(rec.Notes, o.notes(samples)...)
 	return rec
+}
+
+// onThread is a record, the part of it that was on a thread of the server: one that left
+// it did so between the last look that showed it there and the first that did not.
+func (o *open) onThread(rec *Record, samples []sample) *Record {
+	if !o.async {
+		return rec
+	}
+	part := *rec
+	part.Elapsed.Ms = 0
+	if len(samples) > 0 {
+		last := samples[len(samples)-1].at
+		part.Elapsed.Ms = min(rec.Elapsed.Ms, max(0, last.Add(later(last, o.asyncSince).Sub(last)/2).Sub(rec.Start).Milliseconds()))
+	}
+	return &part
 }
 
 // notes say what could not be seen.

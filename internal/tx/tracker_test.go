@@ -247,6 +247,31 @@ func TestAsynchronous(t *testing.T) {
 	assert.Equal(t, int64(4200), records[0].Elapsed.Ms)
 	assert.Equal(t, tx.Exact, records[0].Elapsed.Certainty)
 	assert.Equal(t, []tx.ClassTime{{Class: tx.ClassAsync, Ms: 4200, ErrorMs: records[0].Classes[0].ErrorMs}}, records[0].Classes)
+	assert.Equal(t, []tx.Segment{{FromMs: 0, ToMs: 4200, Class: tx.ClassAsync}}, records[0].Segments)
+}
+
+// TestLeavesItsThread: what a stack showed lasts no longer than until a request left the
+// thread.
+func TestLeavesItsThread(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	at := func(ms int64, row jvm.RequestProcessor) []*tx.Record {
+		r := look(ms, 0)
+		r.Processors = []jvm.RequestProcessor{row}
+		return tracker.Requests(r)
+	}
+	on := jvm.RequestProcessor{Name: "p", Stage: jvm.StageService, Path: "/async", Thread: "exec-1", ElapsedMs: 500}
+	require.Empty(t, at(1000, on))
+	th := &jvm.Thread{ID: 7, Name: "exec-1", State: jvm.TimedWaiting, Stack: []jvm.Frame{{Class: "java.lang.Thread", Method: "sleep"}, {Class: "shop.Orders", Method: "find"}}}
+	tracker.Sample(tracker.InFlight(epoch().Add(time.Second))[0].Key, epoch().Add(time.Second), th, th)
+	require.Empty(t, at(2000, jvm.RequestProcessor{Name: "p", Stage: jvm.StageEnded, Path: "/async"}))
+	records := at(5000, jvm.RequestProcessor{Name: "p", Stage: jvm.StageEnded, Count: 1, ProcessingMs: 4200})
+	require.Len(t, records, 1)
+	assert.Equal(t, []tx.Segment{
+		{FromMs: 0, ToMs: 1000, Class: tx.ClassWait, Frame: "shop.Orders.find"},
+		{FromMs: 1000, ToMs: 4200, Class: tx.ClassAsync},
+	}, records[0].Segments)
+	assert.Equal(t, int64(1000), records[0].Stacks.Ms)
 }
 
 // TestImpossibleAges: Tomcat before 8.5.6 tells the time since 1970 at times.

@@ -29,10 +29,10 @@ type Stats struct {
 	Ambiguous int64
 	// The rest were dropped: Quick are of quick requests, Expired of requests whose end was
 	// not heard of, Evicted made room, TooBig are beyond the bound of a trace, Refused were
-	// not taken for want of room. Homeless are of slow requests of no target that is
+	// not taken for want of room, Repeated are requests that came twice. Homeless are of slow requests of no target that is
 	// watched, Other of slow operations that are no requests, Unjoined of those that are
 	// ambiguous.
-	Quick, Expired, Evicted, TooBig, Refused, Homeless, Other, Unjoined int64
+	Quick, Expired, Evicted, TooBig, Refused, Repeated, Homeless, Other, Unjoined int64
 }
 
 // Stats are the sums so far.

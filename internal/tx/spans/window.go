@@ -119,6 +119,7 @@ func (w *Window) Take(groups []otlp.Group, now time.Time) error {
 // quick, whatever was seen from outside.
 func (w *Window) add(source Source, from origin, s *otlp.Span, now time.Time) (quick bool) {
 	if _, known := w.settled[rootID{s.TraceID, s.ID}]; known {
+		w.stats.Repeated++
 		return false
 	}
 	at := w.traces[key{source, s.TraceID}]
@@ -127,7 +128,8 @@ func (w *Window) add(source Source, from origin, s *otlp.Span, now time.Time) (q
 		w.traces[key{source, s.TraceID}] = at
 	}
 	t := at.Value.(*trace)
-	if t.hasRoot(s.ID) { // agents send some twice
+	if t.hasRoot(s.ID) {
+		w.stats.Repeated++
 		return false
 	}
 	isRoot := localRoot(s)

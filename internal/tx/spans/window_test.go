@@ -135,6 +135,7 @@ func TestJoin(t *testing.T) {
 
 			b.take(t, 9000, processA(), query(), server(1, 1, 10, 3990, 31)) // sent twice
 			assert.Empty(t, b.steps(10_000, 40_000).Keep)
+			assert.EqualValues(t, 1, b.Stats().Repeated)
 		})
 	}
 }
