@@ -44,7 +44,7 @@ func (tr *tracer) sample(ctx context.Context) time.Duration {
 			fresh = append(fresh, w)
 		}
 	}
-	look, err := tr.client.Threads(ctx, ids(known), ids(fresh), stackDepth)
+	look, err := tr.client.Threads(ctx, ids(known), ids(fresh), stackDepth, processors(fresh)...)
 	if err != nil {
 		tr.log.Debug("looking at threads", "error", err)
 		return cost
@@ -62,7 +62,7 @@ func (tr *tracer) sample(ctx context.Context) time.Duration {
 		}
 	}
 	if len(moved) > 0 {
-		look, err := tr.client.Threads(ctx, nil, ids(moved), stackDepth)
+		look, err := tr.client.Threads(ctx, nil, ids(moved), stackDepth, processors(moved)...)
 		if err != nil {
 			tr.log.Debug("looking at threads", "error", err)
 			return cost
@@ -85,13 +85,19 @@ func (tr *tracer) took(look *jmx.ThreadLook, stacks int) time.Duration {
 	return costOf(look.CPUNs, look.Took)
 }
 
-// take hands the stacks of a look to the tracker, and returns them.
+// take hands the stacks of a look to the tracker, and returns them. A thread may have
+// gone over to another request before its stack was taken, when its own ended or went
+// on asynchronously: only of one that has the request still in hand afterwards is the
+// stack of this one.
 func (tr *tracer) take(look *jmx.ThreadLook, of []tx.Wanted) map[tx.Key]*jvm.Thread {
 	taken := map[tx.Key]*jvm.Thread{}
 	for _, w := range of {
 		state, stack := look.States[w.ThreadID], look.Stacks[w.ThreadID]
 		if state == nil || stack == nil {
 			tr.threads.forget(w.ThreadID)
+			continue
+		}
+		if !tx.InHand(look.Processors[w.Key.Processor], w) {
 			continue
 		}
 		tr.tracker.Sample(w.Key, look.At, state, stack)
@@ -168,6 +174,14 @@ func candidates(wanted []tx.Wanted) []tx.Wanted {
 		}
 	}
 	return kept
+}
+
+func processors(wanted []tx.Wanted) []string {
+	out := make([]string, len(wanted))
+	for i, w := range wanted {
+		out[i] = w.Key.Processor
+	}
+	return out
 }
 
 func ids(wanted []tx.Wanted) []int64 {

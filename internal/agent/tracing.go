@@ -17,8 +17,9 @@ type RequestClient interface {
 	Requests(ctx context.Context, workers map[string]int64) (*jvm.Requests, error)
 	// ThreadIDs are the ids of all live threads.
 	ThreadIDs(ctx context.Context) ([]int64, error)
-	// Threads looks at threads: all at their states, some at their stacks.
-	Threads(ctx context.Context, states, stacks []int64, depth int) (*jmx.ThreadLook, error)
+	// Threads looks at threads: all at their states, some at their stacks; and then at
+	// request processors by name.
+	Threads(ctx context.Context, states, stacks []int64, depth int, processors ...string) (*jmx.ThreadLook, error)
 }
 
 // TracingOptions steer the following of transactions.

@@ -20,7 +20,9 @@ import (
 
 // fakeRequests is a server with one worker, thread 7, under a test's control.
 type fakeRequests struct {
-	row    func() jvm.RequestProcessor
+	row func() jvm.RequestProcessor
+	// after is the row once stacks were taken, where that is another one.
+	after  func() jvm.RequestProcessor
 	thread func() jvm.Thread
 	// costNs is what each look costs the JVM.
 	costNs int64
@@ -41,9 +43,18 @@ func (f *fakeRequests) Requests(context.Context, map[string]int64) (*jvm.Request
 
 func (f *fakeRequests) ThreadIDs(context.Context) ([]int64, error) { return []int64{1, 7}, nil }
 
-func (f *fakeRequests) Threads(_ context.Context, states, stacks []int64, _ int) (*jmx.ThreadLook, error) {
+func (f *fakeRequests) Threads(_ context.Context, states, stacks []int64, _ int, processors ...string) (*jmx.ThreadLook, error) {
 	f.stacks += len(stacks)
-	look := &jmx.ThreadLook{At: time.Now(), States: map[int64]*jvm.Thread{}, Stacks: map[int64]*jvm.Thread{}, CPUNs: jvm.Some(f.costNs)}
+	look := &jmx.ThreadLook{
+		At: time.Now(), States: map[int64]*jvm.Thread{}, Stacks: map[int64]*jvm.Thread{},
+		Processors: map[string]jvm.RequestProcessor{}, CPUNs: jvm.Some(f.costNs),
+	}
+	for _, name := range processors {
+		look.Processors[name] = f.row()
+		if f.after != nil {
+			look.Processors[name] = f.after()
+		}
+	}
 	for _, id := range append(append([]int64{}, states...), stacks...) {
 		look.States[id] = &jvm.Thread{ID: id, Name: "other"}
 		if id == 7 && f.thread != nil {
@@ -137,6 +148,43 @@ func TestASlowTransactionIsPutOnRecord(t *testing.T) {
 		assert.Contains(t, s.values(series.NameSlow, "a:1"), 1.0)
 		assertCatalogued(t, s)
 	})
+}
+
+// TestAStackOfAnotherRequestIsNone: the thread may have gone over to another request
+// between the look at requests and that at stacks.
+func TestAStackOfAnotherRequestIsNone(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*jvm.RequestProcessor){
+		"it ended":              func(row *jvm.RequestProcessor) { row.Count++ },
+		"it went on without":    func(row *jvm.RequestProcessor) { row.Stage, row.Thread = jvm.StageEnded, "" },
+		"another thread has it": func(row *jvm.RequestProcessor) { row.Thread = "http-nio-1-exec-2" },
+		"it is gone":            func(row *jvm.RequestProcessor) { *row = jvm.RequestProcessor{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := &fakeRequests{row: oneSlow(time.Now()), thread: waiting}
+				f.after = func() jvm.RequestProcessor {
+					row := f.row()
+					change(&row)
+					return row
+				}
+				a := agent.New(agent.Options{
+					Interval: time.Second, Sink: &sink{}, Logger: slog.New(slog.DiscardHandler), Tracing: tracing(t, time.Second),
+					Watched: []agent.Watched{{Target: jvm.Target{Job: "shop", Instance: "a:1"}, Client: &fakeClient{}, Requests: f}},
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
+				defer cancel()
+				require.NoError(t, a.Run(ctx))
+				assert.Positive(t, f.stacks)
+				found, _ := a.Transactions().List(ring.Query{})
+				require.Len(t, found, 1)
+				rec, err := a.Transactions().Record(found[0].ID, time.Now())
+				require.NoError(t, err)
+				assert.Zero(t, rec.Samples)
+			})
+		})
+	}
 }
 
 // assertCatalogued checks the names and labels of the samples of transactions.

@@ -41,6 +41,9 @@ type ThreadLook struct {
 	// States are all the threads asked for, as of before Stacks, by id. Threads that
 	// have ended are in neither.
 	States, Stacks map[int64]*jvm.Thread
+	// Processors are the request processors asked for, as of after Stacks, by name: those
+	// that still exist, with Count, Stage and Thread.
+	Processors map[string]jvm.RequestProcessor
 	// CPUNs is what answering cost the JVM, the writing of the answer left out.
 	CPUNs jvm.Opt[int64]
 }
@@ -48,11 +51,12 @@ type ThreadLook struct {
 // Threads looks at threads by their ids: at the state alone of some, which stops
 // nothing in the JVM, and at the innermost depth calls of others, which stops it
 // for some 20 us each. The states of both bring the time used on a processor and the
-// memory allocated.
-func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int) (*ThreadLook, error) {
+// memory allocated. processors are names of request processors, that tell afterwards
+// what the threads were at.
+func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int, processors ...string) (*ThreadLook, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
-	look := &ThreadLook{States: map[int64]*jvm.Thread{}, Stacks: map[int64]*jvm.Thread{}}
+	look := &ThreadLook{States: map[int64]*jvm.Thread{}, Stacks: map[int64]*jvm.Thread{}, Processors: map[string]jvm.RequestProcessor{}}
 	all := append(append([]int64{}, states...), stacks...)
 	if len(all) == 0 || len(all) > maxThreads {
 		return look, nil // an empty list of ids makes some JVMs fail (JDK-8074368)
@@ -67,6 +71,10 @@ func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int)
 	items = append(items, run(opThreadInfo(), all, 0))
 	if len(stacks) > 0 {
 		items = append(items, run(opThreadInfo(), stacks, depth))
+	}
+	firstProcessor := len(items)
+	for _, name := range processors {
+		items = append(items, read(name, "requestCount", "stage", "workerThreadName"))
 	}
 	items = append(items, read(threading, "CurrentThreadCpuTime"))
 	replies, timing, err := c.timed(ctx, items)
@@ -85,6 +93,13 @@ func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int)
 			return nil, &Error{ReasonOperation, fmt.Errorf("the threads' stacks cannot be read: %s", r.err)}
 		}
 		decodeThreadInfos(replies[4].value, look.Stacks)
+	}
+	for i, name := range processors {
+		if r := replies[firstProcessor+i]; r.err == "" {
+			look.Processors[name] = jvm.RequestProcessor{
+				Name: name, Count: count(r.value, "requestCount").Or(-1), Stage: count(r.value, "stage").Or(-1), Thread: text(r.value, "workerThreadName"),
+			}
+		}
 	}
 	for id, th := range look.States {
 		th.CPUNs, th.AllocatedBytes = cpu[id], allocated[id]

@@ -21,11 +21,7 @@ func (t *Tracker) record(o *open, elapsed Elapsed, state State) *Record {
 	rec.Route, rec.Method, rec.Path = o.route, o.method, o.path
 	rec.Thread, rec.ThreadID, rec.Async = o.thread, o.threadID, o.async
 	rec.Start, rec.Elapsed, rec.ThresholdMs = o.start(), elapsed, o.threshold.Milliseconds()
-	samples := o.own(rec.Start.Add(time.Duration(elapsed.MinMs) * time.Millisecond))
-	if state == StateActive {
-		samples = o.samples
-	}
-	t.stats.Foreign += int64(len(o.samples) - len(samples))
+	samples := o.samples
 	parts := t.stretches(o, rec, samples)
 	sum := estimate(parts)
 	rec.Classes = sum.times(time.Duration(elapsed.Ms) * time.Millisecond)

@@ -44,10 +44,7 @@ type open struct {
 	// after at the look that saw its end: bounds for its own use at both ends.
 	before, after usedAt
 	samples       []sample
-	// sure is how many of the samples were confirmed to be of this transaction: the
-	// look after them found it still in hand.
-	sure  int
-	locks []lockSight
+	locks         []lockSight
 	// gone counts the looks that did not show it although its end was not counted.
 	gone int
 	// saved is when it was last put on record; lost that it was, as lost.

@@ -96,6 +96,11 @@ func (t *Tracker) InFlight(now time.Time) []Wanted {
 	return wanted
 }
 
+// InHand tells whether a request processor has that transaction in hand, on that thread.
+func InHand(row jvm.RequestProcessor, w Wanted) bool {
+	return row.Count == w.Key.Count && row.Stage >= jvm.StageService && row.Stage <= jvm.StageEndOutput && row.Thread == w.Thread
+}
+
 // Unmoved takes the state of a transaction's thread. It is true where the thread
 // has not run since its last sample, which then stands for this moment too; else the
 // stack is worth a look.
@@ -124,7 +129,8 @@ func (t *Tracker) Unmoved(key Key, at time.Time, th *jvm.Thread) bool {
 }
 
 // Sample takes the stack of a transaction's thread. before is its state as of right
-// before; both must have the same id.
+// before; both must have the same id. The caller has made sure that the thread had the
+// transaction in hand: see InHand.
 func (t *Tracker) Sample(key Key, at time.Time, before, th *jvm.Thread) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -165,25 +171,11 @@ func (o *open) take(s sample) {
 				kept = append(kept, old)
 			}
 		}
-		o.samples, o.sure = kept, len(kept)
+		o.samples = kept
 		if !s.same {
 			o.samples = append(o.samples, s)
 		}
 		return
 	}
 	o.samples = append(o.samples, s)
-}
-
-// confirm says that all samples so far were taken while this transaction was in
-// hand: a later look found it still there.
-func (o *open) confirm() { o.sure = len(o.samples) }
-
-// own are the samples that are surely of this transaction, which lasted at least
-// until the given time.
-func (o *open) own(until time.Time) []sample {
-	n := o.sure
-	for n < len(o.samples) && o.samples[n].at.Before(until) {
-		n++
-	}
-	return o.samples[:n]
 }

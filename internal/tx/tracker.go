@@ -167,7 +167,6 @@ func (t *Tracker) goOn(r *jvm.Requests, p *processor, row jvm.RequestProcessor) 
 	}
 	o := p.open
 	o.update(r, row)
-	o.confirm()
 	if age := o.age(r.Received); age >= max(o.threshold, partialEvery) && r.Received.Sub(o.saved) >= partialEvery {
 		o.saved = r.Received
 		return []*Record{t.record(o, o.elapsedAt(r.Received), StateActive)}

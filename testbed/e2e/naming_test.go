@@ -29,7 +29,7 @@ type named struct {
 
 // compare adds one record that was followed.
 func (n *naming) compare(rec *tx.Record, truth harness.Truth) {
-	if rec.Samples == 0 || rec.Async {
+	if rec.Samples == 0 {
 		return
 	}
 	said := map[string]float64{}

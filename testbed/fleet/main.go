@@ -61,8 +61,8 @@ func run(ctx context.Context, s settings) error {
 	if s.targets < 1 || s.interval <= 0 || s.window < s.interval || s.rounds < 1 {
 		return errors.New("at least one target and one round, and -for no shorter than -interval")
 	}
-	fmt.Println("| program | targets | interval | to | CPU ms a poll | cores | MB | peak MB | samples a poll | bytes a sample | polls left out | samples lost |")
-	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Println("| program | targets | interval | to | CPU ms a poll | cores | MB | peak MB | samples a poll | bytes a sample | polls left out | samples lost | looks | stacks | records | looks left out |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for range s.rounds {
 		for program := range strings.SplitSeq(s.sidecars, ",") {
 			r, err := measure(ctx, program, s)
@@ -84,6 +84,9 @@ type result struct {
 	// leftOut are polls that came too late, lost are samples that were handed over
 	// and did not arrive, both since the start.
 	leftOut, lost float64
+	// looks at requests in flight, stacks taken, records made and looks left out, since
+	// the start.
+	looks, stacks, records, missed float64
 }
 
 func (r result) row(program string, s settings) string {
@@ -91,9 +94,9 @@ func (r result) row(program string, s settings) string {
 	if s.embedded {
 		to, bytesEach = "embedded store", ""
 	}
-	return fmt.Sprintf("| %s | %d | %v | %s | %.3f | %.3f | %.0f | %.0f | %.0f | %s | %.0f | %.0f |",
+	return fmt.Sprintf("| %s | %d | %v | %s | %.3f | %.3f | %.0f | %.0f | %.0f | %s | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f |",
 		program, s.targets, s.interval, to,
 		r.cpu.Seconds()*1000/float64(r.polls), r.cpu.Seconds()/s.window.Seconds(),
 		float64(r.resident)/1e6, float64(r.peak)/1e6,
-		r.samples/float64(r.polls), bytesEach, r.leftOut, r.lost)
+		r.samples/float64(r.polls), bytesEach, r.leftOut, r.lost, r.looks, r.stacks, r.records, r.missed)
 }

@@ -78,6 +78,14 @@ func measure(ctx context.Context, program string, s settings) (_ result, err err
 	if r.leftOut, err = sum(ctx, sidecarURL, "apm_sidecar_poll_skipped_total"); err != nil {
 		return r, err
 	}
+	for metric, into := range map[string]*float64{
+		"apm_sidecar_requests_look_duration_seconds_count": &r.looks, "apm_sidecar_stacks_total": &r.stacks,
+		"apm_sidecar_transaction_records_total": &r.records, "apm_sidecar_looks_missed_total": &r.missed,
+	} {
+		if *into, err = sum(ctx, sidecarURL, metric); err != nil {
+			return r, err
+		}
+	}
 	r.lost, err = lost(ctx, stageURL, sidecarURL, s)
 	return r, err
 }

@@ -64,12 +64,16 @@ func (w workers) answer(it jmxtest.Item, now time.Time) string {
 	switch {
 	case w.all == 0:
 		return ""
+	case it.MBean == "*:type=RequestProcessor,*":
+		return value(w.each("{", "}", func(n int) string { return w.name(n) + ":" + w.row(n, now) }))
 	case strings.Contains(it.MBean, "type=RequestProcessor"):
-		return value(w.rows(now))
+		n := 0
+		_, _ = fmt.Sscanf(it.MBean, "Catalina:name=HttpRequest%d,", &n) // ours are the only names
+		return value(w.row(n, now))
 	case slices.Contains(it.Attribute, "CurrentThreadCpuTime"):
 		return value(fmt.Sprintf(`{"CurrentThreadCpuTime":%d}`, now.UnixNano()/1000))
 	case slices.Contains(it.Attribute, "AllThreadIds"):
-		return value(`{"AllThreadIds":` + w.each(func(n int) string { return strconv.Itoa(firstWorker + n) }) + `}`)
+		return value(`{"AllThreadIds":` + w.each("[", "]", func(n int) string { return strconv.Itoa(firstWorker + n) }) + `}`)
 	case strings.HasPrefix(it.Operation, "getThreadInfo"):
 		return value(w.infos(it, now))
 	case strings.HasPrefix(it.Operation, "getThread"): // a number for each id
@@ -83,30 +87,29 @@ func (w workers) answer(it jmxtest.Item, now time.Time) string {
 
 func value(v string) string { return `{"status":200,"value":` + v + `}` }
 
-func (w workers) each(one func(n int) string) string {
+func (w workers) each(begin, end string, one func(n int) string) string {
 	parts := make([]string, w.all)
 	for n := range parts {
 		parts[n] = one(n)
 	}
-	return "[" + strings.Join(parts, ",") + "]"
+	return begin + strings.Join(parts, ",") + end
 }
 
-// rows are the request processors' attributes.
-func (w workers) rows(now time.Time) string {
-	parts := make([]string, w.all)
-	for n := range parts {
-		name := fmt.Sprintf(`"Catalina:name=HttpRequest%d,type=RequestProcessor,worker=\"http-nio-8080\""`, n)
-		if n >= w.busy {
-			parts[n] = name + `:{"requestCount":7,"stage":7,"requestProcessingTime":0,"workerThreadName":null,"currentUri":null,"method":null,` +
-				`"processingTime":70,"lastRequestProcessingTime":10,"errorCount":0}`
-			continue
-		}
-		finished, spent, age := w.at(n, now)
-		parts[n] = name + fmt.Sprintf(`:{"requestCount":%d,"stage":3,"requestProcessingTime":%d,"workerThreadName":"http-nio-8080-exec-%d",`+
-			`"currentUri":"/orders/%d","method":"GET","processingTime":%d,"lastRequestProcessingTime":%d,"errorCount":0}`,
-			finished, age.Milliseconds(), n, finished, spent.Milliseconds(), quick.Milliseconds())
+// name is a request processor's, quoted for JSON.
+func (workers) name(n int) string {
+	return strconv.Quote(fmt.Sprintf(`Catalina:name=HttpRequest%d,type=RequestProcessor,worker="http-nio-8080"`, n))
+}
+
+// row are a request processor's attributes.
+func (w workers) row(n int, now time.Time) string {
+	if n >= w.busy {
+		return `{"requestCount":7,"stage":7,"requestProcessingTime":0,"workerThreadName":null,"currentUri":null,"method":null,` +
+			`"processingTime":70,"lastRequestProcessingTime":10,"errorCount":0}`
 	}
-	return "{" + strings.Join(parts, ",") + "}"
+	finished, spent, age := w.at(n, now)
+	return fmt.Sprintf(`{"requestCount":%d,"stage":3,"requestProcessingTime":%d,"workerThreadName":"http-nio-8080-exec-%d",`+
+		`"currentUri":"/orders/%d","method":"GET","processingTime":%d,"lastRequestProcessingTime":%d,"errorCount":0}`,
+		finished, age.Milliseconds(), n, finished, spent.Milliseconds(), quick.Milliseconds())
 }
 
 // infos are what getThreadInfo says: with stacks where it is asked for a depth.
