@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"sync"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/tx"
 )
@@ -30,17 +31,24 @@ const (
 // errTorn is a frame that a crash cut short, or that is damaged.
 var errTorn = errors.New("a record was not written to its end, or is damaged")
 
+// encoder makes frames. Its compressors, most of a megabyte each, are used again. Safe
+// for concurrent use.
+type encoder struct{ deflaters sync.Pool }
+
 // encode is the frame of a record.
-func encode(r *tx.Record) ([]byte, error) {
+func (e *encoder) encode(r *tx.Record) ([]byte, error) {
 	summary, err := json.Marshal(r.Summary())
 	if err != nil {
 		return nil, err
 	}
 	var body bytes.Buffer
-	deflate, err := flate.NewWriter(&body, flate.BestSpeed)
-	if err != nil {
+	deflate, used := e.deflaters.Get().(*flate.Writer)
+	if used {
+		deflate.Reset(&body)
+	} else if deflate, err = flate.NewWriter(&body, flate.BestSpeed); err != nil {
 		return nil, err
 	}
+	defer e.deflaters.Put(deflate)
 	if err := errors.Join(json.NewEncoder(deflate).Encode(r), deflate.Close()); err != nil {
 		return nil, err
 	}

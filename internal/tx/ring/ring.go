@@ -32,7 +32,8 @@ type Options struct {
 // Ring is the records on disk with an index in memory. It is safe for concurrent
 // use.
 type Ring struct {
-	opts Options
+	opts    Options
+	encoder encoder
 
 	mu    sync.RWMutex
 	files []*segment
@@ -129,7 +130,7 @@ func (r *Ring) enter(e entry) {
 
 // Add keeps a record. One of the same id that is there already gives way to it.
 func (r *Ring) Add(rec *tx.Record) error {
-	frame, err := encode(rec)
+	frame, err := r.encoder.encode(rec)
 	if err != nil {
 		return fmt.Errorf("record of a transaction: %w", err)
 	}

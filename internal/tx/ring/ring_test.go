@@ -173,3 +173,12 @@ func TestQueries(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkAdd(b *testing.B) {
+	r, err := ring.Open(ring.Options{Dir: b.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		require.NoError(b, r.Add(record(n)))
+	}
+}
