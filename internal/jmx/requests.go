@@ -51,7 +51,9 @@ func (c *Client) Requests(ctx context.Context, workers map[string]int64) (*jvm.R
 		ids = append(ids, workers[name])
 	}
 	items := requestItems(ids)
-	replies, timing, err := c.timed(ctx, items)
+	a := c.opts.Buffers.answer()
+	defer a.free()
+	replies, timing, err := c.timedInto(ctx, a, items)
 	if err != nil {
 		return nil, rejection(err)
 	}

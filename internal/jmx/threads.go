@@ -77,7 +77,9 @@ func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int,
 		items = append(items, read(name, "requestCount", "stage", "workerThreadName"))
 	}
 	items = append(items, read(threading, "CurrentThreadCpuTime"))
-	replies, timing, err := c.timed(ctx, items)
+	a := c.opts.Buffers.answer()
+	defer a.free()
+	replies, timing, err := c.timedInto(ctx, a, items)
 	if err != nil {
 		return nil, rejection(err)
 	}

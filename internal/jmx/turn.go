@@ -34,6 +34,11 @@ func (t timing) took() time.Duration { return t.received.Sub(t.sent) }
 
 // timed is post with the time it took, the wait for its turn left out.
 func (c *Client) timed(ctx context.Context, items []request) ([]reply, timing, error) {
+	return c.timedInto(ctx, &answer{buffers: c.opts.Buffers}, items) // the replies outlive this call
+}
+
+// timedInto is timed with replies that are valid until the answer is freed.
+func (c *Client) timedInto(ctx context.Context, a *answer, items []request) ([]reply, timing, error) {
 	encoded, err := encode(items)
 	if err != nil {
 		return nil, timing{}, err
@@ -42,7 +47,6 @@ func (c *Client) timed(ctx context.Context, items []request) ([]reply, timing, e
 		return nil, timing{}, err
 	}
 	defer c.turn.end()
-	a := &answer{buffers: c.opts.Buffers} // the replies outlive this call
 	sent := time.Now()
 	err = c.exchange(ctx, a, encoded)
 	took := timing{sent, time.Now()}
