@@ -130,6 +130,6 @@ func (h *Heap) looseFinding(ctx context.Context, d driverConnection, open []heap
 // likePool says whether a class sounds like one of a pool of connections.
 func likePool(class string) bool {
 	lower := strings.ToLower(class)
-	return slices.ContainsFunc([]string{"pool", "dbcp", "hikari", "druid", "agroal", "datasource", "ucp.", "managedconnection"},
+	return slices.ContainsFunc([]string{"pool", "dbcp", "hikari", "bonecp", "vibur", "druid", "agroal", "datasource", "ucp.", "managedconnection"},
 		func(part string) bool { return strings.Contains(lower, part) })
 }

@@ -78,7 +78,7 @@ func (f *family) severity(bytes int64, p pressure) Severity {
 		return SeverityCritical
 	case len(f.stopped) > 1, len(f.stopped) == 1 && share >= p.liveBytes*worthShare && bytes >= suspectBytes:
 		return SeverityWarning
-	case len(f.stopped) == 0 && len(f.all) >= swarm && share >= p.liveBytes*worthShare:
+	case len(f.stopped) == 0 && len(f.all) >= swarm && share >= p.liveBytes*worthShare && bytes >= suspectBytes:
 		return SeverityWarning
 	}
 	return SeverityInfo

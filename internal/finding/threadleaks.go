@@ -206,28 +206,6 @@ func (h *Heap) liveThreads() map[heap.ObjID]heap.Stack {
 	return live
 }
 
-// poolsOf returns the pools by their threads.
-func (h *Heap) poolsOf() map[heap.ObjID]heap.ObjID {
-	pools, workers := map[heap.ObjID]heap.ObjID{}, h.Tables[tableWorker]
-	for row, worker := range workers.Objects {
-		if pool := workers.Ref(row, columnPool); h.reachable(worker) && h.Tables[tableThreadPool].Row(pool) >= 0 {
-			pools[workers.Ref(row, columnThread)] = pool
-		}
-	}
-	return pools
-}
-
-// timersOf returns the Timers by their threads.
-func (h *Heap) timersOf() map[heap.ObjID]heap.ObjID {
-	of, timers := map[heap.ObjID]heap.ObjID{}, h.Tables[tableTimer]
-	for row, timer := range timers.Objects {
-		if h.reachable(timer) {
-			of[timers.Ref(row, columnOwner)] = timer
-		}
-	}
-	return of
-}
-
 // pooled says whether the stack is that of a pool's thread, of whatever make.
 func pooled(frames []heap.Frame) bool {
 	return slices.ContainsFunc(frames, func(f heap.Frame) bool {
@@ -266,48 +244,4 @@ func firstNumber(name string) string {
 		return rest[:end]
 	}
 	return rest
-}
-
-// heldMakers says who has the makers. Where nobody has many of the pools, their own threads
-// aside, the crowd becomes that of those alone. Errors: that of ctx.
-func (h *Heap) heldMakers(ctx context.Context, c *crowd) (holder, *Path, error) {
-	if len(c.makers) == 0 {
-		return holder{}, nil, nil
-	}
-	tracks, err := h.TracksAround(ctx, c.threads, c.makers)
-	if err != nil {
-		return holder{}, nil, err
-	}
-	defer tracks.Free()
-	locals := h.NewSet()
-	for _, r := range h.Roots {
-		if r.Local() {
-			locals.Add(r.Object)
-		}
-	}
-	workers, queues := h.Tables[tableWorker], h.Tables[tableExecutor]
-	var held, lost []heap.ObjID
-	for _, m := range c.makers {
-		root := heap.ObjID(0)
-		for o := range tracks.Back(m) {
-			root = o
-		}
-		own := locals.Has(root) && (root == m || workers.Row(root) >= 0 || queues.Row(m) >= 0 && queues.Ref(queues.Row(m), columnWorkQueue) == root)
-		if root != 0 && !own {
-			held = append(held, m)
-		} else {
-			lost = append(lost, m)
-		}
-	}
-	if c.maker == byPool && len(lost) >= lostRemark {
-		pools := h.poolsOf()
-		c.lost, c.makers = true, lost
-		c.threads = slices.DeleteFunc(c.threads, func(t heap.ObjID) bool { return !slices.Contains(lost, pools[t]) })
-		return holder{}, nil, nil
-	}
-	paths, err := h.mergePaths(ctx, tracks, held, 1)
-	if err != nil || len(paths) == 0 {
-		return holder{}, nil, err
-	}
-	return holderOn(&paths[0]), &paths[0], nil
 }

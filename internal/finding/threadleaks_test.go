@@ -30,7 +30,7 @@ func newPoolHeap() *poolHeap {
 }
 
 // add adds a pool, which a handler has if it is held.
-func (h *poolHeap) add(threads int, held bool) {
+func (h *poolHeap) add(threads int, held bool) *hproftest.Object {
 	h.pools++
 	pool := h.New(h.pool).Set("threadFactory", h.factory)
 	for i := range threads {
@@ -43,6 +43,7 @@ func (h *poolHeap) add(threads int, held bool) {
 	if held {
 		h.Root(hprof.SubRootJNIGlobal, h.New(h.handler).Set("pool", pool))
 	}
+	return pool
 }
 
 // TestThreadLeakOfPools has pools that were let go of, pools that are held, and one large pool.
@@ -87,6 +88,16 @@ func TestThreadLeakOfPools(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestThreadLeakOfFinalizablePools has pools that end when what is around them is finalized.
+func TestThreadLeakOfFinalizablePools(t *testing.T) {
+	h := newPoolHeap()
+	wrapper := h.Class("java.util.concurrent.Executors$FinalizableDelegatedExecutorService", h.Object, hproftest.Ref("e"))
+	for range 40 {
+		h.Finalizer(h.New(wrapper).Set("e", h.add(1, false)), hproftest.Registered)
+	}
+	assert.Empty(t, byKind("thread-leak", detect(t, h.JDK)))
 }
 
 // TestThreadsAlike has threads of no pool in one place, and the same number in as many places.

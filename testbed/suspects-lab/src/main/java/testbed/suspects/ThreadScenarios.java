@@ -76,8 +76,12 @@ final class ThreadScenarios {
             TimeUnit.SECONDS.sleep(1);
             expected.finding("thread-leak", ThreadScenarios.class.getName(), 4 * COUNT, "warning");
         });
-        // A server with a few pools, one of them large, and some that their makers have let go of.
+        // A server with a few pools, one of them large, some that their makers have let go of, and
+        // many that end with what newSingleThreadExecutor returned.
         all.put("healthy-pools", expected -> {
+            for (int i = 0; i < COUNT / 4; i++) {
+                Executors.newSingleThreadExecutor().submit(() -> HANDLERS.size()).get();
+            }
             for (int i = 0; i < 8; i++) {
                 Executors.newFixedThreadPool(1).submit(() -> HANDLERS.size()).get();
                 SHARED.add(HttpClient.newHttpClient());
