@@ -234,6 +234,55 @@ func (i instrumented) assertStatement(t *testing.T, rec *tx.Record) {
 	assert.True(t, strings.HasSuffix(kinds[tx.KindDatabase], ":"+base.Port()), kinds)
 }
 
+// TestSpansUnderLoad: of many slow requests at once nearly all get their spans, and none
+// those of another: the statements have the name of their request in them.
+func TestSpansUnderLoad(t *testing.T) {
+	if !full() {
+		t.Skip("E2E_FULL=1 runs it")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	i := startInstrumented(ctx, t, defaultJDK(t).java)
+	x := experiment{tomcat: "load", threshold: 800 * time.Millisecond, clients: 12, lasts: 20 * time.Second, kinds: []string{"sql", "sql", "narrow", "http", "sync", "sleep", "async"}}
+	x.load(ctx, t, i.app.URL)
+	require.Eventually(t, func() bool {
+		page, err := i.sidecar.Page(ctx, "/metrics")
+		return err == nil && strings.Contains(page, "\napm_sidecar_spans_waiting 0\n")
+	}, time.Minute, time.Second, "all spans are decided on")
+	list, err := i.list(ctx)
+	require.NoError(t, err)
+	traced, named, foreign, sources := 0, 0, 0, map[string]int{}
+	for _, s := range list {
+		if !strings.HasPrefix(s.Path, "/run/") {
+			continue // the HTTP server that requests wait for is in the same JVM, and shows itself by its spans alone
+		}
+		var rec tx.Record
+		require.NoError(t, i.sidecar.Get(ctx, "/api/transactions/"+s.ID, &rec))
+		sources[rec.Source]++
+		if rec.Trace == nil {
+			continue
+		}
+		traced++
+		own := "q" + regexp.MustCompile("[^A-Za-z0-9]").ReplaceAllString(rec.Path, "_") + "_"
+		for _, span := range rec.Trace.Spans {
+			switch {
+			case !strings.Contains(span.SQL, "pg_sleep"): // the pool has some of its own
+			case strings.Contains(span.SQL, " as "+own):
+				named++
+			default:
+				foreign++
+			}
+		}
+	}
+	seen := sources[tx.SourceTomcat]
+	t.Logf("%d slow requests on record, %d with spans; %d statements of their own, %d of others", seen, traced, named, foreign)
+	assert.Zero(t, foreign)
+	assert.Positive(t, named)
+	assert.Zero(t, sources[tx.SourceSpans], "all were seen from outside")
+	assert.GreaterOrEqual(t, traced, seen*95/100)
+	assert.NoError(t, i.sidecar.Stop(sidecarGrace))
+}
+
 // TestSpansOfVirtualThreads: stacks of virtual threads are in no list of the JVM's; the
 // spans tell where the time of such requests went.
 func TestSpansOfVirtualThreads(t *testing.T) {

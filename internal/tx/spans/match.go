@@ -80,11 +80,8 @@ func sameThread(rec *tx.Record, s *otlp.Span) answer {
 // differ tells two names that are both known and not the same.
 func differ(a, b string) bool { return a != "" && b != "" && a != b }
 
-// seenOtherwise tells whether a slow request that fits no record may yet be one that was
-// seen from outside: it is in flight still, or a record like it waits whose clock is
-// another.
-func (w *Window) seenOtherwise(c candidate, inFlight []tx.Active) bool {
-	s := c.root.span
+// goesOn tells whether a request may be one that is in flight still, as looks have it.
+func goesOn(s *otlp.Span, inFlight []tx.Active) bool {
 	thread, path := s.Attributes.Text("thread.name"), pathOf(s)
 	for i := range inFlight {
 		a := &inFlight[i]
@@ -93,13 +90,22 @@ func (w *Window) seenOtherwise(c candidate, inFlight []tx.Active) bool {
 			return true
 		}
 	}
+	return false
+}
+
+// resembles tells whether a slow request that fits no record may yet be that of one that
+// waits: as long, on its thread or of its path, but by another clock, or not exactly known.
+func (w *Window) resembles(c candidate) bool {
+	s := c.root.span
+	path := pathOf(s)
 	for _, held := range w.records {
 		rec := held.record
 		if rec.Target != c.target {
 			continue
 		}
 		length := time.Duration(rec.Elapsed.Ms) * time.Millisecond
-		alike := (length - duration(s)).Abs() <= max(nearly, length/20)
+		unsure := time.Duration(rec.Elapsed.MaxMs-rec.Elapsed.MinMs) * time.Millisecond
+		alike := (length - duration(s)).Abs() <= max(nearly, length/20)+unsure
 		if alike && (sameThread(rec, s) == yes || rec.Path != "" && rec.Path == path) {
 			return true
 		}

@@ -84,11 +84,10 @@ func (w *Window) Step(now time.Time, targets []Target, inFlight func(target stri
 			w.stats.Homeless += w.let(c, &out)
 		case c.root.span.Kind != otlp.KindServer && c.root.span.Kind != otlp.KindConsumer:
 			w.stats.Other += w.let(c, &out)
-		case w.seenOtherwise(c, inFlight(c.target)):
-			if now.Sub(c.root.at) >= settle+recordWait {
-				w.stats.Ambiguous++
-				w.stats.Unjoined += w.let(c, &out)
-			}
+		case goesOn(c.root.span, inFlight(c.target)) && now.Sub(c.root.at) < settle+recordWait:
+		case w.resembles(c):
+			w.stats.Ambiguous++
+			w.stats.Unjoined += w.let(c, &out)
 		default:
 			w.own(c, &out)
 		}

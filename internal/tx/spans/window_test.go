@@ -272,7 +272,15 @@ func TestOtherClock(t *testing.T) {
 	b := newBench()
 	b.Record(record("one", 60_000, 64_000, 31), after(5000))
 	b.take(t, 5000, processA(), server(1, 1, 0, 3990, 31))
-	assert.Empty(t, b.steps(6000, 30_000).Keep)
+	assert.Empty(t, b.steps(6000, 90_000).Keep)
+	assert.EqualValues(t, 1, b.Stats().Ambiguous)
+
+	unsure := newBench()
+	rec := record("two", 0, 4100, 0)
+	rec.Elapsed = tx.Elapsed{Ms: 4100, MinMs: 3900, MaxMs: 4300, Certainty: tx.Bounded}
+	unsure.Record(rec, after(5000))
+	unsure.take(t, 5000, processA(), server(1, 1, 0, 3990, 31))
+	assert.Empty(t, unsure.steps(6000, 90_000).Keep, "its length is not exact, and no thread is known")
 }
 
 // TestWithoutThread: a request that left its thread is joined by path and both ends.
