@@ -94,7 +94,8 @@ func goesOn(s *otlp.Span, inFlight []tx.Active) bool {
 }
 
 // resembles tells whether a slow request that fits no record may yet be that of one that
-// waits: as long, on its thread or of its path, but by another clock, or not exactly known.
+// waits: as long, on its thread or of its path or of one that nobody saw, but by another
+// clock, or not exactly known.
 func (w *Window) resembles(c candidate) bool {
 	s := c.root.span
 	path := pathOf(s)
@@ -106,7 +107,8 @@ func (w *Window) resembles(c candidate) bool {
 		length := time.Duration(rec.Elapsed.Ms) * time.Millisecond
 		unsure := time.Duration(rec.Elapsed.MaxMs-rec.Elapsed.MinMs) * time.Millisecond
 		alike := (length - duration(s)).Abs() <= max(nearly, length/20)+unsure
-		if alike && (sameThread(rec, s) == yes || rec.Path != "" && rec.Path == path) {
+		blank := rec.Path == "" && rec.Thread == ""
+		if alike && (blank || sameThread(rec, s) == yes || rec.Path != "" && rec.Path == path) {
 			return true
 		}
 	}

@@ -281,6 +281,13 @@ func TestOtherClock(t *testing.T) {
 	unsure.Record(rec, after(5000))
 	unsure.take(t, 5000, processA(), server(1, 1, 0, 3990, 31))
 	assert.Empty(t, unsure.steps(6000, 90_000).Keep, "its length is not exact, and no thread is known")
+
+	blank := newBench()
+	rec = record("three", 0, 4000, 0)
+	rec.Path, rec.Method, rec.Route = "", "", ""
+	blank.Record(rec, after(5000))
+	blank.take(t, 5000, processA(), server(1, 1, 0, 3990, 31))
+	assert.Empty(t, blank.steps(6000, 90_000).Keep, "it began and ended between two looks")
 }
 
 // TestWithoutThread: a request that left its thread is joined by path and both ends.
