@@ -5,7 +5,8 @@
 //
 // Usage: fleet [-targets N] [-interval D] [-for D] [-embedded] [-transactions [-workers N -busy N]] [-sidecar FILE,FILE]
 //
-// Several programs take turns, a line each.
+// Several programs take turns, a line each. One whose name begins with "vmagent" is
+// VictoriaMetrics' vmagent, which scrapes an exporter of as many samples a JVM.
 package main
 
 import (
@@ -87,6 +88,8 @@ type result struct {
 	// looks at requests in flight, stacks taken, records made and looks left out, since
 	// the start.
 	looks, stacks, records, missed float64
+	// counts says that all of these are known.
+	counts bool
 }
 
 func (r result) row(program string, s settings) string {
@@ -94,9 +97,15 @@ func (r result) row(program string, s settings) string {
 	if s.embedded {
 		to, bytesEach = "embedded store", ""
 	}
-	return fmt.Sprintf("| %s | %d | %v | %s | %.3f | %.3f | %.0f | %.0f | %.0f | %s | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f |",
+	counts := make([]string, 6)
+	if r.counts {
+		for i, n := range []float64{r.leftOut, r.lost, r.looks, r.stacks, r.records, r.missed} {
+			counts[i] = fmt.Sprintf("%.0f", n)
+		}
+	}
+	return fmt.Sprintf("| %s | %d | %v | %s | %.3f | %.3f | %.0f | %.0f | %.1f | %s | %s |",
 		program, s.targets, s.interval, to,
 		r.cpu.Seconds()*1000/float64(r.polls), r.cpu.Seconds()/s.window.Seconds(),
 		float64(r.resident)/1e6, float64(r.peak)/1e6,
-		r.samples/float64(r.polls), bytesEach, r.leftOut, r.lost, r.looks, r.stacks, r.records, r.missed)
+		r.samples/float64(r.polls), bytesEach, strings.Join(counts, " | "))
 }

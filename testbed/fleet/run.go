@@ -39,7 +39,11 @@ func measure(ctx context.Context, program string, s settings) (_ result, err err
 	if err != nil {
 		return result{}, err
 	}
-	sidecar, sidecarURL, err := startSidecar(ctx, bench, program, stageURL, s)
+	start := startSidecar
+	if strings.HasPrefix(filepath.Base(program), "vmagent") {
+		start = startVMAgent
+	}
+	subject, err := start(ctx, bench, program, stageURL, s)
 	if err != nil {
 		return result{}, err
 	}
@@ -47,47 +51,54 @@ func measure(ctx context.Context, program string, s settings) (_ result, err err
 	if err := wait(ctx, 2*s.interval); err != nil {
 		return result{}, err
 	}
-	handedBefore, err := sum(ctx, sidecarURL, handedMetric)
-	if err != nil {
-		return result{}, err
-	}
-	before, seenBefore, err := look(ctx, sidecar.PID(), stageURL)
+	before, err := look(ctx, subject, stageURL)
 	if err != nil {
 		return result{}, err
 	}
 	if err := wait(ctx, s.window); err != nil {
 		return result{}, err
 	}
-	after, seenAfter, err := look(ctx, sidecar.PID(), stageURL)
-	if err != nil {
-		return result{}, err
-	}
-	handedAfter, err := sum(ctx, sidecarURL, handedMetric)
+	after, err := look(ctx, subject, stageURL)
 	if err != nil {
 		return result{}, err
 	}
 	r := result{
 		usage:   usage{after.cpu - before.cpu, after.resident, after.peak},
-		polls:   seenAfter.Polls - seenBefore.Polls,
-		samples: handedAfter - handedBefore,
-		bytes:   seenAfter.Bytes - seenBefore.Bytes,
+		polls:   after.Polls - before.Polls,
+		samples: float64(after.Samples - before.Samples),
+		bytes:   after.Bytes - before.Bytes,
+		counts:  subject.counts,
+	}
+	if s.embedded {
+		r.samples = after.handed - before.handed
 	}
 	if r.polls == 0 {
-		return r, fmt.Errorf("the sidecar polled nobody\n%s", sidecar.Tail())
+		return r, fmt.Errorf("it polled nobody\n%s", subject.Tail())
 	}
-	if r.leftOut, err = sum(ctx, sidecarURL, "apm_sidecar_poll_skipped_total"); err != nil {
+	if !subject.counts {
+		return r, nil
+	}
+	if r.leftOut, err = sum(ctx, subject.url, "apm_sidecar_poll_skipped_total"); err != nil {
 		return r, err
 	}
 	for metric, into := range map[string]*float64{
 		"apm_sidecar_requests_look_duration_seconds_count": &r.looks, "apm_sidecar_stacks_total": &r.stacks,
 		"apm_sidecar_transaction_records_total": &r.records, "apm_sidecar_looks_missed_total": &r.missed,
 	} {
-		if *into, err = sum(ctx, sidecarURL, metric); err != nil {
+		if *into, err = sum(ctx, subject.url, metric); err != nil {
 			return r, err
 		}
 	}
-	r.lost, err = lost(ctx, stageURL, sidecarURL, s)
+	r.lost, err = lost(ctx, stageURL, subject.url, s)
 	return r, err
+}
+
+// subject is a program that is measured.
+type subject struct {
+	*harness.Process
+	url string
+	// counts says that it tells what it handed over and left out, as the sidecar does.
+	counts bool
 }
 
 // startStage starts this program again as the JVMs and the receiver.
@@ -111,7 +122,7 @@ func startStage(ctx context.Context, bench *harness.Bench, s settings) (string, 
 }
 
 // startSidecar starts the program with its defaults, but for what the settings say.
-func startSidecar(ctx context.Context, bench *harness.Bench, program, stageURL string, s settings) (*harness.Process, string, error) {
+func startSidecar(ctx context.Context, bench *harness.Bench, program, stageURL string, s settings) (subject, error) {
 	var text strings.Builder
 	fmt.Fprintf(&text, "interval: %v\ntransactions:\n  enabled: %v\n", s.interval, s.transactions)
 	if !s.embedded {
@@ -123,30 +134,40 @@ func startSidecar(ctx context.Context, bench *harness.Bench, program, stageURL s
 	}
 	file := filepath.Join(bench.Dir, "apm-sidecar.yml")
 	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
-		return nil, "", err
+		return subject{}, err
 	}
 	process, err := bench.Start(ctx, harness.Command{
 		Name: "apm-sidecar", Path: program,
 		Args: []string{"run", "--config", file, "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(bench.Dir, "data")},
 	})
 	if err != nil {
-		return nil, "", err
+		return subject{}, err
 	}
 	address, err := process.AwaitOutput(ctx, regexp.MustCompile(`msg=listening .*\baddr=(\S+)`))
 	if err != nil {
-		return nil, "", err
+		return subject{}, err
 	}
-	return process, "http://" + address[1], nil
+	return subject{process, "http://" + address[1], true}, nil
 }
 
-// look reads what the sidecar has used up, and what the stage has seen.
-func look(ctx context.Context, pid int, stageURL string) (usage, stats, error) {
-	u, err := usageOf(pid)
-	if err != nil {
-		return u, stats{}, err
+// sight is what a look sees.
+type sight struct {
+	usage
+	stats
+	// handed are the samples that the sidecar has handed over.
+	handed float64
+}
+
+// look reads what the subject has used up, and what the stage has seen.
+func look(ctx context.Context, of subject, stageURL string) (seen sight, err error) {
+	if seen.usage, err = usageOf(of.PID()); err != nil {
+		return seen, err
 	}
-	seen, err := statsOf(ctx, stageURL)
-	return u, seen, err
+	if seen.stats, err = statsOf(ctx, stageURL); err != nil || !of.counts {
+		return seen, err
+	}
+	seen.handed, err = sum(ctx, of.url, handedMetric)
+	return seen, err
 }
 
 // lost is how many samples were handed over and did not arrive. While polls go on
