@@ -17,9 +17,10 @@ import (
 type Buffers struct {
 	fast *plan[jvm.Snapshot]
 	slow *plan[jvm.Details]
-	// answers hold *answer, readers *bufio.Reader, requests *bytes.Buffer.
-	answers, readers, requests sync.Pool
-	shapes                     *shapes
+	// bodies and requests hold *bytes.Buffer, parsers *fastjson.Parser, readers
+	// *bufio.Reader.
+	bodies, requests, parsers, readers sync.Pool
+	shapes                             *shapes
 }
 
 // NewBuffers are empty ones.
@@ -28,11 +29,12 @@ func NewBuffers() *Buffers {
 }
 
 // answer is where one answer is read and taken apart. The values in it are valid
-// until it is freed.
+// until it is freed. It takes its memory when there is something to put into it: a
+// thousand agents are waited for at once.
 type answer struct {
 	buffers *Buffers
-	body    bytes.Buffer
-	parser  fastjson.Parser
+	body    *bytes.Buffer
+	parser  *fastjson.Parser
 	// shape is whose tree is in use; both are nil where the parser is.
 	shape *shape
 	tree  *shapeTree
@@ -41,30 +43,24 @@ type answer struct {
 // maxKeptBytes bounds the answers whose memory is used again.
 const maxKeptBytes = 256 << 10
 
-// answer is an empty one, to be freed.
-func (b *Buffers) answer() *answer {
-	a, ok := b.answers.Get().(*answer)
-	if !ok {
-		a = &answer{buffers: b}
-	}
-	return a
-}
-
+// free gives back the memory that was taken; what an answer of many bytes needed goes.
 func (a *answer) free() {
 	if a.tree != nil {
 		a.shape.giveBack(a.tree)
 	}
-	a.shape, a.tree = nil, nil
-	if a.body.Cap() > maxKeptBytes {
-		return // with what it was parsed into; the next one is smaller
+	if a.body == nil || a.body.Cap() > maxKeptBytes {
+		return
 	}
-	a.body.Reset()
-	a.buffers.answers.Put(a)
+	a.buffers.bodies.Put(a.body)
+	if a.parser != nil {
+		a.buffers.parsers.Put(a.parser)
+	}
 }
 
 // read reads a body to its end and closes it.
 func (a *answer) read(body io.ReadCloser) error {
 	defer body.Close()
+	a.body = emptyBuffer(&a.buffers.bodies)
 	n, err := a.body.ReadFrom(io.LimitReader(body, maxAnswerBytes+1))
 	if err == nil && n > maxAnswerBytes {
 		err = errTooLarge
@@ -74,7 +70,20 @@ func (a *answer) read(body io.ReadCloser) error {
 
 // replies are those to a bulk of n items.
 func (a *answer) replies(n int) ([]reply, error) {
-	return parseBulk(&a.parser, a.body.Bytes(), n)
+	var ok bool
+	if a.parser, ok = a.buffers.parsers.Get().(*fastjson.Parser); !ok {
+		a.parser = &fastjson.Parser{}
+	}
+	return parseBulk(a.parser, a.body.Bytes(), n)
+}
+
+// emptyBuffer takes one from the pool.
+func emptyBuffer(pool *sync.Pool) *bytes.Buffer {
+	if b, ok := pool.Get().(*bytes.Buffer); ok {
+		b.Reset()
+		return b
+	}
+	return &bytes.Buffer{}
 }
 
 // alike are the replies to a bulk that is answered nearly the same again and again,

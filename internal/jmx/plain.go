@@ -2,7 +2,6 @@ package jmx
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +62,7 @@ func (c *plainConn) Read(p []byte) (int, error) {
 // once more, then.
 func (t *plainTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	out := t.buffers.request()
+	out := emptyBuffer(&t.buffers.requests)
 	defer t.buffers.requests.Put(out)
 	if err := req.Write(out); err != nil { // closes the request's body
 		return nil, err
@@ -212,13 +211,4 @@ func (b *Buffers) reader(conn *plainConn) *bufio.Reader {
 		return r
 	}
 	return bufio.NewReader(conn)
-}
-
-// request is an empty buffer for one.
-func (b *Buffers) request() *bytes.Buffer {
-	if out, ok := b.requests.Get().(*bytes.Buffer); ok {
-		out.Reset()
-		return out
-	}
-	return &bytes.Buffer{}
 }

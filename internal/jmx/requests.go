@@ -51,7 +51,7 @@ func (c *Client) Requests(ctx context.Context, workers map[string]int64) (*jvm.R
 		ids = append(ids, workers[name])
 	}
 	items := requestItems(ids)
-	a := c.opts.Buffers.answer()
+	a := &answer{buffers: c.opts.Buffers}
 	defer a.free()
 	replies, timing, err := c.timedInto(ctx, a, items)
 	if err != nil {

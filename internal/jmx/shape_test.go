@@ -3,6 +3,7 @@ package jmx
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -35,9 +36,11 @@ func polled(body []byte, buffers *Buffers) (*jvm.Snapshot, error) {
 		return DecodePoll(body)
 	}
 	t := newTier(newPlan(fastTier()))
-	a := buffers.answer()
+	a := &answer{buffers: buffers}
 	defer a.free()
-	a.body.Write(body)
+	if err := a.read(io.NopCloser(bytes.NewReader(body))); err != nil {
+		return nil, err
+	}
 	replies, err := a.alike(len(t.items), &t.shape)
 	if err != nil {
 		return nil, err
@@ -242,8 +245,8 @@ func BenchmarkAnswer(b *testing.B) {
 			t := newTier(newPlan(fastTier()))
 			b.ReportAllocs()
 			for b.Loop() {
-				a := buffers.answer()
-				a.body.Write(body)
+				a := &answer{buffers: buffers}
+				require.NoError(b, a.read(io.NopCloser(bytes.NewReader(body))))
 				read := a.replies
 				if alike {
 					read = func(n int) ([]reply, error) { return a.alike(n, &t.shape) }

@@ -77,7 +77,7 @@ func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int,
 		items = append(items, read(name, "requestCount", "stage", "workerThreadName"))
 	}
 	items = append(items, read(threading, "CurrentThreadCpuTime"))
-	a := c.opts.Buffers.answer()
+	a := &answer{buffers: c.opts.Buffers}
 	defer a.free()
 	replies, timing, err := c.timedInto(ctx, a, items)
 	if err != nil {

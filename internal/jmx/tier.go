@@ -110,7 +110,7 @@ func (t *tier[T]) ask(ctx context.Context, c *Client, result *T) ([]jvm.Missing,
 		}
 		asked = append(asked, i)
 	}
-	a := c.opts.Buffers.answer()
+	a := &answer{buffers: c.opts.Buffers}
 	defer a.free()
 	if len(asked) > 0 {
 		refused, err := t.askAround(ctx, c, a, asked, replies)
