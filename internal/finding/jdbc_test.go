@@ -21,7 +21,7 @@ func newOracle() *oracle {
 	j := hproftest.NewJDK(17, 8)
 	const in = "oracle.jdbc.driver."
 	physical := j.Class(in+"PhysicalConnection", j.Object, hproftest.Ref("statements"), hproftest.Int("lifecycle"), hproftest.Ref("statementCache"))
-	statement := j.Class(in+"OracleStatement", j.Object, hproftest.Ref("next"), hproftest.Ref("prev"), hproftest.Ref("rows"))
+	statement := j.Class(in+"OracleStatement", j.Object, hproftest.Ref("next"), hproftest.Ref("prev"), hproftest.Ref("rows"), hproftest.Bool("closed"))
 	return &oracle{
 		JDK:        j,
 		connection: j.Class(in+"T4CConnection", physical),
@@ -45,6 +45,15 @@ func (o *oracle) connect(open bool, statements, size int) *hproftest.Object {
 		first = s
 	}
 	return o.New(o.connection).Set("lifecycle", lifecycle).Set("statements", first)
+}
+
+// cached adds a connection whose statements are all closed, and kept for later.
+func (o *oracle) cached(n int) *hproftest.Object {
+	var first *hproftest.Object
+	for range n {
+		first = o.New(o.statement).Set("next", first).Set("closed", true)
+	}
+	return o.New(o.connection).Set("lifecycle", int32(1)).Set("statements", first)
 }
 
 // TestOpenConnections has connections that are in no pool, and some that are closed or in
@@ -87,6 +96,7 @@ func TestOpenStatements(t *testing.T) {
 	for _, n := range []int{1500, 2500, 900} {
 		o.Root(hprof.SubRootJNIGlobal, o.connect(true, n, 10))
 	}
+	o.Root(hprof.SubRootJNIGlobal, o.cached(1500))
 	f := only(t, "open-statements", detect(t, o.JDK))
 	assert.Equal(t, int64(4000), f.Objects)
 	assert.Equal(t, finding.SeverityWarning, f.Severity)
@@ -120,7 +130,7 @@ func TestStatementCache(t *testing.T) {
 	for _, row := range []struct {
 		mib  int
 		want finding.Severity // "" for no finding
-	}{{2, ""}, {6, finding.SeverityInfo}, {20, finding.SeverityWarning}} {
+	}{{2, ""}, {12, finding.SeverityInfo}, {20, finding.SeverityWarning}} {
 		t.Run(fmt.Sprint(row.mib), func(t *testing.T) {
 			o := newOracle()
 			o.Root(hprof.SubRootJNIGlobal, o.Bytes(make([]byte, (32-row.mib)<<20)))

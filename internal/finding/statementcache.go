@@ -58,7 +58,7 @@ func (h *Heap) statementCaches(ctx context.Context, d driverConnection, connecti
 			Refutes: "the same statements are run over and over, and the heap has room for all of them",
 		},
 	}
-	if bytes >= cacheBytes && bytes*100 >= p.liveBytes*criticalShare && f.Severity == SeverityInfo {
+	if bytes >= cacheBytes && bytes*100 >= p.liveBytes*mostShare && f.Severity == SeverityInfo {
 		f.Severity = SeverityWarning
 	}
 	if v := h.driverVersion(d.class); v != "" {

@@ -3,6 +3,7 @@ package finding
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
@@ -58,6 +59,12 @@ func (h *Heap) openStatements(ctx context.Context, d driverConnection, connectio
 	classes := map[string][]heap.ObjID{}
 	for _, c := range connections {
 		list := h.listed(h.Object(lists[c]))
+		if len(list) < unclosed {
+			continue
+		}
+		if list, err = h.notClosed(ctx, list); err != nil {
+			return nil, err
+		}
 		n := int64(len(list))
 		if n < unclosed {
 			continue
@@ -103,6 +110,24 @@ func (h *Heap) openStatements(ctx context.Context, d driverConnection, connectio
 	}
 	f.Evidence.Path, err = h.pathTo(ctx, all)
 	return f, err
+}
+
+// notClosed leaves out the statements that say that they are closed: a driver may keep those
+// to use them again. Errors: that of ctx.
+func (h *Heap) notClosed(ctx context.Context, list []heap.ObjID) ([]heap.ObjID, error) {
+	closed := h.NewSet()
+	for _, field := range []string{"isClosed", "closed"} {
+		values, err := h.follow(ctx, list, field)
+		if err != nil {
+			return nil, err
+		}
+		for o, v := range values {
+			if v != 0 {
+				closed.Add(o)
+			}
+		}
+	}
+	return slices.DeleteFunc(list, closed.Has), nil
 }
 
 // pathTo returns the way from a GC root to most of the objects, nil if there is none.

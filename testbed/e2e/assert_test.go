@@ -140,7 +140,7 @@ func assertFinding(t *testing.T, want verdict, dead int64, findings []finding.Fi
 			assert.Contains(t, strings.Join(f.Evidence.Lock.OwnerStack, "\n"), "HolderScenarios.parkForever")
 			assert.Contains(t, f.Summary, want.Owner)
 		}
-		assert.Equal(t, want.Kind == undiscovered, f.Severity == finding.SeverityInfo, "%s is %s", f.Kind, f.Severity)
+		assert.Equal(t, want.Remark, f.Severity == finding.SeverityInfo, "%s is %s", f.Kind, f.Severity)
 		assert.LessOrEqual(t, len([]rune(f.Title+f.Summary)), 600)
 		assert.NotEmpty(t, f.Advice)
 		assert.NotEmpty(t, f.Evidence.Refutes)
