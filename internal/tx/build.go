@@ -20,6 +20,9 @@ func (t *Tracker) record(o *open, elapsed Elapsed, state State) *Record {
 	rec.ID, rec.Target, rec.State, rec.Source, rec.Connector = o.id, t.opts.Target, state, o.source, o.connector
 	rec.Route, rec.Method, rec.Path = o.route, o.method, o.path
 	rec.Thread, rec.ThreadID, rec.Async = o.thread, o.threadID, o.async
+	if o.async {
+		rec.Thread, rec.ThreadID = o.began, o.beganID
+	}
 	rec.Start, rec.Elapsed, rec.ThresholdMs = o.start(), elapsed, o.threshold.Milliseconds()
 	samples := o.samples
 	parts := t.stretches(o, rec, samples)

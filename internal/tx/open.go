@@ -29,6 +29,9 @@ type open struct {
 	method    string
 	thread    string
 	threadID  int64
+	// began and beganID are the thread that an asynchronous request left.
+	began     string
+	beganID   int64
 	threshold time.Duration
 	// startLo and startHi enclose its start: each look narrows them.
 	startLo, startHi time.Time
@@ -106,7 +109,7 @@ func (o *open) update(r *jvm.Requests, row jvm.RequestProcessor) {
 	}
 	if row.Stage == jvm.StageEnded {
 		if !o.async {
-			o.asyncSince = r.Received
+			o.asyncSince, o.began, o.beganID = r.Received, o.thread, o.threadID
 		}
 		o.async, o.thread, o.threadID = true, "", 0
 	}

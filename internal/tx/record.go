@@ -52,7 +52,8 @@ type Record struct {
 	Route  string `json:"route"`
 	Method string `json:"method,omitempty"`
 	Path   string `json:"path,omitempty"`
-	// Thread is the worker's name, ThreadID its id in the JVM; 0 if not known.
+	// Thread is the worker's name, ThreadID its id in the JVM; 0 if not known. Of an
+	// asynchronous request it is the one that it began on, if a look saw it there.
 	Thread   string `json:"thread,omitempty"`
 	ThreadID int64  `json:"thread_id,omitempty"`
 	// Start is by our clock.

@@ -272,6 +272,8 @@ func TestLeavesItsThread(t *testing.T) {
 		{FromMs: 1000, ToMs: 4200, Class: tx.ClassAsync},
 	}, records[0].Segments)
 	assert.Equal(t, int64(1000), records[0].Stacks.Ms)
+	assert.Equal(t, "exec-1", records[0].Thread, "it began there")
+	assert.Equal(t, int64(7), records[0].ThreadID)
 }
 
 // TestImpossibleAges: Tomcat before 8.5.6 tells the time since 1970 at times.

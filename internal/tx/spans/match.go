@@ -25,8 +25,9 @@ func joinedBy(rec *tx.Record, s *otlp.Span) string {
 	if start.Before(rec.Start.Add(-unsure)) || end.After(rec.End().Add(unsure)) || middle.Before(rec.Start) || middle.After(rec.End()) {
 		return ""
 	}
-	// A stack alone does not tell one request from the next of its kind.
-	if rec.Source == tx.SourceThreads && duration(s)+slack < time.Duration(rec.Elapsed.MinMs)*time.Millisecond {
+	// A stack alone does not tell one request from the next of its kind, and a thread that an
+	// asynchronous one left has others.
+	if (rec.Async || rec.Source == tx.SourceThreads) && duration(s)+slack < time.Duration(rec.Elapsed.MinMs)*time.Millisecond {
 		return ""
 	}
 	method, path := s.Attributes.Text("http.request.method", "http.method"), pathOf(s)
