@@ -66,3 +66,30 @@ func TestTheTrendBeginsAnewWithTheJVM(t *testing.T) {
 	assert.False(t, value(got, series.NameOldFullIn).Known())
 	assert.InDelta(t, 0.05, value(got, series.NameOldRatio).Or(0), 0)
 }
+
+// TestOldRegionOfEveryJVM: pools by the names that each JVM gives them (for OpenJ9 its
+// documentation of -XX:HeapManagementMXBeanCompatibility); of what the collections left
+// there, what belongs to the old region is summed.
+func TestOldRegionOfEveryJVM(t *testing.T) {
+	t.Parallel()
+	f := func(jvmName string, used int64, pools ...string) {
+		t.Helper()
+		s := &jvm.Snapshot{}
+		for i, name := range pools {
+			after := &jvm.Usage{Used: jvm.Some(int64(1) << i), Max: jvm.Some[int64](1000)}
+			s.Pools = append(s.Pools, jvm.Pool{Name: name, Heap: true, Kind: jvm.KindOfPool(name, true), AfterGC: after})
+		}
+		old, ok := series.OldRegionOf(s)
+		assert.True(t, ok, jvmName)
+		assert.Equal(t, used, old.UsedBytes, jvmName)
+	}
+	f("JDK 8, Serial", 4, "Eden Space", "Survivor Space", "Tenured Gen")
+	f("JDK 8, Parallel", 4, "PS Eden Space", "PS Survivor Space", "PS Old Gen")
+	f("JDK 8, CMS", 4, "Par Eden Space", "Par Survivor Space", "CMS Old Gen")
+	f("OpenJ9, gencon", 12, "nursery-allocate", "nursery-survivor", "tenured-LOA", "tenured-SOA")
+	f("OpenJ9, gencon without a large object area", 4, "nursery-allocate", "nursery-survivor", "tenured")
+	f("OpenJ9, optthruput", 3, "tenured-LOA", "tenured-SOA")
+	f("OpenJ9, balanced", 8, "balanced-reserved", "balanced-eden", "balanced-survivor", "balanced-old")
+	f("OpenJ9, metronome", 1, "JavaHeap")
+	f("OpenJ9, compatible with its past", 1, "Java heap")
+}
