@@ -42,42 +42,14 @@ type Process struct {
 // 1970), nil where it cannot be seen. root is the root of the file system. The start
 // keeps apart processes of the same number on other hosts and in other containers.
 func Find(root string, pid, startMs int64) *Process {
-	dir := filepath.Join(root, "proc", strconv.FormatInt(pid, 10))
-	started, ok := startOf(root, dir)
-	if !ok || !isStart(started.UnixMilli(), startMs) {
+	h := New(Options{Root: os.DirFS(root)})
+	boot, okBoot := h.bootMs()
+	started, ok := h.startMs(int(pid), boot)
+	if !okBoot || !ok || !isStart(started, startMs) {
 		return nil
 	}
+	dir := filepath.Join(root, "proc", strconv.FormatInt(pid, 10))
 	return &Process{dir: dir, tids: map[int64]string{}, taken: map[string]bool{}}
-}
-
-// startOf is when a process started: field 22 of its stat, in ticks of 10 ms since the
-// system's start (proc(5)).
-func startOf(root, dir string) (time.Time, bool) {
-	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
-	if err != nil {
-		return time.Time{}, false
-	}
-	// The name, in brackets, may hold anything.
-	_, rest, ok := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " ")
-	fields := strings.Fields(rest)
-	if !ok || len(fields) < 20 {
-		return time.Time{}, false
-	}
-	ticks, err := strconv.ParseInt(fields[19], 10, 64)
-	if err != nil {
-		return time.Time{}, false
-	}
-	system, err := os.ReadFile(filepath.Join(root, "proc", "stat"))
-	if err != nil {
-		return time.Time{}, false
-	}
-	for line := range strings.Lines(string(system)) {
-		if after, ok := strings.CutPrefix(line, "btime "); ok {
-			boot, err := strconv.ParseInt(strings.TrimSpace(after), 10, 64)
-			return time.Unix(boot, 0).Add(time.Duration(ticks) * 10 * time.Millisecond), err == nil
-		}
-	}
-	return time.Time{}, false
 }
 
 // lag is how much a thread that runs may have run between the JVM's read of its
