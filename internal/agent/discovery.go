@@ -23,24 +23,34 @@ const (
 // discovery finds the transactions of servers without request processors.
 type discovery struct {
 	workers *tx.WorkerThreads
-	// next is when to list all threads again.
-	next time.Time
+	// next is when to list all threads again, started how many there had been at the
+	// last list.
+	next    time.Time
+	started jvm.Opt[int64]
 	// look has the states and stacks that rows were made of, at the time at.
 	states, stacks map[int64]*jvm.Thread
 	at             time.Time
 }
 
-// discover adds the worker threads to a look that shows no request processors, and
-// returns what that cost the JVM.
+// discover adds the worker threads to a look that shows no request processors, or that
+// shows fewer requests than there are busy workers, as with HTTP/2, until these have
+// ended. It returns what that cost the JVM.
 func (tr *tracer) discover(ctx context.Context, r *jvm.Requests) time.Duration {
 	d := &tr.discovery
 	d.states, d.stacks = nil, nil
-	if len(r.Processors) > 0 || tr.guard.level >= guardOff {
+	claimed := map[string]bool{}
+	for _, row := range r.Processors {
+		if row.Thread != "" {
+			claimed[row.Thread] = true
+		}
+	}
+	told := len(r.Processors) > 0 && r.BusyWorkers.Or(0) <= int64(len(claimed))
+	if tr.guard.level >= guardOff || told && !d.workers.Busy() {
 		return 0
 	}
 	cost := time.Duration(0)
-	if !r.Received.Before(d.next) {
-		d.next = r.Received.Add(rollCall)
+	if !r.Received.Before(d.next) || r.StartedThreads != d.started {
+		d.next, d.started = r.Received.Add(rollCall), r.StartedThreads
 		spent, err := tr.threads.refresh(ctx, tr.client)
 		cost += spent
 		if err != nil {
@@ -50,7 +60,7 @@ func (tr *tracer) discover(ctx context.Context, r *jvm.Requests) time.Duration {
 	}
 	var ids []int64
 	for name, id := range tr.threads.byName {
-		if d.workers.IsWorker(name) {
+		if d.workers.IsWorker(name) && !claimed[name] {
 			ids = append(ids, id)
 		}
 	}
@@ -79,7 +89,7 @@ func (tr *tracer) discover(ctx context.Context, r *jvm.Requests) time.Duration {
 		cost += tr.took(stacks, len(moved))
 	}
 	d.states, d.stacks, d.at = look.States, stacks.Stacks, stacks.At
-	r.Processors = d.workers.Rows(d.states, d.stacks)
+	r.Processors = append(r.Processors, d.workers.Rows(d.states, d.stacks)...)
 	return cost
 }
 
@@ -87,6 +97,9 @@ func (tr *tracer) discover(ctx context.Context, r *jvm.Requests) time.Duration {
 func (tr *tracer) handOver() {
 	d := &tr.discovery
 	for _, w := range tr.tracker.InFlight(time.Now()) {
+		if !w.Estimated {
+			continue
+		}
 		id := tr.threads.byName[w.Thread]
 		state, stack := d.states[id], d.stacks[id]
 		switch {
@@ -94,7 +107,7 @@ func (tr *tracer) handOver() {
 		case stack != nil:
 			tr.tracker.Sample(w.Key, d.at, state, stack)
 		default:
-			tr.tracker.Unmoved(w.Key, d.at, state)
+			tr.tracker.Unmoved(w.Key, d.at, jvm.Used{CPUNs: state.CPUNs, RunQueueNs: state.RunQueueNs})
 		}
 	}
 }

@@ -145,14 +145,12 @@ func (tr *tracer) round(ctx context.Context) {
 	tr.own.look.Update(requests.Received.Sub(requests.Sent).Seconds())
 	cost += tr.discover(ctx, requests)
 	tr.process.queued(requests, tr.threads.workers)
-	tr.threads.employ(requests)
 	tr.keep(tr.tracker.Requests(requests))
-	switch {
-	case tr.discovery.states != nil:
-		tr.handOver()
-	case tr.guard.level < guardOff:
-		cost += tr.sample(ctx)
+	tr.handOver()
+	if tr.guard.level < guardOff {
+		cost += tr.sample(ctx, requests)
 	}
+	tr.threads.employ(requests)
 	tr.name(ctx)
 	tr.own.jvmCPU.Add(cost.Seconds())
 	if tr.guard.spent(cost) {
@@ -224,6 +222,10 @@ func (tr *tracer) notes() []string {
 	notes := []string{}
 	if tr.blind {
 		notes = append(notes, host.ErrNoRight.Error())
+	}
+	if tr.discovery.states != nil {
+		notes = append(notes, "not all requests have a processor among the server's MBeans: others are estimated from the stacks of worker threads, "+
+			"and those on virtual threads are not seen (Spring Boot registers processors with server.tomcat.mbeanregistry.enabled=true)")
 	}
 	return notes
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
@@ -20,12 +21,11 @@ const (
 
 // sample looks at the threads of the transactions in flight, and returns what that
 // cost the JVM. Threads that have not run since they were last looked at are not
-// looked at again: only their state is asked for, which stops nothing.
-func (tr *tracer) sample(ctx context.Context) time.Duration {
-	wanted := tr.tracker.InFlight(time.Now())
-	if tr.guard.level == guardCandidates {
-		wanted = candidates(wanted)
-	}
+// looked at again: the look at requests told what they have used.
+func (tr *tracer) sample(ctx context.Context, r *jvm.Requests) time.Duration {
+	wanted := slices.DeleteFunc(tr.tracker.InFlight(time.Now()), func(w tx.Wanted) bool {
+		return w.Estimated || tr.guard.level == guardCandidates && !w.Candidate
+	})
 	if len(wanted) == 0 {
 		return 0
 	}
@@ -34,45 +34,30 @@ func (tr *tracer) sample(ctx context.Context) time.Duration {
 		tr.log.Debug("threads by name", "error", err)
 		return cost
 	}
-	var known, fresh []tx.Wanted
+	var moved []tx.Wanted
+	fresh := 0
 	for _, w := range wanted {
 		switch {
 		case w.ThreadID == 0:
-		case w.Sampled:
-			known = append(known, w)
-		case len(fresh) < stackBudget:
-			fresh = append(fresh, w)
+			tr.tracker.Unlisted(w.Key)
+		case w.Sampled && tr.tracker.Unmoved(w.Key, r.At(), r.Workers[w.Thread]):
+		case w.Sampled && len(moved)-fresh < stackBudget:
+			moved = append(moved, w)
+		case !w.Sampled && fresh < stackBudget:
+			moved = append(moved, w)
+			fresh++
 		}
 	}
-	look, err := tr.client.Threads(ctx, ids(known), ids(fresh), stackDepth, processors(fresh)...)
+	if len(moved) == 0 {
+		return cost
+	}
+	look, err := tr.client.Threads(ctx, nil, ids(moved), stackDepth, processors(moved)...)
 	if err != nil {
 		tr.log.Debug("looking at threads", "error", err)
 		return cost
 	}
-	cost += tr.took(look, len(fresh))
-	stacks := tr.take(look, fresh)
-	var moved []tx.Wanted
-	for _, w := range known {
-		th := look.States[w.ThreadID]
-		switch {
-		case th == nil:
-			tr.threads.forget(w.ThreadID)
-		case !tr.tracker.Unmoved(w.Key, look.At, th) && len(moved) < stackBudget:
-			moved = append(moved, w)
-		}
-	}
-	if len(moved) > 0 {
-		look, err := tr.client.Threads(ctx, nil, ids(moved), stackDepth, processors(moved)...)
-		if err != nil {
-			tr.log.Debug("looking at threads", "error", err)
-			return cost
-		}
-		cost += tr.took(look, len(moved))
-		for key, th := range tr.take(look, moved) {
-			stacks[key] = th
-		}
-	}
-	return cost + tr.owners(ctx, stacks)
+	cost += tr.took(look, len(moved))
+	return cost + tr.owners(ctx, tr.take(look, moved))
 }
 
 // took takes up a look and returns what it cost the JVM.
@@ -164,16 +149,6 @@ func chainOf(th *jvm.Thread, known map[int64]*jvm.Thread) []jvm.Thread {
 		th = owner
 	}
 	return chain
-}
-
-func candidates(wanted []tx.Wanted) []tx.Wanted {
-	var kept []tx.Wanted
-	for _, w := range wanted {
-		if w.Candidate {
-			kept = append(kept, w)
-		}
-	}
-	return kept
 }
 
 func processors(wanted []tx.Wanted) []string {

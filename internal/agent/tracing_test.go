@@ -30,11 +30,15 @@ type fakeRequests struct {
 	err    error
 }
 
-func (f *fakeRequests) Requests(context.Context, map[string]int64) (*jvm.Requests, error) {
+func (f *fakeRequests) Requests(_ context.Context, workers map[string]int64) (*jvm.Requests, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
 	r := &jvm.Requests{Sent: time.Now(), Received: time.Now(), StartMs: jvm.Some[int64](1), PauseMs: jvm.Some[int64](0), CPUNs: jvm.Some(f.costNs)}
+	r.Workers = map[string]jvm.Used{}
+	for name := range workers {
+		r.Workers[name] = jvm.Used{CPUNs: f.thread().CPUNs}
+	}
 	if f.row != nil {
 		r.Processors = []jvm.RequestProcessor{f.row()}
 	}

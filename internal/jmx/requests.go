@@ -27,11 +27,14 @@ const maxPathBytes = 1024
 // are always named: globalProcessor and rpName would drag in half of Tomcat.
 func requestItems(workers []int64) []request {
 	items := []request{
-		read("java.lang:type=Threading", "CurrentThreadCpuTime"),
+		read("java.lang:type=Threading", "CurrentThreadCpuTime", "TotalStartedThreadCount"),
 		read("*:type=RequestProcessor,*", "requestCount", "stage", "requestProcessingTime", "workerThreadName", "currentUri",
 			"method", "processingTime", "lastRequestProcessingTime", "errorCount"),
 		read("java.lang:type=GarbageCollector,*", "Name", "CollectionTime"),
 		read("java.lang:type=Runtime", "StartTime", "Uptime", "Name"),
+		// Only where there is HTTP/2, whose requests have no processors.
+		read("*:type=GlobalRequestProcessor,Upgrade=*,*", "requestCount"),
+		read("*:type=ThreadPool,name=*", "currentThreadsBusy"),
 		read("java.lang:type=Threading", "CurrentThreadCpuTime"),
 	}
 	if len(workers) > 0 {
@@ -72,14 +75,24 @@ func (c *Client) Requests(ctx context.Context, workers map[string]int64) (*jvm.R
 			r.PID = jvm.Count(n)
 		}
 	}
+	if threading := replies[0]; threading.err == "" {
+		r.StartedThreads = count(threading.value, "TotalStartedThreadCount")
+	}
+	if upgrades, pools := replies[4], replies[5]; upgrades.err == "" && pools.err == "" {
+		eachBean(pools.value, func(_ []byte, bean *fastjson.Value) {
+			if busy, ok := count(bean, "currentThreadsBusy").Get(); ok {
+				r.BusyWorkers = jvm.Some(r.BusyWorkers.Or(0) + busy)
+			}
+		})
+	}
 	if len(ids) > 0 {
-		used := usedUp(replies[5], ids)
+		used := usedUp(replies[7], ids)
 		r.Workers = make(map[string]jvm.Used, len(ids))
 		for i, name := range names {
 			r.Workers[name] = jvm.Used{CPUNs: used[ids[i]]}
 		}
 	}
-	r.CPUNs = growth(replies[0], replies[4])
+	r.CPUNs = growth(replies[0], replies[6])
 	return r, nil
 }
 

@@ -13,10 +13,13 @@ import (
 )
 
 const (
-	cpuBefore   = `{"status":200,"value":{"CurrentThreadCpuTime":1000}},`
+	cpuBefore   = `{"status":200,"value":{"CurrentThreadCpuTime":1000,"TotalStartedThreadCount":42}},`
 	cpuAfter    = `{"status":200,"value":{"CurrentThreadCpuTime":4000}}`
 	collectors  = `{"status":200,"value":{"java.lang:name=G1 Young Generation,type=GarbageCollector":{"Name":"G1 Young Generation","CollectionTime":70},"java.lang:name=ZGC Cycles,type=GarbageCollector":{"Name":"ZGC Cycles","CollectionTime":900},"x":{"Name":"G1 Old Generation","CollectionTime":5}}},`
 	runtimeItem = `{"status":200,"value":{"StartTime":1700000000000,"Uptime":60000,"Name":"4711@box"}},`
+	noUpgrades  = `{"status":404,"error":"none"},`
+	upgrades    = `{"status":200,"value":{"Catalina:Upgrade=h2c,name=\"http-nio-8080\",type=GlobalRequestProcessor":{"requestCount":0}}},`
+	pools       = `{"status":200,"value":{"Catalina:name=\"a\",type=ThreadPool":{"currentThreadsBusy":3},"Catalina:name=\"b\",type=ThreadPool":{"currentThreadsBusy":2}}},`
 )
 
 // TestRequests: both orders of an ObjectName's keys give one name, and nothing is
@@ -28,7 +31,7 @@ func TestRequests(t *testing.T) {
 		`Catalina:name=HttpRequest1,type=RequestProcessor,worker=\"http-nio-8080\"`,
 	} {
 		rows := `{"status":200,"value":{"` + name + `":{"requestCount":7,"stage":3,"requestProcessingTime":1234,"workerThreadName":"http-nio-8080-exec-1","currentUri":"/a/b?secret=1","method":"GET","processingTime":500,"lastRequestProcessingTime":44,"errorCount":1},"broken":{"requestCount":"x"}}},`
-		agent := newFake(t, saying(200, "["+cpuBefore+rows+collectors+runtimeItem+cpuAfter+`,{"status":200,"value":[123,-1]}]`))
+		agent := newFake(t, saying(200, "["+cpuBefore+rows+collectors+runtimeItem+upgrades+pools+cpuAfter+`,{"status":200,"value":[123,-1]}]`))
 		r, err := client(t, agent.URL).Requests(t.Context(), map[string]int64{"a": 21, "b": 22})
 		require.NoError(t, err)
 		assert.Equal(t, []jvm.RequestProcessor{{
@@ -38,10 +41,12 @@ func TestRequests(t *testing.T) {
 		assert.Equal(t, jvm.Some[int64](75), r.PauseMs, "cycles of ZGC stop nobody")
 		assert.Equal(t, jvm.Some[int64](3000), r.CPUNs)
 		assert.Equal(t, jvm.Some[int64](4711), r.PID)
+		assert.Equal(t, jvm.Some[int64](42), r.StartedThreads)
+		assert.Equal(t, jvm.Some[int64](5), r.BusyWorkers)
 		assert.Equal(t, map[string]jvm.Used{"a": {CPUNs: jvm.Some[int64](123)}, "b": {}}, r.Workers)
 		bulk := agent.asked()[0]
 		assert.Equal(t, "requestCount", bulk[1].Attribute[0], "read first: the others are of the request after it")
-		assert.Equal(t, []any{[]any{21.0, 22.0}}, bulk[5].Arguments)
+		assert.Equal(t, []any{[]any{21.0, 22.0}}, bulk[7].Arguments)
 	}
 }
 
@@ -53,12 +58,13 @@ func TestNoTomcat(t *testing.T) {
 		`{"status":500,"error_type":"javax.management.InstanceNotFoundException","error":"x"},`,
 		`{"status":200,"value":{}},`,
 	} {
-		agent := newFake(t, saying(200, "["+cpuBefore+none+collectors+runtimeItem+cpuAfter+"]"))
+		agent := newFake(t, saying(200, "["+cpuBefore+none+collectors+runtimeItem+noUpgrades+pools+cpuAfter+"]"))
 		r, err := client(t, agent.URL).Requests(t.Context(), nil)
 		require.NoError(t, err, none)
 		assert.Empty(t, r.Processors)
+		assert.False(t, r.BusyWorkers.Known(), "no HTTP/2")
 	}
-	agent := newFake(t, saying(200, "["+cpuBefore+`{"status":403,"error":"denied"},`+collectors+runtimeItem+cpuAfter+"]"))
+	agent := newFake(t, saying(200, "["+cpuBefore+`{"status":403,"error":"denied"},`+collectors+runtimeItem+noUpgrades+pools+cpuAfter+"]"))
 	_, err := client(t, agent.URL).Requests(t.Context(), nil)
 	require.ErrorContains(t, err, "denied")
 	assert.Equal(t, jmx.ReasonOperation, jmx.Reason(err))
@@ -68,7 +74,7 @@ func TestThreads(t *testing.T) {
 	t.Parallel()
 	const info = `{"threadId":21,"threadName":"w","threadState":"BLOCKED","blockedCount":3,"waitedCount":4,"blockedTime":-1,"waitedTime":-1,"lockName":"a.B@1f","lockOwnerId":30,"lockOwnerName":"o","stackTrace":[`
 	const frame = `{"className":"a.B","methodName":"c","fileName":"B.java","lineNumber":-2,"nativeMethod":true}`
-	agent := newFake(t, saying(200, "["+cpuBefore+`{"status":200,"value":[5000,6000]},{"status":500,"error":"no"},{"status":200,"value":[`+info+`]},null]},{"status":200,"value":[`+info+frame+`]}]},`+cpuAfter+"]"))
+	agent := newFake(t, saying(200, "["+cpuBefore+`{"status":200,"value":[5000,6000]},{"status":500,"error":"no"},{"status":200,"value":[null]},{"status":200,"value":[`+info+frame+`]}]},`+cpuAfter+"]"))
 	look, err := client(t, agent.URL).Threads(t.Context(), []int64{20}, []int64{21}, 64)
 	require.NoError(t, err)
 	want := jvm.Thread{ID: 21, Name: "w", State: jvm.Blocked, BlockedCount: 3, WaitedCount: 4, Lock: "a.B@1f", LockOwnerID: 30, LockOwnerName: "o"}

@@ -3,6 +3,7 @@ package jmx
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/valyala/fastjson"
@@ -16,6 +17,9 @@ const (
 	// maxFrames bounds the calls taken of one stack.
 	maxFrames = 512
 	threading = "java.lang:type=Threading"
+	// stacksAtOnce is the number of stacks for which the JVM stops all its threads at a
+	// time: many short stops instead of a long one.
+	stacksAtOnce = 8
 )
 
 // ThreadIDs are the ids of all live threads but virtual ones.
@@ -38,8 +42,8 @@ type ThreadLook struct {
 	At time.Time
 	// Took is the time between the two.
 	Took time.Duration
-	// States are all the threads asked for, as of before Stacks, by id. Threads that
-	// have ended are in neither.
+	// States are all the threads asked for, by id. Threads that have ended are in neither.
+	// The time on a processor and the memory of those in Stacks are as of before their stack.
 	States, Stacks map[int64]*jvm.Thread
 	// Processors are the request processors asked for, as of after Stacks, by name: those
 	// that still exist, with Count, Stage and Thread.
@@ -50,7 +54,7 @@ type ThreadLook struct {
 
 // Threads looks at threads by their ids: at the state alone of some, which stops
 // nothing in the JVM, and at the innermost depth calls of others, which stops it
-// for some 20 us each. The states of both bring the time used on a processor and the
+// for some 20 us each, a few of them at a time. The states of both bring the time used on a processor and the
 // memory allocated. processors are names of request processors, that tell afterwards
 // what the threads were at.
 func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int, processors ...string) (*ThreadLook, error) {
@@ -66,11 +70,14 @@ func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int,
 		run(opThreadCPU(), all),
 		run(opThreadAllocated(), all),
 	}
-	// States come before the stacks: a thread that moves meanwhile has another state
-	// at the next look.
-	items = append(items, run(opThreadInfo(), all, 0))
-	if len(stacks) > 0 {
-		items = append(items, run(opThreadInfo(), stacks, depth))
+	if len(states) > 0 {
+		items = append(items, run(opThreadInfo(), states, 0))
+	}
+	// What a thread has used comes before its stack: one that moves meanwhile has used
+	// more at the next look.
+	firstStacks := len(items)
+	for some := range slices.Chunk(stacks, stacksAtOnce) {
+		items = append(items, run(opThreadInfo(), some, depth))
 	}
 	firstProcessor := len(items)
 	for _, name := range processors {
@@ -85,16 +92,21 @@ func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int,
 	}
 	look.Took = timing.took()
 	look.At = timing.sent.Add(look.Took / 2)
-	if r := replies[3]; r.err != "" {
-		return nil, &Error{ReasonOperation, fmt.Errorf("the threads' states cannot be read: %s", r.err)}
-	}
 	cpu, allocated := usedUp(replies[1], all), usedUp(replies[2], all)
-	decodeThreadInfos(replies[3].value, look.States)
-	if len(stacks) > 0 {
-		if r := replies[4]; r.err != "" {
-			return nil, &Error{ReasonOperation, fmt.Errorf("the threads' stacks cannot be read: %s", r.err)}
+	for i := 3; i < firstProcessor; i++ {
+		if r := replies[i]; r.err != "" {
+			return nil, &Error{ReasonOperation, fmt.Errorf("the threads cannot be read: %s", r.err)}
 		}
-		decodeThreadInfos(replies[4].value, look.Stacks)
+		into := look.Stacks
+		if i < firstStacks {
+			into = look.States
+		}
+		decodeThreadInfos(replies[i].value, into)
+	}
+	for id, th := range look.Stacks {
+		state := *th
+		state.Stack = nil
+		look.States[id] = &state
 	}
 	for i, name := range processors {
 		if r := replies[firstProcessor+i]; r.err == "" {

@@ -16,6 +16,11 @@ type Requests struct {
 	PauseMs Opt[int64]
 	// CPUNs is what answering cost the JVM, the writing of the answer left out.
 	CPUNs Opt[int64]
+	// StartedThreads is the number of threads that were started so far.
+	StartedThreads Opt[int64]
+	// BusyWorkers are the threads of Tomcat's pools that handle something now. It is known
+	// only where Tomcat speaks HTTP/2, whose requests have no processors.
+	BusyWorkers Opt[int64]
 	// PID is the number of the process as the JVM sees it; Process is "pid@host" on the
 	// usual virtual machines, empty if unknown.
 	PID     Opt[int64]
@@ -26,6 +31,9 @@ type Requests struct {
 	// Processors are Tomcat's; nil without Tomcat, or where it registers none.
 	Processors []RequestProcessor
 }
+
+// At is the moment of the look: half way between asking and being answered.
+func (r *Requests) At() time.Time { return r.Sent.Add(r.Received.Sub(r.Sent) / 2) }
 
 // Used is what a thread has used up since its start.
 type Used struct {

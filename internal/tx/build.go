@@ -78,8 +78,11 @@ func (o *open) notes(samples []sample) []string {
 	if o.async {
 		notes = append(notes, "asynchronous: from some time on no thread of the server worked on it, and nothing shows who did")
 	}
-	if len(samples) == 0 && !o.async {
-		notes = append(notes, "no stack of its thread was taken: it was too short, looks were reduced, or it runs on a virtual thread, which is in no list of the JVM's")
+	switch {
+	case o.unlisted:
+		notes = append(notes, "its thread is in no list of the JVM's, as a rule a virtual thread: its path and age are seen, its stack is not")
+	case len(samples) == 0 && !o.async:
+		notes = append(notes, "no stack of its thread was taken: it was too short, or looks were reduced")
 	}
 	if o.source == SourceThreads {
 		notes = append(notes, "estimated from the stacks of a worker thread: two requests in a row of the same kind may look like one")

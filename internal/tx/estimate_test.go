@@ -69,6 +69,9 @@ func (s script) thread(ms int64) *jvm.Thread {
 	return th
 }
 
+// used is what a thread has used up.
+func used(th *jvm.Thread) jvm.Used { return jvm.Used{CPUNs: th.CPUNs, RunQueueNs: th.RunQueueNs} }
+
 func boolInt(b bool) int64 {
 	if b {
 		return 1
@@ -92,7 +95,7 @@ func follow(t *testing.T, s script) *tx.Record {
 		for _, w := range tracker.InFlight(r.Received) {
 			state := *th
 			state.Stack = nil
-			if !w.Sampled || !tracker.Unmoved(w.Key, r.Received, &state) {
+			if !w.Sampled || !tracker.Unmoved(w.Key, r.Received, used(th)) {
 				tracker.Sample(w.Key, r.Received, &state, th)
 			}
 		}
@@ -180,7 +183,7 @@ func TestAThreadThatDoesNotMoveIsExact(t *testing.T) {
 			return
 		}
 		for _, w := range tracker.InFlight(epoch()) {
-			if !w.Sampled || !tracker.Unmoved(w.Key, epoch().Add(time.Duration(at)*time.Millisecond), th) {
+			if !w.Sampled || !tracker.Unmoved(w.Key, epoch().Add(time.Duration(at)*time.Millisecond), used(th)) {
 				tracker.Sample(w.Key, epoch().Add(time.Duration(at)*time.Millisecond), th, th)
 			}
 		}
@@ -208,7 +211,7 @@ func TestTheRunQueueIsCountedLate(t *testing.T) {
 				break
 			}
 			for _, w := range tracker.InFlight(r.Received) {
-				if !w.Sampled || !tracker.Unmoved(w.Key, r.Received, th) {
+				if !w.Sampled || !tracker.Unmoved(w.Key, r.Received, used(th)) {
 					tracker.Sample(w.Key, r.Received, th, th)
 				}
 			}

@@ -48,6 +48,8 @@ type open struct {
 	before, after usedAt
 	samples       []sample
 	locks         []lockSight
+	// unlisted says that its thread is in no list of the JVM's.
+	unlisted bool
 	// gone counts the looks that did not show it although its end was not counted.
 	gone int
 	// saved is when it was last put on record; lost that it was, as lost.
@@ -63,7 +65,7 @@ type usedAt struct {
 
 // usedOf is what a worker had used up at a look.
 func usedOf(r *jvm.Requests, worker string) usedAt {
-	return usedAt{r.Workers[worker], r.Sent.Add(r.Received.Sub(r.Sent) / 2)}
+	return usedAt{r.Workers[worker], r.At()}
 }
 
 func newOpen(r *jvm.Requests, row jvm.RequestProcessor, id string) *open {

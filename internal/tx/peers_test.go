@@ -45,7 +45,7 @@ func (l *lane) look(ms int64, class string, same bool) {
 	}
 	th.CPUNs = jvm.Some(l.cpuNs)
 	if same {
-		require.True(l.t, l.tracker.Unmoved(key, l.at(ms), th))
+		require.True(l.t, l.tracker.Unmoved(key, l.at(ms), used(th)))
 		return
 	}
 	full := *th

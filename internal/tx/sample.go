@@ -66,6 +66,8 @@ type Wanted struct {
 	Thread   string
 	ThreadID int64
 	Age      time.Duration
+	// Estimated says that its worker's stack alone showed it.
+	Estimated bool
 	// Candidate says that it may turn out slow before the next look.
 	Candidate bool
 	// Sampled says that there is a sample, so that its state alone may tell that
@@ -85,7 +87,7 @@ func (t *Tracker) InFlight(now time.Time) []Wanted {
 		}
 		age := o.age(now)
 		wanted = append(wanted, Wanted{
-			Key: o.key, Thread: o.thread, ThreadID: o.threadID, Age: age,
+			Key: o.key, Thread: o.thread, ThreadID: o.threadID, Age: age, Estimated: o.source == SourceThreads,
 			Candidate: age >= CandidateAfter(o.threshold, t.opts.Interval, t.latency),
 			Sampled:   len(o.samples) > 0,
 		})
@@ -96,15 +98,24 @@ func (t *Tracker) InFlight(now time.Time) []Wanted {
 	return wanted
 }
 
+// Unlisted says that the thread of a transaction is in no list of the JVM's.
+func (t *Tracker) Unlisted(key Key) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if o := t.openOf(key); o != nil {
+		o.unlisted = true
+	}
+}
+
 // InHand tells whether a request processor has that transaction in hand, on that thread.
 func InHand(row jvm.RequestProcessor, w Wanted) bool {
 	return row.Count == w.Key.Count && row.Stage >= jvm.StageService && row.Stage <= jvm.StageEndOutput && row.Thread == w.Thread
 }
 
-// Unmoved takes the state of a transaction's thread. It is true where the thread
-// has not run since its last sample, which then stands for this moment too; else the
-// stack is worth a look.
-func (t *Tracker) Unmoved(key Key, at time.Time, th *jvm.Thread) bool {
+// Unmoved takes what a transaction's thread has used up at a time. It is true where that
+// is what it had used at its last sample: then it has not run since, and the sample stands
+// for this moment too. Else its stack is worth a look.
+func (t *Tracker) Unmoved(key Key, at time.Time, used jvm.Used) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	o := t.openOf(key)
@@ -112,15 +123,14 @@ func (t *Tracker) Unmoved(key Key, at time.Time, th *jvm.Thread) bool {
 		return false
 	}
 	last := o.samples[len(o.samples)-1]
-	if th.ID != o.threadID || !last.mark.unmoved(markOf(th)) {
+	if !used.CPUNs.Known() || last.mark.cpuNs != used.CPUNs {
 		return false
 	}
 	// What it has waited for a processor is counted when it runs: a growth is from
 	// after this moment.
-	queued := last.mark.runQueueNs
-	last.at, last.same, last.mark = at, true, markOf(th)
-	if queued.Known() {
-		last.mark.runQueueNs = queued
+	last.at, last.same = at, true
+	if !last.mark.runQueueNs.Known() {
+		last.mark.runQueueNs = used.RunQueueNs
 	}
 	o.take(last)
 	t.stats.Samples++

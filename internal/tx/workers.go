@@ -55,6 +55,16 @@ func (w *WorkerThreads) Moved(th *jvm.Thread) bool {
 	return seen == nil || !seen.mark.unmoved(markOf(th))
 }
 
+// Busy tells whether a thread had a transaction in hand at the last look.
+func (w *WorkerThreads) Busy() bool {
+	for _, seen := range w.byID {
+		if seen.entry != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // Rows are the threads as request processors. states are all workers, stacks those of
 // them that had moved; others do what they did.
 func (w *WorkerThreads) Rows(states, stacks map[int64]*jvm.Thread) []jvm.RequestProcessor {

@@ -35,6 +35,7 @@ func TestWorkerThreads(t *testing.T) {
 			tracker.Sample(wanted.Key, at, th, &stacked)
 		}
 	}
+	assert.False(t, w.Busy())
 	require.Len(t, records, 1)
 	rec := records[0]
 	assert.Equal(t, tx.SourceThreads, rec.Source)

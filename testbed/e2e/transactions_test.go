@@ -161,12 +161,14 @@ func (x experiment) plan() string {
 	return strings.Join(steps, ",")
 }
 
-func ask(ctx context.Context, url string) error {
+func ask(ctx context.Context, url string) error { return askBy(ctx, http.DefaultClient, url) }
+
+func askBy(ctx context.Context, client *http.Client, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}
