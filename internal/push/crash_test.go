@@ -122,7 +122,7 @@ func TestNothingIsLostWhenEitherSideIsKilled(t *testing.T) {
 		stdout, err := cmd.StdoutPipe()
 		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
-		life := time.Duration(100+rand.IntN(500)) * time.Millisecond
+		life := 4*gatherTime + time.Duration(rand.IntN(400))*time.Millisecond // something has arrived by half of it
 		if round%2 == 1 {
 			time.AfterFunc(life/2, func() {
 				f.restart()
