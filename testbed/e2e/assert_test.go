@@ -47,7 +47,8 @@ func assertMovedOn(t *testing.T, counted census, got *report.Report) {
 		}
 	}
 	if assert.NotNil(t, got.Finalizers.QueueLength) {
-		assert.Equal(t, *got.Finalizers.QueueLength, enqueued, "queue length")
+		// The thread may be between taking one off and counting it.
+		assert.InDelta(t, *got.Finalizers.QueueLength, enqueued, 1, "queue length")
 	}
 	assertConclusions(t, counted, got)
 }
