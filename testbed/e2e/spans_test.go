@@ -154,7 +154,7 @@ func askHTTP2(ctx context.Context, url string) error {
 
 // TestSpansOfTheJavaAgent: OpenTelemetry's own Java agent in a real Tomcat sends to the
 // sidecar. The record of a slow request has its spans, with the statement and the peers;
-// one over HTTP/2, which Tomcat shows nobody, has a record made of them; quick ones leave
+// so has one over HTTP/2, which Tomcat shows nobody, and its path from them; quick ones leave
 // none. The backend gets the spans of slow ones, with what was inferred below them.
 func TestSpansOfTheJavaAgent(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -184,12 +184,11 @@ func TestSpansOfTheJavaAgent(t *testing.T) {
 
 	assert.True(t, i.traced(ctx, t, "/run/slow/2").Async)
 
-	unseen := i.traced(ctx, t, "/run/slow/3")
-	assert.Equal(t, tx.SourceSpans, unseen.Source)
-	assert.Equal(t, tx.ClassSQL, unseen.Class)
-	assert.Equal(t, tx.Exact, unseen.Elapsed.Certainty)
-	assert.InDelta(t, 1000, unseen.Elapsed.Ms, 400)
-	i.assertStatement(t, unseen)
+	hidden := i.traced(ctx, t, "/run/slow/3")
+	assert.Contains(t, []string{tx.SourceThreads, tx.SourceSpans}, hidden.Source, "by its stacks, or where no look showed it, by its spans")
+	assert.Equal(t, tx.ClassSQL, hidden.Class)
+	assert.InDelta(t, 1000, hidden.Elapsed.Ms, 500)
+	i.assertStatement(t, hidden)
 
 	list, err := i.list(ctx)
 	require.NoError(t, err)

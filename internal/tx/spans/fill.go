@@ -29,6 +29,9 @@ func filled(rec *tx.Record, c candidate, parts []part) *tx.Record {
 	}
 	base = min(base, s.Start)
 	list := readAll(parts, base)
+	if with.Path == "" { // nobody saw the request itself
+		with.Path, with.Method = pathOf(s), methodOf(s)
+	}
 	with.Trace = traceOf(c, list)
 	with.Trace.JoinedBy = joinedBy(rec, s)
 	with.Peers, with.SQL = slices.Clone(rec.Peers), slices.Clone(rec.SQL)

@@ -30,7 +30,7 @@ func joinedBy(rec *tx.Record, s *otlp.Span) string {
 	if (rec.Async || rec.Source == tx.SourceThreads) && duration(s)+slack < time.Duration(rec.Elapsed.MinMs)*time.Millisecond {
 		return ""
 	}
-	method, path := s.Attributes.Text("http.request.method", "http.method"), pathOf(s)
+	method, path := methodOf(s), pathOf(s)
 	if differ(rec.Method, method) || differ(rec.Path, path) {
 		return ""
 	}

@@ -15,7 +15,7 @@ func ownRecord(c candidate, parts []part, router *tx.Router, threshold time.Dura
 	ms := duration(s).Milliseconds()
 	rec := &tx.Record{
 		ID: ownID(s), Target: c.target, State: tx.StateFinished, Source: tx.SourceSpans,
-		Method: word(s.Attributes.Text("http.request.method", "http.method")), Path: pathOf(s),
+		Method: methodOf(s), Path: pathOf(s),
 		Thread: word(s.Attributes.Text("thread.name")), ThreadID: s.Attributes.Int("thread.id"),
 		Start: time.Unix(0, s.Start), Elapsed: tx.Elapsed{Ms: ms, MinMs: ms, MaxMs: ms, Certainty: tx.Exact},
 		ThresholdMs: threshold.Milliseconds(), HiddenMs: ms,

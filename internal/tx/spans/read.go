@@ -37,6 +37,11 @@ func pathOf(s *otlp.Span) string {
 	return ""
 }
 
+// methodOf is the method of a span's request, empty where it does not tell.
+func methodOf(s *otlp.Span) string {
+	return word(s.Attributes.Text("http.request.method", "http.method"))
+}
+
 func kindName(k otlp.Kind) string {
 	switch k {
 	case otlp.KindServer:
