@@ -122,11 +122,20 @@ func (t *Tracker) stretches(o *open, rec *Record, samples []sample) []stretch {
 		runQueueMs: deltaMs(o.before.RunQueueNs, first.mark.runQueueNs, 1e6),
 		gcMs:       t.pausedMs(rec.Start, first.at), blockedMs: math.NaN(), outerMs: msBetween(o.before.at, rec.Start),
 	})
+	stoodMs := 0.0 // for which it had not run when it was looked at: its mark is from before
 	for i := 1; i < len(samples); i++ {
 		a, b := samples[i-1], samples[i]
 		p := stretch{ms: offset(b) - offset(a), a: a.class, b: b.class, same: b.same}
 		p.cpuMs = deltaMs(a.mark.cpuNs, b.mark.cpuNs, 1e6)
 		p.blockedMs = deltaMs(a.mark.blockedMs, b.mark.blockedMs, 1)
+		if p.same {
+			stoodMs += p.ms
+		} else {
+			if a.class == ClassLock {
+				p.blockedMs = max(0, p.blockedMs-stoodMs)
+			}
+			stoodMs = 0
+		}
 		p.runQueueMs = deltaMs(a.mark.runQueueNs, b.mark.runQueueNs, 1e6)
 		p.gcMs = t.pausedMs(a.at, b.at)
 		parts = append(parts, p)

@@ -228,3 +228,37 @@ func TestTheRunQueueIsCountedLate(t *testing.T) {
 		assert.Equal(t, tx.ClassRunQueue, rec.Class, name)
 	}
 }
+
+// TestBlockedTimeIsExact: where the JVM counts for how long threads are blocked, the time
+// of a lock is not estimated.
+func TestBlockedTimeIsExact(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	const begin, got, end = 1000, 5400, 8000
+	w := worker{"p", []request{{start: begin, end: end, path: "/x"}}}
+	for at := int64(1200); ; at += 1000 {
+		th := &jvm.Thread{ID: 9, Name: "p-thread", State: jvm.Blocked, Lock: "a.B@1", CPUNs: jvm.Some[int64](5e6), RunQueueNs: jvm.Some[int64](0)}
+		th.BlockedMs = jvm.Some(min(at, got) - begin)
+		th.Stack = stack("shop.A.locked" + servlet)
+		if at > got {
+			th.State, th.Lock, th.CPUNs = jvm.Runnable, "", jvm.Some[int64](6e6)
+			th.Stack = stack("sun.nio.ch.Net.poll! org.postgresql.core.PGStream.receiveChar" + servlet)
+		}
+		r := look(at, 0, w)
+		r.Workers = map[string]jvm.Used{"p-thread": used(th)}
+		if records := tracker.Requests(r); len(records) > 0 {
+			for _, c := range records[0].Classes {
+				if c.Class == tx.ClassLock {
+					assert.InDelta(t, got-begin, c.Ms, 20)
+				}
+			}
+			assert.Equal(t, tx.ClassLock, records[0].Class)
+			return
+		}
+		for _, w := range tracker.InFlight(r.Received) {
+			if !w.Sampled || !tracker.Unmoved(w.Key, r.Received, used(th)) {
+				tracker.Sample(w.Key, r.Received, th, th)
+			}
+		}
+	}
+}

@@ -49,7 +49,7 @@ func TestTransactionsAgainstTruth(t *testing.T) {
 // TestTransactionsAgainstTruthOnAll is the same at length, on every Tomcat.
 func TestTransactionsAgainstTruthOnAll(t *testing.T) {
 	if !full() {
-		t.Skip("E2E_FULL=1 runs it: it takes ten minutes")
+		t.Skip("E2E_FULL=1 runs it: it takes a quarter of an hour")
 	}
 	for _, tomcat := range harness.Tomcats() {
 		for _, clients := range []int{4, 12, 30} {

@@ -47,7 +47,7 @@ type TruthWait struct {
 }
 
 // Tomcats are the versions that the web application runs on.
-func Tomcats() []string { return []string{"tomcat9", "tomcat10", "tomcat11"} }
+func Tomcats() []string { return []string{"tomcat8", "tomcat9", "tomcat10", "tomcat11"} }
 
 // StartSlowWebApp starts it on one of Tomcats with the Jolokia agent, on free ports
 // of 127.0.0.1.
@@ -106,7 +106,7 @@ func (b *Bench) StartSlowWebApp(ctx context.Context, java, tomcat string, db *Po
 // slowJar is the application's jar for a Tomcat: from 10 on servlets are of Jakarta EE.
 func (b *Bench) slowJar(ctx context.Context, java, tomcat, folder string) (string, error) {
 	jar, err := built("slow-webapp", "target", "slow-webapp.jar")
-	if err != nil || tomcat == "tomcat9" {
+	if err != nil || tomcat == "tomcat8" || tomcat == "tomcat9" {
 		return jar, err
 	}
 	tool, err := built("slow-webapp", "target", "migration", "jakartaee-migration.jar")
