@@ -59,8 +59,12 @@ func (tr *tracer) discover(ctx context.Context, r *jvm.Requests) time.Duration {
 		}
 	}
 	var ids []int64
+	elsewhere := map[int64]bool{}
 	for name, id := range tr.threads.byName {
-		if d.workers.IsWorker(name) && !claimed[name] {
+		switch {
+		case claimed[name]:
+			elsewhere[id] = true
+		case d.workers.IsWorker(name):
 			ids = append(ids, id)
 		}
 	}
@@ -89,7 +93,7 @@ func (tr *tracer) discover(ctx context.Context, r *jvm.Requests) time.Duration {
 		cost += tr.took(stacks, len(moved))
 	}
 	d.states, d.stacks, d.at = look.States, stacks.Stacks, stacks.At
-	r.Processors = append(r.Processors, d.workers.Rows(d.states, d.stacks)...)
+	r.Processors = append(r.Processors, d.workers.Rows(d.states, d.stacks, elsewhere)...)
 	return cost
 }
 

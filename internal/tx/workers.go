@@ -66,40 +66,48 @@ func (w *WorkerThreads) Busy() bool {
 }
 
 // Rows are the threads as request processors. states are all workers, stacks those of
-// them that had moved; others do what they did.
-func (w *WorkerThreads) Rows(states, stacks map[int64]*jvm.Thread) []jvm.RequestProcessor {
+// them that had moved; others do what they did. Those of claimed handle a request that
+// has a processor: what they had in hand before has ended.
+func (w *WorkerThreads) Rows(states, stacks map[int64]*jvm.Thread, claimed map[int64]bool) []jvm.RequestProcessor {
 	var rows []jvm.RequestProcessor
-	for id := range w.byID {
-		if states[id] == nil {
+	for id, seen := range w.byID {
+		switch {
+		case claimed[id]:
+			rows = append(rows, seen.row(id, "", ""))
+			seen.mark = mark{}
+		case states[id] == nil:
 			delete(w.byID, id)
 		}
 	}
 	for id, th := range states {
-		seen := w.byID[id]
-		if stack := stacks[id]; stack != nil {
+		seen, stack := w.byID[id], stacks[id]
+		switch {
+		case stack != nil:
 			if seen == nil {
 				seen = &workerThread{}
 				w.byID[id] = seen
 			}
-			entry := w.entry(stack.Stack)
-			if seen.entry != "" && seen.entry != entry {
-				seen.count++
-			}
-			seen.entry, seen.mark = entry, markOf(th)
+			seen.mark = markOf(th)
+			rows = append(rows, seen.row(id, th.Name, w.entry(stack.Stack)))
+		case seen != nil:
+			rows = append(rows, seen.row(id, th.Name, seen.entry))
 		}
-		if seen == nil {
-			continue
-		}
-		row := jvm.RequestProcessor{
-			Name: "thread " + strconv.FormatInt(id, 10), Estimated: true, Count: seen.count, Stage: -1, ElapsedMs: -1,
-		}
-		if seen.entry != "" {
-			row.Stage, row.Path, row.Thread = jvm.StageService, seen.entry, th.Name
-		}
-		rows = append(rows, row)
 	}
 	slices.SortFunc(rows, func(a, b jvm.RequestProcessor) int { return cmp.Compare(a.Name, b.Name) })
 	return rows
+}
+
+// row is a thread with that entry now, "" where it is idle.
+func (t *workerThread) row(id int64, name, entry string) jvm.RequestProcessor {
+	if t.entry != "" && t.entry != entry {
+		t.count++
+	}
+	t.entry = entry
+	row := jvm.RequestProcessor{Name: "thread " + strconv.FormatInt(id, 10), Estimated: true, Count: t.count, Stage: -1, ElapsedMs: -1}
+	if entry != "" {
+		row.Stage, row.Path, row.Thread = jvm.StageService, entry, name
+	}
+	return row
 }
 
 // entry names the transaction of a stack by the first call of the application inside

@@ -28,7 +28,7 @@ func TestWorkerThreads(t *testing.T) {
 		stacked := *th
 		stacked.Stack = stack(calls)
 		assert.True(t, w.Moved(th))
-		rows := w.Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &stacked})
+		rows := w.Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &stacked}, nil)
 		records = append(records, tracker.Requests(&jvm.Requests{Sent: at, Received: at, StartMs: jvm.Some[int64](1), Processors: rows})...)
 		for _, wanted := range tracker.InFlight(at) {
 			assert.Equal(t, "qtp12-34", wanted.Thread)
@@ -45,6 +45,16 @@ func TestWorkerThreads(t *testing.T) {
 	assert.Equal(t, int64(4000), rec.Elapsed.MinMs)
 	assert.Equal(t, tx.ClassSQL, rec.Class)
 	assert.Equal(t, tx.StateFinished, rec.State)
+
+	th := &jvm.Thread{ID: 5, Name: "qtp12-34"}
+	working := *th
+	working.Stack = stack(busy)
+	first := w.Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &working}, nil)[0]
+	assert.Equal(t, "qtp12-34", first.Thread)
+	elsewhere := w.Rows(nil, nil, map[int64]bool{5: true})[0]
+	assert.Equal(t, first.Count+1, elsewhere.Count, "a request with a processor is another one")
+	assert.Empty(t, elsewhere.Path)
+	assert.False(t, w.Busy())
 
 	for _, name := range []string{"http-nio-8080-exec-1", "qtp12-3", "default task-7", "XNIO-1 task-2", "[ACTIVE] ExecuteThread: '3' for queue", "Default Executor-thread-9"} {
 		assert.True(t, w.IsWorker(name), name)

@@ -288,15 +288,7 @@ func TestSpansOfVirtualThreads(t *testing.T) {
 	if !full() {
 		t.Skip("E2E_FULL=1 runs it")
 	}
-	java := ""
-	for _, j := range findJDKs(t) {
-		if j.version >= 21 {
-			java = j.java
-		}
-	}
-	if java == "" {
-		t.Skip("no JDK of 21 or later")
-	}
+	java := jdkFrom(t, 21)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	i := startInstrumented(ctx, t, java, "-Dslow.virtual=true")
