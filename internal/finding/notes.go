@@ -50,7 +50,7 @@ func (h *Heap) notes(f *Finalizers) []string {
 	case f.Total == 0:
 		return notes
 	case !h.whole:
-		notes = append(notes, "The dump holds no garbage: it is one of live objects, or of ZGC or Shenandoah. How many finalizers ran (done) is unknown.")
+		notes = append(notes, "Hardly an object in the dump is garbage: it is one of live objects, or of ZGC or Shenandoah, or was written right after a collection. How many finalizers ran (done) is unknown.")
 		if f.States.Pending > 0 {
 			notes = append(notes, fmt.Sprintf("The %s pending may have been found dead by the collection that such a dump begins with: they are no backlog.",
 				unit.Plural(f.States.Pending, "Finalizer", "Finalizers")))
