@@ -152,7 +152,7 @@ func (t *Tracker) begin(r *jvm.Requests, p *processor, row jvm.RequestProcessor)
 	p.open.threshold = t.opts.Thresholds.Of(route, path)
 	if t.last != nil {
 		p.open.before = usedOf(t.last, row.Thread)
-		if row.Estimated { // the look before did not show it
+		if p.open.guessed { // the look before did not show it
 			p.open.startLo = t.last.Sent
 		}
 	}

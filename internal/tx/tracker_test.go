@@ -276,6 +276,28 @@ func TestLeavesItsThread(t *testing.T) {
 	assert.Equal(t, int64(7), records[0].ThreadID)
 }
 
+// TestAnAsynchronousOneMayBeOlderThanItsFirstSight: nothing tells its age, and where the
+// processor ended others since, nothing its exact duration.
+func TestAnAsynchronousOneMayBeOlderThanItsFirstSight(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	at := func(ms int64, row jvm.RequestProcessor) []*tx.Record {
+		row.Name, row.Stage = "p", jvm.StageEnded
+		r := look(ms, 0)
+		r.Processors = []jvm.RequestProcessor{row}
+		return tracker.Requests(r)
+	}
+	require.Empty(t, at(0, jvm.RequestProcessor{}))
+	for ms := int64(1000); ms <= 3000; ms += 1000 { // it began at 100
+		require.Empty(t, at(ms, jvm.RequestProcessor{Path: "/async"}))
+	}
+	records := at(3900, jvm.RequestProcessor{Count: 3, ProcessingMs: 3400, LastMs: 50})
+	require.Len(t, records, 1)
+	assert.Equal(t, "/async", records[0].Path)
+	assert.GreaterOrEqual(t, records[0].Elapsed.MaxMs, int64(3134))
+	assert.LessOrEqual(t, records[0].Elapsed.MinMs, int64(3134))
+}
+
 // TestImpossibleAges: Tomcat before 8.5.6 tells the time since 1970 at times.
 func TestImpossibleAges(t *testing.T) {
 	t.Parallel()
