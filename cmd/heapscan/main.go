@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 	"github.com/apm-sidecar/apm-sidecar/internal/term"
 )
 
@@ -16,6 +17,7 @@ func main() {
 	// the default handling is back by then.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
+	cores.SpareOne()
 	env := environment{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, asked: term.Asked()}
 	os.Exit(int(run(ctx, env, os.Args[1:])))
 }

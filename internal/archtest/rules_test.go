@@ -53,6 +53,7 @@ func places() map[string]place {
 		"internal/heap":     {heap, 1},
 		"internal/hprof":    {heap, 0},
 		"internal/offheap":  {heap, -1},
+		"internal/cores":    {heap, -1},
 		"dashboards":        {sidecar, 0},
 		"internal/term":     {shared, 5},
 		"internal/unit":     {shared, -1},
@@ -139,8 +140,8 @@ func ownFault(from, to string) string {
 		return "hproftest builds dumps for tests"
 	case from == "internal/heap/edges" && to != "internal/offheap":
 		return "edges knows only numbers: of ours it imports at most the memory they lie in"
-	case from == "internal/heap/dom" && to != "internal/offheap" && to != "internal/heap/edges":
-		return "dom knows only numbers: of ours it imports at most edges and the memory they lie in"
+	case from == "internal/heap/dom" && to != "internal/offheap" && to != "internal/cores" && to != "internal/heap/edges":
+		return "dom knows only numbers: of ours it imports at most edges, the memory they lie in and the number of cores"
 	case here == there:
 		return ""
 	}

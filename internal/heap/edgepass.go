@@ -3,11 +3,11 @@ package heap
 import (
 	"cmp"
 	"context"
-	"runtime"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -78,7 +78,7 @@ func (b *builder) runLinkers(ctx context.Context, bound uint64) (workers []*link
 	if b.kinds, err = newKinds(b.memory, uint64(b.Objects()), b.unknownClass()); err != nil {
 		return nil, err
 	}
-	edge, err := edges.NewBuilder(b.memory, b.Objects()+1, bound, runtime.GOMAXPROCS(0)+1)
+	edge, err := edges.NewBuilder(b.memory, b.Objects()+1, bound, cores.Workers()+1)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (b *builder) runLinkers(ctx context.Context, bound uint64) (workers []*link
 		return &linker{b: b, o: hprof.NewObjects(b.file, b.idSize), edges: edge.NewWriter(), kinds: newKindWriter(b.kinds),
 			tables: make([]rows, len(b.options.Watches)), fills: make([]Fill, len(b.Classes)), contents: &contents{}}
 	}
-	for range runtime.GOMAXPROCS(0) + 1 {
+	for range cores.Workers() + 1 {
 		workers = append(workers, start())
 	}
 	some := newSample(b.units)

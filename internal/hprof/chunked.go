@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 )
 
 // JDK 15 and later compress a dump as a chain of gzip members; a comment in the
@@ -119,7 +120,7 @@ func inflateChunks(ctx context.Context, in *os.File, m *members, progress Progre
 	var next, done atomic.Int64
 	got, bad := make([]int64, n), make([]bool, n) // by member
 	g, gctx := errgroup.WithContext(ctx)
-	for range runtime.GOMAXPROCS(0) {
+	for range cores.Workers() {
 		g.Go(func() error {
 			c := chunkReader{in: in, out: make([]byte, m.block+1)}
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {

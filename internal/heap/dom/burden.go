@@ -2,11 +2,11 @@ package dom
 
 import (
 	"context"
-	"runtime"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
@@ -42,7 +42,7 @@ func (t *Tree) searchAndWeigh(ctx context.Context) (o numbered, b burden, err er
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	for range runtime.GOMAXPROCS(0) - 1 {
+	for range cores.Workers() - 1 {
 		g.Go(func() error { return weigh(ctx) })
 	}
 	g.Go(func() (err error) {

@@ -3,10 +3,10 @@ package dom
 import (
 	"context"
 	"math/bits"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 )
 
@@ -93,7 +93,7 @@ func (p *peeling) begin(ctx context.Context) (err error) {
 func (p *peeling) pass(up bool) int64 {
 	var gain atomic.Int64
 	var wg sync.WaitGroup
-	parts := uint64(runtime.GOMAXPROCS(0))
+	parts := uint64(cores.Workers())
 	cut := func(i uint64) uint32 { return uint32(1 + uint64(p.graph.Nodes)*i/parts) }
 	for i := range parts {
 		wg.Go(func() {

@@ -2,10 +2,11 @@ package dom
 
 import (
 	"context"
-	"runtime"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 )
 
 // stretch is how many nodes a worker takes at once, a multiple of 64.
@@ -37,7 +38,7 @@ func (s *stretches) run(ctx context.Context, work func(from, to int) error) erro
 func each(ctx context.Context, n int, work func(from, to int) error) error {
 	s := &stretches{n: n}
 	g, ctx := errgroup.WithContext(ctx)
-	for range runtime.GOMAXPROCS(0) {
+	for range cores.Workers() {
 		g.Go(func() error { return s.run(ctx, work) })
 	}
 	return g.Wait()

@@ -2,11 +2,11 @@ package dom
 
 import (
 	"context"
-	"runtime"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 )
 
@@ -42,10 +42,10 @@ type Sums struct {
 func (t *Tree) Survey(ctx context.Context, s Survey) (*Sums, error) {
 	// Several parts a core, as some have more peeled nodes than others. Each begins with
 	// a walk up to the root, which is long where the tree is deep, so they are few.
-	parts := 4 * runtime.GOMAXPROCS(0)
+	parts := 4 * cores.Workers()
 	surveyors := make([]*surveyor, parts)
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
+	g.SetLimit(cores.Workers())
 	cut := func(part int) uint32 { return uint32(1 + (len(t.idom.Items)-1)*part/parts) }
 	for i := range parts {
 		g.Go(func() error {
