@@ -78,8 +78,8 @@ type builder struct {
 // part it lies in and is listed in Graph.Damage.
 //
 // Memory: 1/32 of the used address range, 4 bytes an object, 1 to 5 a reference,
-// and what the watches keep; Graph.Close gives it back. Errors: that of ctx; a dump
-// with no objects; ErrNoDump; more than 2^32-2 objects; no memory.
+// and what the watches keep; Graph.Close gives it back. Errors: that of ctx; a file
+// of the hprof agent without a heap; ErrNoDump; more than 2^32-2 objects; no memory.
 func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
 	outline, err := f.Outline(ctx)
 	if err != nil {

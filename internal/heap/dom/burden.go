@@ -65,8 +65,8 @@ func (t *Tree) newBurden() (b burden, err error) {
 	if b.bearing, err = newBitset(t.graph.Memory, t.core.count); err != nil {
 		return b, err
 	}
-	b.sums = &sums{unit: max(t.graph.Unit, 1), big: map[uint32]uint64{}}
-	b.sums.items, err = offheap.Reserve[uint32](t.graph.Memory, int(t.core.count))
+	items, err := offheap.Reserve[uint32](t.graph.Memory, int(t.core.count))
+	b.sums = newSums(items, t.graph.Unit)
 	return b, err
 }
 
@@ -99,9 +99,11 @@ func (t *Tree) invert(ctx context.Context, b *burden) (err error) {
 	if t.vertex, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
 		return err
 	}
-	if t.retained, err = newSums(t.graph.Memory, n, t.graph.Unit); err != nil {
+	items, err := offheap.Make[uint32](t.graph.Memory, n)
+	if err != nil {
 		return err
 	}
+	t.retained = newSums(items, t.graph.Unit)
 	if t.bearing, err = newBitset(t.graph.Memory, uint32(n)); err != nil {
 		return err
 	}

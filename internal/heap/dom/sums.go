@@ -18,9 +18,9 @@ type sums struct {
 // bigSum stands for a sum that is aside.
 const bigSum = ^uint32(0)
 
-func newSums(m *offheap.Memory, n int, unit uint64) (*sums, error) {
-	items, err := offheap.Make[uint32](m, n)
-	return &sums{unit: max(unit, 1), items: items, big: map[uint32]uint64{}}, err
+// newSums returns sums of 0 in items.
+func newSums(items offheap.Array[uint32], unit uint64) *sums {
+	return &sums{unit: max(unit, 1), items: items, big: map[uint32]uint64{}}
 }
 
 // of returns the sum of i.
