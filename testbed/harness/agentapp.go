@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
@@ -65,10 +64,10 @@ func (b *Bench) startAgentWebApp(ctx context.Context, java, tomcat, path, option
 	if err != nil {
 		return nil, err
 	}
-	ready, err := app.AwaitOutput(ctx, regexp.MustCompile(`(?m)^READY http=(\d+)$`))
+	url, err := app.awaitReady(ctx)
 	if err != nil {
 		return nil, err
 	}
-	app.URL = "http://127.0.0.1:" + ready[1] + path
+	app.URL = url + path
 	return app, nil
 }

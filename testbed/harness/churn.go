@@ -3,9 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strconv"
-	"strings"
 )
 
 // ChurnLoad is what the churn program does with its heap.
@@ -44,9 +42,9 @@ func (b *Bench) StartChurn(ctx context.Context, java string, load ChurnLoad, jvm
 	if err != nil {
 		return nil, err
 	}
-	jolokia, err := process.AwaitOutput(ctx, regexp.MustCompile(`Agent \S+ started with URL (http://127\.0\.0\.1:\d+/\S+)`))
+	jolokia, err := process.awaitJolokia(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &Churn{Process: process, JolokiaURL: strings.TrimSuffix(jolokia[1], "/") + "/"}, nil
+	return &Churn{Process: process, JolokiaURL: jolokia}, nil
 }

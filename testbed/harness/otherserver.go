@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -47,13 +46,13 @@ func (b *Bench) StartOtherServer(ctx context.Context, java, server string, virtu
 	if err != nil {
 		return nil, err
 	}
-	jolokia, err := process.AwaitOutput(ctx, regexp.MustCompile(`Agent \S+ started with URL (http://127\.0\.0\.1:\d+/\S+)`))
+	jolokia, err := process.awaitJolokia(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ready, err := process.AwaitOutput(ctx, regexp.MustCompile(`(?m)^READY http=(\d+)$`))
+	url, err := process.awaitReady(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &OtherServer{Process: process, JolokiaURL: strings.TrimSuffix(jolokia[1], "/") + "/", URL: "http://127.0.0.1:" + ready[1]}, nil
+	return &OtherServer{Process: process, JolokiaURL: jolokia, URL: url}, nil
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -87,18 +86,18 @@ func (b *Bench) StartSlowWebApp(ctx context.Context, java, tomcat string, db *Po
 	if err != nil {
 		return nil, err
 	}
-	jolokia, err := process.AwaitOutput(ctx, regexp.MustCompile(`Agent \S+ started with URL (http://127\.0\.0\.1:\d+/\S+)`))
+	jolokia, err := process.awaitJolokia(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ready, err := process.AwaitOutput(ctx, regexp.MustCompile(`(?m)^READY http=(\d+)$`))
+	url, err := process.awaitReady(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return &SlowWebApp{
 		Process:    process,
-		JolokiaURL: strings.TrimSuffix(jolokia[1], "/") + "/",
-		URL:        "http://127.0.0.1:" + ready[1],
+		JolokiaURL: jolokia,
+		URL:        url,
 		TruthLog:   filepath.Join(base, "truth.log"),
 	}, nil
 }

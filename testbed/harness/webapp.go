@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -69,18 +68,18 @@ func (b *Bench) StartLeakyWebApp(ctx context.Context, java string, db *Postgres,
 	if err != nil {
 		return nil, err
 	}
-	jolokia, err := process.AwaitOutput(ctx, regexp.MustCompile(`Agent \S+ started with URL (http://127\.0\.0\.1:\d+/\S+)`))
+	jolokia, err := process.awaitJolokia(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ready, err := process.AwaitOutput(ctx, regexp.MustCompile(`(?m)^READY http=(\d+)$`))
+	url, err := process.awaitReady(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return &LeakyWebApp{
 		Process:    process,
-		JolokiaURL: strings.TrimSuffix(jolokia[1], "/") + "/",
-		OrderURL:   "http://127.0.0.1:" + ready[1] + "/order",
+		JolokiaURL: jolokia,
+		OrderURL:   url + "/order",
 	}, nil
 }
 
