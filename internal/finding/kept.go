@@ -52,6 +52,11 @@ type backlog struct {
 	// done is how many the thread has done since the last collection, -1 if the dump
 	// cannot tell.
 	done int64
+	// peak is how many have ever waited at once, 0 if the dump cannot tell.
+	peak int64
+	// lasts is the evidence, in a sentence, that a thread which computes does not work
+	// them off soon; empty where there is none.
+	lasts string
 }
 
 // count adds up the classes of what waits.
@@ -98,7 +103,7 @@ func (b *backlog) severity(p pace, total int64) Severity {
 		critical = share(criticalShare)
 		warning = share(worthShare) || b.waiting >= manyWaiting
 	case computing:
-		warning = b.done >= 0 && b.done*10 < b.waiting && (share(criticalShare) && b.waiting >= manyWaiting || share(worthShare) && b.waiting >= hugeWaiting)
+		warning = b.lasts != "" && (share(criticalShare) && b.waiting >= manyWaiting || share(worthShare) && b.waiting >= hugeWaiting)
 	}
 	switch {
 	case critical:

@@ -67,9 +67,48 @@ func (h *Heap) finalizerBacklog(ctx context.Context) (backlog, error) {
 	if h.whole {
 		b.done = ran
 	}
+	b.peak = h.longestQueue()
+	b.lasts = h.lasts(&b)
 	var err error
 	_, b.bytes, err = h.kept(ctx, waiting)
 	return b, err
+}
+
+// lasts returns the evidence that the backlog does not go away by itself, whatever its thread
+// is at. A thread that works off what a collection has just found has soon done a part of
+// it; as long as the queue is being filled it had no time to.
+func (h *Heap) lasts(b *backlog) string {
+	switch {
+	case h.pressure().outOfMemory:
+		return "Memory ran out while they waited."
+	case h.handlerIdle() && (b.done >= 0 && b.done*10 < b.waiting || b.peak > 0 && b.waiting*10 >= b.peak*9):
+		return "Hardly any of it was worked off so far."
+	}
+	return ""
+}
+
+// longestQueue returns how many Finalizers have ever been in the queue at once, 0 if the
+// dump does not tell.
+//
+// Source: jdk.internal.misc.VM (sun.misc.VM until JDK 8) counts what is in the queue.
+func (h *Heap) longestQueue() int64 {
+	for _, class := range []string{"jdk.internal.misc.VM", "sun.misc.VM"} {
+		if v, ok := h.Static(class, "peakFinalRefCount"); ok {
+			return int64(int32(v))
+		}
+	}
+	return 0
+}
+
+// handlerIdle says whether the Reference Handler has put into the queues all that the last
+// collection found; a dump without its stack does not tell.
+func (h *Heap) handlerIdle() bool {
+	for s := range h.Stacks() {
+		if h.Class(s.Object).Name == referenceClass+"$ReferenceHandler" {
+			return len(s.Frames) > 0 && (s.Frames[0].Method == "waitForReferencePendingList" || waitedOn(s.Frames) != 0)
+		}
+	}
+	return false
 }
 
 // referentAtWork returns the object whose finalize() the errand is at, 0 if unknown.

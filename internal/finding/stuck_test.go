@@ -204,14 +204,25 @@ func TestFinalizerAtWork(t *testing.T) {
 	}
 }
 
+// computes makes the Finalizer thread compute, while the Reference Handler is idle, or puts
+// into the queue what a collection has just found.
+func (h *stuckHeap) computes(filling bool) {
+	h.SetThread(h.thread, 8, true, hproftest.Running)
+	reference := h.ClassNamed("java.lang.ref.Reference")
+	frame := hproftest.Frame{Class: reference, Method: "waitForReferencePendingList", Line: -3}
+	if filling {
+		frame = hproftest.Frame{Class: reference, Method: "enqueueFromPending", Line: 240}
+	}
+	h.NewThread(h.Class("java.lang.ref.Reference$ReferenceHandler", h.Thread), "Reference Handler", frame)
+}
+
 // TestFinalizerComputes has a thread that computes for so long that nothing was done
-// since the last collection, and one that works off its queue. A dump of live objects
-// does not tell them apart.
+// since the last collection, and one that works off its queue.
 func TestFinalizerComputes(t *testing.T) {
-	f := func(garbage, done int, want finding.Severity) {
+	f := func(garbage, done int, filling bool, want finding.Severity) {
 		t.Helper()
 		h := newStuckHeap(17, 20_000, noFrames)
-		h.SetThread(h.thread, 8, true, hproftest.Running)
+		h.computes(filling)
 		for range garbage {
 			h.New(h.Object)
 		}
@@ -220,9 +231,38 @@ func TestFinalizerComputes(t *testing.T) {
 		}
 		assert.Equal(t, want, alone(t, h.JDK).Severity)
 	}
-	f(12_000, 20, finding.SeverityWarning)
-	f(12_000, 9_000, finding.SeverityInfo)
-	f(0, 0, finding.SeverityInfo)
+	f(12_000, 20, false, finding.SeverityWarning)
+	f(12_000, 20, true, finding.SeverityInfo)
+	f(12_000, 9_000, false, finding.SeverityInfo)
+	f(0, 0, false, finding.SeverityInfo)
+}
+
+// TestFinalizerComputesInLiveDump has no finalized objects: the JVM's own count of the longest
+// queue so far tells whether the thread works it off.
+func TestFinalizerComputesInLiveDump(t *testing.T) {
+	f := func(n int, peak int32, filling bool, want finding.Severity, words string) {
+		t.Helper()
+		h := newStuckHeap(17, n, noFrames)
+		h.computes(filling)
+		h.Class("jdk.internal.misc.VM", h.Object).Static("peakFinalRefCount", peak)
+		found := alone(t, h.JDK)
+		assert.Equal(t, want, found.Severity)
+		assert.Contains(t, found.Summary, words)
+	}
+	f(20_000, 20_100, false, finding.SeverityWarning, "Hardly any of it was worked off")
+	f(20_000, 20_100, true, finding.SeverityInfo, "one dump does not tell for how long")
+	f(20_000, 40_000, false, finding.SeverityInfo, "one dump does not tell for how long")
+	f(1_500, 1_500, false, finding.SeverityInfo, "") // too little
+}
+
+// TestFinalizerComputesOutOfMemory needs no other evidence.
+func TestFinalizerComputesOutOfMemory(t *testing.T) {
+	h := newStuckHeap(17, 20_000, noFrames)
+	h.computes(true)
+	h.NewThread(h.Thread, "main", hproftest.Frame{Class: h.Class("java.lang.OutOfMemoryError", h.Object), Method: "<init>", Line: 48})
+	f := alone(t, h.JDK)
+	assert.Equal(t, finding.SeverityWarning, f.Severity)
+	assert.Contains(t, f.Summary, "Memory ran out")
 }
 
 // TestFinalizeWithoutFrame has a thread that stopped on its way out of a compiled

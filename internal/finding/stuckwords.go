@@ -29,14 +29,17 @@ func (h *Heap) finalizerFinding(e *errand, w wait, b backlog) Finding {
 		f.Advice = w.advice("finalize()") + " A restart is what frees the backlog now."
 		f.Confidence = w.confidence()
 	}
-	if e.pace(w) == computing && b.done < 0 {
-		f.Confidence = ConfidenceLow
-	}
 	if object != 0 {
 		f.Culprit.Object = address(h.Address(object))
 	}
 	f.Fingerprint = fingerprint(f.Kind, stableClass(class))
 	f.Summary = h.waiting(e, w) + b.words(total)
+	switch {
+	case e.pace(w) == computing && b.lasts != "":
+		f.Summary += " " + b.lasts
+	case e.pace(w) == computing:
+		f.Confidence = ConfidenceLow
+	}
 	if b.ofClass > 0 && b.class != class {
 		f.Summary += " They are victims: the finalize() that does not return is the cause."
 	}
@@ -141,6 +144,9 @@ func (b *backlog) facts(name string, total int64) []Fact {
 		fact("kept for them", "%s, compared with %s in use", unit.Bytes(b.bytes), unit.Bytes(total))}
 	if b.done >= 0 {
 		facts = append(facts, fact("done since the last collection", "%s", unit.Count(b.done)))
+	}
+	if b.peak > 0 {
+		facts = append(facts, fact("longest queue so far", "%s", unit.Count(b.peak)))
 	}
 	return facts
 }

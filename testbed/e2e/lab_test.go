@@ -82,9 +82,7 @@ func TestLab(t *testing.T) {
 			for _, c := range jdk.collectors(t) {
 				for _, scenario := range scenarios {
 					testScenario(t, jdk, c, scenario, false)
-					if scenario != "in-use-draining" { // without those that ran a dump looks as if the thread were slow
-						testScenario(t, jdk, c, scenario, true)
-					}
+					testScenario(t, jdk, c, scenario, true)
 				}
 			}
 		}
@@ -119,8 +117,7 @@ func testScenario(t *testing.T, jdk jdk, c collector, scenario string, live bool
 		counted := runLab(t, jdk, c, scenario, dump, mode)
 		for i := range counted.Findings {
 			f := &counted.Findings[i]
-			// That a finalize() which computes is slow, the shells of those that ran prove.
-			f.Remark = f.Kind == undiscovered || scenario == "slow-work" && (live || c.concurrent)
+			f.Remark = f.Kind == undiscovered
 		}
 
 		plain := analyse(t, dump)
