@@ -113,7 +113,7 @@ func (s *sink) values(name, instance string) []float64 {
 	defer s.mu.Unlock()
 	var out []float64
 	for _, sample := range s.samples {
-		for _, l := range sample.Labels {
+		for _, l := range sample.AllLabels() {
 			if sample.Name == name && l.Name == "instance" && l.Value == instance && !series.IsStale(sample.Value) {
 				out = append(out, sample.Value)
 			}

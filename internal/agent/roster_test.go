@@ -55,7 +55,7 @@ func (s *sink) last(instance string) (series.Sample, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sample := range slices.Backward(s.samples) {
-		if sample.Name == "up" && slices.Contains(sample.Labels, series.Label{Name: "instance", Value: instance}) {
+		if sample.Name == "up" && slices.Contains(sample.AllLabels(), series.Label{Name: "instance", Value: instance}) {
 			return sample, true
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
-	"unsafe"
 
 	"github.com/klauspost/compress/s2"
 
@@ -56,17 +55,13 @@ func (e *encoder) encode(samples []series.Sample) (payload []byte, n int) {
 // appendWriteRequest appends the samples, a TimeSeries each. Neighbours often share
 // their labels: those are copied from the one before.
 func appendWriteRequest(dst []byte, samples []series.Sample) []byte {
-	var last []series.Label
 	from, to := 0, 0 // where the last labels are in dst
 	for i := range samples {
 		s := &samples[i]
-		shared := to > from && sameSlice(s.Labels, last)
+		shared := i > 0 && s.SharesLabels(&samples[i-1])
 		size := to - from
 		if !shared {
-			size = 0
-			for _, l := range s.Labels {
-				size += 1 + lengthPrefixed(labelBytes(l.Name, l.Value))
-			}
+			size = labelsBytes(s.Target) + labelsBytes(s.Labels)
 		}
 		sample := 1 + 8 + 1 + varintBytes(uint64(s.TimeMs))
 		size += 1 + lengthPrefixed(labelBytes(nameLabel, s.Name)) + 1 + lengthPrefixed(sample)
@@ -76,11 +71,9 @@ func appendWriteRequest(dst []byte, samples []series.Sample) []byte {
 		if shared {
 			dst = append(dst, dst[from:to]...)
 		} else {
-			for _, l := range s.Labels {
-				dst = appendLabel(dst, l.Name, l.Value)
-			}
+			dst = appendLabels(dst, s.Target, s.Labels)
 		}
-		last, from, to = s.Labels, start, len(dst)
+		from, to = start, len(dst)
 		dst = binary.AppendUvarint(append(dst, tagSample), uint64(sample))
 		dst = binary.LittleEndian.AppendUint64(append(dst, tagValue), math.Float64bits(s.Value))
 		dst = binary.AppendUvarint(append(dst, tagTimestamp), uint64(s.TimeMs))
@@ -88,8 +81,32 @@ func appendWriteRequest(dst []byte, samples []series.Sample) []byte {
 	return dst
 }
 
-func sameSlice(a, b []series.Label) bool {
-	return len(a) == len(b) && unsafe.SliceData(a) == unsafe.SliceData(b)
+// appendLabels appends two lists of labels that are sorted by name as one that is.
+func appendLabels(dst []byte, a, b []series.Label) []byte {
+	for len(a) > 0 && len(b) > 0 {
+		next := &a
+		if b[0].Name < a[0].Name {
+			next = &b
+		}
+		dst = appendLabel(dst, (*next)[0].Name, (*next)[0].Value)
+		*next = (*next)[1:]
+	}
+	for _, l := range a {
+		dst = appendLabel(dst, l.Name, l.Value)
+	}
+	for _, l := range b {
+		dst = appendLabel(dst, l.Name, l.Value)
+	}
+	return dst
+}
+
+// labelsBytes is what appendLabels appends for a list.
+func labelsBytes(labels []series.Label) int {
+	size := 0
+	for _, l := range labels {
+		size += 1 + lengthPrefixed(labelBytes(l.Name, l.Value))
+	}
+	return size
 }
 
 func appendLabel(dst []byte, name, value string) []byte {
@@ -112,12 +129,13 @@ func varintBytes(n uint64) int { return (bits.Len64(n|1) + 6) / 7 }
 
 // fitting is how many of the samples fit one record, at least one.
 func fitting(samples []series.Sample) int {
-	bytes := 0
+	bytes, labels := 0, 0
 	for i := range samples {
-		bytes += 32 + len(samples[i].Name)
-		for _, l := range samples[i].Labels {
-			bytes += 8 + len(l.Name) + len(l.Value)
+		s := &samples[i]
+		if i == 0 || !s.SharesLabels(&samples[i-1]) {
+			labels = labelsBytes(s.Target) + labelsBytes(s.Labels)
 		}
+		bytes += 32 + len(s.Name) + labels
 		if i > 0 && (i >= maxRecordSamples || bytes > maxRequestBytes) {
 			return i
 		}

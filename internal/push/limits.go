@@ -14,22 +14,37 @@ const (
 	maxValueBytes = 4 << 10
 )
 
+// gate tells which of some samples in a row are not queued.
+type gate struct {
+	// last is the sample whose labels were looked at last, fits what came of it:
+	// neighbours often share their labels.
+	last *series.Sample
+	fits bool
+}
+
 // refusal is the reason a sample is not queued, empty when it is.
-func refusal(s *series.Sample) string {
+func (g *gate) refusal(s *series.Sample) string {
+	if g.last == nil || !s.SharesLabels(g.last) {
+		g.last, g.fits = s, len(s.Target)+len(s.Labels) <= maxLabels && fit(s.Target) && fit(s.Labels)
+	}
 	switch {
 	case (math.IsNaN(s.Value) && !series.IsStale(s.Value)) || math.IsInf(s.Value, 0):
 		return "not_finite"
 	case s.Name == "" || len(s.Name) > maxNameBytes:
 		return "name"
-	case len(s.Labels) > maxLabels:
+	case !g.fits:
 		return "labels"
 	case s.TimeMs <= 0:
 		return "time"
 	}
-	for _, l := range s.Labels {
+	return ""
+}
+
+func fit(labels []series.Label) bool {
+	for _, l := range labels {
 		if l.Name == "" || l.Name == nameLabel || len(l.Name) > maxNameBytes || len(l.Value) > maxValueBytes {
-			return "labels"
+			return false
 		}
 	}
-	return ""
+	return true
 }

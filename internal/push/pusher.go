@@ -183,13 +183,14 @@ func (p *Pusher) Append(samples []series.Sample) error {
 // accepted returns the samples without the refused ones; it copies only when
 // there is one.
 func (p *Pusher) accepted(samples []series.Sample) []series.Sample {
+	var g gate
 	for i := range samples {
-		if refusal(&samples[i]) == "" {
+		if g.refusal(&samples[i]) == "" {
 			continue
 		}
 		kept := append([]series.Sample(nil), samples[:i]...)
 		for j := i; j < len(samples); j++ {
-			if reason := refusal(&samples[j]); reason != "" {
+			if reason := g.refusal(&samples[j]); reason != "" {
 				p.metrics.refused(reason).Inc()
 				continue
 			}

@@ -9,7 +9,6 @@ import (
 // Host gives the samples of the machine beside the JVM.
 func (d *Deriver) Host(h *jvm.Host) []Sample {
 	b := d.host.at(h.Time.UnixMilli())
-	base := b.group.base
 	b.cpus(h.CPUs)
 	b.share("node_load1", h.Load1)
 	b.share("node_load5", h.Load5)
@@ -19,8 +18,8 @@ func (d *Deriver) Host(h *jvm.Host) []Sample {
 			b.add(m.metric, float64(v))
 		}
 	}
-	b.count(base, "node_vmstat_pswpin", h.SwapIn, 1)
-	b.count(base, "node_vmstat_pswpout", h.SwapOut, 1)
+	b.count(nil, "node_vmstat_pswpin", h.SwapIn, 1)
+	b.count(nil, "node_vmstat_pswpout", h.SwapOut, 1)
 	for _, disk := range h.Disks {
 		own := b.with(Label{"device", disk.Name})
 		b.addTo(own, "node_disk_read_bytes_total", float64(disk.ReadBytes))
@@ -33,11 +32,11 @@ func (d *Deriver) Host(h *jvm.Host) []Sample {
 		b.addTo(own, "node_filesystem_free_bytes", float64(f.FreeBytes))
 		b.addTo(own, "node_filesystem_avail_bytes", float64(f.LeftBytes))
 	}
-	b.count(base, "node_filefd_allocated", h.FilesAllocated, 1)
-	b.count(base, "node_filefd_maximum", h.FilesMax, 1)
-	b.count(base, "process_resident_memory_bytes", h.ResidentBytes, 1)
-	b.count(base, "process_virtual_memory_bytes", h.VirtualBytes, 1)
-	b.count(base, "process_swap_bytes", h.SwapBytes, 1)
+	b.count(nil, "node_filefd_allocated", h.FilesAllocated, 1)
+	b.count(nil, "node_filefd_maximum", h.FilesMax, 1)
+	b.count(nil, "process_resident_memory_bytes", h.ResidentBytes, 1)
+	b.count(nil, "process_virtual_memory_bytes", h.VirtualBytes, 1)
+	b.count(nil, "process_swap_bytes", h.SwapBytes, 1)
 	b.cgroup(h.Cgroup)
 	return b.done()
 }
@@ -55,16 +54,15 @@ func (b *builder) cpus(cpus []jvm.CPU) {
 }
 
 func (b *builder) cgroup(c jvm.Cgroup) {
-	base := b.group.base
-	b.count(base, "container_spec_memory_limit_bytes", c.MemoryLimitBytes, 1)
-	b.count(base, "container_memory_usage_bytes", c.MemoryUsedBytes, 1)
+	b.count(nil, "container_spec_memory_limit_bytes", c.MemoryLimitBytes, 1)
+	b.count(nil, "container_memory_usage_bytes", c.MemoryUsedBytes, 1)
 	if used, ok := c.MemoryUsedBytes.Get(); ok {
 		b.add("container_memory_working_set_bytes", float64(max(0, used-c.MemoryCacheBytes.Or(0))))
 	}
-	b.count(base, "container_spec_cpu_quota", c.CPUQuotaUs, 1)
-	b.count(base, "container_spec_cpu_period", c.CPUPeriodUs, 1)
-	b.count(base, "container_cpu_cfs_periods_total", c.Periods, 1)
-	b.count(base, "container_cpu_cfs_throttled_periods_total", c.Throttled, 1)
+	b.count(nil, "container_spec_cpu_quota", c.CPUQuotaUs, 1)
+	b.count(nil, "container_spec_cpu_period", c.CPUPeriodUs, 1)
+	b.count(nil, "container_cpu_cfs_periods_total", c.Periods, 1)
+	b.count(nil, "container_cpu_cfs_throttled_periods_total", c.Throttled, 1)
 	b.share("container_cpu_cfs_throttled_seconds_total", c.ThrottledSeconds)
 }
 

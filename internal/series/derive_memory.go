@@ -6,7 +6,7 @@ func (b *builder) memory(s *jvm.Snapshot) {
 	if s.Memory != nil {
 		b.usage(b.with(Label{"area", "heap"}), memoryNames(), s.Memory.Heap)
 		b.usage(b.with(Label{"area", "nonheap"}), memoryNames(), s.Memory.NonHeap)
-		b.count(b.group.base, "jvm_memory_objects_pending_finalization", s.Memory.PendingFinalizers, 1)
+		b.count(nil, "jvm_memory_objects_pending_finalization", s.Memory.PendingFinalizers, 1)
 	}
 	for _, p := range s.Pools {
 		own := b.pool(p)

@@ -12,7 +12,8 @@ import (
 // Parts missing in a poll give no sample. The series of a tier that its poll before
 // had and this one has not are marked stale. Not safe for concurrent use.
 type Deriver struct {
-	fast, details, threads, queue, finalizer, registered, histogram, host *group
+	opts                                                                  Options
+	fast, details, threads, queue, finalizer, registered, histogram, host group
 
 	startMs  int64
 	pressure pressure
@@ -34,8 +35,11 @@ type Options struct {
 
 // NewDeriver is a Deriver that has seen nothing.
 func NewDeriver(opts Options) *Deriver {
-	g := func() *group { return &group{base: opts.Labels, naming: opts.Naming, memory: opts.Memory} }
-	return &Deriver{fast: g(), details: g(), threads: g(), queue: g(), finalizer: g(), registered: g(), histogram: g(), host: g()}
+	d := &Deriver{opts: opts}
+	for _, g := range append(d.others(), &d.fast) {
+		g.opts = &d.opts
+	}
+	return d
 }
 
 // Derive gives the samples of a snapshot.
@@ -99,14 +103,19 @@ func (d *Deriver) Down(at time.Time) []Sample {
 	b.add(NameTargetUp, 0)
 	b.add(NameDumping, 0)
 	samples := b.done()
-	for _, g := range []*group{d.details, d.threads, d.queue, d.finalizer, d.registered, d.histogram, d.host} {
+	for _, g := range d.others() {
 		samples = append(samples, g.end(at.UnixMilli())...)
 	}
 	return samples
 }
 
+// others are the groups beside the fast tier's.
+func (d *Deriver) others() []*group {
+	return []*group{&d.details, &d.threads, &d.queue, &d.finalizer, &d.registered, &d.histogram, &d.host}
+}
+
 // Dumping gives the sample of a target that writes a heap dump at the given time:
 // whether it is up is not asked meanwhile.
 func (d *Deriver) Dumping(at time.Time) []Sample {
-	return []Sample{{Name: NameDumping, Labels: d.fast.base, TimeMs: at.UnixMilli(), Value: 1}}
+	return []Sample{{Name: NameDumping, Target: d.opts.Labels, TimeMs: at.UnixMilli(), Value: 1}}
 }

@@ -121,7 +121,7 @@ func base() []series.Label {
 // text is a sample without the target's labels: name{own} value.
 func text(s series.Sample) string {
 	var own []string
-	for _, l := range s.Labels {
+	for _, l := range s.AllLabels() {
 		if l.Name != "job" && l.Name != "instance" && l.Name != "env" {
 			own = append(own, l.Name+"="+l.Value)
 		}
@@ -185,14 +185,14 @@ func TestSamplesAreWellFormed(t *testing.T) {
 	d := newDeriver()
 	for _, s := range slices.Concat(d.Derive(full()), d.Details(fullDetails()), d.ThreadStates(fullThreads())) {
 		assert.Equal(t, at().UnixMilli(), s.TimeMs)
-		assert.True(t, slices.IsSortedFunc(s.Labels, func(a, b series.Label) int { return strings.Compare(a.Name, b.Name) }), text(s))
-		assert.Contains(t, s.Labels, series.Label{Name: "job", Value: "shop"})
-		assert.Contains(t, s.Labels, series.Label{Name: "instance", Value: "h:1"})
-		assert.Contains(t, s.Labels, series.Label{Name: "env", Value: "test"})
-		for _, l := range s.Labels {
+		assert.True(t, slices.IsSortedFunc(s.AllLabels(), func(a, b series.Label) int { return strings.Compare(a.Name, b.Name) }), text(s))
+		assert.Contains(t, s.AllLabels(), series.Label{Name: "job", Value: "shop"})
+		assert.Contains(t, s.AllLabels(), series.Label{Name: "instance", Value: "h:1"})
+		assert.Contains(t, s.AllLabels(), series.Label{Name: "env", Value: "test"})
+		for _, l := range s.AllLabels() {
 			assert.NotEmpty(t, l.Value, text(s))
 		}
-		key := fmt.Sprint(s.Name, s.Labels)
+		key := fmt.Sprint(s.Name, s.AllLabels())
 		assert.False(t, seen[key], "%s comes twice", key)
 		seen[key] = true
 	}
@@ -215,7 +215,7 @@ func TestCatalogueIsExact(t *testing.T) {
 	for _, s := range samples {
 		derived[s.Name] = true
 		var own []string
-		for _, l := range s.Labels {
+		for _, l := range s.AllLabels() {
 			if l.Name != "job" && l.Name != "instance" && l.Name != "env" {
 				own = append(own, l.Name)
 			}

@@ -2,87 +2,67 @@ package series
 
 import (
 	"math"
+	"slices"
 	"unsafe"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
 // group is the series of one tier of one target. It knows which of them are alive,
-// and as most polls have the series of the one before, it keeps their labels.
+// and as most polls have the series of the one before, it makes no labels anew.
 type group struct {
-	base   []Label
-	naming Naming
-	memory *Memory
-	// sets are the label sets of the last instant, in the order of use.
-	sets [][]Label
-	// alive are the series of the last instant, in its order, as they were derived,
-	// and out as they go out, which under most profiles is the same slice.
-	alive, out []identity
-}
-
-// identity names a series.
-type identity struct {
-	name   string
-	labels []Label
+	opts *Options
+	// alive are the series of the last instant; nil before the first.
+	alive *layout
 }
 
 // builder collects the samples of one instant of a group.
 type builder struct {
 	group  *group
 	timeMs int64
-	sets   int
-	out    []Sample
+	// sets are label sets in the order of use: those of the layout that is alive, until
+	// one is wanted that is not the next of them, and new ones from there on.
+	sets [][]Label
+	used int
+	out  []Sample
 }
 
 // at begins an instant.
 func (g *group) at(timeMs int64) *builder {
-	return &builder{group: g, timeMs: timeMs, out: g.memory.take(len(g.alive) + 8)}
+	b := &builder{group: g, timeMs: timeMs}
+	if g.alive != nil {
+		b.sets = g.alive.sets
+	}
+	b.out = g.opts.Memory.take(g.alive.len() + 8)
+	return b
 }
 
-// with are the target's labels and the given ones, which must be sorted by name.
+// with are a series' own labels, which must be given sorted by name; an empty one and
+// one that the target has already are left out.
 func (b *builder) with(own ...Label) []Label {
-	g, i := b.group, b.sets
-	b.sets++
-	if i < len(g.sets) && isUnion(g.sets[i], g.base, own) {
-		return g.sets[i]
+	own = besides(b.group.opts.Labels, own)
+	i := b.used
+	b.used++
+	if i < len(b.sets) {
+		if slices.Equal(b.sets[i], own) {
+			return b.sets[i]
+		}
+		b.sets = slices.Clip(b.sets[:i]) // the others are not ours to overwrite
 	}
-	set := With(g.base, own...)
-	if i < len(g.sets) {
-		g.sets[i] = set
-	} else {
-		g.sets = append(g.sets, set)
-	}
+	set := slices.Clone(own)
+	b.sets = append(b.sets, set)
 	return set
 }
 
-// isUnion tells whether set is what With makes of base and own.
-func isUnion(set, base, own []Label) bool {
-	if len(set) != len(base)+len(own) {
-		return false
-	}
-	b, o := 0, 0
-	for _, l := range set {
-		switch {
-		case o < len(own) && l == own[o]:
-			o++
-		case b < len(base) && l == base[b]:
-			b++
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// add appends a sample with the target's labels unless its value is not finite.
-func (b *builder) add(name string, value float64) { b.addTo(b.group.base, name, value) }
+// add appends a sample without labels of its own unless its value is not finite.
+func (b *builder) add(name string, value float64) { b.addTo(nil, name, value) }
 
 // addTo appends a sample with labels that with gave.
 func (b *builder) addTo(labels []Label, name string, value float64) {
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return
 	}
-	b.out = append(b.out, Sample{Name: name, Labels: labels, TimeMs: b.timeMs, Value: value})
+	b.out = append(b.out, Sample{Name: name, Target: b.group.opts.Labels, Labels: labels, TimeMs: b.timeMs, Value: value})
 }
 
 // count appends an integer divided by the given divisor if it is known.
@@ -103,70 +83,16 @@ func (b *builder) share(name string, v jvm.Opt[float64]) {
 // them.
 func (b *builder) done() []Sample {
 	g := b.group
-	if !g.unchanged(b.out) {
-		b.out = g.change(b.out, b.timeMs)
-		return b.out
+	if g.alive.isOf(b.out) {
+		return g.alive.rename(b.out)
 	}
-	if g.naming != NamingOTel {
-		return b.out
+	before := g.alive
+	g.alive = g.opts.Memory.shared(newLayout(b.out, b.sets[:b.used], g.opts.Naming))
+	b.out = g.alive.rename(b.out)
+	for _, ended := range before.lacking(g.alive) {
+		b.out = append(b.out, Sample{Name: ended.name, Target: g.opts.Labels, Labels: ended.labels, TimeMs: b.timeMs, Value: Stale()})
 	}
-	kept := b.out[:0]
-	for i, s := range b.out {
-		if out := g.out[i]; out.name != "" {
-			s.Name, s.Labels = out.name, out.labels
-			kept = append(kept, s)
-		}
-	}
-	return kept
-}
-
-// unchanged tells whether the samples are of the series of the instant before, in
-// the same order.
-func (g *group) unchanged(samples []Sample) bool {
-	if len(samples) != len(g.alive) {
-		return false
-	}
-	for i := range samples {
-		if samples[i].Name != g.alive[i].name || !sameSlice(samples[i].Labels, g.alive[i].labels) {
-			return false
-		}
-	}
-	return true
-}
-
-func sameSlice(a, b []Label) bool {
-	return len(a) == len(b) && unsafe.SliceData(a) == unsafe.SliceData(b)
-}
-
-// change makes the series of the samples the living ones and ends the others.
-func (g *group) change(samples []Sample, timeMs int64) []Sample {
-	before := make(map[string]identity, len(g.alive))
-	for _, out := range g.out {
-		if out.name != "" {
-			before[key(out)] = out
-		}
-	}
-	g.alive = make([]identity, len(samples))
-	g.out = g.alive
-	if g.naming == NamingOTel {
-		g.out = make([]identity, len(samples))
-	}
-	kept := samples[:0]
-	for i, s := range samples {
-		out := g.naming.rename(identity{s.Name, s.Labels})
-		g.alive[i] = identity{s.Name, s.Labels}
-		g.out[i] = out
-		if out.name == "" {
-			continue
-		}
-		delete(before, key(out))
-		s.Name, s.Labels = out.name, out.labels
-		kept = append(kept, s)
-	}
-	for _, ended := range before {
-		kept = append(kept, Sample{Name: ended.name, Labels: ended.labels, TimeMs: timeMs, Value: Stale()})
-	}
-	return kept
+	return b.out
 }
 
 // end gives a staleness marker for every series alive.
@@ -174,17 +100,6 @@ func (g *group) end(timeMs int64) []Sample {
 	return g.at(timeMs).done()
 }
 
-// key identifies a series among those of one target: labels are sorted.
-func key(s identity) string {
-	n := len(s.name)
-	for _, l := range s.labels {
-		n += len(l.Name) + len(l.Value) + 2
-	}
-	b := make([]byte, 0, n)
-	b = append(b, s.name...)
-	for _, l := range s.labels {
-		b = append(append(b, 0), l.Name...)
-		b = append(append(b, 0), l.Value...)
-	}
-	return string(b)
+func sameSlice(a, b []Label) bool {
+	return len(a) == len(b) && unsafe.SliceData(a) == unsafe.SliceData(b)
 }

@@ -26,16 +26,21 @@ func TargetLabels(t jvm.Target) []Label {
 // without empty values. A given label that is in base already, which only a
 // user's own can be, is left as base has it.
 func With(base []Label, own ...Label) []Label {
-	labels := make([]Label, 0, len(base)+len(own))
-	labels = append(labels, base...)
-	for _, l := range own {
-		taken := slices.ContainsFunc(base, func(b Label) bool { return b.Name == l.Name })
-		if l.Value != "" && !taken {
-			labels = append(labels, l)
-		}
-	}
+	labels := slices.Concat(base, besides(base, own))
 	sortLabels(labels)
 	return labels
+}
+
+// besides are the labels that have a value and are not in base; the same slice if all
+// are so.
+func besides(base, own []Label) []Label {
+	useless := func(l Label) bool {
+		return l.Value == "" || slices.ContainsFunc(base, func(b Label) bool { return b.Name == l.Name })
+	}
+	if !slices.ContainsFunc(own, useless) {
+		return own
+	}
+	return slices.DeleteFunc(slices.Clone(own), useless)
 }
 
 func sortLabels(labels []Label) {

@@ -9,17 +9,26 @@ type Label struct {
 }
 
 // Sample is one value of one series at one instant. A Sample is a plain value:
-// whoever receives it owns it, nobody changes its Labels afterwards.
+// whoever receives it owns it, nobody changes its labels afterwards.
 type Sample struct {
 	// Name is the metric name in Prometheus form, such as
 	// "jvm_memory_used_bytes".
 	Name string
-	// Labels are complete (the target's labels included), sorted by Name, with
-	// no empty value and no "__name__".
-	Labels []Label
+	// Target are the labels of a target, which all its samples have; Labels are those of
+	// the series beside them. Both are sorted by Name, with no empty value and no
+	// "__name__"; no name is in both.
+	Target, Labels []Label
 	// TimeMs is the instant in milliseconds since the Unix epoch.
 	TimeMs int64
 	// Value is finite, or the staleness marker: undefined values are left out
 	// upstream.
 	Value float64
+}
+
+// AllLabels are the sample's labels of both kinds, sorted by name.
+func (s *Sample) AllLabels() []Label { return With(s.Target, s.Labels...) }
+
+// SharesLabels tells that two samples have the very same labels, without a look at them.
+func (s *Sample) SharesLabels(other *Sample) bool {
+	return sameSlice(s.Target, other.Target) && sameSlice(s.Labels, other.Labels)
 }

@@ -32,11 +32,12 @@ func WriteText(w io.Writer, samples []Sample) error {
 		}
 		last = s.Name
 		out.WriteString(s.Name)
-		for i, l := range s.Labels {
+		labels := s.AllLabels()
+		for i, l := range labels {
 			out.WriteByte("{,"[min(i, 1)])
 			fmt.Fprintf(out, `%s="%s"`, l.Name, escapeValue(l.Value))
 		}
-		if len(s.Labels) > 0 {
+		if len(labels) > 0 {
 			out.WriteByte('}')
 		}
 		fmt.Fprintf(out, " %s\n", strconv.FormatFloat(s.Value, 'g', -1, 64))

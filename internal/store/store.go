@@ -190,9 +190,7 @@ func (s *Store) Write(samples []series.Sample) error {
 			continue
 		}
 		labels = append(labels[:0], prompb.Label{Name: "__name__", Value: sample.Name})
-		for _, l := range sample.Labels {
-			labels = append(labels, prompb.Label{Name: l.Name, Value: l.Value})
-		}
+		labels = appendLabels(appendLabels(labels, sample.Target), sample.Labels)
 		from := len(buf)
 		buf = storage.MarshalMetricNameRaw(buf, labels)
 		rows = append(rows, storage.MetricRow{
@@ -205,6 +203,13 @@ func (s *Store) Write(samples []series.Sample) error {
 		return fmt.Errorf("store: write %d samples: %w", len(rows), err)
 	}
 	return nil
+}
+
+func appendLabels(dst []prompb.Label, labels []series.Label) []prompb.Label {
+	for _, l := range labels {
+		dst = append(dst, prompb.Label{Name: l.Name, Value: l.Value})
+	}
+	return dst
 }
 
 // Handler serves the query API and vmui; see newHandler for the routes. After

@@ -81,7 +81,7 @@ func watch(t *testing.T, url string, d time.Duration) *watched {
 		w.last = map[string]series.Sample{}
 		for _, sample := range deriver.Derive(s) {
 			key := sample.Name
-			for _, l := range sample.Labels {
+			for _, l := range sample.AllLabels() {
 				key += " " + l.Value
 			}
 			w.last[key] = sample

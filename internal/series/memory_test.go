@@ -1,0 +1,65 @@
+package series
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+)
+
+func pools(names ...string) *jvm.Snapshot {
+	s := &jvm.Snapshot{Time: time.UnixMilli(1)}
+	for _, name := range names {
+		s.Pools = append(s.Pools, jvm.Pool{Name: name, Kind: jvm.PoolOld, Usage: jvm.Usage{Used: jvm.Some[int64](1)}})
+	}
+	return s
+}
+
+// TestTargetsOfOneKindShareTheirSeries: only the labels of the target are its own.
+func TestTargetsOfOneKindShareTheirSeries(t *testing.T) {
+	t.Parallel()
+	memory := &Memory{}
+	target := func(instance string, naming Naming) *Deriver {
+		return NewDeriver(Options{Labels: []Label{{"instance", instance}, {"kind", "mine"}}, Naming: naming, Memory: memory})
+	}
+	a, b, renamed, other := target("a", ""), target("b", ""), target("c", NamingOTel), target("d", "")
+	for range 3 {
+		ofA, ofB := a.Derive(pools("Tenured Gen", "x")), b.Derive(pools("Tenured Gen", "x"))
+		require.Len(t, ofB, len(ofA))
+		for i := range ofA {
+			assert.Equal(t, ofA[i].Labels, ofB[i].Labels)
+			assert.Equal(t, "b", ofB[i].Target[0].Value)
+		}
+		last := ofB[len(ofB)-1]
+		assert.Equal(t, []Label{{"area", "nonheap"}, {"instance", "b"}, {"kind", "mine"}, {"pool", "x"}}, last.AllLabels(), "the target's own label stays")
+		renamed.Derive(pools("Tenured Gen", "x"))
+		other.Derive(pools("G1 Old Gen"))
+	}
+	assert.Same(t, a.fast.alive, b.fast.alive)
+	assert.NotSame(t, a.fast.alive, renamed.fast.alive)
+	assert.NotSame(t, a.fast.alive, other.fast.alive)
+}
+
+func TestSeriesThatNobodyHasAreForgotten(t *testing.T) {
+	t.Parallel()
+	memory := &Memory{}
+	kept := func() int {
+		memory.mu.Lock()
+		defer memory.mu.Unlock()
+		return len(memory.layouts)
+	}
+	d := NewDeriver(Options{Memory: memory})
+	for _, name := range []string{"a", "b", "c"} {
+		d.Derive(pools(name))
+	}
+	require.Positive(t, kept())
+	assert.Eventually(t, func() bool {
+		runtime.GC()
+		return kept() == 1
+	}, time.Minute, time.Millisecond)
+	runtime.KeepAlive(d)
+}
