@@ -2,29 +2,57 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/alert"
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
-	"github.com/apm-sidecar/apm-sidecar/internal/web"
+	"github.com/apm-sidecar/apm-sidecar/internal/store"
 )
 
 // alerting is the engine of the rules, or none.
 type alerting struct {
-	engine *alert.Engine // nil where no rules are evaluated
+	env environment
+	// asked takes requests to work by other settings.
+	asked chan alertingRequest
+	// engine points to nil where no rules are evaluated.
+	engine atomic.Pointer[alert.Engine]
+	// settings are those of the engine; Run's alone.
+	settings alertingSettings
+}
+
+// alertingSettings are what the engine is made of.
+type alertingSettings struct {
+	config config.Config
+	store  *store.Store
+}
+
+type alertingRequest struct {
+	settings alertingSettings
+	answer   chan error
 }
 
 // newAlerting reads the rules where there is a store to ask.
-func newAlerting(env environment, c config.Config, dest *destinations) (alerting, error) {
+func newAlerting(env environment, c config.Config, s *store.Store) (*alerting, error) {
+	a := &alerting{env: env, asked: make(chan alertingRequest)}
+	return a, a.open(alertingSettings{c, s})
+}
+
+// open makes the engine; the one before must have ended.
+func (a *alerting) open(s alertingSettings) error {
+	c := s.config
 	if !c.Alerts() {
-		return alerting{}, nil
+		a.engine.Store(nil)
+		a.settings = s
+		return nil
 	}
 	receivers, err := receiversOf(c.Alerting)
 	if err != nil {
-		return alerting{}, err
+		return err
 	}
 	external := c.Alerting.ExternalURL
 	if external == "" {
@@ -32,8 +60,8 @@ func newAlerting(env environment, c config.Config, dest *destinations) (alerting
 	}
 	engine, err := alert.New(alert.Options{
 		Dir:         filepath.Join(c.DataDir, "alerts"),
-		Query:       dest.handler,
-		Sink:        dest.store,
+		Query:       s.store.Handler(),
+		Sink:        s.store,
 		OwnRules:    c.Alerting.BuiltinRules,
 		Rules:       c.Alerting.Rules,
 		Interval:    time.Duration(c.Alerting.Interval),
@@ -43,12 +71,59 @@ func newAlerting(env environment, c config.Config, dest *destinations) (alerting
 			Interval: time.Duration(c.Alerting.GroupInterval), Repeat: time.Duration(c.Alerting.RepeatInterval),
 		},
 		Receivers: receivers,
-		Logger:    env.logger(),
+		Logger:    a.env.logger(),
 	})
 	if err != nil {
-		return alerting{}, err
+		return err
 	}
-	return alerting{engine}, nil
+	a.engine.Store(engine)
+	a.settings = s
+	return nil
+}
+
+// Run evaluates the rules until ctx ends.
+func (a *alerting) Run(ctx context.Context) error {
+	for {
+		own, stop := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- a.evaluate(own) }()
+		select {
+		case err := <-ended:
+			stop()
+			return err
+		case r := <-a.asked:
+			a.engine.Store(nil) // what people say to it now would be forgotten
+			stop()
+			err := <-ended
+			if err == nil {
+				err = a.open(r.settings)
+			}
+			if err != nil {
+				err = errors.Join(err, a.open(a.settings))
+			}
+			r.answer <- err
+		}
+	}
+}
+
+// evaluate runs the engine of the moment until ctx ends.
+func (a *alerting) evaluate(ctx context.Context) error {
+	if engine := a.engine.Load(); engine != nil {
+		return engine.Run(ctx)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// follow has the rules evaluated by the settings of c. Run must be at work.
+func (a *alerting) follow(ctx context.Context, c config.Config, s *store.Store) error {
+	r := alertingRequest{alertingSettings{c, s}, make(chan error, 1)}
+	select {
+	case a.asked <- r:
+		return <-r.answer
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // receiversOf makes the clients of those who are told.
@@ -68,57 +143,12 @@ func receiversOf(c config.Alerting) ([]alert.Receiver, error) {
 	return out, nil
 }
 
-// Run evaluates the rules until ctx ends.
-func (a alerting) Run(ctx context.Context) error {
-	if a.engine == nil {
-		return nil
-	}
-	return a.engine.Run(ctx)
-}
-
 // WriteMetrics writes the self metrics in Prometheus' text form.
-func (a alerting) WriteMetrics(w io.Writer) {
-	if a.engine != nil {
-		a.engine.WriteMetrics(w)
+func (a *alerting) WriteMetrics(w io.Writer) {
+	if engine := a.engine.Load(); engine != nil {
+		engine.WriteMetrics(w)
 	}
 }
-
-// pages are the alerts as the pages show them, nil without an engine.
-func (a alerting) pages() web.Alerts {
-	if a.engine == nil {
-		return nil
-	}
-	return a
-}
-
-// List implements web.Alerts.
-func (a alerting) List() []web.Alert {
-	var out []web.Alert
-	for _, x := range a.engine.Alerts() {
-		row := web.Alert{
-			ID: x.ID, Name: x.Name(), Severity: x.Severity(), State: string(x.State), Summary: x.Summary(),
-			Labels: x.Labels, Annotations: x.Annotations, Value: x.Value,
-			Since: x.Since, FiredAt: x.FiredAt, CompletedAt: x.CompletedAt,
-			RuleGroup: x.Source.Group, RuleFile: x.Source.File,
-		}
-		if k := x.Acknowledgement; k != nil {
-			row.AcknowledgedBy, row.AcknowledgedAt, row.Comment = k.By, k.At, k.Comment
-		}
-		out = append(out, row)
-	}
-	return out
-}
-
-// Acknowledge implements web.Alerts.
-func (a alerting) Acknowledge(id, by, comment string) error {
-	return a.engine.Acknowledge(id, by, comment)
-}
-
-// Faults implements web.Alerts.
-func (a alerting) Faults() []string { return a.engine.Faults() }
-
-// Rules implements web.Alerts.
-func (a alerting) Rules() int { return a.engine.Rules() }
 
 // checkAlerting says what stands against the rules.
 func checkAlerting(c config.Config) error {

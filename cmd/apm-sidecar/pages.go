@@ -13,18 +13,22 @@ import (
 
 // newServer binds the address of the pages, guarded as configured.
 func newServer(env environment, c config.Config, opts web.Options) (*web.Server, error) {
-	log := env.logger()
-	opts.Listen, opts.Logger = c.Listen, log
+	server, err := web.New(pageOptions(env, c, opts))
+	if err != nil {
+		return nil, err
+	}
+	env.logger().Info("listening", "addr", server.Addr(), "url", pageURL(scheme(c.Web), server.Addr()))
+	return server, nil
+}
+
+// pageOptions adds to what is shown where, and to whom.
+func pageOptions(env environment, c config.Config, opts web.Options) web.Options {
+	opts.Listen, opts.Logger = c.Listen, env.logger()
 	opts.CertFile, opts.KeyFile = c.Web.CertFile, c.Web.KeyFile
 	for _, u := range c.Web.Users {
 		opts.Users = append(opts.Users, web.User{Name: u.Username, PasswordFile: u.PasswordFile, ReadOnly: u.ReadOnly})
 	}
-	server, err := web.New(opts)
-	if err != nil {
-		return nil, err
-	}
-	log.Info("listening", "addr", server.Addr(), "url", pageURL(scheme(c.Web), server.Addr()))
-	return server, nil
+	return opts
 }
 
 // openReports opens the folder of the reports, which links don't lead out of; it is nil

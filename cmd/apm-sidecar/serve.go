@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/agent"
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
@@ -18,7 +15,6 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/push"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
-	"github.com/apm-sidecar/apm-sidecar/internal/web"
 )
 
 // serve builds the parts back to front, runs them until ctx ends or one fails,
@@ -26,13 +22,15 @@ import (
 // carries and shows them, at last the store.
 func serve(ctx context.Context, env environment, s *settings, c config.Config) (err error) {
 	log := env.logger()
-	dest, err := openDestinations(env, c)
+	p := &parts{env: env}
+	dest, err := openDestinations(env, c, &destinations{})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, dest.close()) }()
+	p.dest.Store(dest)
+	defer func() { err = errors.Join(err, p.dest.Load().close(&destinations{})) }()
 
-	pusher, err := push.Open(push.Options{
+	p.pusher, err = push.Open(push.Options{
 		Dir:          filepath.Join(c.DataDir, "queue"),
 		Destinations: dest.list,
 		MaxBytes:     int64(c.Store.Queue),
@@ -42,7 +40,7 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 	if err != nil {
 		return dataDirError(c, err)
 	}
-	defer func() { err = errors.Join(err, pusher.Close()) }()
+	defer func() { err = errors.Join(err, p.pusher.Close()) }()
 
 	records, err := openRecords(env, c)
 	if err != nil {
@@ -56,83 +54,32 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 	}
 	defer func() { err = errors.Join(err, closeDatabases()) }()
 
-	spans, err := newSpanTraffic(env, c.Transactions)
+	p.spans, err = newSpanTraffic(env, c.Transactions)
 	if err != nil {
 		return err
 	}
-
-	watch, err := newAgent(env, c, pusher, tracing(c.Transactions, records, databases, spans.options))
+	p.watch, err = newAgent(env, c, p.pusher, tracing(c.Transactions, records, databases, p.spans.options))
 	if err != nil {
 		return err
 	}
+	p.steer = newSteering(env, s, c, p.watch, p.apply)
 
-	steer := newSteering(env, s, c, watch)
-
-	reports, closeReports, err := openReports(c.Capture)
+	var closeReports func() error
+	p.reports, closeReports, err = openReports(c.Capture)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeReports()) }()
 
-	alerts, err := newAlerting(env, c, dest)
+	p.alerts, err = newAlerting(env, c, dest.store)
 	if err != nil {
 		return err
 	}
-
-	whole := func(w io.Writer) { // what is not about a single target
-		// A failed write is the scraper's own doing.
-		_, _ = fmt.Fprintf(w, "apm_sidecar_build_info{version=%q} 1\n", version())
-		steer.WriteMetrics(w)
-		pusher.WriteMetrics(w)
-		alerts.WriteMetrics(w)
-		spans.WriteMetrics(w)
-	}
-	metrics := func(w io.Writer) {
-		whole(w)
-		watch.WriteMetrics(w)
-	}
-	server, err := newServer(env, c, web.Options{
-		Store:        dest.handler,
-		Reports:      reports,
-		Metrics:      metrics,
-		Alerts:       alerts.pages(),
-		Targets:      func() []web.Target { return rows(watch.Targets()) },
-		Reload:       func() error { return steer.Reload(ctx) },
-		Ready:        watch.Ready,
-		Evidence:     watch.Evidence,
-		Transactions: transactions(watch),
-	})
+	p.server, err = newServer(env, c, p.show(c, dest))
 	if err != nil {
 		return err
 	}
-
-	// The carriers outlive the agent: they see its last samples.
-	carryCtx, stopCarriers := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopCarriers()
-	carriers, carryCtx := errgroup.WithContext(carryCtx)
-	carriers.Go(func() error { return pusher.Run(carryCtx) })
-	carriers.Go(func() error { return server.Run(carryCtx) })
-	carriers.Go(func() error { return alerts.Run(carryCtx) })
-	carriers.Go(func() error { return spans.Run(carryCtx) })
-	carriers.Go(func() error {
-		recordSelf(carryCtx, dest.store, time.Duration(c.Interval), server.Addr(), whole)
-		return nil
-	})
-
-	agentCtx, stopAgent := context.WithCancel(ctx)
-	defer stopAgent()
-	defer context.AfterFunc(carryCtx, stopAgent)() // a carrier failed
-	steered := make(chan error, 1)
-	go func() {
-		defer stopAgent()
-		steered <- steer.Run(agentCtx)
-	}()
-	err = errors.Join(watch.Run(agentCtx), <-steered)
-	if ctx.Err() != nil {
-		log.Info("stopping")
-	}
-	stopCarriers()
-	return errors.Join(err, carriers.Wait())
+	return p.run(ctx)
 }
 
 // newAgent builds the agent, without targets yet.

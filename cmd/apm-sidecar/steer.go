@@ -9,13 +9,13 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/agent"
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
-	"github.com/apm-sidecar/apm-sidecar/internal/discover"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
@@ -30,35 +30,35 @@ type steering struct {
 	// load reads the configuration again; file is where it is, empty for none.
 	load func() (config.Config, error)
 	file string
+	// apply has everything but the targets follow a new configuration.
+	apply func(ctx context.Context, old, next config.Config) error
 	// asked takes requests to reload, each a channel for the answer.
 	asked chan chan error
+	// ended is closed when Run has ended.
+	ended chan struct{}
 
 	// mu guards the rest, which Run alone changes.
 	mu      sync.Mutex
 	current config.Config
 	finder  *finder
-	// applied is when the configuration was last taken over, failed that the last
-	// attempt was not.
-	applied time.Time
-	failed  bool
+	// applied is when the configuration was last taken over, refused why the last attempt
+	// failed, needRestart what of it waits for the next start.
+	applied     time.Time
+	refused     error
+	needRestart []string
 	// clashes are the names of targets that others have already.
 	clashes int
 }
 
-// finder is a discoverer at work.
-type finder struct {
-	*discover.Discoverer
-	stop context.CancelFunc
-	done chan struct{}
-}
-
 // newSteering gives the agent its first targets.
-func newSteering(env environment, s *settings, c config.Config, watch *agent.Agent) *steering {
+func newSteering(env environment, s *settings, c config.Config, watch *agent.Agent,
+	apply func(ctx context.Context, old, next config.Config) error,
+) *steering {
 	st := &steering{
-		watch: watch, log: env.logger(), current: c, applied: time.Now(),
+		watch: watch, log: env.logger(), apply: apply, current: c, applied: time.Now(),
 		load:  func() (config.Config, error) { return s.load(env.getenv) },
 		file:  s.fileName(env.getenv),
-		asked: make(chan chan error),
+		asked: make(chan chan error), ended: make(chan struct{}),
 	}
 	st.follow()
 	return st
@@ -67,17 +67,19 @@ func newSteering(env environment, s *settings, c config.Config, watch *agent.Age
 // Run looks for changes until ctx ends: SIGHUP, another content of the file, and
 // what discovery finds.
 func (s *steering) Run(ctx context.Context) error {
+	defer close(s.ended)
 	hangUp := make(chan os.Signal, 1)
 	signal.Notify(hangUp, syscall.SIGHUP)
 	defer signal.Stop(hangUp)
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
-	s.mu.Lock()
-	err := s.find(ctx)
-	s.mu.Unlock()
+	f, err := newFinder(ctx, s.current.Discovery, s.log)
 	if err != nil {
 		return err
 	}
+	s.mu.Lock()
+	s.finder = f
+	s.mu.Unlock()
 	defer func() { s.finder.end() }()
 	content := s.content()
 	for {
@@ -104,12 +106,12 @@ func (s *steering) Run(ctx context.Context) error {
 }
 
 // Reload has Run take the configuration over as it is now.
-func (s *steering) Reload(ctx context.Context) error {
+func (s *steering) Reload() error {
 	answer := make(chan error, 1)
 	select {
 	case s.asked <- answer:
 		return <-answer
-	case <-ctx.Done():
+	case <-s.ended:
 		return errors.New("the sidecar is ending")
 	}
 }
@@ -135,58 +137,69 @@ func (s *steering) reloadAndSay(ctx context.Context) {
 
 // reload takes the configuration over as it is now; on an error everything stays.
 func (s *steering) reload(ctx context.Context) error {
+	err := s.takeOver(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.refused = err
+	return err
+}
+
+func (s *steering) takeOver(ctx context.Context) error {
 	next, err := s.load()
-	s.failed = err != nil
 	if err != nil {
 		return err
 	}
-	if names := s.current.NeedsRestart(next); len(names) > 0 {
-		s.log.Warn("these changes take effect at the next start", slog.Any("fields", names))
-	}
+	next, needRestart := s.current.Reloaded(next)
 	same := s.current.SameDiscovery(next)
 	if same {
 		next.Discovery = s.current.Discovery // the one that is at work
 	}
-	s.current, s.applied = next, time.Now()
-	s.log.Info("configuration taken over", slog.Int("targets", len(next.Targets)), slog.Int("discovery_jobs", len(next.Discovery)))
-	if same {
-		s.follow()
-		return nil
+	f := s.finder
+	if !same {
+		if f, err = newFinder(ctx, next.Discovery, s.log); err != nil {
+			return err
+		}
+	}
+	if err := s.apply(ctx, s.current, next); err != nil {
+		if !same {
+			f.end()
+		}
+		return err
 	}
 	old := s.finder
-	if err := s.find(ctx); err != nil {
-		return err
+	s.mu.Lock()
+	s.current, s.applied, s.finder, s.needRestart = next, time.Now(), f, needRestart
+	s.follow()
+	s.mu.Unlock()
+	if !same {
+		old.end()
 	}
-	old.end()
-	return nil
-}
-
-// find begins discovery as configured; mu is held.
-func (s *steering) find(ctx context.Context) error {
-	d, err := discover.New(s.current.Discovery, s.log)
-	if err != nil {
-		return err
-	}
-	f := &finder{Discoverer: d, done: make(chan struct{})}
-	own, stop := context.WithCancel(ctx)
-	f.stop = stop
-	go func() {
-		defer close(f.done)
-		// It ends with its context, without an error.
-		_ = d.Run(own)
-	}()
-	s.finder = f
-	if len(s.current.Discovery) == 0 {
-		s.follow()
+	s.log.Info("configuration taken over", slog.Int("targets", len(next.Targets)), slog.Int("discovery_jobs", len(next.Discovery)), slog.Int("receivers", len(next.RemoteWrite)))
+	if len(needRestart) > 0 {
+		s.log.Warn("these changes take effect at the next start", slog.Any("fields", needRestart))
 	}
 	return nil
 }
 
-func (f *finder) end() {
-	f.stop()
-	<-f.done
+// config is the one that is at work.
+func (s *steering) config() config.Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current
+}
+
+// notes are what the pages say of the configuration.
+func (s *steering) notes() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var notes []string
+	if s.refused != nil {
+		notes = append(notes, "The configuration has changed and is refused, the last good one of "+s.applied.Format(time.DateTime)+" stays: "+s.refused.Error())
+	}
+	if len(s.needRestart) > 0 {
+		notes = append(notes, "Changes of these settings take effect at the next start: "+strings.Join(s.needRestart, ", "))
+	}
+	return notes
 }
 
 // follow hands the targets of the moment to the agent. Names are unique: of two
@@ -228,7 +241,7 @@ func (s *steering) WriteMetrics(w io.Writer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ok := 1
-	if s.failed {
+	if s.refused != nil {
 		ok = 0
 	}
 	// A failed write is the scraper's own doing.

@@ -60,6 +60,11 @@ func TestReloadKeepsTheLastGoodConfiguration(t *testing.T) {
 	_, metrics := r.get(t, "metrics")
 	assert.Contains(t, metrics, "apm_sidecar_config_reload_success 0\n")
 	assert.Contains(t, metrics, "apm_sidecar_targets 1\n")
+	for _, path := range []string{"targets", ""} {
+		_, page := r.get(t, path)
+		assert.Regexp(t, `is refused, the last good one of [-0-9: ]+ stays: .*nme`, page)
+		assert.NotContains(t, page, "s3cret")
+	}
 
 	write(file, static("three"))
 	shows(`"name":"three/`) // by itself, as the file has changed

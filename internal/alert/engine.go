@@ -53,7 +53,7 @@ type RuleStatus struct {
 }
 
 // New reads the rules and what is known of alerts. It keeps what it needs in globals of
-// vmalert's packages.
+// vmalert's packages: an Engine before must have ended, it has saved what it knew by then.
 func New(opts Options) (*Engine, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err

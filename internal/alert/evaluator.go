@@ -33,6 +33,7 @@ func prepare(externalURL string) error {
 	if err := templates.Load(nil, *u); err != nil {
 		return fmt.Errorf("alert: templates: %w", err)
 	}
+	templates.Reload() // those of an Engine before
 	if err := notifier.Init(nil, externalURL); err != nil {
 		return fmt.Errorf("alert: %w", err)
 	}
@@ -40,9 +41,10 @@ func prepare(externalURL string) error {
 }
 
 // Check reads rules as an Engine does, says how many there are, and joins their faults.
+// An Engine may be at work.
 func Check(own bool, paths []string) (rules int, err error) {
-	if err := prepare(""); err != nil {
-		return 0, err
+	if err := templates.Load(nil, url.URL{}); err != nil {
+		return 0, fmt.Errorf("alert: templates: %w", err)
 	}
 	files, err := readRules(own, paths)
 	if err != nil {

@@ -287,3 +287,21 @@ func TestBytes(t *testing.T) {
 		assert.Error(t, b.Set(text), text)
 	}
 }
+
+func TestReloadedKeepsWhatCannotChange(t *testing.T) {
+	t.Parallel()
+	old := config.Default()
+	next := old
+	next.Interval, next.RemoteWrite, next.Web.Open = old.Interval*2, []config.RemoteWrite{{URL: "http://h/"}}, true
+	taken, needRestart := old.Reloaded(next)
+	assert.Equal(t, next, taken)
+	assert.Empty(t, needRestart)
+
+	next.Listen, next.Retention = "0.0.0.0:1", old.Retention*2
+	taken, needRestart = old.Reloaded(next)
+	assert.Equal(t, []string{"listen", "retention", "web"}, needRestart, "users of one address do not guard another")
+	assert.Equal(t, old.Listen, taken.Listen)
+	assert.Equal(t, old.Retention, taken.Retention)
+	assert.Equal(t, old.Web, taken.Web)
+	assert.Equal(t, next.RemoteWrite, taken.RemoteWrite)
+}

@@ -14,20 +14,26 @@ func (c Config) SameDiscovery(other Config) bool {
 	return errA == nil && errB == nil && bytes.Equal(a, b)
 }
 
-// NeedsRestart names the fields of the file in which next differs from c and that a
-// running sidecar does not take over.
-func (c Config) NeedsRestart(next Config) []string {
-	var names []string
-	old, now := reflect.ValueOf(c), reflect.ValueOf(next)
+// Reloaded is what a running sidecar makes of next: what it cannot take over stays as it
+// is in c, and is named where it differs. Who may see the pages stays with the address:
+// what guards one need not guard another.
+func (c Config) Reloaded(next Config) (taken Config, needRestart []string) {
+	taken = next
+	old, now := reflect.ValueOf(c), reflect.ValueOf(&taken).Elem()
 	for i := range old.NumField() {
 		name := old.Type().Field(i).Tag.Get("yaml")
 		switch name {
-		case "targets", "discovery", "shard", "interval":
+		case "targets", "discovery", "shard", "interval", "remote_write", "embedded", "alerting":
 			continue
+		case "web":
+			if c.Listen == next.Listen {
+				continue
+			}
 		}
 		if !reflect.DeepEqual(old.Field(i).Interface(), now.Field(i).Interface()) {
-			names = append(names, name)
+			needRestart = append(needRestart, name)
+			now.Field(i).Set(old.Field(i))
 		}
 	}
-	return names
+	return taken, needRestart
 }

@@ -3,6 +3,7 @@ package push
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,17 +18,26 @@ type pushMetrics struct {
 func newPushMetrics() *pushMetrics { return &pushMetrics{set: metrics.NewSet()} }
 
 // WriteMetrics writes the self metrics in Prometheus text form.
-func (p *Pusher) WriteMetrics(w io.Writer) { p.metrics.set.WritePrometheus(w) }
+func (p *Pusher) WriteMetrics(w io.Writer) {
+	p.metrics.set.WritePrometheus(w)
+	p.mu.Lock()
+	workers := slices.Clone(p.workers)
+	p.mu.Unlock()
+	for _, worker := range workers {
+		worker.metrics.set.WritePrometheus(w)
+	}
+}
 
 // refused counts samples no destination gets.
 func (m *pushMetrics) refused(reason string) *metrics.Counter {
 	return m.set.GetOrCreateCounter(`apm_sidecar_push_refused_samples_total{reason="` + reason + `"}`)
 }
 
-// destinationMetrics are those of one destination.
+// destinationMetrics are those of one destination; they go with it.
 type destinationMetrics struct {
 	set *metrics.Set
-	// labels is `url="..."`.
+	// label is the value of the label url, labels is `url="..."`.
+	label        string
 	labels       string
 	samples      *metrics.Counter
 	replays      *metrics.Counter
@@ -38,8 +48,9 @@ type destinationMetrics struct {
 	duration     *metrics.PrometheusHistogram
 }
 
-// destination registers the metrics of one destination and its queue.
-func (m *pushMetrics) destination(label string, q *queue, refused *deadLetters) *destinationMetrics {
+// newDestinationMetrics are the metrics of one destination and its queue.
+func newDestinationMetrics(label string, q *queue, refused *deadLetters) *destinationMetrics {
+	m := &destinationMetrics{set: metrics.NewSet(), label: label}
 	labels := `url="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(label) + `"`
 	counter := func(name string) *metrics.Counter { return m.set.NewCounter(name + "{" + labels + "}") }
 	gauge := func(name string, f func(queueStats) float64) {
@@ -68,18 +79,15 @@ func (m *pushMetrics) destination(label string, q *queue, refused *deadLetters) 
 	lost := func(reason string) *metrics.Counter {
 		return m.set.NewCounter("apm_sidecar_push_dropped_samples_total{" + labels + `,reason="` + reason + `"}`)
 	}
-	return &destinationMetrics{
-		set:          m.set,
-		labels:       labels,
-		samples:      counter("apm_sidecar_push_samples_total"),
-		replays:      counter("apm_sidecar_push_replays_total"),
-		retries:      counter("apm_sidecar_push_retries_total"),
-		appendErrors: counter("apm_sidecar_push_append_errors_total"),
-		rejected:     lost("rejected"),
-		undecodable:  lost("undecodable"),
-		duration: m.set.NewPrometheusHistogramExt("apm_sidecar_push_duration_seconds{"+labels+"}",
-			[]float64{0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 30}),
-	}
+	m.labels = labels
+	m.samples = counter("apm_sidecar_push_samples_total")
+	m.replays = counter("apm_sidecar_push_replays_total")
+	m.retries = counter("apm_sidecar_push_retries_total")
+	m.appendErrors = counter("apm_sidecar_push_append_errors_total")
+	m.rejected, m.undecodable = lost("rejected"), lost("undecodable")
+	m.duration = m.set.NewPrometheusHistogramExt("apm_sidecar_push_duration_seconds{"+labels+"}",
+		[]float64{0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 30})
+	return m
 }
 
 // requests counts deliveries by outcome.

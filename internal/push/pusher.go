@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -27,8 +26,8 @@ const (
 type Options struct {
 	// Dir holds one queue per destination; it is created when missing. Required.
 	Dir string
-	// Destinations all get every sample. At least one is required; each is closed
-	// over by the Pusher and must not be used elsewhere.
+	// Destinations all get every sample, until Follow replaces them. At least one is
+	// required; each is closed over by the Pusher and must not be used elsewhere.
 	Destinations []Destination
 	// MaxBytes bounds the files of one queue: the oldest samples are dropped when
 	// it is full. Zero means 1 GiB, the least is 1 MiB.
@@ -46,14 +45,19 @@ func (o Options) Validate() error {
 	if o.Dir == "" {
 		errs = append(errs, errors.New("push: no folder given"))
 	}
-	if len(o.Destinations) == 0 {
-		errs = append(errs, errors.New("push: no destination given"))
-	}
 	if o.MaxBytes != 0 && o.MaxBytes < minMaxBytes {
 		errs = append(errs, fmt.Errorf("push: queue limit %d is below the minimum of %d bytes", o.MaxBytes, minMaxBytes))
 	}
+	return errors.Join(append(errs, validateDestinations(o.Destinations))...)
+}
+
+func validateDestinations(list []Destination) error {
+	var errs []error
+	if len(list) == 0 {
+		errs = append(errs, errors.New("push: no destination given"))
+	}
 	seen := map[string]bool{}
-	for _, d := range o.Destinations {
+	for _, d := range list {
 		info := d.Info()
 		if seen[info.ID] {
 			errs = append(errs, fmt.Errorf("push: destination %s is given twice", info.Label))
@@ -66,12 +70,17 @@ func (o Options) Validate() error {
 // Pusher queues and delivers samples. Append and WriteMetrics may be called from
 // many goroutines.
 type Pusher struct {
+	opts    Options
 	lock    *os.File
-	workers []*worker
 	metrics *pushMetrics
+	// changed has a value when there are workers that were not started yet.
+	changed chan struct{}
+	// following is held by the one who replaces destinations.
+	following sync.Mutex
 
-	// mu guards the encoder's buffers and keeps queues in the same order.
+	// mu guards the rest, and keeps queues in the same order.
 	mu      sync.Mutex
+	workers []*worker
 	encoder encoder
 }
 
@@ -87,50 +96,22 @@ func Open(opts Options) (_ *Pusher, err error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	p := &Pusher{metrics: newPushMetrics()}
+	p := &Pusher{opts: opts, metrics: newPushMetrics(), changed: make(chan struct{}, 1)}
 	if err := os.MkdirAll(opts.Dir, 0o750); err != nil {
 		return nil, fmt.Errorf("push: create folder: %w", err)
 	}
 	if p.lock, err = lockFolder(opts.Dir); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, p.Close())
-		}
-	}()
+	if err := p.Follow(opts.Destinations); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
 	folders := map[string]bool{}
-	for i, d := range opts.Destinations {
-		folder := queueFolder(d.Info().ID)
-		folders[folder] = true
-		log := opts.Logger.With(slog.String("destination", d.Info().Label))
-		dir := filepath.Join(opts.Dir, folder)
-		q, err := openQueue(queueOptions{dir: dir, maxBytes: opts.MaxBytes, minFreeBytes: opts.MinFreeBytes, logger: log})
-		if err != nil {
-			return nil, fmt.Errorf("push: %w", err)
-		}
-		w := &worker{queue: q, dest: d, log: log}
-		label := p.label(d, i)
-		p.workers = append(p.workers, w)
-		if w.refused, err = openDeadLetters(dir); err != nil {
-			return nil, err
-		}
-		w.metrics = p.metrics.destination(label, q, w.refused)
+	for _, d := range opts.Destinations {
+		folders[queueFolder(d.Info().ID)] = true
 	}
 	warnOrphans(opts.Dir, folders, opts.Logger)
 	return p, nil
-}
-
-// label is the metric label of a destination: its own, told apart from earlier
-// ones that differ in masked parts only.
-func (p *Pusher) label(d Destination, i int) string {
-	label := d.Info().Label
-	for _, w := range p.workers {
-		if w.dest.Info().Label == label {
-			return label + "#" + strconv.Itoa(i+1)
-		}
-	}
-	return label
 }
 
 // queueFolder names the folder of a destination's queue; the ID may hold secrets
@@ -206,10 +187,14 @@ func (p *Pusher) accepted(samples []series.Sample) []series.Sample {
 // next Open. It returns nil when ctx ended it.
 func (p *Pusher) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for _, w := range p.workers {
-		g.Go(func() error { return w.run(ctx) })
+	for {
+		p.startNew(ctx, g)
+		select {
+		case <-ctx.Done():
+			return g.Wait()
+		case <-p.changed:
+		}
 	}
-	return g.Wait()
 }
 
 // Close gives the folder free. Call it after Run returned.

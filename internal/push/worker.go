@@ -55,6 +55,11 @@ type worker struct {
 	// dropped counts the samples rejected since one was accepted: a receiver that
 	// takes none is logged once.
 	dropped int
+
+	// stop ends it, and ended is closed when it has; nil before it was started. The
+	// Pusher guards them.
+	stop  context.CancelFunc
+	ended chan struct{}
 }
 
 // pending is a batch with the records it was made of.

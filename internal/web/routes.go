@@ -70,6 +70,7 @@ func isQuery(path string) bool {
 type overview struct {
 	HasStore, HasReports, HasAlerts, HasTransactions bool
 	NotReady                                         string
+	Configuration                                    []string
 }
 
 func newOverview(opts Options) overview {
@@ -79,6 +80,7 @@ func newOverview(opts Options) overview {
 	if err := opts.Ready(); err != nil {
 		o.NotReady = err.Error()
 	}
+	o.Configuration = opts.configuration()
 	return o
 }
 

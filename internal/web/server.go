@@ -8,7 +8,6 @@ package web
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
@@ -53,6 +53,9 @@ type Options struct {
 	Targets func() []Target
 	// Reload has the configuration read again; nil where that cannot be done.
 	Reload func() error
+	// Configuration says what people should know of it: that the file is refused, and why,
+	// or that parts of it wait for a restart. Nil where there is none to speak of.
+	Configuration func() []string
 	// Ready tells why the sidecar is not ready yet; nil when it is. Its text is
 	// shown to everyone who can reach the server. Required.
 	Ready func() error
@@ -87,27 +90,53 @@ func (o Options) Validate() error {
 type Server struct {
 	listener net.Listener
 	http     *http.Server
+	front    *atomic.Pointer[front]
 }
 
 // New binds the address.
 func New(opts Options) (*Server, error) {
-	if err := opts.Validate(); err != nil {
+	b, err := opts.binding()
+	if err != nil {
 		return nil, err
 	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	// A page of another origin that a browser has open must not send requests.
-	handler := http.NewCrossOriginProtection().Handler(newMux(opts))
-	s, err := Bind(Binding{
-		Listen: opts.Listen, CertFile: opts.CertFile, KeyFile: opts.KeyFile,
-		Handler: withHeaders(withUsers(opts.Users, handler)), Logger: opts.Logger,
-	})
+	s, err := Bind(b)
 	var taken *net.OpError
 	if errors.As(err, &taken) {
 		err = fmt.Errorf("%w; choose another address by --listen, 127.0.0.1:0 takes any free port", err)
 	}
 	return s, err
+}
+
+// Update has the server show other parts, to other users, with another certificate or
+// none, from the next request on. The address stays, whatever opts say of it. On an error
+// all stays as it was.
+func (s *Server) Update(opts Options) error {
+	b, err := opts.binding()
+	if err != nil {
+		return err
+	}
+	f, err := newFront(b)
+	if err != nil {
+		return err
+	}
+	s.front.Store(f)
+	return nil
+}
+
+// binding is the guarded handler of the options.
+func (o Options) binding() (Binding, error) {
+	if err := o.Validate(); err != nil {
+		return Binding{}, err
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	// A page of another origin that a browser has open must not send requests.
+	handler := http.NewCrossOriginProtection().Handler(newMux(o))
+	return Binding{
+		Listen: o.Listen, CertFile: o.CertFile, KeyFile: o.KeyFile,
+		Handler: withHeaders(withUsers(o.Users, handler)), Logger: o.Logger,
+	}, nil
 }
 
 // Binding is an address and who answers there; all but the certificate is required.
@@ -123,25 +152,22 @@ type Binding struct {
 
 // Bind binds an address for any handler.
 func Bind(b Binding) (*Server, error) {
-	var secured *tls.Config
-	if b.CertFile != "" {
-		var err error
-		if secured, err = newTLS(b.CertFile, b.KeyFile, b.Logger); err != nil {
-			return nil, err
-		}
+	f, err := newFront(b)
+	if err != nil {
+		return nil, err
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(context.Background(), "tcp", b.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	if secured != nil {
-		l = tls.NewListener(l, secured)
-	}
+	current := &atomic.Pointer[front]{}
+	current.Store(f)
 	return &Server{
-		listener: l,
+		listener: listener{l, current},
+		front:    current,
 		http: &http.Server{
-			Handler:           b.Handler,
+			Handler:           serveFront(current),
 			ReadHeaderTimeout: readHeaderTimeout,
 			ReadTimeout:       readTimeout,
 			WriteTimeout:      writeTimeout,

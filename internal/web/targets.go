@@ -65,13 +65,22 @@ func targetRoutes(mux *http.ServeMux, show *pages, opts Options) {
 			}
 		}
 		page(w, r, struct {
-			Up      int
-			Targets []Target
-		}{up, list})
+			Up            int
+			Targets       []Target
+			Configuration []string
+		}{up, list, opts.configuration()})
 	})
 	mux.HandleFunc("GET /api/targets", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, map[string][]Target{"targets": targets()})
 	})
+}
+
+// configuration is what people should know of it.
+func (o Options) configuration() []string {
+	if o.Configuration == nil {
+		return nil
+	}
+	return o.Configuration()
 }
 
 // reloadRoute has the configuration read again.

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/config"
+	"github.com/apm-sidecar/apm-sidecar/internal/web"
+)
+
+// alertsView is the engine of the moment as the pages show it. There is none for the
+// moment in which another one takes over.
+type alertsView struct {
+	*alerting
+}
+
+// errBetween is for that moment.
+var errBetween = errors.New("the alerting settings are being taken over, try again")
+
+// pages are the alerts as the pages show them, nil where no rules are evaluated.
+func (a *alerting) pages(c config.Config) web.Alerts {
+	if c.Alerts() {
+		return alertsView{a}
+	}
+	return nil
+}
+
+// List implements web.Alerts.
+func (a alertsView) List() []web.Alert {
+	engine := a.engine.Load()
+	if engine == nil {
+		return nil
+	}
+	var out []web.Alert
+	for _, x := range engine.Alerts() {
+		row := web.Alert{
+			ID: x.ID, Name: x.Name(), Severity: x.Severity(), State: string(x.State), Summary: x.Summary(),
+			Labels: x.Labels, Annotations: x.Annotations, Value: x.Value,
+			Since: x.Since, FiredAt: x.FiredAt, CompletedAt: x.CompletedAt,
+			RuleGroup: x.Source.Group, RuleFile: x.Source.File,
+		}
+		if k := x.Acknowledgement; k != nil {
+			row.AcknowledgedBy, row.AcknowledgedAt, row.Comment = k.By, k.At, k.Comment
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// Acknowledge implements web.Alerts.
+func (a alertsView) Acknowledge(id, by, comment string) error {
+	if engine := a.engine.Load(); engine != nil {
+		return engine.Acknowledge(id, by, comment)
+	}
+	return errBetween
+}
+
+// Faults implements web.Alerts.
+func (a alertsView) Faults() []string {
+	if engine := a.engine.Load(); engine != nil {
+		return engine.Faults()
+	}
+	return nil
+}
+
+// Rules implements web.Alerts.
+func (a alertsView) Rules() int {
+	if engine := a.engine.Load(); engine != nil {
+		return engine.Rules()
+	}
+	return 0
+}
