@@ -162,7 +162,10 @@ func (a *Agent) Run(ctx context.Context) error {
 // WriteMetrics writes the agent's own metrics in Prometheus' text form.
 func (a *Agent) WriteMetrics(w io.Writer) {
 	for _, f := range a.all() {
-		f.set.WritePrometheus(w)
+		f.watcher.own.write(w)
+		if f.tracer != nil {
+			f.tracer.own.set.WritePrometheus(w)
+		}
 	}
 	a.spans.writeMetrics(w)
 }
@@ -178,14 +181,8 @@ func (a *Agent) Ready() error {
 	return nil
 }
 
-// labelled renders the name of a self metric with the target's two labels and,
-// where extra is not empty, one more label.
-func labelled(name string, t jvm.Target, extraName, extraValue string) string {
-	if extraName == "" {
-		return fmt.Sprintf("%s{job=%q,instance=%q}", name, t.Job, t.Instance)
-	}
-	return fmt.Sprintf("%s{job=%q,instance=%q,%s=%q}", name, t.Job, t.Instance, extraName, extraValue)
-}
+// labelsOf are the two labels of a target's self metrics.
+func labelsOf(t jvm.Target) string { return fmt.Sprintf("job=%q,instance=%q", t.Job, t.Instance) }
 
 // Evidence is what was kept of each target that has any, by its name, oldest first.
 func (a *Agent) Evidence() map[string][]jvm.Evidence {

@@ -21,7 +21,7 @@ func (w *watcher) judge(ctx context.Context, s *jvm.Snapshot) {
 	switch d := w.trigger.Observe(reading); d.Action {
 	case ActionNone:
 	case ActionNoSpace:
-		w.own.captures("no_space")
+		w.own.captured("no_space")
 		w.log.Warn("no heap dump", "reason", d.Reason)
 	case ActionCapture:
 		w.log.Info("taking a heap dump", "reason", d.Reason)
@@ -29,11 +29,11 @@ func (w *watcher) judge(ctx context.Context, s *jvm.Snapshot) {
 		err := w.takeDump(ctx)
 		switch {
 		case err == nil:
-			w.own.captures("ok")
+			w.own.captured("ok")
 		case ctx.Err() != nil: // our own end is no failure of the dump
 			w.log.Info("stopping; the JVM may go on writing its heap dump, which the next run analyses")
 		default:
-			w.own.captures("failed")
+			w.own.captured("failed")
 			w.trigger.Failed()
 			w.log.Error("no heap dump", "error", err, "retry", "after the cool-down")
 		}

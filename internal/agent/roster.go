@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/VictoriaMetrics/metrics"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
@@ -21,8 +19,6 @@ type follower struct {
 	watcher *watcher
 	// tracer is nil where transactions are not followed.
 	tracer *tracer
-	// set holds the self metrics of the target, which go with it.
-	set *metrics.Set
 	// stop ends it; nil before it was started.
 	stop context.CancelFunc
 	// gone says that the target vanished: its series are to be ended.
@@ -33,11 +29,11 @@ type follower struct {
 // that begin together: they are spread over the interval, so that a thousand
 // targets don't poll at once, and the first one is polled at once.
 func newFollower(w Watched, i, n int, opts Options) *follower {
-	f := &follower{watched: w, set: metrics.NewSet()}
+	f := &follower{watched: w}
 	interval := opts.intervalOf(w.Target)
-	f.watcher = newWatcher(w, offsetOf(interval, i, n), opts, f.set)
+	f.watcher = newWatcher(w, offsetOf(interval, i, n), opts)
 	if opts.Tracing != nil {
-		f.tracer = newTracer(w, opts.Tracing.Interval*time.Duration(i)/time.Duration(n), opts, f.set)
+		f.tracer = newTracer(w, opts.Tracing.Interval*time.Duration(i)/time.Duration(n), opts)
 	}
 	return f
 }

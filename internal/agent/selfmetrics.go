@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"io"
+	"sync"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -28,41 +30,81 @@ func OwnMetrics() []series.Metric {
 	}, tracingMetrics()...)
 }
 
-// selfMetrics are the agent's own metrics of one target, for /metrics.
+// selfMetrics are the agent's own metrics of one target, for /metrics. Safe for
+// concurrent use.
 type selfMetrics struct {
-	set    *metrics.Set
 	target jvm.Target
 
-	up, missing   *metrics.Gauge
-	duration      *metrics.PrometheusHistogram
-	restarts      *metrics.Counter
-	samples, lost *metrics.Counter
+	mu                              sync.Mutex
+	up, missing                     int
+	duration                        durations
+	restarts, samples, lost         int
+	errors, skips, tierSkips, dumps tally
+	tierPolls, tierSeconds          tally
 }
 
-func newSelfMetrics(set *metrics.Set, t jvm.Target) *selfMetrics {
-	name := func(n string) string { return labelled(n, t, "", "") }
-	m := &selfMetrics{
-		set:      set,
-		target:   t,
-		up:       set.GetOrCreateGauge(name(series.NameTargetUp), nil),
-		missing:  set.GetOrCreateGauge(name("apm_sidecar_poll_missing_parts"), nil),
-		duration: set.GetOrCreatePrometheusHistogram(name("apm_sidecar_poll_duration_seconds")),
-		restarts: set.GetOrCreateCounter(name("apm_sidecar_target_restarts_total")),
-		samples:  set.GetOrCreateCounter(name("apm_sidecar_samples_total")),
-		lost:     set.GetOrCreateCounter(name("apm_sidecar_samples_lost_total")),
-	}
+func newSelfMetrics(t jvm.Target) *selfMetrics {
+	m := &selfMetrics{target: t}
 	for _, reason := range []string{skippedBusy, skippedDump, skippedBackOff} {
-		m.skipped(reason, 0)
+		m.skips.add(reason, 0)
 	}
 	for _, reason := range []string{skippedCold, skippedSlow, skippedThreads} {
-		m.tierSkipped(reason, 0)
+		m.tierSkips.add(reason, 0)
 	}
 	return m
 }
 
-// failed counts a poll without an answer.
-func (m *selfMetrics) failed(reason string) {
-	m.set.GetOrCreateCounter(labelled("apm_sidecar_poll_errors_total", m.target, "reason", reason)).Inc()
+// write writes them in Prometheus' text form.
+func (m *selfMetrics) write(w io.Writer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	labels := labelsOf(m.target)
+	gauge := func(name string, v int) { metrics.WriteGaugeFloat64(w, name+"{"+labels+"}", float64(v)) }
+	counter := func(name string, v int) { metrics.WriteCounterUint64(w, name+"{"+labels+"}", uint64(v)) }
+	gauge(series.NameTargetUp, m.up)
+	m.duration.write(w, "apm_sidecar_poll_duration_seconds", labels)
+	m.errors.write(w, "apm_sidecar_poll_errors_total", labels, "reason")
+	gauge("apm_sidecar_poll_missing_parts", m.missing)
+	m.skips.write(w, "apm_sidecar_poll_skipped_total", labels, "reason")
+	m.tierSeconds.write(w, "apm_sidecar_tier_duration_seconds_total", labels, "tier")
+	m.tierPolls.write(w, "apm_sidecar_tier_polls_total", labels, "tier")
+	m.tierSkips.write(w, "apm_sidecar_tier_skipped_total", labels, "reason")
+	counter("apm_sidecar_target_restarts_total", m.restarts)
+	counter("apm_sidecar_samples_total", m.samples)
+	counter("apm_sidecar_samples_lost_total", m.lost)
+	m.dumps.write(w, "apm_sidecar_captures_total", labels, "result")
+}
+
+// polled counts a poll that took so long; reason is why it failed, empty if it did not,
+// and missing the number of parts that it did not get.
+func (m *selfMetrics) polled(took time.Duration, reason string, missing int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.duration.add(took)
+	if m.up = 1; reason != "" {
+		m.up = 0
+		m.errors.add(reason, 1)
+		return
+	}
+	m.missing = missing
+}
+
+// restarted counts a restart of the JVM.
+func (m *selfMetrics) restarted() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.restarts++
+}
+
+// handed counts samples that were given to the sink, or lost.
+func (m *selfMetrics) handed(samples int, lost bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if lost {
+		m.lost += samples
+	} else {
+		m.samples += samples
+	}
 }
 
 // The reasons why polls are left out.
@@ -74,7 +116,9 @@ const (
 
 // skipped counts polls left out.
 func (m *selfMetrics) skipped(reason string, polls int) {
-	m.set.GetOrCreateCounter(labelled("apm_sidecar_poll_skipped_total", m.target, "reason", reason)).Add(polls)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.skips.add(reason, float64(polls))
 }
 
 // The questions beside the fast poll.
@@ -96,16 +140,22 @@ const (
 
 // tierAsked counts a question and what it took.
 func (m *selfMetrics) tierAsked(tier string, took time.Duration) {
-	m.set.GetOrCreateCounter(labelled("apm_sidecar_tier_polls_total", m.target, "tier", tier)).Inc()
-	m.set.GetOrCreateFloatCounter(labelled("apm_sidecar_tier_duration_seconds_total", m.target, "tier", tier)).Add(took.Seconds())
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tierPolls.add(tier, 1)
+	m.tierSeconds.add(tier, took.Seconds())
 }
 
 // tierSkipped counts questions left out.
 func (m *selfMetrics) tierSkipped(reason string, times int) {
-	m.set.GetOrCreateCounter(labelled("apm_sidecar_tier_skipped_total", m.target, "reason", reason)).Add(times)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tierSkips.add(reason, float64(times))
 }
 
-// captures counts heap dumps by result: "ok", "failed" or "no_space".
-func (m *selfMetrics) captures(result string) {
-	m.set.GetOrCreateCounter(labelled("apm_sidecar_captures_total", m.target, "result", result)).Inc()
+// captured counts a heap dump by its result: "ok", "failed" or "no_space".
+func (m *selfMetrics) captured(result string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dumps.add(result, 1)
 }

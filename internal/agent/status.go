@@ -63,4 +63,5 @@ func (w *watcher) polledAt(start time.Time, took time.Duration, s *jvm.Snapshot,
 		}
 	}
 	w.status.Store(&status)
+	w.own.polled(took, status.Reason, len(status.Missing))
 }

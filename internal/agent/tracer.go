@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/VictoriaMetrics/metrics"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/host"
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
@@ -59,7 +57,7 @@ type tracer struct {
 	unkept bool
 }
 
-func newTracer(w Watched, offset time.Duration, opts Options, set *metrics.Set) *tracer {
+func newTracer(w Watched, offset time.Duration, opts Options) *tracer {
 	o := opts.Tracing
 	tr := &tracer{
 		target: w.Target,
@@ -75,7 +73,7 @@ func newTracer(w Watched, offset time.Duration, opts Options, set *metrics.Set) 
 		databases: o.Databases,
 		sink:      opts.Sink,
 		labels:    series.TargetLabels(w.Target),
-		own:       newTracerMetrics(set, w.Target),
+		own:       newTracerMetrics(w.Target),
 		log:       opts.Logger.With("target", w.Target.Name()),
 		interval:  o.Interval,
 		publish:   opts.Interval,

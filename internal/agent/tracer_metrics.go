@@ -26,15 +26,18 @@ func tracingMetrics() []series.Metric {
 
 // tracerMetrics are a tracer's own metrics, for /metrics.
 type tracerMetrics struct {
+	set                     *metrics.Set
 	look, stackLook         *metrics.PrometheusHistogram
 	missed, stacks, records *metrics.Counter
 	jvmCPU                  *metrics.FloatCounter
 	level                   *metrics.Gauge
 }
 
-func newTracerMetrics(set *metrics.Set, t jvm.Target) *tracerMetrics {
-	name := func(n string) string { return labelled(n, t, "", "") }
+func newTracerMetrics(t jvm.Target) *tracerMetrics {
+	set, labels := metrics.NewSet(), labelsOf(t)
+	name := func(n string) string { return n + "{" + labels + "}" }
 	return &tracerMetrics{
+		set:       set,
 		look:      set.GetOrCreatePrometheusHistogram(name("apm_sidecar_requests_look_duration_seconds")),
 		stackLook: set.GetOrCreatePrometheusHistogram(name("apm_sidecar_stacks_look_duration_seconds")),
 		missed:    set.GetOrCreateCounter(name("apm_sidecar_looks_missed_total")),

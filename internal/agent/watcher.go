@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/VictoriaMetrics/metrics"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
@@ -55,7 +53,7 @@ type watcher struct {
 	evidence *evidence
 }
 
-func newWatcher(w Watched, offset time.Duration, opts Options, set *metrics.Set) *watcher {
+func newWatcher(w Watched, offset time.Duration, opts Options) *watcher {
 	labels := series.TargetLabels(w.Target)
 	trigger := NewTrigger(opts.Trigger)
 	if opts.Capture != nil {
@@ -72,7 +70,7 @@ func newWatcher(w Watched, offset time.Duration, opts Options, set *metrics.Set)
 		memory:   opts.memory,
 		capture:  opts.Capture,
 		trigger:  trigger,
-		own:      newSelfMetrics(set, w.Target),
+		own:      newSelfMetrics(w.Target),
 		log:      opts.Logger.With("target", w.Target.Name()),
 		interval: opts.intervalOf(w.Target),
 		offset:   offset,
@@ -135,7 +133,6 @@ func (w *watcher) round(ctx context.Context) {
 		return // our own end is no failure of the target
 	}
 	took := time.Since(start)
-	w.own.duration.Update(took.Seconds())
 	w.polledAt(start, took, snapshot, err)
 	w.polled.Store(true)
 	if err != nil {
@@ -157,8 +154,6 @@ func (w *watcher) end(now time.Time) {
 func (w *watcher) down(err error) {
 	reason := jmx.Reason(err)
 	w.rest.failed()
-	w.own.up.Set(0)
-	w.own.failed(reason)
 	if w.state != reason {
 		w.log.Warn("target is down", "reason", reason, "error", err)
 		w.state = reason
@@ -168,8 +163,6 @@ func (w *watcher) down(err error) {
 
 func (w *watcher) up(s *jvm.Snapshot) {
 	w.rest.succeeded()
-	w.own.up.Set(1)
-	w.own.missing.Set(float64(len(s.Missing)))
 	if w.state != "" {
 		w.log.Info("target is up", "parts_missing", len(s.Missing))
 		w.state = ""
@@ -181,7 +174,7 @@ func (w *watcher) up(s *jvm.Snapshot) {
 	startMs, ok := s.Runtime.StartMs.Get()
 	if ok && w.startMs != 0 && startMs != w.startMs {
 		w.log.Info("target was restarted")
-		w.own.restarts.Inc()
+		w.own.restarted()
 		w.trigger.Restarted()
 		w.tiers = newTiers(w.tiers.details.interval)
 		w.evidence.restarted()
@@ -210,11 +203,7 @@ func (w *watcher) hand(samples []series.Sample) {
 	}
 	err := w.sink.Append(samples)
 	w.memory.Free(samples)
-	if err != nil {
-		w.own.lost.Add(n)
-	} else {
-		w.own.samples.Add(n)
-	}
+	w.own.handed(n, err != nil)
 	switch {
 	case err != nil && !w.losing:
 		w.log.Error("samples are lost until further notice", "error", err)
