@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"io"
+	"net/http"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
 	"github.com/apm-sidecar/apm-sidecar/internal/web"
@@ -15,6 +17,24 @@ type alertsView struct {
 
 // errBetween is for that moment.
 var errBetween = errors.New("the alerting settings are being taken over, try again")
+
+// vmuiConfig is what vmui reads first: there are rules to show.
+const vmuiConfig = `{"license":{"type":"opensource"},"vmalert":{"enabled":true}}`
+
+// ServeHTTP implements web.Alerts.
+func (a alertsView) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	engine := a.engine.Load()
+	switch {
+	case r.URL.Path == "/vmui/config.json":
+		w.Header().Set("Content-Type", "application/json")
+		// A failed write is the browser's own doing.
+		_, _ = io.WriteString(w, vmuiConfig)
+	case engine == nil:
+		http.Error(w, errBetween.Error(), http.StatusServiceUnavailable)
+	default:
+		engine.ServeHTTP(w, r)
+	}
+}
 
 // pages are the alerts as the pages show them, nil where no rules are evaluated.
 func (a *alerting) pages(c config.Config) web.Alerts {

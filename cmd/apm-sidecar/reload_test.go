@@ -164,5 +164,9 @@ func TestReloadLosesNoSample(t *testing.T) {
 	assert.Contains(t, page, "take effect at the next start: naming")
 	_, page = r.get(t, "alerts")
 	assert.Contains(t, page, "<h1>Alerts</h1>")
+	_, rulesSeen := r.get(t, "prometheus/api/v1/rules")
+	assert.Contains(t, rulesSeen, `"name":"TargetDown"`)
+	_, seen := r.get(t, "vmui/config.json")
+	assert.Contains(t, seen, `"enabled":true`)
 	r.end(t)
 }

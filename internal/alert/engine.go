@@ -39,6 +39,9 @@ type Engine struct {
 
 	mu     sync.Mutex
 	status map[Source]RuleStatus
+	// shown are the rules as the API shows them, order is that of their files.
+	shown map[Source]evaluated
+	order []Source
 	// refused is why the rules, as they are in their files now, are not in use.
 	refused error
 }
@@ -108,14 +111,15 @@ func (e *Engine) read(now time.Time) error {
 	}
 	e.closeEvaluators()
 	e.files, e.evaluators = files, nil
-	status := map[Source]RuleStatus{}
+	status, shown, order := map[Source]RuleStatus{}, map[Source]evaluated{}, make([]Source, 0, len(groups))
 	for _, g := range groups {
 		ev := newEvaluator(g, e.opts.Query, e.opts.Interval, now)
 		e.evaluators = append(e.evaluators, ev)
 		status[ev.source] = RuleStatus{Source: ev.source, Name: g.Rules[0].Name(), Expr: g.Rules[0].Expr}
+		shown[ev.source], order = apiOf(ev, e.opts.ExternalURL), append(order, ev.source)
 	}
 	e.mu.Lock()
-	e.status = status
+	e.status, e.shown, e.order = status, shown, order
 	e.mu.Unlock()
 	return nil
 }
@@ -210,7 +214,7 @@ func (e *Engine) evaluateOne(ctx context.Context, ev *evaluator, now time.Time) 
 	if err != nil {
 		status.Error = err.Error()
 	}
-	e.status[ev.source] = status
+	e.status[ev.source], e.shown[ev.source] = status, apiOf(ev, e.opts.ExternalURL)
 	e.mu.Unlock()
 	if err != nil {
 		e.faults.Inc()

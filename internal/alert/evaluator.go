@@ -120,7 +120,7 @@ func (e *evaluator) evaluate(ctx context.Context, now time.Time, before func(id 
 		if a.State == notifier.StateInactive {
 			continue
 		}
-		id := fmt.Sprintf("%016x", a.ID)
+		id := alertID(a.ID)
 		if old, ok := before(id); ok && a.ActiveAt.Equal(now) && old.State != Completed {
 			resume(a, old)
 		}
@@ -128,6 +128,9 @@ func (e *evaluator) evaluate(ctx context.Context, now time.Time, before func(id 
 	}
 	return out, nil
 }
+
+// alertID is how an alert's number is written.
+func alertID(n uint64) string { return fmt.Sprintf("%016x", n) }
 
 // resume gives an alert that is new to vmalert the state it had before.
 func resume(a *notifier.Alert, old Alert) {

@@ -15,7 +15,7 @@ import (
 // maxFormBytes bounds the body of a query sent by POST.
 const maxFormBytes = 1 << 20
 
-// vmuiConfig is what vmui reads first; there is no alerting to show yet.
+// vmuiConfig is what vmui reads first, where nobody else answers that there are rules.
 const vmuiConfig = `{"license":{"type":"opensource"},"vmalert":{"enabled":false}}`
 
 // readRoutes are the paths passed on to VictoriaMetrics: everything that reads

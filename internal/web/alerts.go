@@ -18,6 +18,19 @@ type Alerts interface {
 	Faults() []string
 	// Rules is how many rules there are.
 	Rules() int
+	// ServeHTTP answers Prometheus' and vmalert's API of rules.
+	http.Handler
+}
+
+// ruleRoutes serves that API, for vmui and Grafana once more below /prometheus, and what
+// vmui asks for to know that there are rules.
+func ruleRoutes(mux *http.ServeMux, alerts Alerts) {
+	mux.Handle("GET /vmui/config.json", alerts)
+	for _, prefix := range []string{"", "/prometheus"} {
+		for _, path := range []string{"/api/v1/rules", "/api/v1/alerts", "/vmalert/api/v1/"} {
+			mux.Handle("GET "+prefix+path, http.StripPrefix(prefix, alerts))
+		}
+	}
 }
 
 // Alert is a row of the page /alerts; the fields are those of the API.
@@ -70,6 +83,7 @@ const maxFormBytes = 8 << 10
 
 // alertRoutes serves the alerts as a page and as JSON, and takes acknowledgements.
 func alertRoutes(mux *http.ServeMux, show *pages, alerts Alerts) {
+	ruleRoutes(mux, alerts)
 	page := show.handler("alerts.html", "Alerts")
 	mux.HandleFunc("GET /alerts", func(w http.ResponseWriter, r *http.Request) {
 		list := alerts.List()

@@ -3,6 +3,7 @@ package web_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -41,6 +42,10 @@ func (o *oneAlert) Faults() []string { return []string{"receiver hook: status 50
 
 func (o *oneAlert) Rules() int { return 21 }
 
+func (o *oneAlert) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprint(w, "rules "+r.URL.Path)
+}
+
 // serveAlerts runs a server that shows them.
 func serveAlerts(t *testing.T, alerts web.Alerts, users ...web.User) string {
 	t.Helper()
@@ -68,6 +73,18 @@ func TestAlertsAreShown(t *testing.T) {
 	assert.Equal(t, "active", got.Alerts[0]["state"])
 	assert.NotContains(t, got.Alerts[0], "completed_at", "what is not yet is absent")
 	assert.Len(t, got.Faults, 1)
+
+	for path, want := range map[string]string{
+		"/api/v1/rules":                    "rules /api/v1/rules",
+		"/prometheus/api/v1/alerts":        "rules /api/v1/alerts",
+		"/prometheus/vmalert/api/v1/rules": "rules /vmalert/api/v1/rules",
+		"/vmui/config.json":                "rules /vmui/config.json",
+		"/prometheus/api/v1/query":         "store /prometheus/api/v1/query",
+		"/vmui/custom-dashboards":          "store /vmui/custom-dashboards",
+	} {
+		_, body := get(t, base+path)
+		assert.Equal(t, want, body)
+	}
 }
 
 func TestAlertsAreAcknowledged(t *testing.T) {
