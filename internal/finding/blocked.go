@@ -24,7 +24,7 @@ const (
 )
 
 // Detect implements Detector.
-func (tasksBlocked) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
+func (tasksBlocked) Detect(_ context.Context, h *Heap) ([]Finding, error) {
 	var found []Finding
 	for _, s := range h.schedulers {
 		e := h.keeper(s)
@@ -42,10 +42,7 @@ func (tasksBlocked) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if s.Overdue != nil {
 			b.waiting, b.ofClass = *s.Overdue, min(b.ofClass, *s.Overdue)
 		}
-		w, err := h.waitOf(ctx, &e.thread)
-		if err != nil {
-			return nil, err
-		}
+		w := h.waitOf(&e.thread)
 		severity, worth := h.lateness(s, e, w, &b)
 		if !worth {
 			continue
@@ -132,10 +129,10 @@ func (h *Heap) blockedFinding(s *scheduler, e *errand, w wait, b backlog) Findin
 		Culprit: Culprit{Class: class, Thread: e.Name, Object: h.receiver(e)},
 		Objects: b.waiting, Bytes: b.bytes,
 		Title:       fmt.Sprintf("%s is kept by %s.%s(): %s behind it", capital(s.called()), short(class), method, tasks),
-		Summary:     h.waiting(e, w) + b.words(h.inUse()),
+		Summary:     h.waiting(&e.thread, w) + b.words(h.inUse()),
 		Advice:      "Hand what takes long to a pool of its own, and give it a time limit: one thread runs all tasks of this timer.",
 		Fingerprint: fingerprint("timer-blocked", stableClass(class), s.Thread),
-		Evidence:    h.errandEvidence(e, w),
+		Evidence:    h.threadEvidence(&e.thread, w),
 	}
 	if e.stuck() {
 		f.Confidence = w.confidence()

@@ -39,10 +39,7 @@ func (cleanersAtWork) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		w, err := h.waitOf(ctx, &e.thread)
-		if err != nil {
-			return nil, err
-		}
+		w := h.waitOf(&e.thread)
 		if e.stuck() && b.waiting > 0 || b.worth(h.inUse()) {
 			found = append(found, h.cleanerFinding(e, w, b))
 		}
@@ -127,10 +124,10 @@ func (h *Heap) cleanerFinding(e *errand, w wait, b backlog) Finding {
 		Culprit: Culprit{Class: class, Thread: e.Name, Object: h.receiver(e)},
 		Objects: b.waiting, Bytes: b.bytes,
 		Title:       fmt.Sprintf("%s is slow: %s.%s() runs, %s wait behind it", who, short(class), method, unit.Plural(b.waiting, "cleaner", "cleaners")),
-		Summary:     h.waiting(e, w) + b.words(h.inUse()) + " Native memory and files that they release come on top.",
+		Summary:     h.waiting(&e.thread, w) + b.words(h.inUse()) + " Native memory and files that they release come on top.",
 		Advice:      "Keep cleaning actions short, and close such objects explicitly (try-with-resources); give what must wait a Cleaner or a thread of its own.",
 		Fingerprint: fingerprint("cleaner-backlog", stableClass(class)),
-		Evidence:    h.errandEvidence(e, w),
+		Evidence:    h.threadEvidence(&e.thread, w),
 	}
 	if e.stuck() {
 		f.Confidence = w.confidence()

@@ -1,7 +1,6 @@
 package finding
 
 import (
-	"context"
 	"slices"
 	"strings"
 
@@ -39,24 +38,16 @@ type errand struct {
 const maxErrands = 256
 
 // readErrands returns what the service threads are at, idle ones left out, in the
-// order of the dump. Errors: that of ctx.
-func (h *Heap) readErrands(ctx context.Context) ([]errand, error) {
+// order of the dump.
+func (h *Heap) readErrands() []errand {
 	var errands []errand
-	var threads []heap.ObjID
 	for s := range h.Stacks() {
 		if e, ok := h.errandOf(s); ok && len(errands) < maxErrands {
+			e.ThreadInfo = h.threadInfos[s.Object]
 			errands = append(errands, e)
-			threads = append(threads, s.Object)
 		}
 	}
-	infos, err := h.ThreadInfos(ctx, threads)
-	if err != nil {
-		return nil, err
-	}
-	for i := range errands {
-		errands[i].ThreadInfo = infos[errands[i].Object]
-	}
-	return errands, nil
+	return errands
 }
 
 // errandOf says what the thread of a stack is at for others, if anything.

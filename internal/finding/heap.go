@@ -19,9 +19,11 @@ type Heap struct {
 	Created time.Time
 
 	threadNames map[heap.ObjID]string
-	schedulers  []*scheduler      // biggest first
-	drivers     map[string]string // by the prefix of their packages: name and version
-	errands     []errand          // what service threads are at
+	threadInfos map[heap.ObjID]heap.ThreadInfo // of threads with a stack
+	links       map[heap.ObjID]link            // who waits for whom
+	schedulers  []*scheduler                   // biggest first
+	drivers     map[string]string              // by the prefix of their packages: name and version
+	errands     []errand                       // what service threads are at
 	// keptObjects and keptBytes are what only finalization keeps.
 	keptObjects, keptBytes int64
 	// whole is true for a dump of the whole heap, garbage and all.
@@ -179,9 +181,10 @@ func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Ti
 	if h.schedulers, err = h.readSchedulers(ctx); err != nil {
 		return nil, err
 	}
-	if h.errands, err = h.readErrands(ctx); err != nil {
+	if err = h.readLinks(ctx); err != nil {
 		return nil, err
 	}
+	h.errands = h.readErrands()
 	return h, h.measureKept(ctx)
 }
 

@@ -24,10 +24,7 @@ func (finalizerAtWork) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	// What counts is the thread that serves the queue, not one that somebody had
 	// started beside it.
 	main := max(0, slices.IndexFunc(atWork, func(e errand) bool { return h.Class(e.Object).Name == finalizerClass+"$FinalizerThread" }))
-	w, err := h.waitOf(ctx, &atWork[main].thread)
-	if err != nil {
-		return nil, err
-	}
+	w := h.waitOf(&atWork[main].thread)
 	if !atWork[main].stuck() && !q.worth(h.inUse()) {
 		return nil, nil
 	}

@@ -33,7 +33,7 @@ func (h *Heap) finalizerFinding(e *errand, w wait, b backlog) Finding {
 		f.Culprit.Object = address(h.Address(object))
 	}
 	f.Fingerprint = fingerprint(f.Kind, stableClass(class))
-	f.Summary = h.waiting(e, w) + b.words(total)
+	f.Summary = h.waiting(&e.thread, w) + b.words(total)
 	switch {
 	case e.pace(w) == computing && b.lasts != "":
 		f.Summary += " " + b.lasts
@@ -43,7 +43,7 @@ func (h *Heap) finalizerFinding(e *errand, w wait, b backlog) Finding {
 	if b.ofClass > 0 && b.class != class {
 		f.Summary += " They are victims: the finalize() that does not return is the cause."
 	}
-	f.Evidence = h.errandEvidence(e, w)
+	f.Evidence = h.threadEvidence(&e.thread, w)
 	if object != 0 {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("object in finalize()", "%s @ %s", h.Class(object).Name, f.Culprit.Object))
 	}
@@ -67,27 +67,27 @@ func (h *Heap) unservedFinding(b backlog) []Finding {
 	}}
 }
 
-// waiting says in a sentence what keeps the thread of an errand.
-func (h *Heap) waiting(e *errand, w wait) string {
+// waiting says in a sentence what keeps a thread.
+func (h *Heap) waiting(t *thread, w wait) string {
 	lock := ""
 	if w.lock != 0 {
 		lock = fmt.Sprintf("%s @ %#x", short(outerLock(h.Class(w.lock).Name)), h.Address(w.lock))
 	}
 	var s string
 	switch {
-	case e.State == stateBlocked && w.lock == 0:
+	case t.State == stateBlocked && w.lock == 0:
 		s = "It is blocked by a monitor that its stack does not name"
-	case e.State == stateBlocked:
+	case t.State == stateBlocked:
 		s = "It is blocked by the monitor " + lock
-	case e.stuck() && w.lock == 0:
+	case t.stuck() && w.lock == 0:
 		s = "It waits without a time limit"
-	case e.stuck():
+	case t.stuck():
 		s = "It waits without a time limit for " + lock
-	case e.State == stateTimedWaiting:
-		return fmt.Sprintf("It waits, with a time limit, in %s.%s.", short(e.Frames[0].Class), e.Frames[0].Method)
-	case e.inIO():
-		return fmt.Sprintf("It is in %s.%s, reading or writing.", short(e.Frames[0].Class), e.Frames[0].Method)
-	case e.State == "":
+	case t.paused() && len(t.Frames) > 0:
+		return fmt.Sprintf("It waits, with a time limit, in %s.%s.", short(t.Frames[0].Class), t.Frames[0].Method)
+	case t.inIO():
+		return fmt.Sprintf("It is in %s.%s, reading or writing.", short(t.Frames[0].Class), t.Frames[0].Method)
+	case t.State == "":
 		return "The dump does not tell the thread's state."
 	default:
 		return "It is computing; one dump does not tell for how long."
@@ -105,7 +105,7 @@ func (h *Heap) waiting(e *errand, w wait) string {
 	if f := w.owner.own(); f != nil {
 		s += fmt.Sprintf(", %s in %s.%s", w.owner.State, short(f.Class), f.Method)
 	}
-	if w.deadlock(&e.thread) {
+	if w.deadlock(t) {
 		return s + ": a deadlock, the threads wait for each other."
 	}
 	return s + "."
@@ -151,9 +151,9 @@ func (b *backlog) facts(name string, total int64) []Fact {
 	return facts
 }
 
-// errandEvidence lists the thread, its stack, and the lock.
-func (h *Heap) errandEvidence(e *errand, w wait) Evidence {
-	v := Evidence{Stack: e.stack(), Facts: []Fact{fact("thread", "%q, %s", e.Name, cmp.Or(e.State, "state unknown"))}}
+// threadEvidence lists the thread, its stack, and the lock.
+func (h *Heap) threadEvidence(t *thread, w wait) Evidence {
+	v := Evidence{Stack: t.stack(), Facts: []Fact{fact("thread", "%q, %s", t.Name, cmp.Or(t.State, "state unknown"))}}
 	if w.lock == 0 {
 		return v
 	}

@@ -22,7 +22,14 @@ const (
 )
 
 // stuck says whether the thread waits without a limit of time.
-func (t *thread) stuck() bool { return t.State == stateBlocked || t.State == stateWaiting }
+func (t *thread) stuck() bool {
+	return slices.Contains([]string{stateBlocked, stateWaiting, "PARKED", "PINNED", "WAIT"}, t.State) // the last ones are virtual threads'
+}
+
+// paused says whether the thread waits with a limit of time.
+func (t *thread) paused() bool {
+	return slices.Contains([]string{stateTimedWaiting, "TIMED_PARKED", "TIMED_PINNED", "TIMED_WAIT"}, t.State)
+}
 
 // inIO says whether the thread runs native code of the JDK that reads or writes: for
 // Java that is no waiting.

@@ -1,7 +1,6 @@
 package finding
 
 import (
-	"context"
 	"slices"
 	"strings"
 
@@ -38,22 +37,15 @@ type owner struct {
 const maxOwners = 4
 
 // waitOf says what a thread waits for and who could end that, and so on for that
-// thread. Errors: that of ctx.
-func (h *Heap) waitOf(ctx context.Context, t *thread) (wait, error) {
-	first, err := h.waitsFor(ctx, t)
-	if err != nil {
-		return wait{}, err
-	}
+// thread.
+func (h *Heap) waitOf(t *thread) wait {
+	first := h.waitsFor(t)
 	seen := []heap.ObjID{t.Object}
 	for w := &first; w.owner != nil && len(seen) < maxOwners && !slices.Contains(seen, w.owner.Object); w = w.owner.waits {
 		seen = append(seen, w.owner.Object)
-		next, err := h.waitsFor(ctx, &w.owner.thread)
-		if err != nil {
-			return wait{}, err
-		}
-		w.owner.waits = &next
+		w.owner.waits = new(h.waitsFor(&w.owner.thread))
 	}
-	return first, nil
+	return first
 }
 
 // deadlock says whether the owners wait for each other in a circle.
@@ -75,66 +67,37 @@ func (t *thread) pace(w wait) pace {
 		return halting // the owner is at work
 	case t.stuck():
 		return standing
-	case t.State == stateTimedWaiting, t.inIO():
+	case t.paused(), t.inIO():
 		return halting
 	}
 	return computing
 }
 
-// waitsFor says what a thread waits for and who could end that.
-func (h *Heap) waitsFor(ctx context.Context, t *thread) (w wait, err error) {
-	var proven heap.ObjID // the owner's thread object
-	switch t.State {
-	case stateBlocked:
-		return h.monitorWait(ctx, t)
-	case stateWaiting, stateTimedWaiting:
-		if w.lock, proven, err = h.parkedOn(ctx, t.Object); err != nil {
-			return w, err
-		}
-		if w.lock == 0 {
-			w.lock = waitedOn(t.Frames)
-			if h.Tables[tableThread].Row(w.lock) >= 0 {
-				proven = w.lock // Thread.join
-			}
-		}
+// waitsFor says what a thread waits for and who could end that, that one's own waiting
+// left out.
+func (h *Heap) waitsFor(t *thread) wait {
+	l, ok := h.links[t.Object]
+	if !ok {
+		return wait{}
 	}
-	if proven == 0 {
-		return w, nil
+	w := wait{lock: l.lock}
+	if len(l.owners) > 0 {
+		w.owner = &owner{thread: h.threadOf(l.owners[0]), proof: l.proof, others: len(l.owners) - 1}
 	}
-	infos, err := h.ThreadInfos(ctx, []heap.ObjID{proven})
-	if err != nil {
-		return w, err
-	}
-	w.owner = &owner{thread: thread{ThreadInfo: infos[proven]}, proof: proofField}
-	w.owner.Object = proven
-	for s := range h.Stacks() {
-		if s.Object == proven {
-			w.owner.Stack = s
-		}
-	}
-	return w, nil
+	return w
 }
 
-// parkedOn returns what a thread is parked on, and its owner, both 0 if unknown.
-//
-// Source: java.util.concurrent.locks.LockSupport sets Thread.parkBlocker;
-// AbstractOwnableSynchronizer and FutureTask know the thread that has them.
-func (h *Heap) parkedOn(ctx context.Context, thread heap.ObjID) (blocker, owner heap.ObjID, err error) {
-	ref := func(c heap.Content, class, field string) heap.ObjID {
-		v, _, _ := h.Field(c, heap.FieldName{Class: class, Field: field})
-		return h.Object(v)
-	}
-	err = h.Read(ctx, []heap.ObjID{thread}, func(c heap.Content) { blocker = ref(c, "java.lang.Thread", "parkBlocker") })
-	if err != nil || blocker == 0 {
-		return 0, 0, err
-	}
-	err = h.Read(ctx, []heap.ObjID{blocker}, func(c heap.Content) {
-		owner = ref(c, "java.util.concurrent.locks.AbstractOwnableSynchronizer", "exclusiveOwnerThread")
-		if owner == 0 {
-			owner = ref(c, "java.util.concurrent.FutureTask", "runner")
+// threadOf returns a thread with its stack and state.
+func (h *Heap) threadOf(o heap.ObjID) thread {
+	t := thread{ThreadInfo: h.threadInfos[o]}
+	t.Object = o
+	for s := range h.Stacks() {
+		if s.Object == o {
+			t.Stack = s
+			break
 		}
-	})
-	return blocker, owner, err
+	}
+	return t
 }
 
 // waitedOn returns the object whose wait() or join() is on top of the stack, 0 if
@@ -155,70 +118,4 @@ func waitedOn(frames []heap.Frame) heap.ObjID {
 		}
 	}
 	return 0
-}
-
-// monitorWait infers which monitor a blocked thread waits for and who owns it.
-//
-// Dumps of current JDKs do not list monitors. But "synchronized" keeps the object in a
-// local variable, of the waiting frame as of the owner's: where both stacks refer
-// to one object, that is the monitor. The waiting frame's last such local is taken,
-// as the compiler puts the monitor behind the method's own variables.
-func (h *Heap) monitorWait(ctx context.Context, t *thread) (wait, error) {
-	if len(t.Frames) == 0 {
-		return wait{}, nil
-	}
-	locals := t.Frames[0].Locals
-	if o := waitedOn(t.Frames); o != 0 { // notified, it needs the monitor back
-		locals = []heap.Local{{Object: o}}
-	}
-	best, found := -1, []heap.Stack{}
-	for s := range h.Stacks() {
-		if s.Object == t.Object {
-			continue
-		}
-		for i := range locals {
-			if i < best || locals[i].Object == t.Object || !mayOwn(s, locals[i].Object) {
-				continue
-			}
-			if i > best {
-				best, found = i, nil
-			}
-			found = append(found, s)
-		}
-	}
-	if best < 0 {
-		if len(locals) == 0 {
-			return wait{}, nil
-		}
-		return wait{lock: locals[len(locals)-1].Object}, nil
-	}
-	threads := make([]heap.ObjID, 0, len(found))
-	for _, s := range found {
-		threads = append(threads, s.Object)
-	}
-	infos, err := h.ThreadInfos(ctx, threads)
-	if err != nil {
-		return wait{}, err
-	}
-	// A thread that is itself blocked by that monitor does not own it.
-	lock := locals[best].Object
-	candidates := slices.DeleteFunc(found, func(s heap.Stack) bool {
-		return infos[s.Object].State == stateBlocked && holds(s.Frames[0], lock) && !slices.ContainsFunc(s.Frames[1:], func(f heap.Frame) bool { return holds(f, lock) })
-	})
-	if len(candidates) == 0 {
-		return wait{lock: lock}, nil
-	}
-	s := candidates[0]
-	return wait{lock: lock, owner: &owner{thread: thread{s, infos[s.Object]}, proof: proofLocals, others: len(candidates) - 1}}, nil
-}
-
-// mayOwn says whether a stack refers to the object, and is not one that waits to be
-// notified by it: that gives the monitor up.
-func mayOwn(s heap.Stack, o heap.ObjID) bool {
-	return waitedOn(s.Frames) != o && slices.ContainsFunc(s.Frames, func(f heap.Frame) bool { return holds(f, o) })
-}
-
-// holds says whether a local of the frame is the object.
-func holds(f heap.Frame, o heap.ObjID) bool {
-	return slices.ContainsFunc(f.Locals, func(l heap.Local) bool { return l.Object == o })
 }

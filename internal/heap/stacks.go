@@ -46,6 +46,11 @@ type Local struct {
 	// Kind is hprof.SubRootJavaFrame, hprof.SubRootJNILocal or another kind of root
 	// that belongs to a thread.
 	Kind hprof.SubTag
+	// Last is the place of the last variable that refers to it, among all that the stack
+	// holds, and Again says that it is not the first one. "synchronized" keeps its object in
+	// a variable of its own, behind the program's.
+	Last  int
+	Again bool
 }
 
 // String renders a frame as Java's own stack traces do, without its locals.
@@ -96,8 +101,8 @@ func (g *Graph) Stacks() iter.Seq[Stack] {
 			for _, id := range trace[:len(trace)-s.Omitted] {
 				s.Frames = append(s.Frames, names.frame(id))
 			}
-			for _, r := range held[t.Serial] {
-				s.hold(r)
+			for i, r := range held[t.Serial] {
+				s.hold(r, i)
 			}
 			if !yield(s) {
 				return
@@ -120,15 +125,18 @@ func (g *Graph) FrameOf(r Root) (f Frame, ok bool) {
 	return f, false
 }
 
-// hold adds an object to the frame it belongs to.
-func (s *Stack) hold(r Root) {
+// hold adds an object, the place-th that the stack holds, to the frame it belongs to.
+func (s *Stack) hold(r Root, place int) {
 	locals := &s.Loose
 	if r.Frame >= 0 && int(r.Frame) < len(s.Frames) {
 		locals = &s.Frames[r.Frame].Locals
 	}
-	if l := (Local{r.Object, r.Kind}); !slices.Contains(*locals, l) {
-		*locals = append(*locals, l)
+	known := slices.IndexFunc(*locals, func(l Local) bool { return l.Object == r.Object && l.Kind == r.Kind })
+	if known < 0 {
+		*locals = append(*locals, Local{Object: r.Object, Kind: r.Kind, Last: place})
+		return
 	}
+	(*locals)[known].Last, (*locals)[known].Again = place, true
 }
 
 // frameNames resolves frames: stacks share many of them.

@@ -37,8 +37,8 @@ func TestStacks(t *testing.T) {
 			assert.Empty(t, stacks[0].Frames[0].Locals)
 			assert.Equal(t, "com.acme.Shop.sell(Shop.java:42)", stacks[0].Frames[1].String())
 			assert.Equal(t, []heap.Local{
-				{Object: g.Object(order.ID), Kind: hprof.SubRootJavaFrame},
-				{Object: g.Object(lock.ID), Kind: hprof.SubRootJavaFrame},
+				{Object: g.Object(order.ID), Kind: hprof.SubRootJavaFrame, Last: 2, Again: true},
+				{Object: g.Object(lock.ID), Kind: hprof.SubRootJavaFrame, Last: 1},
 			}, stacks[0].Frames[1].Locals, "each once, in the order of the file")
 			assert.Empty(t, stacks[0].Loose)
 			assert.Empty(t, stacks[1].Frames)
@@ -56,7 +56,9 @@ func TestLooseLocals(t *testing.T) {
 		j.StackRoot(hprof.SubRootJNILocal, locals[len(locals)-1], 1, frame)
 	}
 	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
-	local := func(i int) heap.Local { return heap.Local{Object: g.Object(locals[i].ID), Kind: hprof.SubRootJNILocal} }
+	local := func(i int) heap.Local {
+		return heap.Local{Object: g.Object(locals[i].ID), Kind: hprof.SubRootJNILocal, Last: i}
+	}
 	for s := range g.Stacks() {
 		assert.Equal(t, []heap.Local{local(1)}, s.Frames[0].Locals)
 		assert.Equal(t, []heap.Local{local(0), local(2)}, s.Loose)

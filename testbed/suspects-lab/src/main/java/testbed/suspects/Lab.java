@@ -25,6 +25,7 @@ public final class Lab {
         SchedulerScenarios.addTo(scenarios);
         ExecutorScenarios.addTo(scenarios);
         ThreadScenarios.addTo(scenarios);
+        LockScenarios.addTo(scenarios);
         JdbcScenarios.addTo(scenarios);
         HealthyScenarios.addTo(scenarios);
         if (args.length != 3 || !scenarios.containsKey(args[0]) || !args[2].matches("live|all")) {

@@ -1,0 +1,148 @@
+package finding
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
+)
+
+// deadlockFinding words the verdict on threads that wait for each other. Errors: that of
+// ctx; no memory.
+func (h *Heap) deadlockFinding(ctx context.Context, d *deadlock) (Finding, error) {
+	first := h.threadOf(d.circle[0])
+	bytes, err := h.heldAlone(ctx, slices.Concat(d.circle, d.behind))
+	if err != nil {
+		return Finding{}, err
+	}
+	total := h.inUse()
+	f := Finding{
+		Kind: "deadlock", Severity: SeverityWarning, Confidence: ConfidenceHigh,
+		Culprit: h.contender(&first),
+		Objects: int64(len(d.circle) + len(d.behind)), Bytes: bytes,
+		Title:    fmt.Sprintf("Deadlock: %s wait for each other and never go on", unit.Plural(int64(len(d.circle)), "thread", "threads")),
+		Advice:   "Take locks in the same order everywhere, or with tryLock and a time limit, and call no foreign code while holding one. Only a restart of the JVM ends this one.",
+		Evidence: h.threadEvidence(&first, h.waitOf(&first)),
+	}
+	if len(d.circle) == 1 {
+		f.Title = "Deadlock: a thread waits for itself and never goes on"
+	}
+	if len(d.behind) >= waitingMany || bytes >= suspectBytes && bytes*100 >= total*criticalShare {
+		f.Severity = SeverityCritical
+	}
+	places := make([]string, 0, len(d.circle))
+	for i, t := range d.circle {
+		said := h.contention(t)
+		if i < maxOwners {
+			f.Summary += said + " "
+			f.Evidence.Facts = append(f.Evidence.Facts, fact("deadlocked", "%s", said))
+		}
+		at := h.threadOf(t)
+		places = append(places, h.contender(&at).Class)
+		if h.links[t].proof == proofLocals {
+			f.Confidence = ConfidenceMedium
+		}
+	}
+	if f.Confidence == ConfidenceMedium {
+		f.Summary += "Who has the monitors is inferred from the stacks. "
+	}
+	if len(d.behind) > 0 {
+		f.Summary += fmt.Sprintf("%s behind them, %s. ", unit.Plural(int64(len(d.behind)), "more thread waits", "more threads wait"), h.crowdAt(d.behind))
+	}
+	f.Summary += fmt.Sprintf("They alone keep %s (%s of what is in use).", unit.Bytes(bytes), unit.Share(bytes, total))
+	slices.Sort(places)
+	f.Fingerprint = fingerprint(append([]string{f.Kind}, places...)...)
+	f.Evidence.Refutes = "a later thread dump in which these threads are elsewhere"
+	return f, nil
+}
+
+// contention says in a sentence what one of several threads waits for.
+func (h *Heap) contention(t heap.ObjID) string {
+	at, l := h.threadOf(t), h.links[t]
+	where := ""
+	if f := at.own(); f != nil {
+		where = fmt.Sprintf(" in %s.%s", short(f.Class), clip(f.Method, 40))
+	}
+	return fmt.Sprintf("%q, %s%s, waits for %s @ %#x of %q.", clip(at.Name, 40), at.State, where,
+		short(outerLock(h.Class(l.lock).Name)), h.Address(l.lock), clip(h.threadInfos[l.owners[0]].Name, 40))
+}
+
+// contender is the culprit where a thread waits: the code that it is in.
+func (h *Heap) contender(t *thread) Culprit {
+	c := Culprit{Thread: t.Name, Class: h.Class(t.Object).Name, Object: address(h.Address(h.links[t.Object].lock))}
+	if f := t.own(); f != nil {
+		c.Class = f.Class
+	}
+	return c
+}
+
+// convoyFinding words the verdict on threads that wait for one lock. Errors: that of ctx; no
+// memory.
+func (h *Heap) convoyFinding(ctx context.Context, c *convoy) (Finding, error) {
+	first := h.threadOf(c.first)
+	w := h.waitOf(&first)
+	bytes, err := h.heldAlone(ctx, c.waiting)
+	if err != nil {
+		return Finding{}, err
+	}
+	n, total, owner := int64(len(c.waiting)), h.inUse(), &w.owner.thread
+	f := Finding{
+		Kind: "lock-convoy", Severity: SeverityInfo, Confidence: w.confidence(),
+		Culprit: h.contender(owner),
+		Objects: n, Bytes: bytes,
+		Title: fmt.Sprintf("%s for %s @ %#x, which thread %q has", unit.Plural(n, "thread waits", "threads wait"),
+			short(outerLock(h.Class(c.lock).Name)), h.Address(c.lock), clip(owner.Name, 60)),
+		Advice: fmt.Sprintf("See what thread %q does while it has the lock: do slow work (queries, requests, files) outside of it, or with a time limit, and let the others wait by tryLock with a timeout.",
+			clip(owner.Name, 60)),
+		Evidence: h.threadEvidence(&first, w),
+	}
+	f.Culprit.Object = address(h.Address(c.lock))
+	if bytes >= suspectBytes && bytes*100 >= total*criticalShare {
+		f.Severity = SeverityWarning
+	}
+	f.Summary = "The owner"
+	switch {
+	case w.owner.others > 0:
+		f.Summary += fmt.Sprintf(" (by the stacks; it may be one of %d others)", w.owner.others)
+	case w.owner.proof == proofLocals:
+		f.Summary += " (inferred from its stack)"
+	}
+	if at := owner.own(); at != nil {
+		f.Summary += fmt.Sprintf(" is in %s.%s.", short(at.Class), clip(at.Method, 60))
+	} else {
+		f.Summary += " has no code of the program on its stack."
+	}
+	f.Summary += fmt.Sprintf(" %s Those that wait are %s. They alone keep %s (%s of what is in use).",
+		h.waiting(owner, h.waitsFor(owner)), h.crowdAt(c.waiting), unit.Bytes(bytes), unit.Share(bytes, total))
+	f.Fingerprint = fingerprint(f.Kind, stableClass(h.Class(c.lock).Name), stableClass(f.Culprit.Class))
+	f.Evidence.Facts = append(f.Evidence.Facts, fact("threads that wait", "%s, %s", unit.Count(n), h.crowdAt(c.waiting)))
+	f.Evidence.Refutes = "a thread dump some seconds later in which other threads wait, or none"
+	return f, nil
+}
+
+// crowdAt says how most of these threads are called, and where most are.
+func (h *Heap) crowdAt(threads []heap.ObjID) string {
+	among := map[heap.ObjID]bool{}
+	names, places := map[string][]heap.ObjID{}, map[string][]heap.ObjID{}
+	for _, t := range threads {
+		among[t] = true
+		name := namePattern(h.threadInfos[t].Name)
+		names[name] = append(names[name], t)
+	}
+	for s := range h.Stacks() {
+		if f := (&thread{Stack: s}).own(); f != nil && among[s.Object] {
+			at := short(f.Class) + "." + clip(f.Method, 60)
+			places[at] = append(places[at], s.Object)
+		}
+	}
+	one := func(heap.ObjID) int64 { return 1 }
+	name, called := most(names, one)
+	parts := []string{fmt.Sprintf("%s named %q", unit.Count(int64(len(called))), clip(name, 40))}
+	if place, there := most(places, one); place != "" {
+		parts = append(parts, fmt.Sprintf("%s in %s", unit.Count(int64(len(there))), place))
+	}
+	return strings.Join(parts, ", ")
+}
