@@ -38,6 +38,20 @@ type usageError struct{ error }
 // Unwrap is the fault.
 func (e usageError) Unwrap() error { return e.error }
 
+// configurationError is a fault of what the configuration says.
+type configurationError struct{ error }
+
+// Unwrap is the fault.
+func (e configurationError) Unwrap() error { return e.error }
+
+// hintOf says where to read on after a wrong usage.
+func hintOf(err error) string {
+	if _, ok := errors.AsType[configurationError](err); ok {
+		return "hint: apm-sidecar check --help shows every setting with its default"
+	}
+	return "hint: apm-sidecar --help shows how to call it"
+}
+
 // usagef makes a usageError.
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
@@ -74,7 +88,7 @@ func explain(stderr io.Writer, err error) exitCode {
 		_, _ = fmt.Fprintln(stderr, line)
 	}
 	if code == exitUsage {
-		_, _ = fmt.Fprintln(stderr, "hint: apm-sidecar --help shows how to call it")
+		_, _ = fmt.Fprintln(stderr, hintOf(err))
 	}
 	return code
 }

@@ -46,7 +46,7 @@ func (s *settings) load(getenv func(string) string) (config.Config, error) {
 	if file := s.fileName(getenv); file != "" {
 		var err error
 		if c, err = config.Load(file, getenv); err != nil {
-			return config.Config{}, usageError{err}
+			return config.Config{}, usageError{configurationError{err}}
 		}
 	}
 	if err := c.ApplyEnv(getenv); err != nil {
@@ -83,7 +83,7 @@ func (s *settings) load(getenv func(string) string) (config.Config, error) {
 		c.Web.Open = s.values.Web.Open
 	}
 	if err := c.Validate(); err != nil {
-		return config.Config{}, usageError{err}
+		return config.Config{}, usageError{configurationError{err}}
 	}
 	return c, nil
 }

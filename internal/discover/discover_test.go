@@ -161,14 +161,15 @@ func TestKubernetesPodsComeAndGo(t *testing.T) {
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"- file_sd_configs: [{files: [x]}]":                                           "job_name is missing",
-		"- job_name: j":                                                               "no source",
-		"- {job_name: j, file_sd_configs: [{}]}":                                      "file_sd_configs[0]: files is empty",
-		"- {job_name: j, dns_sd_configs: [{names: [x], type: A}]}":                    "needs a port",
-		"- {job_name: j, dns_sd_configs: [{names: [x], type: MX}]}":                   "none of SRV, A and AAAA",
-		"- {job_name: j, http_sd_configs: [{}]}":                                      "url is missing",
-		"- {job_name: j, local_sd_configs: [{}], username: u}":                        "belong together",
-		"- {job_name: j, local_sd_configs: [{}], relabel_configs: [{action: dance}]}": "dance",
+		"- file_sd_configs: [{files: [x]}]":                                                                          "job_name is missing",
+		"- job_name: j":                                                                                              "no source",
+		"- {job_name: j, file_sd_configs: [{}]}":                                                                     "file_sd_configs[0]: files is empty",
+		"- {job_name: j, dns_sd_configs: [{names: [x], type: A}]}":                                                   "needs a port",
+		"- {job_name: j, dns_sd_configs: [{names: [x], type: MX}]}":                                                  "none of SRV, A and AAAA",
+		"- {job_name: j, http_sd_configs: [{}]}":                                                                     "url is missing",
+		"- {job_name: j, kubernetes_sd_configs: [{role: pods}]}":                                                     "write one of pod,",
+		"- {job_name: j, local_sd_configs: [{}], username: u}":                                                       "belong together",
+		"- {job_name: j, local_sd_configs: [{}], relabel_configs: [{action: dance}]}":                                "dance",
 		"- {job_name: j, local_sd_configs: [{}], relabel_configs: [{regex: '(', action: drop, source_labels: [a]}]}": "regex",
 	} {
 		var out []discover.Job

@@ -53,6 +53,9 @@ func (j *Job) Validate() error {
 			errs = append(errs, at("http_sd_configs", i, errors.New("url is missing")))
 		}
 	}
+	for i := range j.Kubernetes {
+		errs = append(errs, at("kubernetes_sd_configs", i, roleFault(j.Kubernetes[i].Role)))
+	}
 	if (j.Username == "") != (j.PasswordFile == "") {
 		errs = append(errs, errors.New("username and password_file belong together"))
 	}

@@ -1,6 +1,9 @@
 package discover
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promscrape/discovery/http"
@@ -24,6 +27,15 @@ func httpSource(c *http.SDConfig) source {
 			return mapsOf(found), err
 		},
 	}
+}
+
+// roleFault is what stands against a role of Kubernetes discovery.
+func roleFault(role string) error {
+	roles := []string{"pod", "service", "endpoints", "endpointslice", "node", "ingress"}
+	if slices.Contains(roles, role) {
+		return nil
+	}
+	return fmt.Errorf("role %q: write one of %s", role, strings.Join(roles, ", "))
 }
 
 // kubernetesSource watches the objects of a cluster.

@@ -100,11 +100,15 @@ func statusError(code int) *Error {
 	case 301, 302, 303, 307, 308:
 		hint = ", a redirect, which is not followed; give the URL that it leads to, with its scheme"
 	case 401:
-		hint = "; give a user name and password in the target's URL, or username and password_file in the configuration"
+		hint = "; give the target username and password_file (or bearer_token_file) in the configuration; if it has them, they are not the agent's"
 	case 403:
 		hint = "; the agent's policy (jolokia-access.xml) must allow POST, read and this host"
 	case 404:
 		hint = "; the path is not the agent's: it usually ends in /jolokia/ or /actuator/jolokia/"
+	case 405, 501:
+		hint = "; whoever answers there is no Jolokia agent, or takes no POST"
+	case 502, 503, 504:
+		hint = "; a proxy or server before the agent answers in its place: is the application up?"
 	}
 	return &Error{fmt.Sprintf("http_%d", code), fmt.Errorf("the agent answered HTTP status %d%s", code, hint)}
 }

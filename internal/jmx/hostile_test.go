@@ -25,7 +25,7 @@ func TestFailuresHaveAReason(t *testing.T) {
 		name, reason, message string
 		answer                func(http.ResponseWriter, *http.Request, []item)
 	}{
-		{"unauthorized", "http_401", "user name and password", saying(401, "")},
+		{"unauthorized", "http_401", "username and password_file", saying(401, "")},
 		{"forbidden", "http_403", "policy", saying(403, "")},
 		{"wrong path", "http_404", "/jolokia/", saying(404, "<html>")},
 		{"server error", "http_500", "500", saying(500, "")},
