@@ -97,8 +97,9 @@ type Options struct {
 	Tracing *TracingOptions
 	Logger  *slog.Logger
 
-	// memory is that of all targets' samples.
+	// memory is that of all targets' samples, crew does their rounds.
 	memory *series.Memory
+	crew   *crew
 }
 
 // Agent polls targets until its context ends.
@@ -129,7 +130,7 @@ func New(opts Options) *Agent {
 	if opts.SlowInterval == 0 {
 		opts.SlowInterval = defaultSlowInterval
 	}
-	opts.memory = &series.Memory{}
+	opts.memory, opts.crew = &series.Memory{}, &crew{}
 	a := &Agent{opts: opts, changed: make(chan struct{}, 1)}
 	if opts.Tracing != nil {
 		a.spans = newSpanDesk(*opts.Tracing)
@@ -152,6 +153,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		}
 	}
 	wg.Wait()
+	a.opts.crew.end()
 	a.spans.flush()
 	if a.opts.Capture != nil {
 		a.opts.Capture.Wait()

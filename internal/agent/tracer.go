@@ -23,6 +23,7 @@ type tracer struct {
 	tracker  *tx.Tracker
 	records  *ring.Ring
 	sink     Sink
+	crew     *crew
 	labels   []series.Label
 	own      *tracerMetrics
 	log      *slog.Logger
@@ -72,6 +73,7 @@ func newTracer(w Watched, offset time.Duration, opts Options) *tracer {
 		spans:     newSpanDesk(*o),
 		databases: o.Databases,
 		sink:      opts.Sink,
+		crew:      opts.crew,
 		labels:    series.TargetLabels(w.Target),
 		own:       newTracerMetrics(w.Target),
 		log:       opts.Logger.With("target", w.Target.Name()),
@@ -111,7 +113,7 @@ func (tr *tracer) run(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		tr.round(ctx)
+		tr.crew.do(func() { tr.round(ctx) })
 		next = next.Add(tr.interval)
 		if late := time.Since(next); late > 0 {
 			missed := late/tr.interval + 1

@@ -11,8 +11,8 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
-// watcher polls one target. All its state but polled belongs to the goroutine of
-// run.
+// watcher polls one target. All its state but polled belongs to run, which one of the
+// crew does for it.
 type watcher struct {
 	target   jvm.Target
 	client   Client
@@ -20,6 +20,7 @@ type watcher struct {
 	deriver  *series.Deriver
 	sink     Sink
 	memory   *series.Memory
+	crew     *crew
 	capture  *Capture
 	trigger  *Trigger
 	own      *selfMetrics
@@ -68,6 +69,7 @@ func newWatcher(w Watched, offset time.Duration, opts Options) *watcher {
 		deriver:  series.NewDeriver(series.Options{Labels: labels, Naming: opts.Naming, Memory: opts.memory}),
 		sink:     opts.Sink,
 		memory:   opts.memory,
+		crew:     opts.crew,
 		capture:  opts.Capture,
 		trigger:  trigger,
 		own:      newSelfMetrics(w.Target),
@@ -88,7 +90,7 @@ func newWatcher(w Watched, offset time.Duration, opts Options) *watcher {
 // interval leaves out the moments it missed and counts them.
 func (w *watcher) run(ctx context.Context) {
 	if w.capture != nil {
-		w.capture.Resume(ctx, w.target, w.labels, w.sink)
+		w.crew.do(func() { w.capture.Resume(ctx, w.target, w.labels, w.sink) })
 	}
 	next := time.Now().Add(w.offset)
 	timer := time.NewTimer(w.offset)
@@ -99,7 +101,7 @@ func (w *watcher) run(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		w.round(ctx)
+		w.crew.do(func() { w.round(ctx) })
 		next = next.Add(w.interval)
 		if late := time.Since(next); late > 0 {
 			skipped := int64(late/w.interval) + 1
