@@ -21,7 +21,7 @@ type Detector interface {
 func detectors() []Detector {
 	return []Detector{
 		tasksHeld{}, finalizerAtWork{}, cleanersAtWork{}, cleanersOfThemselves{}, deadUndiscovered{}, tasksBlocked{},
-		suspects{}, threadLocals{}, loaderLeaks{}, duplicateStrings{}, sparseArrays{}, directBuffers{}, poolsDrained{}, openConnections{}, statements{}, threadLeaks{}, contended{},
+		suspects{}, threadLocals{}, loaderLeaks{}, duplicateStrings{}, sparseArrays{}, directBuffers{}, poolsDrained{}, openConnections{}, statements{}, closedConnections{}, threadLeaks{}, contended{},
 	}
 }
 

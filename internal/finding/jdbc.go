@@ -14,8 +14,10 @@ type driverConnection struct {
 	state []string
 	open  func(value uint64) bool
 	// statements is the field with the statements that are not closed: a list, or the first
-	// of a chain. Empty where the driver keeps none.
-	statements string
+	// of a chain. Empty where the driver keeps none: then statement is the class of those, and
+	// owner its field with the connection, null once it is closed or not.
+	statements       string
+	statement, owner string
 	// caches are the ways, field by field, to caches of prepared statements, and option is
 	// what bounds those.
 	caches [][]string
@@ -39,14 +41,17 @@ func driverConnections() []driverConnection {
 	mysqlCaches := [][]string{{"queryInfoCache", "cache"}, {"cachedPreparedStatementParams"}, {"serverSideStatementCache"}, {"serverSideStatementCheckCache"}}
 	return []driverConnection{
 		{class: "org.postgresql.jdbc.PgConnection", state: []string{"queryExecutor", "closeAction", "pgStream"}, open: set,
+			statement: "org.postgresql.jdbc.PgStatement", owner: "connection",
 			caches: [][]string{{"queryExecutor", "statementCache"}}, option: "preparedStatementCacheQueries and preparedStatementCacheSizeMiB"},
 		{class: "com.mysql.cj.jdbc.ConnectionImpl", state: []string{"session", "isClosed"}, open: unset, statements: "openStatements", caches: mysqlCaches, option: mysql},
 		{class: "com.mysql.jdbc.ConnectionImpl", state: []string{"isClosed"}, open: unset, statements: "openStatements", caches: mysqlCaches, option: mysql},
 		{class: "org.mariadb.jdbc.Connection", state: []string{"client", "closed"}, open: unset,
+			statement: "org.mariadb.jdbc.Statement", owner: "con",
 			caches: [][]string{{"client", "context", "prepareCache"}}, option: mysql},
 		{class: oracleDriver + "PhysicalConnection", state: []string{"lifecycle"}, open: one, statements: "statements",
 			caches: [][]string{{"statementCache"}}, option: "the size of its statement cache (setStatementCacheSize)"},
-		{class: "org.h2.jdbc.JdbcConnection", state: []string{"session"}, open: set},
+		{class: "org.h2.jdbc.JdbcConnection", state: []string{"session"}, open: set,
+			statement: "org.h2.jdbc.JdbcStatement", owner: "conn"},
 	}
 }
 

@@ -191,3 +191,61 @@ func TestDriverOfJar(t *testing.T) {
 	f := only(t, "open-statements", detect(t, o.JDK))
 	assert.Contains(t, f.Evidence.Facts, finding.Fact{Name: "driver", Value: "ojdbc11-23.8.0.25.04"})
 }
+
+// TestHeldStatements has a driver that keeps no list of its statements: somebody else does, with
+// those that are closed among them.
+func TestHeldStatements(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	connection := j.Class("org.postgresql.jdbc.PgConnection", j.Object)
+	base := j.Class("org.postgresql.jdbc.PgStatement", j.Object, hproftest.Ref("connection"), hproftest.Int("isClosed"))
+	prepared := j.Class("org.postgresql.jdbc.PgPreparedStatement", base)
+	f := func(open, closed int) []finding.Finding {
+		one := j.New(connection)
+		var all []*hproftest.Object
+		for i := range open + closed {
+			s := j.New(prepared).Set("connection", one)
+			if i >= open {
+				s.Set("isClosed", int32(1))
+			}
+			all = append(all, s)
+		}
+		j.Class("com.acme.Reports", j.Object).Static("running", j.Array(j.Objects, all...))
+		return byKind("open-statements", detect(t, j))
+	}
+	assert.Empty(t, f(900, 900))
+	found := only(t, "open-statements", f(1500, 900))
+	assert.Equal(t, int64(1500), found.Objects)
+	assert.Equal(t, "org.postgresql.jdbc.PgPreparedStatement", found.Culprit.Class)
+	assert.Equal(t, "running", found.Culprit.Field)
+	assert.Contains(t, found.Summary, "Reports.running holds them")
+}
+
+// TestClosedConnections has connections of MySQL's driver that are tracked by phantom references,
+// some of them gone.
+func TestClosedConnections(t *testing.T) {
+	f := func(gone, open int, filler int) []finding.Finding {
+		j := hproftest.NewJDK(17, 8)
+		connection := j.Class("com.mysql.cj.jdbc.ConnectionImpl", j.Object)
+		reference := j.Class("com.mysql.cj.jdbc.AbandonedConnectionCleanupThread$ConnectionFinalizerPhantomReference",
+			j.ClassNamed("java.lang.ref.PhantomReference"), hproftest.Ref("networkResources"))
+		var tracked []*hproftest.Object
+		for i := range gone + open {
+			c := j.New(connection)
+			if i >= gone {
+				j.Root(hprof.SubRootJNIGlobal, c)
+			}
+			tracked = append(tracked, j.New(reference).Set("referent", c).Set("networkResources", j.Bytes(make([]byte, 16<<10))))
+		}
+		j.Class("com.mysql.cj.jdbc.AbandonedConnectionCleanupThread", j.Object).Static("connectionFinalizerPhantomRefs", j.Array(j.Objects, tracked...))
+		j.Root(hprof.SubRootJNIGlobal, j.Bytes(make([]byte, filler)))
+		return byKind("closed-connections", detect(t, j))
+	}
+	assert.Empty(t, f(50, 500, 0))
+	assert.Equal(t, finding.SeverityInfo, only(t, "closed-connections", f(150, 10, 0)).Severity)
+	assert.Equal(t, finding.SeverityInfo, only(t, "closed-connections", f(400, 10, 32<<20)).Severity, "little of the heap")
+	found := only(t, "closed-connections", f(400, 10, 1<<20))
+	assert.Equal(t, finding.SeverityWarning, found.Severity)
+	assert.Equal(t, int64(400), found.Objects)
+	assert.Contains(t, found.Summary, "10 tracked connections are in use")
+	assert.Contains(t, found.Advice, "disableAbandonedConnectionCleanup")
+}

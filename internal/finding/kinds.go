@@ -9,6 +9,7 @@ func Kinds() []string {
 		"class-loader-leak",
 		"cleaner-backlog",
 		"cleaner-self-reference",
+		"closed-connections",
 		"deadlock",
 		"direct-buffers",
 		"duplicate-strings",

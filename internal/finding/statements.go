@@ -46,32 +46,22 @@ func (statements) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 
 // openStatements is about the connections with very many statements that are not closed.
 func (h *Heap) openStatements(ctx context.Context, d driverConnection, connections []heap.ObjID) (*Finding, error) {
-	if d.statements == "" {
-		return nil, nil
-	}
-	lists, err := h.follow(ctx, connections, d.statements)
+	lists, err := h.statementsOf(ctx, d, connections)
 	if err != nil {
 		return nil, err
 	}
 	var busiest heap.ObjID
 	var all []heap.ObjID // statements
-	var many, largest int64
+	var many int64
 	classes := map[string][]heap.ObjID{}
 	for _, c := range connections {
-		list := h.listed(h.Object(lists[c]))
+		list := lists[c]
 		if len(list) < unclosed {
 			continue
 		}
-		if list, err = h.notClosed(ctx, list); err != nil {
-			return nil, err
-		}
-		n := int64(len(list))
-		if n < unclosed {
-			continue
-		}
 		many++
-		if n > largest {
-			busiest, largest = c, n
+		if len(list) > len(lists[busiest]) {
+			busiest = c
 		}
 		all = append(all, list...)
 		for _, s := range list {
@@ -85,8 +75,12 @@ func (h *Heap) openStatements(ctx context.Context, d driverConnection, connectio
 	if err != nil {
 		return nil, err
 	}
+	path, err := h.pathTo(ctx, all)
+	if err != nil {
+		return nil, err
+	}
 	class, _ := most(classes, func(heap.ObjID) int64 { return 1 })
-	n, total := int64(len(all)), int64(h.Tree.Total())
+	n, total, largest := int64(len(all)), int64(h.Tree.Total()), int64(len(lists[busiest]))
 	f := &Finding{
 		Kind: "open-statements", Severity: SeverityWarning, Confidence: ConfidenceHigh,
 		Culprit: Culprit{Class: class, Object: address(h.Address(busiest)), Field: d.statements},
@@ -99,8 +93,12 @@ func (h *Heap) openStatements(ctx context.Context, d driverConnection, connectio
 		Evidence: Evidence{
 			Facts: []Fact{fact("statements not closed", "%s", unit.Count(n)), fact("class", "%s", class),
 				fact("connection of most", "%s @ %#x, %s", h.Class(busiest).Name, h.Address(busiest), unit.Count(largest)), fact("retained", "%s", unit.Bytes(bytes))},
+			Path:    path,
 			Refutes: "a later dump in which the same connection has fewer",
 		},
+	}
+	if d.statements == "" && path != nil {
+		h.wordHeldStatements(f, holderOn(path))
 	}
 	if bytes*100 >= total*criticalShare && bytes >= suspectBytes {
 		f.Severity = SeverityCritical
@@ -108,8 +106,58 @@ func (h *Heap) openStatements(ctx context.Context, d driverConnection, connectio
 	if v := h.driverVersion(d.class); v != "" {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("driver", "%s", v))
 	}
-	f.Evidence.Path, err = h.pathTo(ctx, all)
-	return f, err
+	return f, nil
+}
+
+// wordHeldStatements is about a driver that keeps no list of statements: who holds them does.
+func (h *Heap) wordHeldStatements(f *Finding, by holder) {
+	f.Culprit.Field, f.Culprit.Thread = by.field, by.thread
+	if by.String() == "" {
+		return
+	}
+	f.Summary = fmt.Sprintf("The driver itself would let go of them, but %s%s holds them. They retain %s (%s of the reachable heap), and each that is prepared has its place at the database, too.",
+		by, threadOf(by), unit.Bytes(f.Bytes), unit.Share(f.Bytes, int64(h.Tree.Total())))
+	f.Advice = "Close each statement in a try-with-resources where it is used, and keep none in collections: the driver caches those that it has prepared."
+	f.Evidence.Facts = append(f.Evidence.Facts, fact("held by", "%s", by))
+}
+
+// statementsOf returns the statements of each connection that are not closed, as the driver
+// lists them or as they refer to it; lists of fewer than unclosed may be left out. Errors: that of ctx.
+func (h *Heap) statementsOf(ctx context.Context, d driverConnection, connections []heap.ObjID) (map[heap.ObjID][]heap.ObjID, error) {
+	of := map[heap.ObjID][]heap.ObjID{}
+	switch {
+	case d.statements != "":
+		first, err := h.follow(ctx, connections, d.statements)
+		if err != nil {
+			return nil, err
+		}
+		for c, list := range first {
+			of[c] = h.listed(h.Object(list))
+		}
+	case d.statement != "":
+		all := h.instances(d.statement)
+		if len(all) < unclosed {
+			return nil, nil
+		}
+		owners, err := h.follow(ctx, all, d.owner)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range all {
+			c := h.Object(owners[s])
+			of[c] = append(of[c], s)
+		}
+	}
+	for c, list := range of {
+		if len(list) < unclosed {
+			continue
+		}
+		var err error
+		if of[c], err = h.notClosed(ctx, list); err != nil {
+			return nil, err
+		}
+	}
+	return of, nil
 }
 
 // notClosed leaves out the statements that say that they are closed: a driver may keep those

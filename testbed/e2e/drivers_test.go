@@ -13,7 +13,8 @@ import (
 
 // driverScenarios are those of the lab of suspects that need a server; the name says which.
 var driverScenarios = []string{
-	"mysql-connections", "mysql-statements", "mysql-cache", "mysql-c3p0", "mariadb-connections", "postgresql-connections", "postgresql-cache",
+	"mysql-connections", "mysql-statements", "mysql-cache", "mysql-c3p0", "mysql-replaced", "mariadb-connections", "mariadb-statements",
+	"postgresql-connections", "postgresql-statements", "postgresql-cache",
 	"healthy-mysql", "healthy-mariadb", "healthy-postgresql",
 }
 

@@ -9,6 +9,8 @@ final class Expected {
     private final List<String> findings = new ArrayList<>();
     private final List<String> schedulers = new ArrayList<>();
 
+    private boolean asItIs;
+
     Expected(String scenario) {
         this.scenario = scenario;
     }
@@ -17,6 +19,15 @@ final class Expected {
     void finding(String kind, String culprit, long objects, String severity) {
         findings.add(String.format("{\"kind\":\"%s\",\"culprit\":\"%s\",\"objects\":%d,\"severity\":\"%s\"}",
                 kind, culprit, objects, severity));
+    }
+
+    /** Nothing is collected before the dump. */
+    void asItIs() {
+        asItIs = true;
+    }
+
+    boolean collected() {
+        return !asItIs;
     }
 
     /** A scheduler of this kind and thread, with so many tasks, so many of them cancelled. */

@@ -19,11 +19,13 @@ final class JdbcScenarios {
     private static final String MYSQL = "com.mysql.cj.jdbc.";
     private static final int MANY = 120;
     private static final int SOME = 30;
+    private static final int REPLACED = 400;
     private static final int STATEMENTS = 3000;
     private static final int CACHES = 10;
     private static final int CACHED = 1500;
     private static final List<Connection> OPEN = new ArrayList<>();
     private static final List<AutoCloseable> POOLS = new ArrayList<>();
+    private static final List<PreparedStatement> UNFINISHED = new ArrayList<>();
 
     private JdbcScenarios() {
     }
@@ -45,6 +47,26 @@ final class JdbcScenarios {
             open(1);
             leaveOpen(OPEN.get(0), STATEMENTS);
             expected.finding("open-statements", MYSQL + "ClientPreparedStatement", STATEMENTS, "critical");
+        });
+        all.put("mariadb-statements", expected -> {
+            open(1);
+            keepOpen(OPEN.get(0), STATEMENTS);
+            expected.finding("open-statements", "org.mariadb.jdbc.ClientPreparedStatement", STATEMENTS, "critical");
+        });
+        all.put("postgresql-statements", expected -> {
+            open(1);
+            keepOpen(OPEN.get(0), STATEMENTS);
+            expected.finding("open-statements", "org.postgresql.jdbc.PgPreparedStatement", STATEMENTS, "critical");
+        });
+        all.put("mysql-replaced", expected -> {
+            open(REPLACED);
+            System.gc(); // they grow old
+            for (Connection connection : OPEN) {
+                connection.close();
+            }
+            OPEN.clear();
+            expected.asItIs();
+            expected.finding("closed-connections", MYSQL + "AbandonedConnectionCleanupThread$ConnectionFinalizerPhantomReference", REPLACED, "warning");
         });
         all.put("mysql-cache", expected -> {
             fillCaches("&cachePrepStmts=true&prepStmtCacheSize=5000&prepStmtCacheSqlLimit=10000");
@@ -98,6 +120,16 @@ final class JdbcScenarios {
             PreparedStatement statement = connection.prepareStatement("select ?");
             statement.setInt(1, i);
             statement.executeQuery().next();
+        }
+    }
+
+    /** The drivers that keep no list of statements need somebody who does. */
+    private static void keepOpen(Connection connection, int count) throws SQLException {
+        for (int i = 0; i < count; i++) {
+            PreparedStatement statement = connection.prepareStatement("select ?");
+            statement.setInt(1, i);
+            statement.executeQuery().next();
+            UNFINISHED.add(statement);
         }
     }
 

@@ -34,7 +34,9 @@ public final class Lab {
         }
         Expected expected = new Expected(args[0]);
         scenarios.get(args[0]).build(expected);
-        System.gc();
+        if (expected.collected()) {
+            System.gc();
+        }
         ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class).dumpHeap(args[1], args[2].equals("live"));
         System.out.println("EXPECTED " + expected.toJson());
         System.out.flush();
