@@ -6,26 +6,43 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-resty/resty/v2"
 	"github.com/valyala/fastjson"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
-// Buffers are what clients share: the questions, and the memory in which answers are
-// taken apart, for a thousand targets are not answered all at once, and their answers
-// are alike. Safe for concurrent use.
+// Buffers are what clients share: the questions, who sends them, and the memory in which
+// answers are taken apart, for a thousand targets are not answered all at once, and their
+// answers are alike. Safe for concurrent use.
 type Buffers struct {
 	fast *plan[jvm.Snapshot]
 	slow *plan[jvm.Details]
-	// bodies and requests hold *bytes.Buffer, parsers *fastjson.Parser, readers
-	// *bufio.Reader.
-	bodies, requests, parsers, readers sync.Pool
-	shapes                             *shapes
+	http *resty.Client
+	// requests hold *resty.Request, bodies and encoded *bytes.Buffer, parsers
+	// *fastjson.Parser, readers *bufio.Reader.
+	requests, bodies, encoded, parsers, readers sync.Pool
+	shapes                                      *shapes
 }
 
 // NewBuffers are empty ones.
 func NewBuffers() *Buffers {
-	return &Buffers{fast: newPlan(fastTier()), slow: newPlan(slowTier()), shapes: newShapes()}
+	return &Buffers{fast: newPlan(fastTier()), slow: newPlan(slowTier()), http: newHTTP(), shapes: newShapes()}
+}
+
+// request is one without anything in it, until it is done.
+func (b *Buffers) request() *resty.Request {
+	if r, ok := b.requests.Get().(*resty.Request); ok {
+		return r
+	}
+	return b.http.R()
+}
+
+// done takes a request back whose answer was read.
+func (b *Buffers) done(r *resty.Request) {
+	clear(r.Header) // credentials are among them
+	r.Body, r.RawRequest = nil, nil
+	b.requests.Put(r)
 }
 
 // answer is where one answer is read and taken apart. The values in it are valid

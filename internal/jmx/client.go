@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/go-resty/resty/v2"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
@@ -27,7 +25,7 @@ type Options struct {
 type Client struct {
 	target jvm.Target
 	opts   Options
-	http   *resty.Client
+	conns  connections
 	fast   *tier[jvm.Snapshot]
 	slow   *tier[jvm.Details]
 	turn   turn
@@ -49,7 +47,7 @@ func New(target jvm.Target, opts Options) *Client {
 	return &Client{
 		target: target,
 		opts:   opts,
-		http:   newHTTP(target, opts.Buffers),
+		conns:  newTransport(target, opts.Buffers),
 		fast:   newTier(opts.Buffers.fast).alwaysAlike(),
 		slow:   newTier(opts.Buffers.slow),
 		turn:   newTurn(),
@@ -57,7 +55,7 @@ func New(target jvm.Target, opts Options) *Client {
 }
 
 // Close drops idle connections.
-func (c *Client) Close() { c.http.GetClient().CloseIdleConnections() }
+func (c *Client) Close() { c.conns.CloseIdleConnections() }
 
 // Poll asks for everything a Snapshot holds by one bulk request. Parts that the
 // agent does not give are missing in the snapshot and named there; an error, an
@@ -125,7 +123,9 @@ func (c *Client) send(ctx context.Context, a *answer, b bulk) error {
 
 // exchange is send for whoever has the turn.
 func (c *Client) exchange(ctx context.Context, a *answer, b bulk) error {
-	req := c.http.R().SetContext(ctx).SetBody(bytes.NewReader(b.body))
+	req := c.opts.Buffers.request()
+	defer c.opts.Buffers.done(req)
+	req.SetContext(over(ctx, c.conns)).SetBody(bytes.NewReader(b.body))
 	if b.repeatable {
 		req.Header[repeatableHeader] = nil
 	}

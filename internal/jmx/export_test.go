@@ -21,9 +21,18 @@ func DecodePoll(body []byte) (*jvm.Snapshot, error) {
 		return nil, err
 	}
 	s := &jvm.Snapshot{}
-	s.Missing = t.decode(time.UnixMilli(0), s, replies)
+	s.Missing = t.decode(time.UnixMilli(0), s, t.every(), replies)
 	keepHeapChanges(s)
 	return s, nil
+}
+
+// every are the indexes of all items.
+func (t *tier[T]) every() []int {
+	all := make([]int, len(t.items))
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
 
 // PollItems is the number of items of the fast tier.

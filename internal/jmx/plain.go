@@ -62,8 +62,8 @@ func (c *plainConn) Read(p []byte) (int, error) {
 // once more, then.
 func (t *plainTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	out := emptyBuffer(&t.buffers.requests)
-	defer t.buffers.requests.Put(out)
+	out := emptyBuffer(&t.buffers.encoded)
+	defer t.buffers.encoded.Put(out)
 	if err := req.Write(out); err != nil { // closes the request's body
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func (c *Client) ServesOneAtATime(ctx context.Context) (bool, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, singleTimeout)
 	defer cancel()
-	c.http.GetClient().CloseIdleConnections() // a new connection has to wait its turn
+	c.conns.CloseIdleConnections() // a new connection has to wait its turn
 	_, err = c.Version(ctx)
 	return Reason(err) == ReasonTimeout, nil
 }

@@ -46,7 +46,7 @@ func polled(body []byte, buffers *Buffers) (*jvm.Snapshot, error) {
 		return nil, err
 	}
 	s := &jvm.Snapshot{}
-	s.Missing = t.decode(time.UnixMilli(0), s, replies)
+	s.Missing = t.decode(time.UnixMilli(0), s, t.every(), replies)
 	keepHeapChanges(s)
 	return s, nil
 }
@@ -255,7 +255,7 @@ func BenchmarkAnswer(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				t.decode(time.Time{}, &jvm.Snapshot{}, replies)
+				t.decode(time.Time{}, &jvm.Snapshot{}, t.every(), replies)
 				a.free()
 			}
 		})

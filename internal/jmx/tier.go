@@ -101,79 +101,79 @@ func (t *tier[T]) alwaysAlike() *tier[T] {
 // item was answered.
 func (t *tier[T]) ask(ctx context.Context, c *Client, result *T) ([]jvm.Missing, error) {
 	now := time.Now()
-	replies := make([]reply, len(t.items))
-	var asked []int
+	asked := make([]int, 0, len(t.items))
 	for i := range t.items {
-		if now.Before(t.restUntil[i]) {
-			replies[i] = reply{err: "left out: the agent refused every bulk with it", resting: true}
-			continue
+		if !now.Before(t.restUntil[i]) {
+			asked = append(asked, i)
 		}
-		asked = append(asked, i)
 	}
 	a := &answer{buffers: c.opts.Buffers}
 	defer a.free()
+	var replies []reply
 	if len(asked) > 0 {
-		refused, err := t.askAround(ctx, c, a, asked, replies)
-		if err != nil {
+		var refused []int
+		var err error
+		if replies, refused, err = t.askAround(ctx, c, a, asked); err != nil {
 			return nil, err
 		}
 		for _, i := range refused {
 			t.restUntil[i] = now.Add(quarantineTime)
 		}
 	}
-	return t.decode(now, result, replies), nil
+	return t.decode(now, result, asked, replies), nil
 }
 
-// askAround fills the replies to the items asked. Where the agent refuses the bulk
+// askAround gives the replies to the items asked. Where the agent refuses the bulk
 // it is halved until the guilty items stand alone; they are returned, and the rest
 // is answered.
-func (t *tier[T]) askAround(ctx context.Context, c *Client, a *answer, asked []int, replies []reply) (refused []int, err error) {
+func (t *tier[T]) askAround(ctx context.Context, c *Client, a *answer, asked []int) (replies []reply, refused []int, err error) {
 	var reason error
 	var ask func(part []int) error
 	ask = func(part []int) error {
 		got, err := c.post(ctx, t.requests(part))
 		switch {
 		case err == nil:
-			for k, i := range part {
-				replies[i] = got[k]
-			}
+			replies = append(replies, got...)
 			return nil
 		case !errors.Is(err, errRejected):
 			return err
 		case len(part) == 1:
 			refused, reason = append(refused, part[0]), err
-			replies[part[0]] = reply{err: clip(err.Error())}
+			replies = append(replies, reply{err: clip(err.Error())})
 			return nil
 		}
 		half := len(part) / 2
-		return errors.Join(ask(part[:half]), ask(part[half:]))
+		if err := ask(part[:half]); err != nil {
+			return err
+		}
+		return ask(part[half:])
 	}
 	whole, err := t.bulk(asked)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	got, err := t.send(ctx, c, a, whole, len(asked))
+	replies, err = t.send(ctx, c, a, whole, len(asked))
 	switch {
 	case err == nil:
-		for k, i := range asked {
-			replies[i] = got[k]
-		}
-		return nil, nil
+		return replies, nil, nil
 	case !errors.Is(err, errRejected):
-		return nil, err
+		return nil, nil, err
 	}
 	if len(asked) == 1 {
-		return nil, rejection(err)
+		return nil, nil, rejection(err)
 	}
 	half := len(asked) / 2
-	if err := errors.Join(ask(asked[:half]), ask(asked[half:])); err != nil {
-		return nil, err
+	if err := ask(asked[:half]); err != nil {
+		return nil, nil, err
+	}
+	if err := ask(asked[half:]); err != nil {
+		return nil, nil, err
 	}
 	if len(refused) == len(asked) {
 		// Not the items are to blame but whoever answers.
-		return nil, rejection(reason)
+		return nil, nil, rejection(reason)
 	}
-	return refused, nil
+	return replies, refused, nil
 }
 
 // send sends the bulk of n items and takes the answer apart.
@@ -187,11 +187,15 @@ func (t *tier[T]) send(ctx context.Context, c *Client, a *answer, b bulk, n int)
 	return a.replies(n)
 }
 
-// decode enters one reply per item into result.
-func (t *tier[T]) decode(now time.Time, result *T, replies []reply) []jvm.Missing {
+// decode enters the replies to the items asked, one each, into result; all others are at
+// rest.
+func (t *tier[T]) decode(now time.Time, result *T, asked []int, replies []reply) []jvm.Missing {
 	var missing []jvm.Missing
 	for i := range t.items {
-		it, r := &t.items[i], replies[i]
+		it, r := &t.items[i], reply{err: "left out: the agent refused every bulk with it", resting: true}
+		if len(asked) > 0 && asked[0] == i {
+			r, asked, replies = replies[0], asked[1:], replies[1:]
+		}
 		if r.err != "" {
 			if it.optional && (r.resting || r.absent()) {
 				if !r.resting {

@@ -27,12 +27,13 @@ const (
 	handshakeTimeout = 10 * time.Second
 )
 
-// newHTTP is a resty client for the agent at a URL with connections of its own: it
-// follows no redirect and keeps no cookies, so credentials go where they were meant
-// to go. Answers are read by whoever asks, see answer.
-func newHTTP(target jvm.Target, buffers *Buffers) *resty.Client {
+// newHTTP is a resty client for the agents of all targets, each of which has its own
+// connections: a request says in its context whose it goes over. It follows no redirect
+// and keeps no cookies, so credentials go where they were meant to go. Answers are read
+// by whoever asks, see answer.
+func newHTTP() *resty.Client {
 	refuse := resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse })
-	return resty.NewWithClient(&http.Client{Transport: newTransport(target, buffers)}).
+	return resty.NewWithClient(&http.Client{Transport: chosen{}}).
 		SetDoNotParseResponse(true).
 		SetRedirectPolicy(refuse).
 		SetDisableWarn(true).
@@ -41,8 +42,29 @@ func newHTTP(target jvm.Target, buffers *Buffers) *resty.Client {
 		SetHeader("User-Agent", "apm-sidecar")
 }
 
+// connections are those of one target.
+type connections interface {
+	http.RoundTripper
+	CloseIdleConnections()
+}
+
+// chosen sends a request over the connections in its context.
+type chosen struct{}
+
+type connectionsKey struct{}
+
+// over makes requests of the context go over the given connections.
+func over(ctx context.Context, c connections) context.Context {
+	return context.WithValue(ctx, connectionsKey{}, c)
+}
+
+// RoundTrip implements http.RoundTripper.
+func (chosen) RoundTrip(req *http.Request) (*http.Response, error) {
+	return req.Context().Value(connectionsKey{}).(connections).RoundTrip(req)
+}
+
 // newTransport is our own for plain HTTP, and net/http's for whatever else there is.
-func newTransport(target jvm.Target, buffers *Buffers) http.RoundTripper {
+func newTransport(target jvm.Target, buffers *Buffers) connections {
 	dialer := net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dialer.DialContext(ctx, network, address)

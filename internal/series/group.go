@@ -97,6 +97,9 @@ func (b *builder) done() []Sample {
 
 // end gives a staleness marker for every series alive.
 func (g *group) end(timeMs int64) []Sample {
+	if g.alive.len() == 0 {
+		return nil
+	}
 	return g.at(timeMs).done()
 }
 

@@ -30,8 +30,12 @@ func (m *Memory) Free(samples []Sample) {
 	m.free.Put(&samples)
 }
 
+// usualSamples are as many as most polls give, and some.
+const usualSamples = 128
+
 // take is room for n samples.
 func (m *Memory) take(n int) []Sample {
+	n = max(n, usualSamples)
 	if m == nil {
 		return make([]Sample, 0, n)
 	}
