@@ -212,6 +212,8 @@ func TestErrorsShowTheLineWithoutSecrets(t *testing.T) {
 		"interval: 5s\nintervall: 6s\n":              "2 | intervall: 6s",
 		"targts: [{url: 'http://bob:hush@h/'}]":      "1 | targts: [{url: 'http://***@h/'}]",
 		"passwords: hush":                            "1 | passwords: ***",
+		"pass: hush":                                 "1 | pass: ***",
+		"url: 'http://h/x?k=hush' # why":             "1 | url: 'http://h/x?***' # why",
 		"interval: ${HUSH}x\n":                       "1 | interval: ${HUSH}x",
 		"targets:\n  - {url: http://h/, nme: 'x'}\n": "2 |   - {url: http://h/, nme: 'x'}",
 	} {

@@ -35,11 +35,12 @@ func expand(content string, getenv func(string) string) (string, error) {
 	return strings.Join(lines, ""), errors.Join(errs...)
 }
 
-// What an excerpt of the file does not show: names and passwords in URLs, and the
-// values of fields that sound like secrets.
+// What an excerpt of the file does not show: names and passwords in URLs, their queries,
+// and the values of fields that sound like secrets.
 var (
 	userInfo    = regexp.MustCompile(`://[^/\s]*@`)
-	secretValue = regexp.MustCompile(`(?i)((?:password|token|secret|authorization|key)\w*["']?\s*:\s*).+`)
+	urlQuery    = regexp.MustCompile(`(://[^\s?"']*\?)[^\s"']*`)
+	secretValue = regexp.MustCompile(`(?i)((?:pass|pwd?|token|secret|credential|authorization|key)\w*["']?\s*:\s*).+`)
 )
 
 // excerpt shows a line of the file, counted from 1.
@@ -49,6 +50,7 @@ func excerpt(content string, line int) string {
 		return ""
 	}
 	masked := userInfo.ReplaceAllString(strings.TrimRight(lines[line-1], "\r"), "://***@")
+	masked = urlQuery.ReplaceAllString(masked, "$1***")
 	text := []rune(secretValue.ReplaceAllString(masked, "$1***"))
 	return fmt.Sprintf("\n  %4d | %s", line, string(text[:min(len(text), 160)]))
 }

@@ -1,10 +1,12 @@
 package discover_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -131,6 +133,24 @@ func TestHTTPKeepsTheLastGoodAnswer(t *testing.T) {
 	defer server.Close()
 	d := run(t, "- job_name: h\n  http_sd_configs: [{url: '"+server.URL+"', basic_auth: {username: u, password: p}}]\n")
 	eventually(t, d, "h/one:1 http://one:1/jolokia/")
+}
+
+func TestErrorsOfHTTPShowNoQuery(t *testing.T) {
+	t.Parallel()
+	logs, out := io.Pipe()
+	found := jobs(t, "- {job_name: h, http_sd_configs: [{url: 'http://bob:s3cret@127.0.0.1:1/x?k=s3cret'}]}")
+	d, err := discover.New(found, slog.New(slog.NewTextHandler(out, nil)))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	line, err := bufio.NewReader(logs).ReadString('\n')
+	require.NoError(t, err)
+	assert.Contains(t, line, "127.0.0.1:1/x?masked")
+	assert.NotContains(t, line, "s3cret")
+	cancel()
+	require.NoError(t, logs.Close())
+	require.NoError(t, <-ended)
 }
 
 func TestDNS(t *testing.T) {

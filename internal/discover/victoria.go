@@ -1,7 +1,9 @@
 package discover
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,13 +20,19 @@ const (
 	kubernetesInterval = time.Second
 )
 
+// urlQuery finds queries of URLs in a text: they may be secret.
+var urlQuery = regexp.MustCompile(`(://[^\s?"]*)\?[^\s"\\]*`)
+
 // httpSource asks a server for targets.
 func httpSource(c *http.SDConfig) source {
 	return source{
 		kind: "http", interval: httpInterval, stop: c.MustStop,
 		list: func() ([]labels, error) {
 			found, err := c.GetLabels(".")
-			return mapsOf(found), err
+			if err != nil {
+				return nil, errors.New(urlQuery.ReplaceAllString(err.Error(), "$1?masked"))
+			}
+			return mapsOf(found), nil
 		},
 	}
 }
