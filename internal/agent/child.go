@@ -40,20 +40,27 @@ func runAnalyser(ctx context.Context, analyser []string, memoryLimitBytes int64,
 	cmd.WaitDelay = grace
 	stdout, stderr := &cappedBuffer{limit: maxVerdictBytes}, &cappedBuffer{limit: maxComplaintBytes}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
-	if err := startNicely(cmd); err != nil {
-		return nil, fmt.Errorf("start the analysis: %w", err)
-	}
-	err := cmd.Wait()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == exitPartial {
-		err = nil
+	err := startNicely(cmd)
+	if err != nil {
+		err = fmt.Errorf("start the analysis: %w", err)
+	} else {
+		err = outcome(cmd.Wait(), stderr)
 	}
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return nil, fmt.Errorf("the analysis was %w", context.Cause(ctx))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the analysis ended with %w: %s", err, strings.TrimSpace(stderr.String()))
+		return nil, err
 	}
 	return stdout.Bytes(), nil
+}
+
+// outcome is nil where the analyser left a report.
+func outcome(ended error, complaint *cappedBuffer) error {
+	if exit, ok := errors.AsType[*exec.ExitError](ended); ok && exit.ExitCode() == exitPartial || ended == nil {
+		return nil
+	}
+	return fmt.Errorf("the analysis ended with %w: %s", ended, strings.TrimSpace(complaint.String()))
 }
 
 // startNicely starts the command with the lowest priority. Priority belongs to a

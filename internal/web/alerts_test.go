@@ -58,7 +58,7 @@ func TestAlertsAreShown(t *testing.T) {
 	base := serveAlerts(t, &oneAlert{})
 	resp, page := get(t, base+"/alerts")
 	assert.Equal(t, http.StatusOK, resp.StatusCode)
-	for _, want := range []string{"✗ active", "&lt;b&gt;shop&lt;/b&gt; does not answer", "21 rules", "receiver hook: status 502", `action="/alerts/0a/acknowledge"`, `href="/vmui/#/?g0.expr=up"`, "why", "shop · a:1"} {
+	for _, want := range []string{"✗&nbsp;active", "&lt;b&gt;shop&lt;/b&gt; does not answer", "21 rules", "receiver hook: status 502", `action="/alerts/0a/acknowledge"`, `href="/vmui/#/?g0.expr=up"`, "why", "shop · a:1"} {
 		assert.Contains(t, page, want)
 	}
 	assert.NotContains(t, page, "javascript:")

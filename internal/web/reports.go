@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"html"
 	"io"
 	"io/fs"
 	"net/http"
@@ -18,16 +19,18 @@ const (
 	maxReports = 200
 	// maxReportBytes bounds a page that is served: real ones have at most two megabytes.
 	maxReportBytes = 8 << 20
+	// maxTitleBytes is where its title has ended.
+	maxTitleBytes = 8 << 10
 	// reportPolicy shuts a report in: it is drawn from what a JVM left, so it gets an
 	// origin of its own and may reach nothing. The page itself is stricter still.
 	reportPolicy = "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; " +
 		"img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-// reportRow is a report in the list.
+// reportRow is a report in the list. Verdict is its title, empty where it has none.
 type reportRow struct {
-	File, Name, Written string
-	at                  time.Time
+	File, Name, Written, Verdict string
+	at                           time.Time
 }
 
 // reportRoutes serve the list of reports and their pages, and nothing else of the folder:
@@ -82,5 +85,29 @@ func listReports(folder fs.FS) ([]reportRow, error) {
 		rows = append(rows, reportRow{File: e.Name(), Name: name, Written: info.ModTime().UTC().Format(time.RFC3339), at: info.ModTime()})
 	}
 	slices.SortFunc(rows, func(a, b reportRow) int { return cmp.Or(b.at.Compare(a.at), cmp.Compare(a.File, b.File)) })
-	return rows[:min(len(rows), maxReports)], nil
+	rows = rows[:min(len(rows), maxReports)]
+	for i := range rows {
+		rows[i].Verdict = verdictOf(folder, rows[i].File)
+	}
+	return rows, nil
+}
+
+// verdictOf is what the title of a report's page says before the name of its dump.
+func verdictOf(folder fs.FS, name string) string {
+	file, err := folder.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	head, err := io.ReadAll(io.LimitReader(file, maxTitleBytes))
+	if err != nil {
+		return ""
+	}
+	_, title, _ := strings.Cut(string(head), "<title>")
+	title, _, whole := strings.Cut(title, "</title>")
+	verdict, _, _ := strings.Cut(title, " · ")
+	if !whole {
+		return ""
+	}
+	return html.UnescapeString(verdict)
 }
