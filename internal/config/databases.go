@@ -3,7 +3,8 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net/url"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/database"
 )
 
 // Database is a login for monitoring, by which the sidecar asks a database what the
@@ -11,7 +12,8 @@ import (
 type Database struct {
 	// Name is what records call the database; its host and port if empty.
 	Name string `yaml:"name"`
-	// URL is such as postgres://user@host:5432/database?sslmode=require.
+	// URL is such as postgres://user@host:5432/database?sslmode=require or
+	// mysql://user@host:3306/?ssl-mode=required.
 	URL string `yaml:"url"`
 	// PasswordFile has the password; it is read again for each connection.
 	PasswordFile string `yaml:"password_file"`
@@ -22,12 +24,9 @@ const maxDatabases = 100
 
 // fault is what stands against the login; it shows no URL.
 func (d Database) fault() error {
-	u, err := url.Parse(d.URL)
-	switch {
-	case err != nil || u.Host == "" || u.User.Username() == "":
-		return errors.New("has no URL such as postgres://user@host:5432/database")
-	case u.Scheme != "postgres" && u.Scheme != "postgresql":
-		return fmt.Errorf("has a URL of %q: only postgres:// is known", u.Scheme)
+	u, err := database.ParseURL(d.URL)
+	if err != nil {
+		return err
 	}
 	if _, has := u.User.Password(); has && d.PasswordFile != "" {
 		return errors.New("has a password in its URL and a password_file")

@@ -25,6 +25,10 @@ func TestDatabases(t *testing.T) {
 	}
 	f(config.Database{URL: "postgres://apm@db:5432/shop"}, "")
 	f(config.Database{URL: "postgresql://apm:hush@db/shop"}, "")
+	f(config.Database{URL: "mysql://apm:hush@db/"}, "")
+	f(config.Database{URL: "mariadb://apm@db:3307/?ssl-mode=VERIFY_IDENTITY"}, "")
+	f(config.Database{URL: "mysql://apm:hush@db/?ssl-mode=preferred"}, `has an ssl-mode of "preferred"`)
+	f(config.Database{URL: "mysql://apm:hush@db/?ssl-ca=/nonexistent"}, "has no ssl-ca to read: open /nonexistent")
 	f(config.Database{URL: "oracle://apm:hush@db/shop"}, `has a URL of "oracle"`)
 	f(config.Database{URL: "postgres://db/shop"}, "has no URL such as")
 	f(config.Database{URL: "apm:hush@db"}, "has no URL such as")

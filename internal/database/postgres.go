@@ -3,7 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
+	"errors"
 	"net"
 	"net/netip"
 	"net/url"
@@ -40,7 +40,9 @@ func (d postgresDialer) DialTimeout(network, address string, timeout time.Durati
 	return d(ctx, network, address)
 }
 
-func (postgres) connect(ctx context.Context, login *url.URL, dial dialFunc) (driver.Conn, error) {
+func (postgres) check(*url.URL) error { return nil }
+
+func (postgres) connect(ctx context.Context, login *url.URL, dial dialFunc) (conn, error) {
 	parameters := login.Query()
 	for name, value := range map[string]string{
 		"application_name":              "apm-sidecar",
@@ -55,17 +57,32 @@ func (postgres) connect(ctx context.Context, login *url.URL, dial dialFunc) (dri
 		return nil, err
 	}
 	connector.Dialer(postgresDialer(dial))
-	return connector.Connect(ctx)
+	pool := sql.OpenDB(connector)
+	pool.SetMaxIdleConns(0) // ours is never idle
+	c, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return &postgresConn{pool, c}, nil
 }
+
+// postgresConn is the one connection of a pool.
+type postgresConn struct {
+	pool *sql.DB
+	conn *sql.Conn
+}
+
+// Close ends the connection.
+func (p *postgresConn) Close() error { return errors.Join(p.conn.Close(), p.pool.Close()) }
 
 // unseen is what pg_stat_activity shows of the statements of others without the right.
 const unseen = "<insufficient privilege>"
 
-func (postgres) greet(ctx context.Context, c *sql.Conn) (own netip.AddrPort, warning string, err error) {
+func (p *postgresConn) greet(ctx context.Context) (own netip.AddrPort, warning string, err error) {
 	var address sql.NullString
 	var port sql.NullInt32
 	var hidden int
-	err = c.QueryRowContext(ctx, `select pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.inet_server_port(),
+	err = p.conn.QueryRowContext(ctx, `select pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.inet_server_port(),
 		(select count(*) from pg_catalog.pg_stat_activity where query = '`+unseen+`')`).Scan(&address, &port, &hidden)
 	if err != nil {
 		return own, "", err
@@ -80,8 +97,8 @@ func (postgres) greet(ctx context.Context, c *sql.Conn) (own netip.AddrPort, war
 }
 
 // sessions reads pg_stat_activity (PostgreSQL's manual, 28.2.3). ports are numbers.
-func (postgres) sessions(ctx context.Context, c *sql.Conn, ports []string) (map[netip.AddrPort]Session, error) {
-	rows, err := c.QueryContext(ctx, `select pg_catalog.host(client_addr), client_port, coalesce(state, ''), coalesce(query, ''),
+func (p *postgresConn) sessions(ctx context.Context, ports []string) (map[netip.AddrPort]Session, error) {
+	rows, err := p.conn.QueryContext(ctx, `select pg_catalog.host(client_addr), client_port, coalesce(state, ''), coalesce(query, ''),
 		coalesce(extract(epoch from pg_catalog.clock_timestamp() - query_start), 0)::float8,
 		coalesce(wait_event_type, ''), coalesce(wait_event, '')
 		from pg_catalog.pg_stat_activity where client_addr is not null and client_port in (`+strings.Join(ports, ",")+`)`)

@@ -4,8 +4,6 @@ package database
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -42,7 +40,9 @@ const (
 type Options struct {
 	// Name is what people call the database.
 	Name string
-	// URL is postgres://user@host:5432/database?sslmode=..., as libpq has it.
+	// URL is postgres://user@host:5432/database?sslmode=..., as libpq has it, or
+	// mysql://user@host:3306/?ssl-mode=...&ssl-ca=..., as MySQL's own tools have it;
+	// mariadb:// means the same.
 	URL string
 	// PasswordFile has the password; it is read for each connection. Empty means the
 	// URL's, or none.
@@ -66,13 +66,20 @@ type Session struct {
 // dialect is how one kind of database is asked.
 type dialect interface {
 	name() tx.Dialect
+	// check is what stands against a URL; it does not show it.
+	check(login *url.URL) error
 	// connect makes a connection; it dials by the given function.
-	connect(ctx context.Context, login *url.URL, dial dialFunc) (driver.Conn, error)
+	connect(ctx context.Context, login *url.URL, dial dialFunc) (conn, error)
+}
+
+// conn is a connection to a database.
+type conn interface {
 	// greet asks a new connection for the address that the server has for itself; it
 	// may be invalid. The warning says what the login may not see.
-	greet(ctx context.Context, c *sql.Conn) (own netip.AddrPort, warning string, err error)
+	greet(ctx context.Context) (own netip.AddrPort, warning string, err error)
 	// sessions are those of clients with these ports, by their addresses.
-	sessions(ctx context.Context, c *sql.Conn, ports []string) (map[netip.AddrPort]Session, error)
+	sessions(ctx context.Context, ports []string) (map[netip.AddrPort]Session, error)
+	Close() error
 }
 
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
@@ -83,12 +90,11 @@ type Server struct {
 	opts    Options
 	login   *url.URL
 	dialect dialect
-	pool    *sql.DB
 
 	mu sync.Mutex
 	// conn is the connection, nil without one; ends are the addresses that clients
 	// reach the server by, as far as they are known.
-	conn *sql.Conn
+	conn conn
 	ends []netip.AddrPort
 	// dialled is the other end of the connection that was made last.
 	dialled netip.AddrPort
@@ -98,24 +104,37 @@ type Server struct {
 	rest time.Duration
 }
 
+// dialectOf is the dialect of a URL's scheme, nil where it is not known.
+func dialectOf(scheme string) dialect {
+	switch scheme {
+	case "postgres", "postgresql":
+		return postgres{}
+	case "mysql", "mariadb":
+		return mySQL{}
+	}
+	return nil
+}
+
+// ParseURL reads the URL of a login. The error says what is wrong with it, without showing it.
+func ParseURL(raw string) (*url.URL, error) {
+	login, err := url.Parse(raw)
+	switch {
+	case err != nil || login.Host == "" || login.User.Username() == "":
+		return nil, errors.New("has no URL such as postgres://user@host:5432/database or mysql://user@host:3306/")
+	case dialectOf(login.Scheme) == nil:
+		return nil, fmt.Errorf("has a URL of %q: only postgres://, mysql:// and mariadb:// are known", login.Scheme)
+	}
+	return login, dialectOf(login.Scheme).check(login)
+}
+
 // New is a Server that has not connected yet. The error says what is wrong with the
 // URL, without showing it.
 func New(opts Options) (*Server, error) {
-	login, err := url.Parse(opts.URL)
-	if err != nil || login.Host == "" {
-		return nil, errors.New("is no URL such as postgres://user@host:5432/database")
+	login, err := ParseURL(opts.URL)
+	if err != nil {
+		return nil, err
 	}
-	s := &Server{opts: opts, login: login}
-	switch login.Scheme {
-	case "postgres", "postgresql":
-		s.dialect = postgres{}
-	default:
-		return nil, fmt.Errorf("has a URL of %q: only postgres:// is known", login.Scheme)
-	}
-	s.pool = sql.OpenDB(connector{s})
-	s.pool.SetMaxOpenConns(1)
-	s.pool.SetMaxIdleConns(0) // ours is never idle
-	return s, nil
+	return &Server{opts: opts, login: login, dialect: dialectOf(login.Scheme)}, nil
 }
 
 // Name is what people call the database, its host and port without a name.
@@ -129,13 +148,8 @@ func (s *Server) Name() string {
 // Dialect is how its statements are to be read.
 func (s *Server) Dialect() tx.Dialect { return s.dialect.name() }
 
-// connector makes the connections of a Server. It is no Server: database/sql closes
-// connectors that can be closed.
-type connector struct{ s *Server }
-
-// Connect is for database/sql.
-func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
-	s := c.s
+// connect makes a connection.
+func (s *Server) connect(ctx context.Context) (conn, error) {
 	login := *s.login
 	if s.opts.PasswordFile != "" {
 		password, err := readPassword(s.opts.PasswordFile)
@@ -152,9 +166,6 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return c, err
 	})
 }
-
-// Driver is for database/sql.
-func (connector) Driver() driver.Driver { return nil }
 
 func readPassword(name string) (string, error) {
 	content, err := os.ReadFile(name)
@@ -240,7 +251,7 @@ func (s *Server) look(ctx context.Context, sockets []jvm.Socket) (map[netip.Addr
 	if len(ports) == 0 {
 		return nil, nil
 	}
-	all, err := s.dialect.sessions(ctx, s.conn, ports)
+	all, err := s.conn.sessions(ctx, ports)
 	if err != nil {
 		return nil, err
 	}
@@ -256,11 +267,11 @@ func (s *Server) look(ctx context.Context, sockets []jvm.Socket) (map[netip.Addr
 func (s *Server) open(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	conn, err := s.pool.Conn(ctx)
+	conn, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}
-	own, warning, err := s.dialect.greet(ctx, conn)
+	own, warning, err := conn.greet(ctx)
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
@@ -289,7 +300,7 @@ func (s *Server) serves(socket jvm.Socket) bool {
 
 func (s *Server) hangUp() {
 	if s.conn != nil {
-		_ = s.conn.Close() // the pool drops it if it is broken
+		_ = s.conn.Close() // it may be broken
 		s.conn = nil
 	}
 }
@@ -299,5 +310,5 @@ func (s *Server) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hangUp()
-	return s.pool.Close()
+	return nil
 }

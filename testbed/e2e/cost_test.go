@@ -45,7 +45,7 @@ func TestWhatTracingCostsTheJVM(t *testing.T) {
 	db, err := bench.StartPostgres(ctx)
 	require.NoError(t, err)
 	log := filepath.Join(bench.Dir, "safepoints.log")
-	app, err := bench.StartSlowWebApp(ctx, defaultJDK(t).java, "tomcat10", db, "-Xlog:safepoint:file="+log)
+	app, err := bench.StartSlowWebApp(ctx, defaultJDK(t).java, "tomcat10", db.JDBCURL(), "-Xlog:safepoint:file="+log)
 	require.NoError(t, err)
 	load, stop := context.WithCancel(ctx)
 	var clients sync.WaitGroup

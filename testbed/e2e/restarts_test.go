@@ -32,7 +32,7 @@ func TestTransactionsAcrossDeaths(t *testing.T) {
 	defer cancel()
 	db, err := bench.StartPostgres(ctx)
 	require.NoError(t, err)
-	app, err := bench.StartSlowWebApp(ctx, defaultJDK(t).java, "tomcat11", db)
+	app, err := bench.StartSlowWebApp(ctx, defaultJDK(t).java, "tomcat11", db.JDBCURL())
 	require.NoError(t, err)
 	sidecar, err := bench.StartSidecarWith(ctx, app.JolokiaURL, config)
 	require.NoError(t, err)

@@ -77,7 +77,7 @@ func startInstrumented(ctx context.Context, t *testing.T, java string, jvm ...st
 	free, err := harness.FreePort(ctx)
 	require.NoError(t, err)
 	port := strconv.Itoa(free)
-	i.app, err = bench.StartSlowWebApp(ctx, java, "tomcat10", i.db, append([]string{
+	i.app, err = bench.StartSlowWebApp(ctx, java, "tomcat10", i.db.JDBCURL(), append([]string{
 		"-javaagent:" + agent, "-Dotel.service.name=slow", "-Dotel.exporter.otlp.endpoint=http://127.0.0.1:" + port,
 		"-Dotel.bsp.schedule.delay=500", "-Dotel.metrics.exporter=none", "-Dotel.logs.exporter=none", "-Dotel.exporter.otlp.compression=gzip",
 	}, jvm...)...)

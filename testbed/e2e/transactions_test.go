@@ -28,10 +28,32 @@ type experiment struct {
 	lasts   time.Duration
 	kinds   []string
 	jvm     []string
+	// driver is that of a MariaDB, mysql or mariadb; empty is for PostgreSQL.
+	driver string
 }
 
 func (x experiment) String() string {
-	return fmt.Sprintf("%s/%d-clients/%v", x.tomcat, x.clients, x.interval)
+	return fmt.Sprintf("%s%s/%d-clients/%v", x.tomcat, x.driver, x.clients, x.interval)
+}
+
+// startDatabase starts the database; without one installed the test is skipped. The URLs are those of the
+// application and of the sidecar.
+func (x experiment) startDatabase(ctx context.Context, t *testing.T, bench *harness.Bench) (jdbcURL, url string) {
+	t.Helper()
+	if x.driver == "" {
+		db, err := bench.StartPostgres(ctx)
+		if errors.Is(err, harness.ErrNoPostgres) {
+			t.Skip(err)
+		}
+		require.NoError(t, err)
+		return db.JDBCURL(), db.URL()
+	}
+	db, err := bench.StartMariaDB(ctx)
+	if errors.Is(err, harness.ErrNoMariaDB) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	return db.JDBCURL(x.driver), db.URLOf("root", "")
 }
 
 // kinds are the steps of requests; gc stops all others, so it has an experiment of
@@ -46,6 +68,11 @@ func TestTransactionsAgainstTruth(t *testing.T) {
 	runExperiment(t, experiment{tomcat: "tomcat10", interval: 500 * time.Millisecond, threshold: 1500 * time.Millisecond, clients: 6, lasts: 6 * time.Second, kinds: kinds()})
 }
 
+// TestTransactionsOnMariaDB is the same with the driver of MySQL.
+func TestTransactionsOnMariaDB(t *testing.T) {
+	runExperiment(t, experiment{tomcat: "tomcat11", interval: 500 * time.Millisecond, threshold: 1500 * time.Millisecond, clients: 6, lasts: 6 * time.Second, kinds: kinds(), driver: "mysql"})
+}
+
 // TestTransactionsAgainstTruthOnAll is the same at length, on every Tomcat.
 func TestTransactionsAgainstTruthOnAll(t *testing.T) {
 	if !full() {
@@ -56,6 +83,10 @@ func TestTransactionsAgainstTruthOnAll(t *testing.T) {
 			x := experiment{tomcat: tomcat, interval: time.Second, threshold: 3 * time.Second, clients: clients, lasts: time.Minute, kinds: kinds()}
 			t.Run(x.String(), func(t *testing.T) { runExperiment(t, x) })
 		}
+	}
+	for _, driver := range []string{"mysql", "mariadb"} {
+		x := experiment{tomcat: "tomcat10", interval: time.Second, threshold: 3 * time.Second, clients: 12, lasts: time.Minute, kinds: kinds(), driver: driver}
+		t.Run(x.String(), func(t *testing.T) { runExperiment(t, x) })
 	}
 	x := experiment{tomcat: "tomcat10", interval: time.Second, threshold: 3 * time.Second, clients: 4, lasts: time.Minute, kinds: []string{"gc", "cpu", "sql"}}
 	t.Run("gc", func(t *testing.T) { runExperiment(t, x) })
@@ -69,12 +100,8 @@ func runExperiment(t *testing.T, x experiment) {
 	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
 	ctx, cancel := context.WithTimeout(t.Context(), x.lasts+90*time.Second)
 	defer cancel()
-	db, err := bench.StartPostgres(ctx)
-	if errors.Is(err, harness.ErrNoPostgres) {
-		t.Skip(err)
-	}
-	require.NoError(t, err)
-	app, err := bench.StartSlowWebApp(ctx, java, x.tomcat, db, x.jvm...)
+	jdbcURL, url := x.startDatabase(ctx, t, bench)
+	app, err := bench.StartSlowWebApp(ctx, java, x.tomcat, jdbcURL, x.jvm...)
 	if errors.Is(err, harness.ErrNoJava) {
 		t.Skip(err)
 	}
@@ -82,7 +109,7 @@ func runExperiment(t *testing.T, x experiment) {
 	for _, kind := range x.kinds { // classes are loaded, pools are filled
 		require.NoError(t, ask(ctx, app.URL+"/run/warm/"+kind+"?steps="+kind+":50"))
 	}
-	sidecar, err := bench.StartSidecarWith(ctx, app.JolokiaURL, fmt.Sprintf("transactions:\n  interval: %v\n  threshold: %v\ndatabases:\n  - {name: shop, url: %q}\n", x.interval, x.threshold, db.URL()))
+	sidecar, err := bench.StartSidecarWith(ctx, app.JolokiaURL, fmt.Sprintf("transactions:\n  interval: %v\n  threshold: %v\ndatabases:\n  - {name: shop, url: %q}\n", x.interval, x.threshold, url))
 	require.NoError(t, err)
 
 	x.load(ctx, t, app.URL)

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/testbed/certs"
 )
 
 // ErrNoMariaDB says that MariaDB's server is not installed.
@@ -23,11 +26,18 @@ type MariaDB struct {
 	*Process
 	// Port is on 127.0.0.1.
 	Port int
+	// CAFile is who signed its certificate.
+	CAFile string
 }
 
 // JDBCURL is what a driver connects with: that of MariaDB ("mariadb") or of MySQL ("mysql").
 func (m *MariaDB) JDBCURL(driver string) string {
 	return fmt.Sprintf("jdbc:%s://127.0.0.1:%d/mysql?user=root&sslMode=DISABLED", driver, m.Port)
+}
+
+// URLOf is what a user's login connects with, over TLS.
+func (m *MariaDB) URLOf(user, password string) string {
+	return fmt.Sprintf("mariadb://%s:%s@127.0.0.1:%d/?ssl-mode=verify_identity&ssl-ca=%s", user, password, m.Port, url.QueryEscape(m.CAFile))
 }
 
 // StartMariaDB makes a server's folder within the bench's and waits until it accepts
@@ -48,8 +58,19 @@ func (b *Bench) StartMariaDB(ctx context.Context) (*MariaDB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if credential != nil {
-		if err := os.Chown(data, int(credential.Uid), int(credential.Gid)); err != nil {
+	secrets, err := b.Folder("mariadb-tls")
+	if err != nil {
+		return nil, err
+	}
+	tls, err := certs.Write(secrets)
+	if err != nil {
+		return nil, err
+	}
+	for _, own := range []string{data, secrets, tls.CAFile, tls.CertFile, tls.KeyFile} {
+		if credential == nil {
+			break
+		}
+		if err := os.Chown(own, int(credential.Uid), int(credential.Gid)); err != nil {
 			return nil, err
 		}
 	}
@@ -76,13 +97,14 @@ func (b *Bench) StartMariaDB(ctx context.Context) (*MariaDB, error) {
 		p, err := b.Start(ctx, Command{
 			Name: "mariadbd", Path: server, Credential: credential,
 			Args: []string{"--no-defaults", "--datadir=" + data, "--socket=" + data + "/socket", "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(port),
+				"--ssl-cert=" + tls.CertFile, "--ssl-key=" + tls.KeyFile, "--ssl-ca=" + tls.CAFile,
 				"--max-connections=1000", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0"},
 		})
 		if err != nil {
 			return nil, err
 		}
 		if _, err = p.AwaitOutput(ctx, regexp.MustCompile(`ready for connections`)); err == nil {
-			return &MariaDB{p, port}, nil
+			return &MariaDB{p, port, tls.CAFile}, nil
 		}
 		if !strings.Contains(err.Error(), "Address already in use") {
 			return nil, err

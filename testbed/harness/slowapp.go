@@ -49,8 +49,8 @@ type TruthWait struct {
 func Tomcats() []string { return []string{"tomcat8", "tomcat9", "tomcat10", "tomcat11"} }
 
 // StartSlowWebApp starts it on one of Tomcats with the Jolokia agent, on free ports
-// of 127.0.0.1.
-func (b *Bench) StartSlowWebApp(ctx context.Context, java, tomcat string, db *Postgres, jvmOptions ...string) (*SlowWebApp, error) {
+// of 127.0.0.1; jdbcURL is its database's.
+func (b *Bench) StartSlowWebApp(ctx context.Context, java, tomcat, jdbcURL string, jvmOptions ...string) (*SlowWebApp, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, webAppStartTimeout, fmt.Errorf("not up within %v", webAppStartTimeout))
 	defer cancel()
 	base, err := b.Folder("slow-webapp")
@@ -78,7 +78,7 @@ func (b *Bench) StartSlowWebApp(ctx context.Context, java, tomcat string, db *Po
 		Path: java,
 		Args: append(append([]string{
 			"-javaagent:" + agent + "=host=127.0.0.1,port=0",
-			"-Dslow.jdbc.url=" + db.JDBCURL(),
+			"-Dslow.jdbc.url=" + jdbcURL,
 			"-Dslow.base=" + base,
 			"-Xmx256m",
 		}, jvmOptions...), "-cp", strings.Join([]string{jar, filepath.Join(lib, "*"), filepath.Join(server, "*")}, ":"), "testbed.slow.SlowWebApp"),

@@ -32,18 +32,20 @@ final class Steps {
     private final File folder;
     private final URI peer;
     private final String database;
+    /** The call that makes the database wait for some seconds. */
+    private final String sleep;
     private final HttpClient client = HttpClient.newHttpClient();
     private final Object monitor = new Object();
     private final ReentrantLock lock = new ReentrantLock();
 
     Steps(String jdbcURL, File folder) throws Exception {
         this.folder = folder;
+        sleep = jdbcURL.startsWith("jdbc:postgresql:") ? "pg_sleep" : "sleep";
         database = URI.create(jdbcURL.substring("jdbc:".length())).getAuthority();
         wide = pool(jdbcURL, "wide", 20);
         narrow = pool(jdbcURL, "narrow", 1);
         org.apache.tomcat.jdbc.pool.DataSource tomcat = new org.apache.tomcat.jdbc.pool.DataSource();
         tomcat.setUrl(jdbcURL);
-        tomcat.setDriverClassName("org.postgresql.Driver");
         tomcat.setMaxActive(1);
         tomcat.setInitialSize(1);
         tomcat.setMaxWait(60_000);
@@ -149,7 +151,7 @@ final class Steps {
         try (Connection connection = pool.getConnection()) {
             double waitedMs = meter.waitedMs();
             try (Statement statement = connection.createStatement()) {
-                String sql = "select pg_sleep(" + ms / 1000.0 + ") as " + name;
+                String sql = "select " + sleep + "(" + ms / 1000.0 + ") as " + name;
                 long start = System.nanoTime();
                 statement.execute(sql);
                 waits.add(new Wait(database, sql, (System.nanoTime() - start) / 1e6, false));
