@@ -23,6 +23,8 @@ const (
 // discovery finds the transactions of servers without request processors.
 type discovery struct {
 	workers *tx.WorkerThreads
+	// needed says that request processors did not show all requests at the last look.
+	needed bool
 	// next is when to list all threads again, started how many there had been at the
 	// last list.
 	next    time.Time
@@ -45,7 +47,8 @@ func (tr *tracer) discover(ctx context.Context, r *jvm.Requests) time.Duration {
 		}
 	}
 	told := len(r.Processors) > 0 && r.BusyWorkers.Or(0) <= int64(len(claimed))
-	if tr.guard.level >= guardOff || told && !d.workers.Busy() {
+	d.needed = !told || d.workers.Busy()
+	if tr.guard.level >= guardOff || !d.needed {
 		return 0
 	}
 	cost := time.Duration(0)

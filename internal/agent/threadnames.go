@@ -114,6 +114,10 @@ func (n *threadNames) employ(r *jvm.Requests) {
 	}
 }
 
+// virtual tells whether the JVM runs virtual threads: from the first one on that waits for
+// some time it has a thread that wakes them (java.lang.VirtualThread).
+func (n *threadNames) virtual() bool { return n.byName["VirtualThread-unparker"] != 0 }
+
 // forget drops a thread that has ended.
 func (n *threadNames) forget(id int64) {
 	if name := n.byID[id]; n.byName[name] == id {

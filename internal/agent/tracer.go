@@ -44,6 +44,8 @@ type tracer struct {
 	databases []Database
 	// blind says that the system does not let us see what threads wait on.
 	blind bool
+	// unlisted says that the threads of requests are in no list of the JVM's.
+	unlisted bool
 	// discovery is for servers that register no request processors.
 	discovery discovery
 	guard     guard
@@ -223,7 +225,16 @@ func (tr *tracer) notes() []string {
 	if tr.blind {
 		notes = append(notes, host.ErrNoRight.Error())
 	}
-	if tr.discovery.states != nil {
+	if tr.unlisted {
+		notes = append(notes, "requests run on threads that are in no list of the JVM's, as a rule virtual ones: their path, age and exact duration are seen; "+
+			"where their time goes is not, unless the application sends spans")
+	}
+	switch {
+	case !tr.discovery.needed:
+	case tr.threads.virtual():
+		notes = append(notes, "the JVM runs virtual threads, and not all requests have a processor among the server's MBeans: those on virtual threads are not seen "+
+			"unless the application sends spans, those on other threads are estimated from their stacks")
+	default:
 		notes = append(notes, "not all requests have a processor among the server's MBeans: others are estimated from the stacks of worker threads, "+
 			"and those on virtual threads are not seen (Spring Boot registers processors with server.tomcat.mbeanregistry.enabled=true)")
 	}

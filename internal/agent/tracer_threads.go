@@ -13,6 +13,9 @@ import (
 const (
 	// stackBudget is the number of stacks of one look.
 	stackBudget = 16
+	// youngBudget is the number of stacks of requests that began after the look before: most
+	// of these are gone at the next one. It goes to the oldest, who are least likely to be.
+	youngBudget = 4
 	// stackDepth is the number of innermost calls of a stack.
 	stackDepth = 64
 	// chainDepth bounds a chain of lock owners.
@@ -34,20 +37,7 @@ func (tr *tracer) sample(ctx context.Context, r *jvm.Requests) time.Duration {
 		tr.log.Debug("threads by name", "error", err)
 		return cost
 	}
-	var moved []tx.Wanted
-	fresh := 0
-	for _, w := range wanted {
-		switch {
-		case w.ThreadID == 0:
-			tr.tracker.Unlisted(w.Key)
-		case w.Sampled && tr.tracker.Unmoved(w.Key, r.At(), r.Workers[w.Thread]):
-		case w.Sampled && len(moved)-fresh < stackBudget:
-			moved = append(moved, w)
-		case !w.Sampled && fresh < stackBudget:
-			moved = append(moved, w)
-			fresh++
-		}
-	}
+	moved := tr.moved(r, wanted)
 	if len(moved) == 0 {
 		return cost
 	}
@@ -58,6 +48,34 @@ func (tr *tracer) sample(ctx context.Context, r *jvm.Requests) time.Duration {
 	}
 	cost += tr.took(look, len(moved))
 	return cost + tr.owners(ctx, tr.take(look, moved))
+}
+
+// moved are those of the transactions, the oldest first, whose stacks are worth a look.
+func (tr *tracer) moved(r *jvm.Requests, wanted []tx.Wanted) []tx.Wanted {
+	var moved []tx.Wanted
+	known, fresh, young := 0, 0, 0
+	tr.unlisted = false
+	for _, w := range wanted {
+		budget, spent := stackBudget, &known
+		switch {
+		case w.ThreadID == 0:
+			tr.tracker.Unlisted(w.Key)
+			tr.unlisted = true
+			continue
+		case w.Sampled && tr.tracker.Unmoved(w.Key, r.At(), r.Workers[w.Thread]):
+			continue
+		case w.Sampled:
+		case w.Age < tr.interval:
+			budget, spent = youngBudget, &young
+		default:
+			spent = &fresh
+		}
+		if *spent < budget {
+			*spent++
+			moved = append(moved, w)
+		}
+	}
+	return moved
 }
 
 // took takes up a look and returns what it cost the JVM.

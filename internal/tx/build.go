@@ -98,7 +98,7 @@ func (t *Tracker) stretches(o *open, rec *Record, samples []sample) []stretch {
 		if o.async {
 			class = ClassAsync
 		}
-		return []stretch{{ms: total, a: class, b: class, edge: true, cpuMs: math.NaN(), blockedMs: math.NaN(), runQueueMs: math.NaN(), gcMs: math.NaN()}}
+		return []stretch{{ms: total, a: class, b: class, edge: true, cpuMs: math.NaN(), blockedMs: math.NaN(), waitedMs: math.NaN(), runQueueMs: math.NaN(), gcMs: math.NaN()}}
 	}
 	offset := func(s sample) float64 {
 		return min(total, max(0, float64(s.at.Sub(rec.Start))/float64(time.Millisecond)))
@@ -112,7 +112,7 @@ func (t *Tracker) stretches(o *open, rec *Record, samples []sample) []stretch {
 	if head > reach {
 		parts = append(parts, stretch{
 			ms: head - reach/2, a: ClassUnknown, b: ClassUnknown, edge: true,
-			cpuMs: math.NaN(), blockedMs: math.NaN(), runQueueMs: math.NaN(), gcMs: math.NaN(),
+			cpuMs: math.NaN(), blockedMs: math.NaN(), waitedMs: math.NaN(), runQueueMs: math.NaN(), gcMs: math.NaN(),
 		})
 		head = reach / 2
 	}
@@ -120,7 +120,7 @@ func (t *Tracker) stretches(o *open, rec *Record, samples []sample) []stretch {
 		ms: head, a: first.class, b: first.class, edge: true,
 		cpuMs:      deltaMs(o.before.CPUNs, first.mark.cpuNs, 1e6),
 		runQueueMs: deltaMs(o.before.RunQueueNs, first.mark.runQueueNs, 1e6),
-		gcMs:       t.pausedMs(rec.Start, first.at), blockedMs: math.NaN(), outerMs: msBetween(o.before.at, rec.Start),
+		gcMs:       t.pausedMs(rec.Start, first.at), blockedMs: math.NaN(), waitedMs: math.NaN(), outerMs: msBetween(o.before.at, rec.Start),
 	})
 	stoodMs := 0.0 // for which it had not run when it was looked at: its mark is from before
 	for i := 1; i < len(samples); i++ {
@@ -128,11 +128,16 @@ func (t *Tracker) stretches(o *open, rec *Record, samples []sample) []stretch {
 		p := stretch{ms: offset(b) - offset(a), a: a.class, b: b.class, same: b.same}
 		p.cpuMs = deltaMs(a.mark.cpuNs, b.mark.cpuNs, 1e6)
 		p.blockedMs = deltaMs(a.mark.blockedMs, b.mark.blockedMs, 1)
+		p.waitedMs = deltaMs(a.mark.waitedMs, b.mark.waitedMs, 1)
+		p.aWaits, p.bWaits = a.mark.waiting(), b.mark.waiting()
 		if p.same {
 			stoodMs += p.ms
 		} else {
 			if a.class == ClassLock {
 				p.blockedMs = max(0, p.blockedMs-stoodMs)
+			}
+			if p.aWaits {
+				p.waitedMs = max(0, p.waitedMs-stoodMs)
 			}
 			stoodMs = 0
 		}
@@ -144,14 +149,14 @@ func (t *Tracker) stretches(o *open, rec *Record, samples []sample) []stretch {
 		// Somewhere between the last look that showed it on a thread and the first
 		// without, it left it.
 		left := max(offset(last), min(total, float64(o.asyncSince.Sub(rec.Start))/float64(time.Millisecond)))
-		parts = append(parts, stretch{ms: left - offset(last), a: last.class, b: ClassAsync, cpuMs: math.NaN(), blockedMs: math.NaN(), runQueueMs: math.NaN(), gcMs: math.NaN()})
+		parts = append(parts, stretch{ms: left - offset(last), a: last.class, b: ClassAsync, cpuMs: math.NaN(), blockedMs: math.NaN(), waitedMs: math.NaN(), runQueueMs: math.NaN(), gcMs: math.NaN()})
 		return append(parts, stretch{ms: total - left, a: ClassAsync, b: ClassAsync, same: true})
 	}
 	return append(parts, stretch{
 		ms: total - offset(last), a: last.class, b: last.class, edge: true,
 		cpuMs:      deltaMs(last.mark.cpuNs, o.after.CPUNs, 1e6),
 		runQueueMs: deltaMs(last.mark.runQueueNs, o.after.RunQueueNs, 1e6),
-		gcMs:       t.pausedMs(last.at, rec.End()), blockedMs: math.NaN(), outerMs: msBetween(rec.End(), o.after.at),
+		gcMs:       t.pausedMs(last.at, rec.End()), blockedMs: math.NaN(), waitedMs: math.NaN(), outerMs: msBetween(rec.End(), o.after.at),
 	})
 }
 

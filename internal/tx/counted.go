@@ -45,6 +45,38 @@ func (t *tally) count(p stretch, c Class, grown, room float64) float64 {
 	return ms
 }
 
+// doubt gives a class time that may be another's.
+func (t *tally) doubt(c Class, ms, variance float64) {
+	t.give(c, ms, variance)
+	t.strayed[c] += variance
+}
+
+// waited uses what the JVM counts of a thread's waits, and returns what is left to be
+// split. Where the thread was parked at one end of a stretch alone, that is the time of
+// the class there, and the rest of the other one's. Waits that no look saw are of class
+// wait. seen is the stretch with the classes that looks found.
+func (t *tally) waited(p, seen stretch, rest float64) float64 {
+	if math.IsNaN(p.waitedMs) || rest <= 0 {
+		return rest
+	}
+	waits := func(c Class) bool { return c == seen.a && seen.aWaits || c == seen.b && seen.bWaits }
+	waited := min(p.waitedMs, rest)
+	switch a, b := waits(p.a), waits(p.b); {
+	case a && b:
+		return rest
+	case a || b:
+		parked, other := p.a, p.b
+		if b {
+			parked, other = p.b, p.a
+		}
+		t.doubt(parked, waited, sq(waited)/insideVariance)
+		t.doubt(other, rest-waited, sq(rest-waited)/insideVariance)
+		return 0
+	}
+	t.doubt(ClassWait, waited, sq(waited)/insideVariance)
+	return rest - waited
+}
+
 // carryBack moves time in the run queue to where it was spent. The system counts it
 // only when the thread runs again: where that is more than the stretch has room for, the
 // thread was ready before, in stretches in which it seemed to go on waiting, and at the

@@ -19,8 +19,11 @@ type stretch struct {
 	// same says that the thread did not run at all.
 	same bool
 	// cpuMs is the time on a processor, exact, at the ends of the transaction at most;
-	// NaN where nobody knows. blockedMs, runQueueMs and gcMs likewise.
-	cpuMs, blockedMs, runQueueMs, gcMs float64
+	// NaN where nobody knows. blockedMs, waitedMs, runQueueMs and gcMs likewise.
+	cpuMs, blockedMs, waitedMs, runQueueMs, gcMs float64
+	// aWaits and bWaits say that the thread was parked at the ends, asleep, or waited to be
+	// notified: what waitedMs counts.
+	aWaits, bWaits bool
 	// outerMs is for how long those at the ends of the transaction went on being
 	// counted outside of it.
 	outerMs float64
@@ -125,6 +128,7 @@ const (
 
 // split gives the time of a stretch that was not on a processor to its classes.
 func (t *tally) split(p stretch, rest float64) {
+	seen := p
 	if !math.IsNaN(p.blockedMs) && (p.a == ClassLock || p.b == ClassLock) {
 		blocked := min(p.blockedMs, rest)
 		t.give(ClassLock, blocked, 0)
@@ -139,7 +143,7 @@ func (t *tally) split(p stretch, rest float64) {
 		rest = t.stalls(p, rest)
 		p.a, p.b = without(p.a, p.b, ClassCPU), without(p.b, p.a, ClassCPU)
 	}
-	if rest <= 0 {
+	if rest = t.waited(p, seen, rest); rest <= 0 {
 		return
 	}
 	if blind {
@@ -154,14 +158,11 @@ func (t *tally) split(p stretch, rest float64) {
 		t.give(p.b, rest/2, rest*rest/boundaryVariance)
 	case p.edge, blind:
 		// Something else may have been there before the first look, or after the last.
-		t.give(p.a, rest, rest*rest/edgeVariance)
-		t.strayed[p.a] += rest * rest / edgeVariance
+		t.doubt(p.a, rest, rest*rest/edgeVariance)
 	case mixed: // the time on a processor is known, and who knows what else was between the two
-		t.give(p.a, rest, rest*rest/boundaryVariance)
-		t.strayed[p.a] += rest * rest / boundaryVariance
+		t.doubt(p.a, rest, rest*rest/boundaryVariance)
 	default:
-		t.give(p.a, rest, rest*rest/insideVariance)
-		t.strayed[p.a] += rest * rest / insideVariance
+		t.doubt(p.a, rest, rest*rest/insideVariance)
 	}
 }
 

@@ -262,3 +262,37 @@ func TestBlockedTimeIsExact(t *testing.T) {
 		}
 	}
 }
+
+// TestWaitedTimeIsExact: where the JVM counts for how long threads wait, that tells when
+// they went over from a wait to a socket, and that they waited where no look saw it.
+func TestWaitedTimeIsExact(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	const begin, slept, woken, end = 1000, 2900, 4350, 8000 // SQL, asleep, SQL, 100 ms of it in a park
+	w := worker{"p", []request{{start: begin, end: end, path: "/x"}}}
+	for at := int64(1200); ; at += 1000 {
+		th := &jvm.Thread{ID: 9, Name: "p-thread", State: jvm.Runnable, RunQueueNs: jvm.Some[int64](0), BlockedMs: jvm.Some[int64](0)}
+		th.WaitedMs = jvm.Some(max(0, min(at, woken)-slept) + 100*boolInt(at > 6000))
+		th.CPUNs = jvm.Some(5e6 + 1000*(boolInt(at > slept)+boolInt(at > woken)+boolInt(at > 6000)))
+		th.Stack = stack("sun.nio.ch.Net.poll! org.postgresql.core.PGStream.receiveChar" + servlet)
+		if at > slept && at < woken {
+			th.State, th.Stack = jvm.TimedWaiting, stack("java.lang.Thread.sleep! shop.A.nap"+servlet)
+		}
+		r := look(at, 0, w)
+		r.Workers = map[string]jvm.Used{"p-thread": used(th)}
+		if records := tracker.Requests(r); len(records) > 0 {
+			said := map[tx.Class]int64{}
+			for _, c := range records[0].Classes {
+				said[c.Class] = c.Ms
+			}
+			assert.InDelta(t, woken-slept+100, said[tx.ClassWait], 20, "%v", said)
+			assert.InDelta(t, end-begin-(woken-slept)-100, said[tx.ClassSQL], 20, "%v", said)
+			return
+		}
+		for _, w := range tracker.InFlight(r.Received) {
+			if !w.Sampled || !tracker.Unmoved(w.Key, r.Received, used(th)) {
+				tracker.Sample(w.Key, r.Received, th, th)
+			}
+		}
+	}
+}

@@ -52,6 +52,9 @@ func markOf(th *jvm.Thread) mark {
 	}
 }
 
+// waiting tells whether the thread was in what its waited time counts.
+func (m mark) waiting() bool { return m.state == jvm.Waiting || m.state == jvm.TimedWaiting }
+
 // unmoved tells whether a thread with these marks has not run in between. Without
 // its CPU time nobody knows.
 func (m mark) unmoved(next mark) bool {

@@ -71,6 +71,19 @@ func TestOtherServers(t *testing.T) {
 				})
 			}
 			asked.Wait()
+			var board tx.Board
+			require.NoError(t, sidecar.Get(ctx, "/api/transactions/active", &board))
+			notes := strings.Join(board.Targets[0].Notes, "\n")
+			switch {
+			case tc.virtual && tc.source == "":
+				assert.Contains(t, notes, "the JVM runs virtual threads")
+			case tc.virtual:
+				assert.Contains(t, notes, "their path, age and exact duration are seen")
+			case tc.source == tx.SourceThreads:
+				assert.Contains(t, notes, "others are estimated")
+			default:
+				assert.NotContains(t, notes, "virtual")
+			}
 			pause(ctx, 2*time.Second)
 
 			var list struct{ Transactions []tx.Summary }

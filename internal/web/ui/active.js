@@ -5,6 +5,7 @@ import { count, duration } from "./format.js";
 
 const everyMs = 1000;
 const bucketLabels = { "0-1": "under 1 s", "1-3": "1 to 3 s", "3-8": "3 to 8 s", "8+": "8 s and more" };
+const maxNamed = 3; // targets of a note
 const samplingNotes = { candidates: "sampling reduced to those about to be slow", off: "sampling paused: it cost the JVM too much" };
 
 /** startActive keeps the first half of the page up to date. */
@@ -20,11 +21,20 @@ export const startActive = (target, onTargets) =>
 
 const showStates = (targets) => {
   const down = targets.filter((t) => t.state === "down");
-  const notes = targets.flatMap((t) => [...(samplingNotes[t.sampling] ? [samplingNotes[t.sampling]] : []), ...t.notes].map((n) => (targets.length > 1 ? t.target + ": " : "") + n));
   const words = [targets.length - down.length + " of " + targets.length + " followed"];
   if (targets.length === 1) words.push("a look each " + duration(targets[0].interval_ms), "slow from " + duration(targets[0].threshold_ms));
   if (down.length) words.push("✗ down: " + down.map((t) => t.target).join(", "));
-  setText(byId("states"), [...words, ...notes].join(" · "));
+  setText(byId("states"), words.join(" · "));
+  const notes = new Map();
+  for (const t of targets)
+    for (const note of [...(samplingNotes[t.sampling] ? [samplingNotes[t.sampling]] : []), ...t.notes]) notes.set(note, [...(notes.get(note) || []), t.target]);
+  keyed(
+    byId("notes"),
+    [...notes],
+    ([note]) => note,
+    () => el("li"),
+    (li, [note, of]) => setText(li, (targets.length > 1 ? of.slice(0, maxNamed).join(", ") + (of.length > maxNamed ? " and " + count(of.length - maxNamed) + " more" : "") + ": " : "") + note),
+  );
 };
 
 const showBuckets = (board) => {

@@ -1,6 +1,7 @@
 package testbed.slow;
 
 import java.io.File;
+import java.lang.management.ManagementFactory;
 import java.util.concurrent.CountDownLatch;
 
 import org.apache.catalina.Context;
@@ -22,6 +23,7 @@ import org.apache.coyote.http2.Http2Protocol;
  * <li>{@code slow.threads}: Tomcat's workers, 64
  * <li>{@code slow.http2}: true for HTTP/2 without TLS beside HTTP/1.1
  * <li>{@code slow.virtual}: true for virtual threads, on Tomcat 10.1 and 11 with Java 21
+ * <li>{@code slow.contention}: true to have the JVM measure the time that threads are blocked
  * <li>{@code slow.domain}: the name of the engine, and of the MBeans' domain, Tomcat
  * </ul>
  *
@@ -37,6 +39,7 @@ public final class SlowWebApp {
         if (!documents.isDirectory() && !documents.mkdirs()) {
             throw new IllegalStateException("cannot create " + documents);
         }
+        ManagementFactory.getThreadMXBean().setThreadContentionMonitoringEnabled(Boolean.getBoolean("slow.contention"));
         Tomcat tomcat = new Tomcat();
         tomcat.setBaseDir(base.getPath());
         tomcat.getEngine().setName(System.getProperty("slow.domain", "Tomcat"));
