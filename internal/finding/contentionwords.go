@@ -42,7 +42,7 @@ func (h *Heap) deadlockFinding(ctx context.Context, d *deadlock) (Finding, error
 		}
 		at := h.threadOf(t)
 		places = append(places, h.contender(&at).Class)
-		if h.links[t].proof == proofLocals {
+		if h.links[t].proof != proofField {
 			f.Confidence = ConfidenceMedium
 		}
 	}
@@ -66,8 +66,8 @@ func (h *Heap) contention(t heap.ObjID) string {
 	if f := at.own(); f != nil {
 		where = fmt.Sprintf(" in %s.%s", short(f.Class), clip(f.Method, 40))
 	}
-	return fmt.Sprintf("%q, %s%s, waits for %s @ %#x of %q.", clip(at.Name, 40), at.State, where,
-		short(outerLock(h.Class(l.lock).Name)), h.Address(l.lock), clip(h.threadInfos[l.owners[0]].Name, 40))
+	return fmt.Sprintf("%q, %s%s, waits for %s of %q.", clip(at.Name, 40), at.State, where,
+		h.lockName(l.lock), clip(h.threadInfos[l.owners[0]].Name, 40))
 }
 
 // contender is the culprit where a thread waits: the code that it is in.
@@ -93,8 +93,7 @@ func (h *Heap) convoyFinding(ctx context.Context, c *convoy) (Finding, error) {
 		Kind: "lock-convoy", Severity: SeverityInfo, Confidence: w.confidence(),
 		Culprit: h.contender(owner),
 		Objects: n, Bytes: bytes,
-		Title: fmt.Sprintf("%s for %s @ %#x, which thread %q has", unit.Plural(n, "thread waits", "threads wait"),
-			short(outerLock(h.Class(c.lock).Name)), h.Address(c.lock), clip(owner.Name, 60)),
+		Title: fmt.Sprintf("%s for %s, which thread %q has", unit.Plural(n, "thread waits", "threads wait"), h.lockName(c.lock), clip(owner.Name, 60)),
 		Advice: fmt.Sprintf("See what thread %q does while it has the lock: do slow work (queries, requests, files) outside of it, or with a time limit, and let the others wait by tryLock with a timeout.",
 			clip(owner.Name, 60)),
 		Evidence: h.threadEvidence(&first, w),
@@ -107,7 +106,7 @@ func (h *Heap) convoyFinding(ctx context.Context, c *convoy) (Finding, error) {
 	switch {
 	case w.owner.others > 0:
 		f.Summary += fmt.Sprintf(" (by the stacks; it may be one of %d others)", w.owner.others)
-	case w.owner.proof == proofLocals:
+	case w.owner.proof != proofField:
 		f.Summary += " (inferred from its stack)"
 	}
 	if at := owner.own(); at != nil {

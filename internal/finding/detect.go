@@ -50,11 +50,15 @@ func Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 const coveredShare = 90
 
 // covers says whether the alarm makes a remark on what retains much superfluous: its own
-// way leads through that object, and it explains nearly all of it.
+// way leads through that object, and it explains nearly all of it; or the way to that object
+// leads through the ThreadLocals that the alarm is about.
 func (f Finding) covers(remark Finding) bool {
 	merely := remark.Kind == "growing-collection" || remark.Kind == "big-retainer"
 	if f.Severity == SeverityInfo || remark.Severity != SeverityInfo || !merely || f.Evidence.Path == nil || f.Bytes*100 < remark.Bytes*coveredShare {
 		return false
+	}
+	if f.Kind == "thread-local-leak" && remark.Evidence.Path != nil && throughThreadLocal([]Path{*remark.Evidence.Path}) {
+		return true
 	}
 	return slices.ContainsFunc(f.Evidence.Path.Steps, func(s Step) bool { return s.Object != "" && s.Object == remark.Culprit.Object })
 }

@@ -83,7 +83,8 @@ type Lock struct {
 	Owner      string `json:"owner,omitempty"`
 	OwnerState string `json:"owner_state,omitempty"`
 	// Proof says how the owner is known: "field" if the lock itself says so, "stack
-	// locals" if it is inferred from what the owner's stack refers to.
+	// locals" if it is inferred from what the owner's stack refers to, "static method" if
+	// all that is known is that both threads are in the same class.
 	Proof string `json:"proof,omitempty"`
 	// OwnerStack is the owner's stack, innermost frame first.
 	OwnerStack []string `json:"owner_stack,omitempty"`
@@ -101,6 +102,9 @@ type Path struct {
 	Root string `json:"root"`
 	// Thread is the name of the thread, for roots that belong to one.
 	Thread string `json:"thread,omitempty"`
+	// Frame is the call whose variable the root is, for roots on a stack:
+	// "com.acme.Report.rows".
+	Frame string `json:"frame,omitempty"`
 	// Steps lead from the root object to the target class. A step's Field is the
 	// field of that step's class that refers to the next step's object ("[]" for
 	// an array's element); it is empty in the last step.

@@ -137,6 +137,7 @@ func (h *Heap) linkMonitors() {
 		h.links[t] = lockAmong(t, list, holders)
 	}
 	h.linkOwners(candidates, holders)
+	h.linkClasses(candidates)
 }
 
 // monitorsOf returns what a blocked thread may wait for, the likeliest last. waited is what it
@@ -170,18 +171,15 @@ func (h *Heap) noteHoldings(s heap.Stack, holders map[heap.ObjID][]holding) {
 	}
 }
 
-// lockAmong takes the last candidate that another stack refers to as well, or the last one
-// of all.
+// lockAmong takes the last candidate that another stack refers to as well. Where there is none,
+// the monitor is not among them: a static synchronized method's is in no variable.
 func lockAmong(t heap.ObjID, candidates []heap.ObjID, holders map[heap.ObjID][]holding) link {
 	for _, o := range slices.Backward(candidates) {
 		if slices.ContainsFunc(holders[o], func(by holding) bool { return by.thread != t }) {
 			return link{lock: o}
 		}
 	}
-	if len(candidates) == 0 {
-		return link{}
-	}
-	return link{lock: candidates[len(candidates)-1]}
+	return link{}
 }
 
 // linkOwners says who may have the monitors that threads are blocked by: none that is blocked by
@@ -207,6 +205,39 @@ func (h *Heap) linkOwners(blocked map[heap.ObjID][]heap.ObjID, holders map[heap.
 		l := h.links[t]
 		if len(owners[l.lock]) > 0 {
 			h.links[t] = link{l.lock, owners[l.lock], proofLocals}
+		}
+	}
+}
+
+// linkClasses guesses for the threads that are blocked by none of what their stacks refer to, in
+// a method that has no object of its own: that one is static, and the monitor that of its class.
+// The owner may be any thread with another call of that class on its stack.
+func (h *Heap) linkClasses(blocked map[heap.ObjID][]heap.ObjID) {
+	in := map[heap.ObjID]string{} // by thread: the class whose method it is blocked in
+	owners := map[string][]heap.ObjID{}
+	for s := range h.Stacks() {
+		if _, wanted := blocked[s.Object]; !wanted || h.links[s.Object].lock != 0 {
+			continue
+		}
+		top := s.Frames[0]
+		if !slices.ContainsFunc(top.Locals, func(l heap.Local) bool { return h.IsSubclass(h.ClassOf(l.Object), top.Class) }) {
+			in[s.Object], owners[top.Class] = top.Class, nil
+		}
+	}
+	if len(in) == 0 {
+		return
+	}
+	for s := range h.Stacks() {
+		for _, f := range s.Frames {
+			list, wanted := owners[f.Class]
+			if wanted && in[s.Object] != f.Class && !slices.Contains(list[max(0, len(list)-1):], s.Object) {
+				owners[f.Class] = append(list, s.Object)
+			}
+		}
+	}
+	for t, class := range in {
+		if ids := h.ClassesNamed(class); len(ids) == 1 && len(owners[class]) > 0 {
+			h.links[t] = link{h.Classes[ids[0]].Object, owners[class], proofClass}
 		}
 	}
 }

@@ -164,7 +164,7 @@ func (m *merger) path(ctx context.Context, g *group) (Path, error) {
 		return Path{}, err
 	}
 	p := Path{Objects: g.objects, Bytes: g.bytes, Steps: []Step{}}
-	p.Root, p.Thread = h.rootOf(root)
+	p.Root, p.Thread, p.Frame = h.rootOf(root)
 	for i, t := range trails {
 		k := m.trails[t]
 		s := Step{Class: h.Classes[k.class].Name, Field: fields[ends[t]]}
@@ -200,18 +200,25 @@ func (h *Heap) describeClassObject(o, target heap.ObjID, name string) (class, fi
 	return "class " + h.Classes[c].Name, ""
 }
 
-// rootOf says what kind of GC root the object is, and whose.
-func (h *Heap) rootOf(o heap.ObjID) (kind, thread string) {
+// rootOf says what kind of GC root the object is, whose, and in which call. Where several
+// calls of a stack refer to it, the innermost one that is not the JDK's counts.
+func (h *Heap) rootOf(o heap.ObjID) (kind, thread, frame string) {
+	serial := uint32(0)
 	for _, r := range h.Roots {
-		if r.Object != o {
+		if r.Object != o || kind != "" && (r.Thread != serial || serial == 0) {
 			continue
 		}
-		for _, t := range h.Threads {
-			if t.Serial == r.Thread && r.Thread != 0 {
-				thread = h.threadNames[t.Object]
-			}
+		if kind == "" {
+			kind, serial = r.Kind.RootName(), r.Thread
 		}
-		return r.Kind.RootName(), thread
+		if f, ok := h.FrameOf(r); ok && (frame == "" || platform(frame)) {
+			frame = f.Class + "." + f.Method
+		}
 	}
-	return "", ""
+	for _, t := range h.Threads {
+		if t.Serial == serial && serial != 0 {
+			thread = h.threadNames[t.Object]
+		}
+	}
+	return kind, thread, frame
 }

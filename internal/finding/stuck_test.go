@@ -124,6 +124,33 @@ func TestFinalizerStuckOnMonitor(t *testing.T) {
 	assert.Contains(t, f.Summary, "the dump does not tell who could end that")
 }
 
+// TestFinalizerStuckOnStaticMonitor is blocked in a static method, whose monitor no variable has: the
+// owner is guessed by its class.
+func TestFinalizerStuckOnStaticMonitor(t *testing.T) {
+	for _, static := range []bool{true, false} {
+		h := newStuckHeap(17, 3000, func(h *stuckHeap) []hproftest.Frame {
+			registry := h.Class("com.acme.Registry", h.Object)
+			locals := []*hproftest.Object{h.String("key")}
+			if !static {
+				locals = append(locals, h.New(registry))
+			}
+			return []hproftest.Frame{{Class: registry, Method: "remove", Line: 50, Locals: locals}}
+		})
+		h.SetThread(h.thread, 8, true, hproftest.Blocked)
+		owner := h.NewThread(h.Thread, "refresh", hproftest.Frame{Class: h.ClassNamed("com.acme.Registry"), Method: "refresh", Line: 3})
+		h.SetThread(owner, 5, false, hproftest.Asleep)
+		f := alone(t, h.JDK)
+		assert.Equal(t, finding.ConfidenceMedium, f.Confidence)
+		if !static {
+			assert.Contains(t, f.Summary, "a monitor that its stack does not name")
+			continue
+		}
+		assert.Contains(t, f.Summary, "probably by the monitor of class Registry @")
+		assert.Contains(t, f.Summary, `owned by thread "refresh"`)
+		assert.Equal(t, "static method", f.Evidence.Lock.Proof)
+	}
+}
+
 // TestOwnersWaitToo follows who waits for whom.
 func TestOwnersWaitToo(t *testing.T) {
 	build := func(last func(h *stuckHeap, locks [3]*hproftest.Object) *hproftest.Object) finding.Finding {

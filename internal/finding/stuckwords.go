@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
@@ -71,12 +72,14 @@ func (h *Heap) unservedFinding(b backlog) []Finding {
 func (h *Heap) waiting(t *thread, w wait) string {
 	lock := ""
 	if w.lock != 0 {
-		lock = fmt.Sprintf("%s @ %#x", short(outerLock(h.Class(w.lock).Name)), h.Address(w.lock))
+		lock = h.lockName(w.lock)
 	}
 	var s string
 	switch {
 	case t.State == stateBlocked && w.lock == 0:
 		s = "It is blocked by a monitor that its stack does not name"
+	case t.State == stateBlocked && w.owner != nil && w.owner.proof == proofClass:
+		s = "It is blocked, probably by the monitor " + lock
 	case t.State == stateBlocked:
 		s = "It is blocked by the monitor " + lock
 	case t.stuck() && w.lock == 0:
@@ -114,7 +117,7 @@ func (h *Heap) waiting(t *thread, w wait) string {
 // confidence rests on how the owner is known.
 func (w *wait) confidence() Confidence {
 	switch {
-	case w.owner == nil || w.owner.proof == proofLocals:
+	case w.owner == nil || w.owner.proof != proofField:
 		return ConfidenceMedium
 	}
 	return ConfidenceHigh
@@ -161,7 +164,7 @@ func (h *Heap) threadEvidence(t *thread, w wait) Evidence {
 	v.Facts = append(v.Facts, fact("waits for", "%s @ %s", v.Lock.Class, v.Lock.Object))
 	if o := w.owner; o != nil {
 		v.Lock.Owner, v.Lock.OwnerState, v.Lock.Proof, v.Lock.OwnerStack = o.Name, o.State, o.proof, o.stack()
-		v.Facts = append(v.Facts, fact("owner", "%q, %s, known by the %s", o.Name, o.State, map[string]string{proofField: "lock's own field", proofLocals: "owner's stack (inferred)"}[o.proof]))
+		v.Facts = append(v.Facts, fact("owner", "%q, %s, known by the %s", o.Name, o.State, map[string]string{proofField: "lock's own field", proofLocals: "owner's stack (inferred)", proofClass: "class of a static method (a guess)"}[o.proof]))
 		for next := o.waits; next != nil && next.lock != 0; next = next.owner.waits {
 			if next.owner == nil {
 				v.Facts = append(v.Facts, fact("which waits for", "%s @ %#x", h.Class(next.lock).Name, h.Address(next.lock)))
@@ -180,6 +183,15 @@ func outerLock(class string) string {
 		return outer
 	}
 	return class
+}
+
+// lockName names a lock for a sentence: by its class, or as the class that it is.
+func (h *Heap) lockName(o heap.ObjID) string {
+	name := short(outerLock(h.Class(o).Name))
+	if class := h.NameOf(o); class != "" && name == "Class" {
+		name = "of class " + short(class)
+	}
+	return fmt.Sprintf("%s @ %#x", name, h.Address(o))
 }
 
 // short returns a class name for a sentence: no package, bounded, nothing that

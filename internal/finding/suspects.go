@@ -144,8 +144,23 @@ func (h *Heap) accumulations(known map[heap.ObjID]*collection) []*suspect {
 				break
 			}
 		}
+		if s.collection == nil {
+			h.climbToContainer(s)
+		}
 	}
 	return found
+}
+
+// climbToContainer goes back up from the parts of a container to the container itself.
+func (h *Heap) climbToContainer(s *suspect) {
+	for i, o := range slices.Backward(s.above) {
+		name := h.Class(o).Name
+		if container(name) && !strings.HasSuffix(name, "[]") {
+			s.object, s.retained, s.above = o, h.retained(o), s.above[:i+1]
+		} else if !strings.HasSuffix(name, "[]") {
+			return
+		}
+	}
 }
 
 // descend goes down as long as one child retains nearly all. A chain of one class is
@@ -245,63 +260,4 @@ func throughThreadLocal(paths []Path) bool {
 	return slices.ContainsFunc(paths, func(p Path) bool {
 		return slices.ContainsFunc(p.Steps[:len(p.Steps)-1], func(s Step) bool { return s.Class == threadLocalEntry })
 	})
-}
-
-// holder is who refers to a suspect, as an operator knows it.
-type holder struct {
-	class, field string // the nearest class of the application, and its field
-	static       bool
-	thread       string
-}
-
-// workQueue is the field of a ThreadPoolExecutor with what waits for its threads.
-const workQueue = "workQueue"
-
-func isWorkQueue(s Step) bool { return s.Field == workQueue }
-
-// holderOn names the holder on a path: the nearest step that is no part of the JDK, or a
-// thread pool.
-func holderOn(p *Path) holder {
-	if p == nil {
-		return holder{}
-	}
-	w := holder{thread: p.Thread}
-	if i := slices.IndexFunc(p.Steps, isWorkQueue); i >= 0 {
-		w.class, w.field = p.Steps[i].Class, workQueue
-	}
-	for _, s := range slices.Backward(p.Steps[:max(len(p.Steps)-1, 0)]) {
-		name, static := strings.CutPrefix(s.Class, "class ")
-		if s.Field == "" || s.Field == "[]" || platform(name) {
-			continue
-		}
-		w.class, w.field, w.static = name, s.Field, static
-		break
-	}
-	return w
-}
-
-// platform says whether a class is a part of the JDK, or an array.
-func platform(class string) bool {
-	if strings.HasSuffix(class, "[]") {
-		return true
-	}
-	for _, prefix := range []string{"java.", "javax.", "jdk.", "sun.", "com.sun."} {
-		if strings.HasPrefix(class, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-// String says it in a few words, "" where nobody is known.
-func (w holder) String() string {
-	switch {
-	case w.static:
-		return "static field " + clip(simpleName(w.class), 60) + "." + clip(w.field, 40)
-	case w.class != "":
-		return "field " + clip(simpleName(w.class), 60) + "." + clip(w.field, 40)
-	case w.thread != "":
-		return `thread "` + clip(w.thread, 60) + `"`
-	}
-	return ""
 }

@@ -194,3 +194,40 @@ func TestCollectionSizes(t *testing.T) {
 		})
 	}
 }
+
+// TestContainersOfLibraries are filled by who has them, not by the library.
+func TestContainersOfLibraries(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	table := j.Class("it.unimi.dsi.fastutil.ints.Int2ObjectOpenHashMap", j.Object, hproftest.Ref("value"))
+	positions := j.Class("com.acme.Positions", j.Object, hproftest.Ref("byId"))
+	var values []*hproftest.Object
+	for range 300 {
+		values = append(values, j.Bytes(make([]byte, 10_000)))
+	}
+	filled := j.New(table).Set("value", j.Array(j.Objects, values...))
+	j.Class("com.acme.Main", j.Object).Static("POSITIONS", j.New(positions).Set("byId", filled))
+	j.StickyClasses()
+	f := only(t, "big-retainer", detect(t, j))
+	assert.Equal(t, "com.acme.Positions", f.Culprit.Class)
+	assert.Equal(t, "byId", f.Culprit.Field)
+	assert.Contains(t, f.Title, "Int2ObjectOpenHashMap retains")
+	assert.Contains(t, f.Summary, "It is held by field Positions.byId, from static field Main.POSITIONS on.")
+	assert.Contains(t, f.Summary, "Most of what it retains is 300 byte[] with 2.87 MiB.")
+}
+
+// TestHeldByStack names the call whose variable it is, that of the program before the JDK's.
+func TestHeldByStack(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	list := j.Class("java.util.ArrayList", j.Object, hproftest.Ref("elementData"), hproftest.Int("size"))
+	var rows []*hproftest.Object
+	for range 3000 {
+		rows = append(rows, j.Bytes(make([]byte, 1000)))
+	}
+	all := j.New(list).Set("elementData", j.Array(j.Objects, rows...)).Set("size", int32(3000))
+	j.NewThread(j.Thread, "http-7", hproftest.Frame{Class: list, Method: "add", Line: 9, Locals: []*hproftest.Object{all}},
+		hproftest.Frame{Class: j.Class("com.acme.Report", j.Object), Method: "rows", Line: 3, Locals: []*hproftest.Object{all}})
+	f := only(t, "growing-collection", detect(t, j))
+	assert.Equal(t, "com.acme.Report", f.Culprit.Class)
+	assert.Equal(t, "com.acme.Report.rows", f.Evidence.Path.Frame)
+	assert.Contains(t, f.Summary, `thread "http-7", in com.acme.Report.rows`)
+}

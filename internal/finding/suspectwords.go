@@ -19,7 +19,7 @@ func (h *Heap) suspectFinding(s *suspect, p pressure, paths []Path) Finding {
 	w := holderOn(path)
 	f := Finding{
 		Severity: p.severity(s.retained), Confidence: ConfidenceMedium,
-		Culprit:  Culprit{Class: w.class, Field: w.field, Thread: w.thread, Object: address(h.Address(s.object))},
+		Culprit:  Culprit{Class: cmp.Or(w.class, w.frameClass()), Field: w.field, Thread: w.thread, Object: address(h.Address(s.object))},
 		Bytes:    s.retained,
 		Evidence: Evidence{Path: path},
 	}
@@ -56,9 +56,7 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	f.Fingerprint = fingerprint(f.Kind, class, values, w.class, w.field)
 	f.Title = fmt.Sprintf("%s with %s %s retains %s (%s of the reachable heap)", h.kindOf(c.object), unit.Count(c.size),
 		elementWord(values), unit.Bytes(s.retained), unit.Share(s.retained, p.liveBytes))
-	if by := w.String(); by != "" {
-		f.Summary = "It is held by " + by + threadOf(w) + "."
-	}
+	f.Summary = w.held()
 	f.Evidence.Facts = []Fact{
 		fact("collection", "%s @ %s", class, f.Culprit.Object),
 		fact("elements", "%s", unit.Count(c.size)),
@@ -141,13 +139,13 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 	if parts != "" {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("refers to", "%s", parts))
 	}
-	if by := w.String(); by != "" {
-		f.Summary += "It is held by " + by + threadOf(w) + "."
-	} else {
-		f.Summary += "Nothing but a GC root holds it."
-	}
+	f.Summary += cmp.Or(w.held(), "Nothing but a GC root holds it.")
 	if parts != "" {
 		f.Summary += " It refers to " + clip(parts, 160) + "."
+	}
+	if below := h.mostBelow(s); below != "" {
+		f.Summary += " Most of what it retains is " + below + "."
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("most below it", "%s", below))
 	}
 	f.Advice = fmt.Sprintf("Look at what %s is filled with, and let go of what is done with.", cmp.Or(w.String(), name))
 	f.Evidence.Refutes = "the program needs all of it: a later dump under the same load retains no more"

@@ -18,11 +18,12 @@ type threadLeaks struct{}
 type maker int
 
 const (
-	// byPool is a java.util.concurrent.ThreadPoolExecutor, byTimer a java.util.Timer, and
-	// byClient a java.net.http.HttpClient.
+	// byPool is a java.util.concurrent.ThreadPoolExecutor, byTimer a java.util.Timer,
+	// byClient a java.net.http.HttpClient, and byKafka a producer or admin client of Kafka.
 	byPool maker = iota
 	byTimer
 	byClient
+	byKafka
 	// byNobody is said of threads that belong to nothing known.
 	byNobody
 )
@@ -31,6 +32,7 @@ const (
 	selectorManager = "jdk.internal.net.http.HttpClientImpl$SelectorManager"
 	clientFacade    = "jdk.internal.net.http.HttpClientFacade"
 	clientFactory   = "jdk.internal.net.http."
+	kafkaThread     = "org.apache.kafka.common.utils.KafkaThread"
 )
 
 // crowd are the threads of one kind: alike in name, and made by makers of one kind.
@@ -97,7 +99,7 @@ func (c *crowd) severity() (severity Severity, worth bool) {
 		remark = made >= madeRemark || c.lost
 		warning = made >= madeWarning || c.lost && made >= lostWarning
 		critical = c.lost && made >= lostCritical
-	case byTimer, byClient:
+	case byTimer, byClient, byKafka:
 		remark, warning, critical = threads >= clientRemark, threads >= clientWarning, threads >= lostCritical
 	case byNobody:
 		remark = threads >= threadsRemark || c.numbers >= numbersRemark
@@ -139,6 +141,8 @@ func (h *Heap) crowds() []*crowd {
 			k.maker, of = byTimer, timers[thread]
 		case k.class == selectorManager:
 			k.maker, clients = byClient, true
+		case k.class == kafkaThread && (strings.HasPrefix(name, "kafka-producer-") || strings.HasPrefix(name, "kafka-admin-client-")):
+			k.maker = byKafka
 		case pooled(s.Frames):
 			continue // of a pool of another make
 		default:

@@ -122,3 +122,24 @@ func TestThreadsAlike(t *testing.T) {
 	assert.Equal(t, int64(1500), f.Objects)
 	assert.Equal(t, "com.acme.Consumer", f.Culprit.Class)
 }
+
+// TestThreadLeakOfKafkaClients has producers that were made and never closed; the heartbeats of
+// consumers, which an application may have many of, are no leak.
+func TestThreadLeakOfKafkaClients(t *testing.T) {
+	build := func(n int, name string) []finding.Finding {
+		j := hproftest.NewJDK(17, 8)
+		class := j.Class("org.apache.kafka.common.utils.KafkaThread", j.Thread)
+		selector := j.Class("org.apache.kafka.common.network.Selector", j.Object)
+		for i := range n {
+			j.NewThread(class, fmt.Sprintf(name, i), hproftest.Frame{Class: selector, Method: fmt.Sprint("select", i)})
+		}
+		return byKind("thread-leak", detect(t, j))
+	}
+	const producer = "kafka-producer-network-thread | producer-%d"
+	assert.Empty(t, build(15, producer))
+	assert.Empty(t, build(150, "kafka-coordinator-heartbeat-thread | group-%d"))
+	assert.Equal(t, finding.SeverityInfo, only(t, "thread-leak", build(30, producer)).Severity)
+	f := only(t, "thread-leak", build(150, producer))
+	assert.Equal(t, finding.SeverityWarning, f.Severity)
+	assert.Contains(t, f.Advice, "KafkaProducer")
+}

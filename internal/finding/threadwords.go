@@ -93,6 +93,10 @@ func (c *crowd) word(f *Finding, name string) {
 		f.Title = fmt.Sprintf("%s of java.net.http.HttpClient, named %q, live", threads, name)
 		f.Summary = "Each HttpClient has a selector thread, a pool and connections of its own: one seems to be made for each request."
 		f.Advice = "Make one HttpClient and share it: it is safe for many threads. JDK 21 and later can close() one."
+	case byKafka:
+		f.Title = fmt.Sprintf("%s of Kafka's clients, named %q, live", threads, name)
+		f.Summary = "Each producer and admin client has a thread, connections and buffers of its own until it is closed: one seems to be made for each piece of work."
+		f.Advice = "Make one KafkaProducer and share it: it is safe for many threads. Call close() on each that is no longer used."
 	case byNobody:
 		f.Title = fmt.Sprintf("%s alike, named %q, wait in the same place", threads, name)
 		f.Summary = "None of them belongs to a pool that is known."

@@ -13,6 +13,9 @@ const (
 	proofField = "field"
 	// proofLocals is that the owner's stack refers to the lock too.
 	proofLocals = "stack locals"
+	// proofClass is that the owner's stack is in the class whose static method the thread is
+	// blocked in.
+	proofClass = "static method"
 )
 
 // wait is what keeps a thread.

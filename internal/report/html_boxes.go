@@ -225,5 +225,8 @@ func rootName(path finding.Path) string {
 	if path.Thread != "" {
 		name += ` "` + path.Thread + `"`
 	}
+	if path.Frame != "" {
+		name += " in " + path.Frame
+	}
 	return name
 }

@@ -194,6 +194,9 @@ func (p *printer) path(path finding.Path) {
 	if path.Thread != "" {
 		root += ` "` + path.Thread + `"`
 	}
+	if path.Frame != "" {
+		root += " in " + path.Frame
+	}
 	p.line("    ", root)
 	field := ""
 	for i, step := range path.Steps {

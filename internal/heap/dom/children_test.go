@@ -27,6 +27,9 @@ func TestChildren(t *testing.T) {
 		for v := uint32(0); int(v) <= n; v++ {
 			slices.Sort(want[v])
 			require.Equal(t, want[v], slices.Sorted(tree.Children(v)), "seed %d node %d", seed, v)
+			if v != 0 {
+				below(t, tree, v)
+			}
 			for child := uint32(1); v != 0 && int(child) <= n; child++ {
 				require.Equal(t, slices.Contains(want[v], child), tree.IsChild(v, child), "seed %d nodes %d, %d", seed, v, child)
 			}
@@ -35,4 +38,28 @@ func TestChildren(t *testing.T) {
 			}
 		}
 	}
+}
+
+// below compares what lies below v with all the children there.
+func below(t *testing.T, tree *Tree, v uint32) {
+	t.Helper()
+	var want, got []uint32
+	for todo := []uint32{v}; len(todo) > 0; {
+		children := slices.Collect(tree.Children(todo[0]))
+		want = append(want, children...)
+		todo = append(todo[1:], children...)
+	}
+	visit := func(limit int) func(u uint32) bool {
+		return func(u uint32) bool {
+			got = append(got, u)
+			return len(got) < limit
+		}
+	}
+	tree.Below(v, visit(len(want)+1))
+	slices.Sort(want)
+	slices.Sort(got)
+	require.Equal(t, want, got, "below %d", v)
+	got = nil
+	tree.Below(v, visit(2))
+	require.LessOrEqual(t, len(got), 2, "visit ends it")
 }

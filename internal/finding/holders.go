@@ -1,0 +1,120 @@
+package finding
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// holder is who refers to a suspect, as an operator knows it.
+type holder struct {
+	class, field string // the nearest class that is no mere container, and its field
+	static       bool
+	thread       string
+	// frame is the call whose variable it is, where nothing but a stack refers to it.
+	frame string
+	// from is the static field that the path begins with, "" if it does with none or with
+	// that of class.
+	from string
+}
+
+// workQueue is the field of a ThreadPoolExecutor with what waits for its threads.
+const workQueue = "workQueue"
+
+func isWorkQueue(s Step) bool { return s.Field == workQueue }
+
+// holderOn names the holder on a path: the nearest step that is no container, else the nearest
+// that is no part of the JDK, or a thread pool.
+func holderOn(p *Path) holder {
+	if p == nil {
+		return holder{}
+	}
+	w := holder{thread: p.Thread, frame: p.Frame}
+	if i := slices.IndexFunc(p.Steps, isWorkQueue); i >= 0 {
+		w.class, w.field = p.Steps[i].Class, workQueue
+	}
+	found := false
+	above := p.Steps[:max(len(p.Steps)-1, 0)]
+	for _, s := range slices.Backward(above) {
+		name, static := strings.CutPrefix(s.Class, "class ")
+		if s.Field == "" || s.Field == "[]" || platform(name) || found && container(name) {
+			continue
+		}
+		w.class, w.field, w.static, found = name, s.Field, static, true
+		if !container(name) {
+			break
+		}
+	}
+	if len(above) == 0 || w.static {
+		return w
+	}
+	if name, static := strings.CutPrefix(above[0].Class, "class "); static && above[0].Field != "" && !platform(name) {
+		w.from = fieldOf(name, above[0].Field)
+	}
+	return w
+}
+
+// container says whether a class is of a library of collections and caches for all purposes:
+// who fills one of those is not the library.
+func container(class string) bool {
+	return slices.ContainsFunc([]string{
+		"com.carrotsearch.hppc.", "com.github.benmanes.caffeine.", "com.google.common.cache.", "com.google.common.collect.", "com.google.common.util.",
+		"com.lmax.disruptor.", "gnu.trove.", "io.netty.util.", "it.unimi.dsi.fastutil.", "kotlin.collections.", "org.agrona.collections.",
+		"org.apache.commons.collections", "org.eclipse.collections.", "org.hibernate.internal.util.collections.", "org.jctools.",
+		"org.springframework.util.", "scala.collection.",
+	}, func(p string) bool { return strings.HasPrefix(class, p) })
+}
+
+// platform says whether a class is a part of the JDK, or an array.
+func platform(class string) bool {
+	if strings.HasSuffix(class, "[]") {
+		return true
+	}
+	for _, prefix := range []string{"java.", "javax.", "jdk.", "sun.", "com.sun."} {
+		if strings.HasPrefix(class, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// String says it in a few words, "" where nobody is known.
+func (w holder) String() string {
+	switch {
+	case w.static:
+		return "static field " + fieldOf(w.class, w.field)
+	case w.class != "":
+		return "field " + fieldOf(w.class, w.field)
+	case w.thread != "" && w.frame != "":
+		return fmt.Sprintf("thread %q, in %s", clip(w.thread, 60), clip(stableClass(w.frame), 100))
+	case w.thread != "":
+		return fmt.Sprintf("thread %q", clip(w.thread, 60))
+	}
+	return ""
+}
+
+// frameClass is the class of the call whose variable it is, "" where that is the JDK's.
+func (w holder) frameClass() string {
+	class := w.frame[:max(0, strings.LastIndexByte(w.frame, '.'))]
+	if platform(class) {
+		return ""
+	}
+	return stableClass(class)
+}
+
+// fieldOf names a field for a sentence.
+func fieldOf(class, field string) string {
+	return clip(simpleName(class), 60) + "." + clip(field, 40)
+}
+
+// held says in a sentence by whom something is held, "" where nobody is known.
+func (w holder) held() string {
+	by := w.String()
+	if by == "" {
+		return ""
+	}
+	if w.from != "" {
+		by += ", from static field " + w.from + " on"
+	}
+	return "It is held by " + by + threadOf(w) + "."
+}
