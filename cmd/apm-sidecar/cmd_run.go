@@ -28,6 +28,7 @@ take effect at once, the rest at the next start. A faulty one changes nothing.`,
 		if err != nil {
 			return err
 		}
+		collectEarly(env.getenv)
 		return serve(cmd.Context(), env, s, c)
 	}
 	return cmd
