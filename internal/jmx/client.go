@@ -67,7 +67,6 @@ func (c *Client) Poll(ctx context.Context) (*jvm.Snapshot, error) {
 		return nil, err
 	}
 	s.Time, s.Missing = time.Now(), missing
-	keepHeapChanges(s)
 	return s, nil
 }
 

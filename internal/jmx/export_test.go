@@ -22,7 +22,6 @@ func DecodePoll(body []byte) (*jvm.Snapshot, error) {
 	}
 	s := &jvm.Snapshot{}
 	s.Missing = t.decode(time.UnixMilli(0), s, t.every(), replies)
-	keepHeapChanges(s)
 	return s, nil
 }
 

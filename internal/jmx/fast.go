@@ -66,7 +66,9 @@ func afterGC(v *fastjson.Value) *jvm.Usage {
 	return &after
 }
 
+// decodeGCs comes after decodePools: it looks for the changes of the heap's pools alone.
 func decodeGCs(s *jvm.Snapshot, v *fastjson.Value) {
+	s.GCs = slices.Grow(s.GCs, beans(v))
 	eachBean(v, func(_ []byte, bean *fastjson.Value) {
 		name := text(bean, "Name")
 		if name == "" {
@@ -79,7 +81,7 @@ func decodeGCs(s *jvm.Snapshot, v *fastjson.Value) {
 				ID:         count(last, "id"),
 				DurationMs: count(last, "duration"),
 				EndMs:      count(last, "endTime"),
-				Pools:      poolChanges(last),
+				Pools:      heapChanges(s.Pools, last),
 			}
 		}
 		s.GCs = append(s.GCs, gc)
@@ -87,43 +89,38 @@ func decodeGCs(s *jvm.Snapshot, v *fastjson.Value) {
 	slices.SortFunc(s.GCs, func(a, b jvm.GC) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// poolChanges pairs the two tables of a GcInfo by pool. A collector that
-// measures nothing fills both with zeros: no pairs then.
-func poolChanges(last *fastjson.Value) []jvm.PoolChange {
-	after := last.Get("memoryUsageAfterGc")
-	pools := last.GetObject("memoryUsageBeforeGc")
-	if pools == nil {
-		return nil
-	}
-	changes := make([]jvm.PoolChange, 0, min(pools.Len(), maxBeans))
+// heapChanges pairs the two tables of a GcInfo by pool: those of the heap, for no
+// collection empties metaspace and code. A collector that measures nothing fills both
+// with zeros: no pairs then.
+func heapChanges(pools []jvm.Pool, last *fastjson.Value) []jvm.PoolChange {
+	before, after := last.Get("memoryUsageBeforeGc"), last.Get("memoryUsageAfterGc")
+	changes := make([]jvm.PoolChange, 0, heapPools(pools))
 	measured := false
-	pools.Visit(func(key []byte, before *fastjson.Value) {
-		pool := string(key)
-		b, okBefore := count(before, "used").Get()
-		a, okAfter := count(after.Get(pool), "used").Get()
+	for i := range pools {
+		if !pools[i].Heap {
+			continue
+		}
+		b, okBefore := count(before.Get(pools[i].Name), "used").Get()
+		a, okAfter := count(after.Get(pools[i].Name), "used").Get()
 		if okBefore && okAfter {
 			measured = measured || b > 0 || a > 0
-			changes = append(changes, jvm.PoolChange{Pool: pool, BeforeBytes: b, AfterBytes: a})
+			changes = append(changes, jvm.PoolChange{Pool: pools[i].Name, BeforeBytes: b, AfterBytes: a})
 		}
-	})
+	}
 	if !measured {
 		return nil
 	}
-	slices.SortFunc(changes, func(a, b jvm.PoolChange) int { return cmp.Compare(a.Pool, b.Pool) })
 	return changes
 }
 
-// keepHeapChanges drops the pools that no collection empties, metaspace and code,
-// from what the collectors say about their last collection.
-func keepHeapChanges(s *jvm.Snapshot) {
-	isHeap := func(name string) bool {
-		return slices.ContainsFunc(s.Pools, func(p jvm.Pool) bool { return p.Heap && p.Name == name })
-	}
-	for _, gc := range s.GCs {
-		if gc.Last != nil {
-			gc.Last.Pools = slices.DeleteFunc(gc.Last.Pools, func(c jvm.PoolChange) bool { return !isHeap(c.Pool) })
+func heapPools(pools []jvm.Pool) int {
+	n := 0
+	for i := range pools {
+		if pools[i].Heap {
+			n++
 		}
 	}
+	return n
 }
 
 func decodeThreads(s *jvm.Snapshot, v *fastjson.Value) {

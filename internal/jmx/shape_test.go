@@ -47,7 +47,6 @@ func polled(body []byte, buffers *Buffers) (*jvm.Snapshot, error) {
 	}
 	s := &jvm.Snapshot{}
 	s.Missing = t.decode(time.UnixMilli(0), s, t.every(), replies)
-	keepHeapChanges(s)
 	return s, nil
 }
 
