@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/prompb"
@@ -23,7 +24,7 @@ type Writer interface {
 type embedded struct {
 	w       Writer
 	decoder prompb.WriteRequestUnmarshaler
-	samples []series.Sample
+	samples sampleList
 }
 
 // Embedded is the destination that writes to w. A process that is killed loses
@@ -42,29 +43,42 @@ func (e *embedded) Deliver(_ context.Context, b Batch) (Receipt, error) {
 	if err != nil {
 		return Receipt{Code: "undecodable"}, fmt.Errorf("%w: %w", ErrRejected, err)
 	}
-	e.samples = appendSamples(e.samples[:0], wr)
-	if err := e.w.Write(e.samples); err != nil {
+	if err := e.w.Write(e.samples.of(wr)); err != nil {
 		return Receipt{Code: "error"}, err
 	}
 	return Receipt{Code: "ok", Window: memoryWindow, AnyOrder: true}, nil
 }
 
-// appendSamples appends the samples of wr to dst.
-func appendSamples(dst []series.Sample, wr *prompb.WriteRequest) []series.Sample {
+// sampleList is memory for the samples of a WriteRequest.
+type sampleList struct {
+	samples []series.Sample
+	labels  []series.Label
+}
+
+// of are the samples of wr, valid until the next call and as long as wr is. Neighbours of
+// the same labels share them.
+func (l *sampleList) of(wr *prompb.WriteRequest) []series.Sample {
+	l.samples, l.labels = l.samples[:0], l.labels[:0]
+	var last []series.Label
 	for i := range wr.Timeseries {
 		ts := &wr.Timeseries[i]
 		var name string
-		labels := make([]series.Label, 0, len(ts.Labels))
-		for _, l := range ts.Labels {
-			if l.Name == nameLabel {
-				name = l.Value
+		from := len(l.labels)
+		for _, label := range ts.Labels {
+			if label.Name == nameLabel {
+				name = label.Value
 				continue
 			}
-			labels = append(labels, series.Label{Name: l.Name, Value: l.Value})
+			l.labels = append(l.labels, series.Label{Name: label.Name, Value: label.Value})
+		}
+		own := l.labels[from:len(l.labels):len(l.labels)]
+		if slices.Equal(own, last) {
+			own, l.labels = last, l.labels[:from]
 		}
 		for _, s := range ts.Samples {
-			dst = append(dst, series.Sample{Name: name, Labels: labels, TimeMs: s.Timestamp, Value: s.Value})
+			l.samples = append(l.samples, series.Sample{Name: name, Labels: own, TimeMs: s.Timestamp, Value: s.Value})
 		}
+		last = own
 	}
-	return dst
+	return l.samples
 }

@@ -102,6 +102,7 @@ func TestBigAppendIsSplit(t *testing.T) {
 
 func TestEncodedSamplesComeBackExactly(t *testing.T) {
 	var e encoder
+	var list sampleList
 	shared := []series.Label{{Name: "job", Value: "jvm"}, {Name: "long", Value: strings.Repeat("v", 300)}}
 	in := []series.Sample{
 		{Name: "a", TimeMs: 1795270237875, Value: 0},
@@ -129,7 +130,7 @@ func TestEncodedSamplesComeBackExactly(t *testing.T) {
 		var u prompb.WriteRequestUnmarshaler
 		wr, err := u.UnmarshalProtobuf(raw[len("before"):])
 		require.NoError(t, err)
-		got := appendSamples(nil, wr)
+		got := list.of(wr)
 		for i := range got {
 			if len(got[i].Labels) == 0 {
 				got[i].Labels = nil

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -26,7 +25,6 @@ import (
 	"github.com/VictoriaMetrics/VictoriaMetrics/app/vmselect"
 	"github.com/VictoriaMetrics/VictoriaMetrics/app/vmselect/promql"
 	"github.com/VictoriaMetrics/VictoriaMetrics/app/vmstorage"
-	"github.com/VictoriaMetrics/VictoriaMetrics/lib/prompb"
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/storage"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
@@ -115,6 +113,8 @@ var opened atomic.Bool
 // goroutines at once.
 type Store struct {
 	handler http.Handler
+	// rows hold *rows.
+	rows sync.Pool
 
 	// mu is held for reading by writers and requests, for writing by Close.
 	mu     sync.RWMutex
@@ -179,37 +179,15 @@ func (s *Store) Write(samples []series.Sample) error {
 	if s.closed {
 		return ErrClosed
 	}
-	var (
-		rows   = make([]storage.MetricRow, 0, len(samples))
-		labels []prompb.Label
-		buf    []byte
-	)
-	for i := range samples {
-		sample := &samples[i]
-		if (math.IsNaN(sample.Value) && !series.IsStale(sample.Value)) || math.IsInf(sample.Value, 0) {
-			continue
-		}
-		labels = append(labels[:0], prompb.Label{Name: "__name__", Value: sample.Name})
-		labels = appendLabels(appendLabels(labels, sample.Target), sample.Labels)
-		from := len(buf)
-		buf = storage.MarshalMetricNameRaw(buf, labels)
-		rows = append(rows, storage.MetricRow{
-			MetricNameRaw: buf[from:len(buf):len(buf)],
-			Timestamp:     sample.TimeMs,
-			Value:         sample.Value,
-		})
+	r, ok := s.rows.Get().(*rows)
+	if !ok {
+		r = &rows{}
 	}
-	if err := vmstorage.AddRows(rows); err != nil {
-		return fmt.Errorf("store: write %d samples: %w", len(rows), err)
+	defer s.rows.Put(r)
+	if err := vmstorage.AddRows(r.of(samples)); err != nil {
+		return fmt.Errorf("store: write %d samples: %w", len(r.list), err)
 	}
 	return nil
-}
-
-func appendLabels(dst []prompb.Label, labels []series.Label) []prompb.Label {
-	for _, l := range labels {
-		dst = append(dst, prompb.Label{Name: l.Name, Value: l.Value})
-	}
-	return dst
 }
 
 // Handler serves the query API and vmui; see newHandler for the routes. After
