@@ -23,13 +23,18 @@ endif
 export HEAPSCAN_MAT_DUMPS ?= $(wildcard $(CURDIR)/../shared/dumps)
 
 .DEFAULT_GOAL := help
-.PHONY: help build testbed postgres receivers chromium demo demo-once test lint fuzz bench dumps bench-peers e2e-full clean tools
+.PHONY: help build image-root testbed postgres receivers chromium demo demo-once test lint fuzz bench dumps bench-peers e2e-full clean tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/apm-sidecar and bin/heapscan
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/apm-sidecar ./cmd/heapscan
+
+image-root: ## the root folder of the container image, in build/image
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o build/image/usr/local/bin/ ./cmd/apm-sidecar ./cmd/heapscan
+	@mkdir -p build/image/etc/ssl/certs build/image/etc/apm-sidecar build/image/var/lib/apm-sidecar build/image/tmp
+	@cp -L /etc/ssl/certs/ca-certificates.crt build/image/etc/ssl/certs/
 
 testbed: tools $(TESTBED_STAMP) ## build the Java programs of the testbed
 

@@ -43,7 +43,7 @@ Flags override environment variables, these override the configuration file.` + 
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRunCommand(env), newOnceCommand(env), newCheckCommand(env), newDoctorCommand(env), newPolicyCommand(env), newAttachCommand(env), newVersionCommand(), newAnalyzeCommand(env))
+	root.AddCommand(newRunCommand(env), newOnceCommand(env), newCheckCommand(env), newDoctorCommand(env), newPolicyCommand(env), newAttachCommand(env), newHealthCommand(env), newVersionCommand(), newAnalyzeCommand(env))
 	return root
 }
 
