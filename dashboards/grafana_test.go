@@ -46,7 +46,7 @@ func grafanaOf(b board, source, suffix string) object {
 		"uid": b.UID + suffix, "title": "apm-sidecar: " + b.Title, "tags": []string{"apm-sidecar", "jvm"},
 		"schemaVersion": 40, "editable": true, "graphTooltip": 1, "refresh": "30s", "timezone": "browser",
 		"time":        object{"from": "now-1h", "to": "now"},
-		"links":       []object{{"type": "dashboards", "title": "apm-sidecar", "tags": []string{"apm-sidecar"}, "asDropdown": true, "includeVars": true, "keepTime": true}},
+		"links":       []object{{"type": "dashboards", "title": "apm-sidecar", "tags": []string{"apm-sidecar"}, "asDropdown": true, "includeVars": true, "keepTime": true, "targetBlank": false, "icon": "external link", "tooltip": ""}},
 		"templating":  object{"list": variables(source, ds)},
 		"annotations": object{"list": []object{restarts(ds)}},
 		"panels":      panels,
@@ -63,7 +63,7 @@ func variables(source string, ds object) []object {
 		}
 	}
 	return []object{
-		{"name": "ds", "label": "data source", "type": "datasource", "query": source, "current": object{}},
+		{"name": "ds", "label": "data source", "type": "datasource", "query": source},
 		choice("job", "job", "label_values(apm_sidecar_target_up, job)"),
 		choice("instance", "instance", `label_values(apm_sidecar_target_up{job=~"$job"}, instance)`),
 	}
@@ -92,7 +92,7 @@ func grafanaPanel(p panel, id int, ds, at object) object {
 	if kind == "" {
 		kind = "timeseries"
 		options = object{
-			"legend":  object{"displayMode": "list", "placement": "bottom", "showLegend": true},
+			"legend":  object{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{}},
 			"tooltip": object{"mode": "multi", "sort": "desc"},
 		}
 		defaults["custom"] = object{"fillOpacity": 5, "lineWidth": 1, "showPoints": "never", "spanNulls": false}
