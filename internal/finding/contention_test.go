@@ -191,3 +191,36 @@ func TestIdleThreads(t *testing.T) {
 	}
 	assert.Empty(t, specific(t, h.JDK))
 }
+
+// TestStarvingPool has a pool whose threads wait for tasks in its own queue, all of them or all
+// but one that works.
+func TestStarvingPool(t *testing.T) {
+	f := func(starving, atWork int) []finding.Finding {
+		h := newPoolHeap()
+		task := h.Class("java.util.concurrent.FutureTask", h.Object, hproftest.Ref("runner"))
+		node := h.Class("java.util.concurrent.LinkedBlockingQueue$Node", h.Object, hproftest.Ref("item"), hproftest.Ref("next"))
+		queue := h.Class("java.util.concurrent.LinkedBlockingQueue", h.Object, hproftest.Ref("head"))
+		app := h.Class("com.acme.Pages", h.Object)
+		pool := h.New(h.ClassNamed("java.util.concurrent.ThreadPoolExecutor"))
+		var first *hproftest.Object
+		for i := range starving + atWork {
+			thread := h.NewThread(h.Thread, fmt.Sprintf("pool-1-thread-%d", i), hproftest.Frame{Class: app, Method: "page", Line: 4})
+			h.SetThread(thread, 5, false, hproftest.Running)
+			if i < starving {
+				waited := h.New(task)
+				first = h.New(node).Set("item", waited).Set("next", first)
+				h.Park(thread, waited)
+			}
+			worker := h.New(h.ClassNamed("java.util.concurrent.ThreadPoolExecutor$Worker")).Set("thread", thread).Set("this$0", pool)
+			h.Root(hprof.SubRootJNIGlobal, worker)
+		}
+		h.Root(hprof.SubRootJNIGlobal, pool.Set("workQueue", h.New(queue).Set("head", first)))
+		return byKind("deadlock", detect(t, h.JDK))
+	}
+	assert.Empty(t, f(7, 1))
+	found := only(t, "deadlock", f(8, 0))
+	assert.Contains(t, found.Title, "all 8 threads of a thread pool")
+	assert.Equal(t, int64(8), found.Objects)
+	assert.Equal(t, finding.ConfidenceHigh, found.Confidence)
+	assert.Equal(t, "com.acme.Pages", found.Culprit.Class)
+}

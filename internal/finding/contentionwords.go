@@ -30,6 +30,9 @@ func (h *Heap) deadlockFinding(ctx context.Context, d *deadlock) (Finding, error
 	if len(d.circle) == 1 {
 		f.Title = "Deadlock: a thread waits for itself and never goes on"
 	}
+	if h.links[d.circle[0]].proof == proofQueue {
+		h.wordStarving(&f, d)
+	}
 	if len(d.behind) >= waitingMany || bytes >= suspectBytes && bytes*100 >= total*criticalShare {
 		f.Severity = SeverityCritical
 	}
@@ -42,7 +45,7 @@ func (h *Heap) deadlockFinding(ctx context.Context, d *deadlock) (Finding, error
 		}
 		at := h.threadOf(t)
 		places = append(places, h.contender(&at).Class)
-		if h.links[t].proof != proofField {
+		if h.links[t].proof == proofLocals {
 			f.Confidence = ConfidenceMedium
 		}
 	}
@@ -66,8 +69,11 @@ func (h *Heap) contention(t heap.ObjID) string {
 	if f := at.own(); f != nil {
 		where = fmt.Sprintf(" in %s.%s", short(f.Class), clip(f.Method, 40))
 	}
-	return fmt.Sprintf("%q, %s%s, waits for %s of %q.", clip(at.Name, 40), at.State, where,
-		h.lockName(l.lock), clip(h.threadInfos[l.owners[0]].Name, 40))
+	owner := fmt.Sprintf("of %q", clip(h.threadInfos[l.owners[0]].Name, 40))
+	if l.proof == proofQueue {
+		owner = "in that queue"
+	}
+	return fmt.Sprintf("%q, %s%s, waits for %s %s.", clip(at.Name, 40), at.State, where, h.lockName(l.lock), owner)
 }
 
 // contender is the culprit where a thread waits: the code that it is in.

@@ -133,7 +133,7 @@ func Watches() []heap.Watch {
 		tableC3P0: {Class: c3p0Pool, Fields: []heap.FieldName{{Class: c3p0Pool, Field: "managed"}, {Class: c3p0Pool, Field: "max"}}},
 		tableC3P0Connection: {Class: c3p0Connection, Fields: []heap.FieldName{
 			{Class: c3p0Connection, Field: "physicalConnection"}, {Class: c3p0Connection, Field: "exposedProxy"}}},
-		tableThreadPool: {Class: poolClass, Fields: []heap.FieldName{{Class: poolClass, Field: "threadFactory"}}},
+		tableThreadPool: {Class: poolClass, Fields: []heap.FieldName{{Class: poolClass, Field: "threadFactory"}, {Class: poolClass, Field: "workQueue"}}},
 	}
 	for i, w := range connectionWatches() {
 		watches[tableHikariPool+i] = w

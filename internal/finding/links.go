@@ -2,6 +2,7 @@ package finding
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -28,10 +29,17 @@ func (h *Heap) readLinks(ctx context.Context) error {
 	if h.threadInfos, err = h.ThreadInfos(ctx, threads); err != nil {
 		return err
 	}
+	for t, info := range h.threadInfos {
+		if info.Name == "" && info.Virtual { // as Thread.toString does
+			info.Name = fmt.Sprintf("VirtualThread[#%d]", info.ID)
+			h.threadInfos[t] = info
+		}
+	}
 	if err := h.linkParked(ctx, threads); err != nil {
 		return err
 	}
 	h.linkMonitors()
+	h.linkQueued()
 	return h.addOwners(ctx)
 }
 

@@ -200,25 +200,32 @@ func (h *Heap) describeClassObject(o, target heap.ObjID, name string) (class, fi
 	return "class " + h.Classes[c].Name, ""
 }
 
-// rootOf says what kind of GC root the object is, whose, and in which call. Where several
-// calls of a stack refer to it, the innermost one that is not the JDK's counts.
+// rootOf says what kind of GC root the object is, whose, and in which call: the innermost one of
+// the stack that refers to it and is not the JDK's, or else the one that called the JDK.
 func (h *Heap) rootOf(o heap.ObjID) (kind, thread, frame string) {
-	serial := uint32(0)
-	for _, r := range h.Roots {
-		if r.Object != o || kind != "" && (r.Thread != serial || serial == 0) {
+	i := slices.IndexFunc(h.Roots, func(r heap.Root) bool { return r.Object == o })
+	if i < 0 {
+		return "", "", ""
+	}
+	root := h.Roots[i]
+	kind = root.Kind.RootName()
+	if root.Thread == 0 {
+		return kind, "", ""
+	}
+	for s := range h.Stacks() {
+		if s.Serial != root.Thread {
 			continue
 		}
-		if kind == "" {
-			kind, serial = r.Kind.RootName(), r.Thread
+		thread = h.threadNames[s.Object]
+		at := slices.IndexFunc(s.Frames, func(f heap.Frame) bool {
+			return slices.ContainsFunc(f.Locals, func(l heap.Local) bool { return l.Object == o })
+		})
+		if at < 0 {
+			break
 		}
-		if f, ok := h.FrameOf(r); ok && (frame == "" || platform(frame)) {
-			frame = f.Class + "." + f.Method
-		}
+		caller := at + slices.IndexFunc(s.Frames[at:], func(f heap.Frame) bool { return !platform(f.Class) })
+		f := s.Frames[max(at, caller)]
+		return kind, thread, f.Class + "." + f.Method
 	}
-	for _, t := range h.Threads {
-		if t.Serial == serial && serial != 0 {
-			thread = h.threadNames[t.Object]
-		}
-	}
-	return kind, thread, frame
+	return kind, thread, ""
 }

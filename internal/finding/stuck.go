@@ -78,7 +78,7 @@ func (h *Heap) lasts(b *backlog) string {
 	switch {
 	case h.pressure().outOfMemory:
 		return "Memory ran out while they waited."
-	case h.handlerIdle() && (b.done >= 0 && b.done*10 < b.waiting || b.peak > 0 && b.waiting*10 >= b.peak*9):
+	case h.handlerIdle() && (b.done >= 0 && b.done*10 < b.waiting || b.peak > 0 && b.waiting*4 >= b.peak*3):
 		return "Hardly any of it was worked off so far."
 	}
 	return ""

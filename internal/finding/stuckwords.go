@@ -100,6 +100,8 @@ func (h *Heap) waiting(t *thread, w wait) string {
 		return s + "; the dump does not tell who could end that."
 	case o.proof == proofField:
 		s += fmt.Sprintf(", owned by thread %q", clip(o.Name, 60))
+	case o.proof == proofQueue:
+		s += fmt.Sprintf(", a task in the queue of the pool of thread %q", clip(o.Name, 60))
 	case o.others > 0:
 		s += fmt.Sprintf(", probably owned by thread %q or one of %d others (by their stacks)", clip(o.Name, 60), o.others)
 	default:
@@ -117,7 +119,7 @@ func (h *Heap) waiting(t *thread, w wait) string {
 // confidence rests on how the owner is known.
 func (w *wait) confidence() Confidence {
 	switch {
-	case w.owner == nil || w.owner.proof != proofField:
+	case w.owner == nil || w.owner.proof == proofLocals || w.owner.proof == proofClass:
 		return ConfidenceMedium
 	}
 	return ConfidenceHigh
@@ -164,7 +166,7 @@ func (h *Heap) threadEvidence(t *thread, w wait) Evidence {
 	v.Facts = append(v.Facts, fact("waits for", "%s @ %s", v.Lock.Class, v.Lock.Object))
 	if o := w.owner; o != nil {
 		v.Lock.Owner, v.Lock.OwnerState, v.Lock.Proof, v.Lock.OwnerStack = o.Name, o.State, o.proof, o.stack()
-		v.Facts = append(v.Facts, fact("owner", "%q, %s, known by the %s", o.Name, o.State, map[string]string{proofField: "lock's own field", proofLocals: "owner's stack (inferred)", proofClass: "class of a static method (a guess)"}[o.proof]))
+		v.Facts = append(v.Facts, fact("owner", "%q, %s, known by the %s", o.Name, o.State, map[string]string{proofField: "lock's own field", proofLocals: "owner's stack (inferred)", proofClass: "class of a static method (a guess)", proofQueue: "queue that the task is in"}[o.proof]))
 		for next := o.waits; next != nil && next.lock != 0; next = next.owner.waits {
 			if next.owner == nil {
 				v.Facts = append(v.Facts, fact("which waits for", "%s @ %#x", h.Class(next.lock).Name, h.Address(next.lock)))

@@ -35,7 +35,7 @@ func (h *Heap) suspectFinding(s *suspect, p pressure, paths []Path) Finding {
 		f.Confidence = ConfidenceHigh
 	}
 	if !s.weak.keptByThemselves() {
-		f.Summary += " " + p.words()
+		f.Summary = strings.TrimSpace(f.Summary + " " + p.words())
 	}
 	f.Evidence.Facts = append(f.Evidence.Facts, p.facts()...)
 	return f

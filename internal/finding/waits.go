@@ -16,6 +16,9 @@ const (
 	// proofClass is that the owner's stack is in the class whose static method the thread is
 	// blocked in.
 	proofClass = "static method"
+	// proofQueue is that what the thread waits for is a task in the queue of a pool, whose
+	// threads are the owners.
+	proofQueue = "queue"
 )
 
 // wait is what keeps a thread.

@@ -25,7 +25,7 @@ var suspectScenarios = []string{
 	"growing-map", "thread-local-stale", "redeploy-tomcat", "pool-hikari", "wheel-blocked", "healthy-busy-tomcat", "executor-decorated", "threads-of-lost-pools",
 	"direct-buffers", "growing-concurrent-map", "growing-queue", "growing-blocking-queue", "big-retainer", "duplicate-strings", "sparse-maps",
 	"thread-local-idle", "redeploy-closed", "pool-tomcat", "pool-dbcp", "executor-reads", "growing-work-queue", "weak-map-of-itself",
-	"deadlock-methods", "deadlock-locks", "deadlock-mixed", "convoy-monitor", "convoy-buffers",
+	"deadlock-methods", "deadlock-locks", "deadlock-mixed", "deadlock-pool", "convoy-monitor", "convoy-buffers",
 	"threads-of-held-pools", "threads-of-timers", "threads-of-clients", "threads-waiting",
 	"healthy-thread-local", "healthy-redeploy", "healthy-idle", "healthy-cache", "healthy-timer", "healthy-idle-tomcat",
 	"healthy-pool-hikari", "healthy-pool-tomcat", "healthy-pool-dbcp", "healthy-wheel", "healthy-timeouts", "healthy-pools", "healthy-weak-map", "healthy-locks",

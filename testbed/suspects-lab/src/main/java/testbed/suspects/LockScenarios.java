@@ -17,6 +17,7 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 /** Threads that wait for each other, or all for the same lock. */
 final class LockScenarios {
     private static final int WAITING = 20;
+    private static final int POOL = 6;
     private static final int BUFFER = 1 << 20;
     private static final Object MONITOR = new Object();
     private static final ReentrantLock LOCK = new ReentrantLock();
@@ -58,6 +59,7 @@ final class LockScenarios {
         });
         all.put("deadlock-locks", LockScenarios::deadlockOfLocks);
         all.put("deadlock-mixed", LockScenarios::deadlockOfThree);
+        all.put("deadlock-pool", LockScenarios::starving);
         all.put("convoy-monitor", LockScenarios::behindSocket);
         all.put("convoy-buffers", LockScenarios::behindReader);
         all.put("healthy-locks", LockScenarios::idle);
@@ -123,6 +125,24 @@ final class LockScenarios {
     private static void meet(CountDownLatch all) throws InterruptedException {
         all.countDown();
         all.await();
+    }
+
+    /** Tasks that wait for tasks of the same pool, on all of its threads. */
+    private static void starving(Expected expected) throws Exception {
+        ThreadPoolExecutor pool = new ThreadPoolExecutor(POOL, POOL, 1, TimeUnit.HOURS, new LinkedBlockingQueue<>());
+        KEPT.add(pool);
+        CountDownLatch all = new CountDownLatch(POOL);
+        for (int i = 0; i < POOL; i++) {
+            pool.submit(() -> {
+                meet(all);
+                return pool.submit(() -> "part").get();
+            });
+        }
+        while (pool.getQueue().size() < POOL) {
+            TimeUnit.MILLISECONDS.sleep(5);
+        }
+        TimeUnit.MILLISECONDS.sleep(100); // until the last one waits, too
+        expected.finding("deadlock", LockScenarios.class.getName(), POOL, "warning");
     }
 
     /** Requests that all need a monitor, whose owner reads from a peer that does not answer. */
