@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/alert"
@@ -14,117 +12,69 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/store"
 )
 
-// alerting is the engine of the rules, or none.
-type alerting struct {
-	env environment
-	// asked takes requests to work by other settings.
-	asked chan alertingRequest
-	// engine points to nil where no rules are evaluated.
-	engine atomic.Pointer[alert.Engine]
-	// settings are those of the engine; Run's alone.
-	settings alertingSettings
+// rules is the engine, or none.
+type rules struct {
+	engine *alert.Engine
 }
 
-// alertingSettings are what the engine is made of.
+// alerting are the rules as the configuration has them one time and another.
+type alerting = succession[alertingSettings, rules]
+
+// alertingSettings are what the rules are evaluated by. Without a store they are not.
 type alertingSettings struct {
-	config config.Config
-	store  *store.Store
+	config.Alerting
+	store *store.Store
+	// dir is the folder of what outlives the process.
+	dir string
 }
 
-type alertingRequest struct {
-	settings alertingSettings
-	answer   chan error
-}
-
-// newAlerting reads the rules where there is a store to ask.
-func newAlerting(env environment, c config.Config, s *store.Store) (*alerting, error) {
-	a := &alerting{env: env, asked: make(chan alertingRequest)}
-	return a, a.open(alertingSettings{c, s})
-}
-
-// open makes the engine; the one before must have ended.
-func (a *alerting) open(s alertingSettings) error {
-	c := s.config
-	if !c.Alerts() {
-		a.engine.Store(nil)
-		a.settings = s
-		return nil
+// alertingSettingsOf are those of a configuration.
+func alertingSettingsOf(c config.Config, s *store.Store) alertingSettings {
+	out := alertingSettings{Alerting: c.Alerting, store: s, dir: filepath.Join(c.DataDir, "alerts")}
+	if out.ExternalURL == "" {
+		out.ExternalURL = pageURL(scheme(c.Web), c.Listen)
 	}
-	receivers, err := receiversOf(c.Alerting)
+	return out
+}
+
+// openRules reads the rules where they are wanted and there is a store to ask.
+func openRules(env environment, s alertingSettings) (rules, error) {
+	if !s.Enabled || s.store == nil {
+		return rules{}, nil
+	}
+	receivers, err := receiversOf(s.Alerting)
 	if err != nil {
-		return err
-	}
-	external := c.Alerting.ExternalURL
-	if external == "" {
-		external = pageURL(scheme(c.Web), c.Listen)
+		return rules{}, err
 	}
 	engine, err := alert.New(alert.Options{
-		Dir:         filepath.Join(c.DataDir, "alerts"),
+		Dir:         s.dir,
 		Query:       s.store.Handler(),
 		Sink:        s.store,
-		OwnRules:    c.Alerting.BuiltinRules,
-		Rules:       c.Alerting.Rules,
-		Interval:    time.Duration(c.Alerting.Interval),
-		ExternalURL: strings.TrimSuffix(external, "/"),
+		OwnRules:    s.BuiltinRules,
+		Rules:       s.Rules,
+		Interval:    time.Duration(s.Interval),
+		ExternalURL: strings.TrimSuffix(s.ExternalURL, "/"),
 		Policy: alert.Policy{
-			GroupBy: c.Alerting.GroupBy, Wait: time.Duration(c.Alerting.GroupWait),
-			Interval: time.Duration(c.Alerting.GroupInterval), Repeat: time.Duration(c.Alerting.RepeatInterval),
+			GroupBy: s.GroupBy, Wait: time.Duration(s.GroupWait),
+			Interval: time.Duration(s.GroupInterval), Repeat: time.Duration(s.RepeatInterval),
 		},
 		Receivers: receivers,
-		Logger:    a.env.logger(),
+		Logger:    env.logger(),
 	})
-	if err != nil {
-		return err
-	}
-	a.engine.Store(engine)
-	a.settings = s
-	return nil
+	return rules{engine}, err
 }
 
 // Run evaluates the rules until ctx ends.
-func (a *alerting) Run(ctx context.Context) error {
-	for {
-		own, stop := context.WithCancel(ctx)
-		ended := make(chan error, 1)
-		go func() { ended <- a.evaluate(own) }()
-		select {
-		case err := <-ended:
-			stop()
-			return err
-		case r := <-a.asked:
-			a.engine.Store(nil) // what people say to it now would be forgotten
-			stop()
-			err := <-ended
-			if err == nil {
-				err = a.open(r.settings)
-			}
-			if err != nil {
-				err = errors.Join(err, a.open(a.settings))
-			}
-			r.answer <- err
-		}
-	}
-}
-
-// evaluate runs the engine of the moment until ctx ends.
-func (a *alerting) evaluate(ctx context.Context) error {
-	if engine := a.engine.Load(); engine != nil {
-		return engine.Run(ctx)
+func (r rules) Run(ctx context.Context) error {
+	if r.engine != nil {
+		return r.engine.Run(ctx)
 	}
 	<-ctx.Done()
 	return nil
 }
 
-// follow has the rules evaluated by the settings of c. Run must be at work.
-func (a *alerting) follow(ctx context.Context, c config.Config, s *store.Store) error {
-	r := alertingRequest{alertingSettings{c, s}, make(chan error, 1)}
-	select {
-	case a.asked <- r:
-		return <-r.answer
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+// Close has nothing to do: the engine's end was its Run's.
+func (rules) Close() error { return nil }
 
 // receiversOf makes the clients of those who are told.
 func receiversOf(c config.Alerting) ([]alert.Receiver, error) {
@@ -144,9 +94,9 @@ func receiversOf(c config.Alerting) ([]alert.Receiver, error) {
 }
 
 // WriteMetrics writes the self metrics in Prometheus' text form.
-func (a *alerting) WriteMetrics(w io.Writer) {
-	if engine := a.engine.Load(); engine != nil {
-		engine.WriteMetrics(w)
+func (r rules) WriteMetrics(w io.Writer) {
+	if r.engine != nil {
+		r.engine.WriteMetrics(w)
 	}
 }
 

@@ -1,52 +1,51 @@
 package main
 
 import (
-	"errors"
 	"io"
 	"net/http"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/alert"
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
 	"github.com/apm-sidecar/apm-sidecar/internal/web"
 )
 
-// alertsView is the engine of the moment as the pages show it. There is none for the
-// moment in which another one takes over.
+// alertsView is the engine of the moment as the pages show it. It has ended where another
+// one is about to take over.
 type alertsView struct {
-	*alerting
+	alerting *alerting
 }
 
-// errBetween is for that moment.
-var errBetween = errors.New("the alerting settings are being taken over, try again")
-
-// vmuiConfig is what vmui reads first: there are rules to show.
-const vmuiConfig = `{"license":{"type":"opensource"},"vmalert":{"enabled":true}}`
-
-// ServeHTTP implements web.Alerts.
-func (a alertsView) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	engine := a.engine.Load()
-	switch {
-	case r.URL.Path == "/vmui/config.json":
-		w.Header().Set("Content-Type", "application/json")
-		// A failed write is the browser's own doing.
-		_, _ = io.WriteString(w, vmuiConfig)
-	case engine == nil:
-		http.Error(w, errBetween.Error(), http.StatusServiceUnavailable)
-	default:
-		engine.ServeHTTP(w, r)
-	}
-}
-
-// pages are the alerts as the pages show them, nil where no rules are evaluated.
-func (a *alerting) pages(c config.Config) web.Alerts {
+// alertPages are the alerts as the pages show them, nil where no rules are evaluated.
+func alertPages(a *alerting, c config.Config) web.Alerts {
 	if c.Alerts() {
 		return alertsView{a}
 	}
 	return nil
 }
 
+func (a alertsView) engine() *alert.Engine { return a.alerting.now.Load().engine }
+
+// vmuiConfig is what vmui reads first: there are rules to show.
+const vmuiConfig = `{"license":{"type":"opensource"},"vmalert":{"enabled":true}}`
+
+// ServeHTTP implements web.Alerts.
+func (a alertsView) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	engine := a.engine()
+	switch {
+	case r.URL.Path == "/vmui/config.json":
+		w.Header().Set("Content-Type", "application/json")
+		// A failed write is the browser's own doing.
+		_, _ = io.WriteString(w, vmuiConfig)
+	case engine == nil:
+		http.Error(w, alert.ErrEnded.Error(), http.StatusServiceUnavailable)
+	default:
+		engine.ServeHTTP(w, r)
+	}
+}
+
 // List implements web.Alerts.
 func (a alertsView) List() []web.Alert {
-	engine := a.engine.Load()
+	engine := a.engine()
 	if engine == nil {
 		return nil
 	}
@@ -68,15 +67,15 @@ func (a alertsView) List() []web.Alert {
 
 // Acknowledge implements web.Alerts.
 func (a alertsView) Acknowledge(id, by, comment string) error {
-	if engine := a.engine.Load(); engine != nil {
+	if engine := a.engine(); engine != nil {
 		return engine.Acknowledge(id, by, comment)
 	}
-	return errBetween
+	return alert.ErrEnded
 }
 
 // Faults implements web.Alerts.
 func (a alertsView) Faults() []string {
-	if engine := a.engine.Load(); engine != nil {
+	if engine := a.engine(); engine != nil {
 		return engine.Faults()
 	}
 	return nil
@@ -84,7 +83,7 @@ func (a alertsView) Faults() []string {
 
 // Rules implements web.Alerts.
 func (a alertsView) Rules() int {
-	if engine := a.engine.Load(); engine != nil {
+	if engine := a.engine(); engine != nil {
 		return engine.Rules()
 	}
 	return 0

@@ -18,8 +18,8 @@ instead, and nothing is stored here beyond what waits to be sent; --embedded kee
 the store beside them.
 
 SIGHUP, POST /-/reload and a change of the configuration file have it read again:
-targets, discovery, shard, interval, receivers, alerting and who may see the pages
-take effect at once, the rest at the next start. A faulty one changes nothing.`,
+all of it takes effect at once but listen, data_dir, store and retention, which wait
+for the next start. A faulty one changes nothing.`,
 		Args: noArguments,
 	}
 	s := addSettings(cmd.Flags())

@@ -5,28 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/apm-sidecar/apm-sidecar/internal/agent"
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/push"
 	"github.com/apm-sidecar/apm-sidecar/internal/web"
 )
 
 // parts are what a sidecar at work consists of.
 type parts struct {
-	env     environment
-	pusher  *push.Pusher
-	spans   *spanTraffic
-	watch   *agent.Agent
-	steer   *steering
-	reports fs.FS
-	alerts  *alerting
-	server  *web.Server
+	env    environment
+	pusher *push.Pusher
+	watch  *succession[config.Config, *watching]
+	steer  *steering
+	alerts *alerting
+	server *web.Server
 	// dest are the destinations of the moment; only apply changes them.
 	dest atomic.Pointer[destinations]
 }
@@ -40,7 +37,6 @@ func (p *parts) run(ctx context.Context) error {
 	carriers.Go(func() error { return p.pusher.Run(carryCtx) })
 	carriers.Go(func() error { return p.server.Run(carryCtx) })
 	carriers.Go(func() error { return p.alerts.Run(carryCtx) })
-	carriers.Go(func() error { return p.spans.Run(carryCtx) })
 	carriers.Go(func() error { return p.recordSelf(carryCtx) })
 
 	agentCtx, stopAgent := context.WithCancel(ctx)
@@ -51,7 +47,9 @@ func (p *parts) run(ctx context.Context) error {
 		defer stopAgent()
 		steered <- p.steer.Run(agentCtx)
 	}()
-	err := errors.Join(p.watch.Run(agentCtx), <-steered)
+	err := p.watch.Run(agentCtx)
+	stopAgent()
+	err = errors.Join(err, <-steered)
 	if ctx.Err() != nil {
 		p.env.logger().Info("stopping")
 	}
@@ -59,8 +57,11 @@ func (p *parts) run(ctx context.Context) error {
 	return errors.Join(err, carriers.Wait())
 }
 
-// apply has the receivers, the pages and the rules follow a new configuration, from the
-// old one. What may well be refused comes first; on an error all stays as it was.
+// watching are the parts of the moment that look at JVMs.
+func (p *parts) watching() *watching { return *p.watch.now.Load() }
+
+// apply has everything but the targets follow a new configuration, from the old one; on
+// an error all stays as it was.
 func (p *parts) apply(ctx context.Context, old, next config.Config) error {
 	if err := checkAlerting(next); err != nil {
 		return err
@@ -70,35 +71,41 @@ func (p *parts) apply(ctx context.Context, old, next config.Config) error {
 	if err != nil {
 		return err
 	}
-	undo := func(err error) error {
-		return errors.Join(err, p.server.Update(pageOptions(p.env, old, p.show(old, before))), p.pusher.Follow(before.list), dest.close(before))
-	}
-	if err := p.server.Update(pageOptions(p.env, next, p.show(next, dest))); err != nil {
-		return undo(err)
-	}
-	if err := p.pusher.Follow(dest.list); err != nil {
-		return undo(err)
-	}
-	if err := p.alerts.follow(ctx, next, dest.store); err != nil {
-		return undo(err)
+	if err := p.turn(ctx, old, next, before, dest); err != nil {
+		return errors.Join(err, p.turn(ctx, next, old, dest, before), dest.close(before))
 	}
 	p.dest.Store(dest)
 	return before.close(dest)
+}
+
+// turn goes from one configuration with its destinations to another. What goes on without
+// a change is not disturbed.
+func (p *parts) turn(ctx context.Context, old, next config.Config, before, dest *destinations) error {
+	if err := p.pusher.Follow(dest.list); err != nil {
+		return err
+	}
+	if err := p.watch.follow(ctx, watchingSettings(old), watchingSettings(next)); err != nil {
+		return err
+	}
+	if err := p.alerts.follow(ctx, alertingSettingsOf(old, before.store), alertingSettingsOf(next, dest.store)); err != nil {
+		return err
+	}
+	return p.server.Update(pageOptions(p.env, next, p.show(next, dest)))
 }
 
 // show is what the pages show under a configuration and its destinations.
 func (p *parts) show(c config.Config, dest *destinations) web.Options {
 	return web.Options{
 		Store:         dest.handler(),
-		Reports:       p.reports,
-		Metrics:       func(w io.Writer) { p.writeMetrics(w); p.watch.WriteMetrics(w) },
-		Alerts:        p.alerts.pages(c),
-		Targets:       func() []web.Target { return rows(p.watch.Targets()) },
+		Reports:       p.watching().reports,
+		Metrics:       func(w io.Writer) { p.writeMetrics(w); p.watching().agent.WriteMetrics(w) },
+		Alerts:        alertPages(p.alerts, c),
+		Targets:       func() []web.Target { return rows(p.watching().agent.Targets()) },
 		Reload:        p.steer.Reload,
 		Configuration: p.steer.notes,
-		Ready:         p.watch.Ready,
-		Evidence:      p.watch.Evidence,
-		Transactions:  transactions(p.watch),
+		Ready:         func() error { return p.watching().agent.Ready() },
+		Evidence:      func() map[string][]jvm.Evidence { return p.watching().agent.Evidence() },
+		Transactions:  transactions(p.watching().agent),
 	}
 }
 
@@ -108,8 +115,8 @@ func (p *parts) writeMetrics(w io.Writer) {
 	_, _ = fmt.Fprintf(w, "apm_sidecar_build_info{version=%q} 1\n", version())
 	p.steer.WriteMetrics(w)
 	p.pusher.WriteMetrics(w)
-	p.alerts.WriteMetrics(w)
-	p.spans.WriteMetrics(w)
+	p.alerts.now.Load().WriteMetrics(w)
+	p.watching().spans.WriteMetrics(w)
 }
 
 // recordSelf keeps these in the embedded store while there is one.

@@ -156,17 +156,63 @@ func TestReloadLosesNoSample(t *testing.T) {
 	reload("remote_write: ['" + steady.URL + "']\n")
 	code, _ = r.get(t, "api/v1/query?query=up")
 	assert.Equal(t, http.StatusNotFound, code, "the store is closed")
-	reload("remote_write: ['" + steady.URL + "']\nembedded: true\nnaming: otel\n")
+	reload("remote_write: ['" + steady.URL + "']\nembedded: true\nretention: 40d\n")
 	for ms := range stored {
 		require.Contains(t, r.stored(t), ms, "the store is open again")
 	}
 	_, page := r.get(t, "targets")
-	assert.Contains(t, page, "take effect at the next start: naming")
+	assert.Contains(t, page, "take effect at the next start: retention")
 	_, page = r.get(t, "alerts")
 	assert.Contains(t, page, "<h1>Alerts</h1>")
 	_, rulesSeen := r.get(t, "prometheus/api/v1/rules")
 	assert.Contains(t, rulesSeen, `"name":"TargetDown"`)
 	_, seen := r.get(t, "vmui/config.json")
 	assert.Contains(t, seen, `"enabled":true`)
+	r.end(t)
+}
+
+// TestReloadReplacesWhatWatches: transactions and heap dumps by other settings, while
+// targets, receivers and the pages stay; where the new ones fail, the old ones go on.
+func TestReloadReplacesWhatWatches(t *testing.T) {
+	agent, steady := recordedAgent(t), newUpReceiver(t)
+	dir := t.TempDir()
+	file, dumps := filepath.Join(dir, "c.yaml"), filepath.Join(dir, "dumps")
+	require.NoError(t, os.Mkdir(dumps, 0o700))
+	base := "targets: [{url: '" + agent.URL + "'}]\ninterval: 100ms\nremote_write: ['" + steady.URL + "']\n"
+	write := func(content string) { require.NoError(t, os.WriteFile(file, []byte(base+content), 0o600)) }
+	write("")
+	r := start(t, "--config", file, "--data-dir", filepath.Join(dir, "data"))
+	goesOn := func() {
+		t.Helper()
+		begin := time.Now()
+		require.Eventually(t, func() bool { return len(steady.times(begin, time.Now())) > 2 }, 20*time.Second, 10*time.Millisecond)
+	}
+	goesOn()
+	code, _ := r.get(t, "reports")
+	assert.Equal(t, http.StatusNotFound, code)
+
+	good := "capture: {directory: '" + dumps + "'}\ntransactions: {threshold: 7s}\n"
+	write(good)
+	require.Equal(t, http.StatusOK, r.post(t, "-/reload"))
+	goesOn()
+	code, _ = r.get(t, "reports")
+	assert.Equal(t, http.StatusOK, code)
+	threshold := func() {
+		t.Helper()
+		assert.Eventually(t, func() bool {
+			_, body := r.get(t, "api/transactions/active")
+			return strings.Contains(body, `"threshold_ms":7000`)
+		}, 20*time.Second, 50*time.Millisecond)
+	}
+	threshold()
+
+	write(good + "slow_interval: 5s\ndatabases: []\n")
+	require.Equal(t, http.StatusOK, r.post(t, "-/reload"))
+	write("transactions: {spans: {listen: '" + agent.Listener.Addr().String() + "'}}\n")
+	require.Equal(t, http.StatusBadRequest, r.post(t, "-/reload"), "the address is taken")
+	_, page := r.get(t, "targets")
+	assert.Contains(t, page, "address already in use")
+	goesOn()
+	threshold()
 	r.end(t)
 }

@@ -42,36 +42,18 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 	}
 	defer func() { err = errors.Join(err, p.pusher.Close()) }()
 
-	records, err := openRecords(env, c)
+	p.watch, err = newSuccession(watchingSettings(c), func(c config.Config) (*watching, error) {
+		return openWatching(env, c, p.pusher)
+	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, records.Close()) }()
+	defer func() { err = errors.Join(err, p.watch.Close()) }()
+	p.steer = newSteering(env, s, c, func() *agent.Agent { return p.watching().agent }, p.apply)
 
-	databases, closeDatabases, err := openDatabases(env, c)
-	if err != nil {
-		return usageError{err}
-	}
-	defer func() { err = errors.Join(err, closeDatabases()) }()
-
-	p.spans, err = newSpanTraffic(env, c.Transactions)
-	if err != nil {
-		return err
-	}
-	p.watch, err = newAgent(env, c, p.pusher, tracing(c.Transactions, records, databases, p.spans.options))
-	if err != nil {
-		return err
-	}
-	p.steer = newSteering(env, s, c, p.watch, p.apply)
-
-	var closeReports func() error
-	p.reports, closeReports, err = openReports(c.Capture)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeReports()) }()
-
-	p.alerts, err = newAlerting(env, c, dest.store)
+	p.alerts, err = newSuccession(alertingSettingsOf(c, dest.store), func(s alertingSettings) (rules, error) {
+		return openRules(env, s)
+	})
 	if err != nil {
 		return err
 	}

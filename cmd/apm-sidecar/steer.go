@@ -25,7 +25,7 @@ const watchInterval = 5 * time.Second
 // steering keeps the agent's targets those of the configuration, which may change
 // while it runs, and of discovery.
 type steering struct {
-	watch *agent.Agent
+	watch func() *agent.Agent
 	log   *slog.Logger
 	// load reads the configuration again; file is where it is, empty for none.
 	load func() (config.Config, error)
@@ -51,7 +51,7 @@ type steering struct {
 }
 
 // newSteering gives the agent its first targets.
-func newSteering(env environment, s *settings, c config.Config, watch *agent.Agent,
+func newSteering(env environment, s *settings, c config.Config, watch func() *agent.Agent,
 	apply func(ctx context.Context, old, next config.Config) error,
 ) *steering {
 	st := &steering{
@@ -164,6 +164,9 @@ func (s *steering) takeOver(ctx context.Context) error {
 		if !same {
 			f.end()
 		}
+		s.mu.Lock()
+		s.follow() // there may be another agent by the old settings
+		s.mu.Unlock()
 		return err
 	}
 	old := s.finder
@@ -233,7 +236,7 @@ func (s *steering) follow() {
 			chosen = append(chosen, t)
 		}
 	}
-	s.watch.Follow(chosen)
+	s.watch().Follow(chosen)
 }
 
 // WriteMetrics writes the self metrics in Prometheus' text form.
@@ -246,7 +249,7 @@ func (s *steering) WriteMetrics(w io.Writer) {
 	}
 	// A failed write is the scraper's own doing.
 	_, _ = fmt.Fprintf(w, "apm_sidecar_targets %d\napm_sidecar_target_name_clashes %d\napm_sidecar_config_reload_success %d\napm_sidecar_config_last_reload_success_timestamp_seconds %d\n",
-		len(s.watch.Targets()), s.clashes, ok, s.applied.Unix())
+		len(s.watch().Targets()), s.clashes, ok, s.applied.Unix())
 	if s.finder != nil {
 		s.finder.WriteMetrics(w)
 	}

@@ -24,6 +24,7 @@ const (
 var (
 	ErrUnknown   = errors.New("alert: there is no such alert")
 	ErrNotActive = errors.New("alert: only what is active can be acknowledged")
+	ErrEnded     = errors.New("alert: the settings are being taken over, try again")
 )
 
 // Book holds all alerts by ID. It may be used from many goroutines.
@@ -34,6 +35,8 @@ type Book struct {
 	changed bool
 	// left counts alerts that there was no room for.
 	left int
+	// ended is true when what is said now would be forgotten.
+	ended bool
 }
 
 func newBook() *Book { return &Book{alerts: map[string]*Alert{}} }
@@ -117,7 +120,7 @@ func (b *Book) Retain(sources map[Source]bool, now time.Time) {
 }
 
 // Acknowledge notes who takes an active alert on; a second word replaces the first. It
-// returns ErrUnknown and ErrNotActive.
+// returns ErrUnknown, ErrNotActive and ErrEnded.
 func (b *Book) Acknowledge(id, by, comment string, now time.Time) error {
 	if len(by) > maxByBytes || len(comment) > maxNoteBytes {
 		return fmt.Errorf("alert: a name has at most %d bytes, a comment %d", maxByBytes, maxNoteBytes)
@@ -126,6 +129,8 @@ func (b *Book) Acknowledge(id, by, comment string, now time.Time) error {
 	defer b.mu.Unlock()
 	a, ok := b.alerts[id]
 	switch {
+	case b.ended:
+		return ErrEnded
 	case !ok:
 		return ErrUnknown
 	case !a.firing():
@@ -133,6 +138,13 @@ func (b *Book) Acknowledge(id, by, comment string, now time.Time) error {
 	}
 	a.State, a.Acknowledgement, b.changed = Acknowledged, &Acknowledgement{By: by, Comment: comment, At: now.UTC()}, true
 	return nil
+}
+
+// close takes no acknowledgements any more.
+func (b *Book) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
 }
 
 // Get is a copy of an alert.

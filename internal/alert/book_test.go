@@ -64,6 +64,8 @@ func TestBookFollowsAnAlert(t *testing.T) {
 	assert.Equal(t, Completed, a.State)
 	assert.Equal(t, at(120), a.CompletedAt)
 	require.ErrorIs(t, b.Acknowledge("Down/a", "kim", "", at(121)), ErrNotActive)
+	b.close()
+	require.ErrorIs(t, b.Acknowledge("Down/a", "kim", "", at(122)), ErrEnded, "it would be forgotten")
 
 	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Active, 200)}, at(200))
 	a, _ = b.Get("Down/a")

@@ -144,7 +144,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.evaluate(ctx)
 		return nil
 	})
-	return errors.Join(parts.Wait(), e.save())
+	err := parts.Wait()
+	e.book.close()
+	return errors.Join(err, e.save())
 }
 
 // evaluate is the loop over the rules.

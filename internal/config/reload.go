@@ -23,12 +23,13 @@ func (c Config) Reloaded(next Config) (taken Config, needRestart []string) {
 	for i := range old.NumField() {
 		name := old.Type().Field(i).Tag.Get("yaml")
 		switch name {
-		case "targets", "discovery", "shard", "interval", "remote_write", "embedded", "alerting":
-			continue
+		case "listen", "data_dir", "retention", "store":
 		case "web":
 			if c.Listen == next.Listen {
 				continue
 			}
+		default:
+			continue
 		}
 		if !reflect.DeepEqual(old.Field(i).Interface(), now.Field(i).Interface()) {
 			needRestart = append(needRestart, name)
