@@ -20,6 +20,7 @@ const (
 	lastDataSentAt = 44
 	lastDataRecvAt = 52
 	rttAt          = 68
+	leastRTTAt     = 148 // from Linux 4.6 on
 	infoBytes      = 72
 	// timingWait bounds the wait for an answer, which the kernel gives at once.
 	timingWait = 50 * time.Millisecond
@@ -50,7 +51,7 @@ func (t timing) close() {
 	}
 }
 
-// of is the round trip of a connection, and for how long what it sent last has had no
+// of is the round trip of a connection, the least of the last minutes, and for how long what it sent last has had no
 // answer; zeroes where nobody knows.
 func (t timing) of(s jvm.Socket) (rtt, unanswered time.Duration) {
 	if t.fd <= 0 {
@@ -68,7 +69,13 @@ func (t timing) of(s jvm.Socket) (rtt, unanswered time.Duration) {
 	if !ok {
 		return 0, 0
 	}
-	rtt = time.Duration(binary.NativeEndian.Uint32(info[rttAt:])) * time.Microsecond
+	// A server that works on a statement acknowledges it late, which is in the mean but not
+	// in the least.
+	at := rttAt
+	if len(info) >= leastRTTAt+4 {
+		at = leastRTTAt
+	}
+	rtt = time.Duration(binary.NativeEndian.Uint32(info[at:])) * time.Microsecond
 	// Both are counted in milliseconds ago.
 	sent, received := binary.NativeEndian.Uint32(info[lastDataSentAt:]), binary.NativeEndian.Uint32(info[lastDataRecvAt:])
 	if sent < received {

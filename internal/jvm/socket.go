@@ -13,7 +13,7 @@ type Socket struct {
 	// Near says that the JVM is in our own network namespace: its addresses mean the
 	// same to us.
 	Near bool
-	// RTT is the round trip as TCP measured it, 0 where nobody knows.
+	// RTT is the least round trip that TCP measured in the last minutes, 0 where nobody knows.
 	RTT time.Duration
 	// Unanswered is how long ago the JVM last sent something, where nothing has come
 	// back since: so long the other end has owed an answer. 0 otherwise, or where

@@ -197,7 +197,7 @@ func jvmMetrics() []Metric {
 		{NameEdgeInFlight, Gauge, Count, edgeLabels(), "Transactions in flight that wait for a peer; their mean over time is the rate of calls times their response time. Peers past the first 50 are summed as peer=\"other\"."},
 		{NameEdgeSlow, Counter, Count, edgeLabels(), "Slow transactions that were seen to wait for a peer."},
 		{NameEdgeWait, Counter, Seconds, edgeLabels(), "Time that slow transactions were seen to wait for a peer; an estimate from samples. Divided by the number of them it is the response time as they saw it."},
-		{NameEdgeRTT, Gauge, Seconds, edgeLabels(), "Round trip between JVM and peer as TCP measured it on the connection that was waited on last; absent where nobody waits, and on other hosts."},
+		{NameEdgeRTT, Gauge, Seconds, edgeLabels(), "Least round trip of the last minutes between JVM and peer, as TCP measured it on the connection that was waited on last; absent where nobody waits, and on other hosts."},
 	}
 }
 

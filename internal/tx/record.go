@@ -186,7 +186,8 @@ type Peer struct {
 	ErrorMs int64 `json:"error_ms"`
 	// Waits is how many waits for it were seen.
 	Waits int `json:"waits"`
-	// RTTMicros is the network's round trip as the system measured it; 0 unknown.
+	// RTTMicros is the network's round trip, the least that the system measured in the last
+	// minutes; 0 unknown.
 	RTTMicros int64 `json:"rtt_us,omitempty"`
 	// UnansweredMs is the longest time for which TCP had sent data and received none
 	// back: the peer, or the network, owed an answer. 0 where nobody knows.

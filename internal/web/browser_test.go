@@ -218,7 +218,7 @@ func TestRecordInABrowser(t *testing.T) {
 	b, home := open(t, "/transactions/big-1")
 	b.Await(t, `!document.getElementById("record").hidden`)
 	assert.Equal(t, "POST /report/"+hostile, browser.Ask[string](t, b, `document.getElementById("title").textContent`))
-	assert.Contains(t, browser.Ask[string](t, b, `document.getElementById("lead").textContent`), "40.0 s ✗ failed with status 400 or more between 39.0 s and 41.0 s")
+	assert.Contains(t, browser.Ask[string](t, b, `document.getElementById("lead").textContent`), "40.0 s ✗ failed with status 400 or more · between 39.0 s and 41.0 s")
 	assert.Equal(t, 3, browser.Ask[int](t, b, `document.querySelectorAll(".axis svg .block").length`))
 	assert.Equal(t, "19,400 ms to 20,600 ms", browser.Ask[string](t, b, `document.querySelector("#classes .whiskered").getAttribute("aria-label")`))
 	assert.Equal(t, "/transactions/dot-1", browser.Ask[string](t, b, `document.querySelector("#locks a").getAttribute("href")`))
@@ -255,7 +255,7 @@ func TestTopologyInABrowser(t *testing.T) {
 	assert.Contains(t, worst, "net 240 µs")
 	assert.Contains(t, worst, "1 waiting now")
 	assert.Equal(t, 2, browser.Ask[int](t, b, `document.querySelectorAll("#servers tr").length`))
-	assert.Contains(t, browser.Ask[string](t, b, `document.getElementById("edges").textContent`), "a HTTP server (address not seen)")
+	assert.Contains(t, browser.Ask[string](t, b, `document.getElementById("edges").textContent`), "an HTTP server (address not seen)")
 	assertSound(t, b, home)
 }
 

@@ -49,10 +49,13 @@ const showBuckets = (board) => {
       if (node.dataset.state === state) return;
       node.dataset.state = state;
       setText(node.children[1], count(b.count));
-      fill(node.children[2], strip(b.classes, (c) => c.count, whole, (c, wide) => (wide > 9 ? label(c.class) + " " : "") + c.count));
+      fill(node.children[2], strip(b.classes, (c) => c.count, whole, (c, wide) => (wide > 9 ? stateOf(c.class) + " " : "") + c.count));
     },
   );
 };
+
+/** stateOf is what those in flight do now; of the youngest nobody knows it yet. */
+const stateOf = (id) => (id === "unknown" ? "not looked at yet" : label(id));
 
 const showRows = (board) => {
   setText(byId("active-total"), count(board.total));
@@ -85,7 +88,7 @@ const updateRow = (tr, t, whole) => {
     fill(does, t.class ? chip(t.class) : "…");
   }
   setText(request.firstChild, [t.method, t.route || "(no path seen)"].filter(Boolean).join(" "));
-  setText(request.lastChild, [t.target, t.thread, t.async ? "asynchronous" : "", t.source === "threads" ? "estimated from the thread" : ""].filter(Boolean).join(" · "));
+  setText(request.lastChild, [t.path !== t.route ? t.path : "", t.target, t.thread, t.async ? "asynchronous" : "", t.source === "threads" ? "estimated from the thread" : ""].filter(Boolean).join(" · "));
   const state = JSON.stringify([t.frame, t.peer, t.sql, t.lock, t.lock_owner, t.lock_owner_transaction]);
   if (where.dataset.state !== state) {
     where.dataset.state = state;

@@ -11,7 +11,9 @@ const maxServers = 30;
 export const classOfKind = (kind) => (kinds[kind] || kinds.tcp)[0];
 
 /** nameOf an edge's peer; one that nobody could name is called that. */
-export const nameOf = (e) => (e.kind === "client" ? "clients" : e.name || e.address || "a " + (kinds[e.kind] || kinds.tcp)[1] + " (address not seen)");
+export const nameOf = (e) => (e.kind === "client" ? "clients" : e.name || e.address || article((kinds[e.kind] || kinds.tcp)[1]) + " (address not seen)");
+
+const article = (noun) => (noun.startsWith("HTTP") ? "an " : "a ") + noun;
 
 const cut = (text, most) => (text.length > most ? "…" + text.slice(1 - most) : text);
 

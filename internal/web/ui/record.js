@@ -18,7 +18,12 @@ poll(2000, async () => {
   return r.state === "active" ? "" : "stop";
 });
 
-const rows = (table, list, cells) => fill(byId(table).tBodies[0], list.map((item) => el("tr", null, cells(item))));
+/** rows fills a table; on a narrow page its cells are named by the heads of their columns. */
+const rows = (table, list, cells) => {
+  const heads = [...byId(table).querySelectorAll("thead th")].map((th) => th.textContent);
+  fill(byId(table).tBodies[0], list.map((item) => el("tr", null, cells(item))));
+  for (const row of byId(table).tBodies[0].rows) [...row.cells].forEach((cell, i) => heads[i] && (cell.dataset.label = heads[i]));
+};
 const n = (text) => el("td", { class: "n" }, text);
 
 const show = (r) => {
@@ -26,7 +31,7 @@ const show = (r) => {
   const name = [r.method, r.route || "(no path seen)"].filter(Boolean).join(" ");
   document.title = name + " · apm-sidecar";
   setText(byId("title"), name);
-  fill(byId("lead"), el("b", null, duration(r.elapsed.ms)), " ", el("span", { class: r.state === "failed" ? "bad" : r.state === "lost" ? "warn" : "soft" }, states[r.state] || r.state), " ", el("span", { class: "soft" }, sure(r.elapsed)), r.class && el("span", null, " mostly ", chip(r.class)));
+  fill(byId("lead"), el("b", null, duration(r.elapsed.ms)), " ", el("span", { class: r.state === "failed" ? "bad" : r.state === "lost" ? "warn" : "soft" }, states[r.state] || r.state), el("span", { class: "soft" }, " · ", sure(r.elapsed)), r.class && el("span", null, " · mostly ", chip(r.class)));
   showFacts(r);
   fill(byId("notes"), r.notes.map((note) => el("li", null, note)));
   drawAxis(byId("axis"), r);
@@ -40,7 +45,7 @@ const show = (r) => {
   byId("peers-part").hidden = r.peers.length === 0;
   rows("peers", r.peers, (p) => [el("td", { class: "any" }, p.name || p.address, p.name && el("small", null, " " + p.address)), el("td", null, p.kind), n(exact(p.ms)), n(exact(p.error_ms)), n(p.rtt_us ? micros(p.rtt_us) : "not known"), n(p.unanswered_ms ? exact(p.unanswered_ms) : ""), el("td", null, evidence[p.evidence] || p.evidence)]);
   byId("sql-part").hidden = r.sql.length === 0;
-  rows("sql", r.sql, (s) => [el("td", null, el("code", null, s.text), s.wait && el("div", null, el("small", null, "the database itself waited: "), s.wait)), n(exact(s.ms)), n(exact(s.error_ms)), n(count(s.seen) + "×"), el("td", { class: "any" }, s.peer || "")]);
+  rows("sql", r.sql, (s) => [el("td", null, el("code", null, s.text), s.wait && el("div", null, el("small", null, "the database itself waited: "), s.wait)), n(exact(s.ms)), n(exact(s.error_ms)), n(count(s.seen) + "×"), el("td", { class: "any" }, nameOfPeer(r, s.peer))]);
   byId("locks-part").hidden = r.locks.length === 0;
   fill(byId("locks"), r.locks.map(lockItem));
   byId("stacks-part").hidden = !r.stacks;
@@ -50,8 +55,11 @@ const show = (r) => {
   }
 };
 
+/** nameOfPeer is what people call a peer, its address without a name. */
+const nameOfPeer = (r, address) => r.peers.find((p) => p.address === address)?.name || address || "";
+
 const sure = (e) => {
-  if (e.certainty === "exact") return "exactly, to the millisecond";
+  if (e.certainty === "exact") return "exact to the millisecond";
   const between = "between " + duration(e.min_ms) + " and " + duration(e.max_ms);
   return e.certainty === "bounded" ? between : "estimated, " + between;
 };
