@@ -114,9 +114,12 @@ func (n *threadNames) employ(r *jvm.Requests) {
 	}
 }
 
-// virtual tells whether the JVM runs virtual threads: from the first one on that waits for
-// some time it has a thread that wakes them (java.lang.VirtualThread).
-func (n *threadNames) virtual() bool { return n.byName["VirtualThread-unparker"] != 0 }
+// virtual tells whether the JVM runs virtual threads: it has a thread of its own for them,
+// in Java 21 from the first timed wait on, from 24 on from the first such thread on
+// (java.lang.VirtualThread).
+func (n *threadNames) virtual() bool {
+	return n.byName["VirtualThread-unparker"] != 0 || n.byName["VirtualThread-unblocker"] != 0
+}
 
 // forget drops a thread that has ended.
 func (n *threadNames) forget(id int64) {

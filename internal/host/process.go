@@ -30,12 +30,35 @@ func isStart(processMs, jvmMs int64) bool {
 // Process is a JVM's process. Its methods are not safe for concurrent use.
 type Process struct {
 	dir string
-	// tids are the native ids of Java threads by their Java ids.
-	tids map[int64]string
+	// threads are the native ones of Java threads by their Java ids.
+	threads map[int64]*thread
 	// taken are the native ids that are somebody's.
 	taken map[string]bool
 	// sockets are those that threads were seen to wait on.
 	sockets connections
+}
+
+// thread is the native thread that a Java thread is held to be.
+type thread struct {
+	tid string
+	// sure says that JVM and kernel agreed about it.
+	sure bool
+	// cpuNs is what the JVM said last of its time on a processor, ranNs what the kernel
+	// did after that, at readAt.
+	cpuNs, ranNs int64
+	readAt       time.Time
+}
+
+// fits tells whether it can be the thread of which the JVM said cpuNs at a time, and the
+// kernel now says ranNs: who reads the counter later never reads less.
+func (t *thread) fits(cpuNs, ranNs int64, at time.Time) bool {
+	later := at.After(t.readAt)
+	if ranNs < cpuNs || later && cpuNs < t.ranNs {
+		return false
+	}
+	t.sure = t.sure || ranNs == cpuNs || later && cpuNs > t.cpuNs && ranNs < cpuNs+lag
+	t.cpuNs, t.ranNs, t.readAt = cpuNs, ranNs, time.Now()
+	return true
 }
 
 // Find is the process of a JVM that calls itself pid and started at startMs (since
@@ -49,7 +72,7 @@ func Find(root string, pid, startMs int64) *Process {
 		return nil
 	}
 	dir := filepath.Join(root, "proc", strconv.FormatInt(pid, 10))
-	return &Process{dir: dir, tids: map[int64]string{}, taken: map[string]bool{}}
+	return &Process{dir: dir, threads: map[int64]*thread{}, taken: map[string]bool{}}
 }
 
 // lag is how much a thread that runs may have run between the JVM's read of its
@@ -59,12 +82,12 @@ const lag = int64(20 * time.Millisecond)
 // Match finds the native ids of Java threads by the time that they have spent on a
 // processor: JVM and kernel read the same counter of nanoseconds, so that a thread
 // that has not run between the two reads has the same number in both, and hardly any
-// other has. One that has run is matched where nothing else is near. Others find their
-// match another time.
+// other has. One that has run is matched where nothing else is near, and believed to be
+// that one when both have said so again. Others find their match another time.
 func (p *Process) Match(cpuNs map[int64]int64) {
 	missing := map[int64]int64{}
 	for id, ns := range cpuNs {
-		if _, known := p.tids[id]; !known && ns > 0 {
+		if _, known := p.threads[id]; !known && ns > 0 {
 			missing[id] = ns
 		}
 	}
@@ -98,8 +121,9 @@ func (p *Process) Match(cpuNs map[int64]int64) {
 		case len(same) > 1, len(near) != 1, ns < lag:
 			continue
 		}
-		p.tids[id], p.taken[near[0]] = near[0], true
-		delete(ran, near[0])
+		tid := near[0]
+		p.threads[id], p.taken[tid] = &thread{tid: tid, sure: len(same) == 1, cpuNs: ns, ranNs: ran[tid], readAt: time.Now()}, true
+		delete(ran, tid)
 	}
 }
 
@@ -112,17 +136,17 @@ const fresh = 100 * time.Millisecond
 // the time when it is over. It is false where nobody knows, as of a thread that has run
 // since, and who knows how long it had waited for that.
 func (p *Process) RunQueueNs(id, cpuNs int64, at time.Time) (int64, bool) {
-	tid, known := p.tids[id]
-	if !known {
+	t := p.threads[id]
+	if t == nil {
 		return 0, false
 	}
-	ran, waited, ok := p.schedstat(tid)
-	if !ok || ran < cpuNs { // it has ended, or it never was that thread
-		delete(p.tids, id)
-		delete(p.taken, tid)
+	ran, waited, ok := p.schedstat(t.tid)
+	if !ok || !t.fits(cpuNs, ran, at) { // it has ended, or it never was that thread
+		delete(p.threads, id)
+		delete(p.taken, t.tid)
 		return 0, false
 	}
-	return waited, ran == cpuNs || time.Since(at) < fresh
+	return waited, t.sure && (ran == cpuNs || time.Since(at) < fresh)
 }
 
 // schedstat reads how long a task has run and waited for a processor, in nanoseconds

@@ -28,7 +28,7 @@ func (p *Process) Sockets(threads map[int64]int64) (map[int64]jvm.Socket, error)
 		if !p.Still(id, cpuNs) {
 			continue
 		}
-		inode, err := p.waitsOn(p.tids[id])
+		inode, err := p.waitsOn(p.threads[id].tid)
 		if errors.Is(err, fs.ErrPermission) {
 			fault = ErrNoRight
 			break
@@ -63,11 +63,11 @@ func (p *Process) Sockets(threads map[int64]int64) (map[int64]jvm.Socket, error)
 
 // Still tells whether a thread has not run since the JVM told its time on a processor.
 func (p *Process) Still(id, cpuNs int64) bool {
-	tid, known := p.tids[id]
-	if !known {
+	t := p.threads[id]
+	if t == nil {
 		return false
 	}
-	ran, _, ok := p.schedstat(tid)
+	ran, _, ok := p.schedstat(t.tid)
 	return ok && ran == cpuNs
 }
 

@@ -6,6 +6,7 @@ import { count, duration } from "./format.js";
 const everyMs = 1000;
 const bucketLabels = { "0-1": "under 1 s", "1-3": "1 to 3 s", "3-8": "3 to 8 s", "8+": "8 s and more" };
 const maxNamed = 3; // targets of a note
+const letterWidth = 8; // pixels, with some to spare
 const samplingNotes = { candidates: "sampling reduced to those about to be slow", off: "sampling paused: it cost the JVM too much" };
 
 /** startActive keeps the first half of the page up to date. */
@@ -49,7 +50,11 @@ const showBuckets = (board) => {
       if (node.dataset.state === state) return;
       node.dataset.state = state;
       setText(node.children[1], count(b.count));
-      fill(node.children[2], strip(b.classes, (c) => c.count, whole, (c, wide) => (wide > 9 ? stateOf(c.class) + " " : "") + c.count));
+      const room = node.children[2].clientWidth / 100;
+      fill(node.children[2], strip(b.classes, (c) => c.count, whole, (c, wide) => {
+        const text = stateOf(c.class) + " " + c.count;
+        return wide < Infinity && text.length * letterWidth < wide * room ? text : String(c.count);
+      }));
     },
   );
 };
