@@ -65,6 +65,7 @@ type builder struct {
 
 	arrayRefs  uint64      // elements of all object arrays
 	primitives [16]ClassID // the class of primitive arrays, by element type
+	plans      []linkPlan  // by ClassID, for the second pass
 
 	// What only EdgesMAT has: the invented objects by address, 0x0 among them, and
 	// the locals that are references of their thread.

@@ -41,11 +41,6 @@ type Class struct {
 	hasDump      bool
 	array        hprof.Type // element type for array classes, 0 otherwise
 	instance     int64      // shallow size of an instance, not of arrays
-	refs         []uint32   // offsets in the body of the references that are edges
-	tables       []tablePlan
-	classEdge    ObjID // the class object if instances must keep it alive, else 0
-	// mayHoldLocals is true where locals of a stack are references of an instance.
-	mayHoldLocals bool
 }
 
 // ownBytes returns the length of the class's own fields in the body of an instance.

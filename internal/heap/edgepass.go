@@ -17,8 +17,7 @@ func (b *builder) edgePass(ctx context.Context) error {
 	if err := b.rules.moreRoots(ctx); err != nil {
 		return err
 	}
-	bound := b.planClasses()
-	workers, err := b.runLinkers(ctx, bound)
+	workers, err := b.runLinkers(ctx)
 	defer func() {
 		for _, l := range workers {
 			l.free()
@@ -74,10 +73,11 @@ func (b *builder) compare(ctx context.Context, workers []*linker) (err error) {
 
 // runLinkers resolves the references of all objects. What the workers hold is for the
 // caller to free, also after an error.
-func (b *builder) runLinkers(ctx context.Context, bound uint64) (workers []*linker, err error) {
+func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error) {
 	if b.kinds, err = newKinds(b.memory, uint64(b.Objects()), b.unknownClass()); err != nil {
 		return nil, err
 	}
+	bound := b.planClasses()
 	edge, err := edges.NewBuilder(b.memory, b.Objects()+1, bound, cores.Workers()+1)
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func (b *builder) runLinkers(ctx context.Context, bound uint64) (workers []*link
 	b.edges = edge.Freeze()
 	b.done.Store(0)
 	start := func() *linker {
-		return &linker{b: b, o: hprof.NewObjects(b.file, b.idSize), edges: edge.NewWriter(), kinds: newKindWriter(b.kinds),
+		return &linker{b: b, o: hprof.NewObjects(b.file, b.idSize), edges: edge.NewWriter(), kinds: newKindWriter(b.kinds), waiting: newBatch(),
 			tables: make([]rows, len(b.options.Watches)), fills: make([]Fill, len(b.Classes)), contents: &contents{}}
 	}
 	for range cores.Workers() + 1 {
@@ -128,38 +128,6 @@ func linkUnits(ctx context.Context, workers []*linker, units []unit) error {
 	})
 }
 
-// planClasses prepares what the second pass needs of each class and returns an
-// upper bound for the number of references.
-func (b *builder) planClasses() (bound uint64) {
-	sticky := map[ObjID]bool{}
-	for _, r := range b.Roots {
-		if r.Kind == hprof.SubRootStickyClass {
-			sticky[r.Object] = true
-		}
-	}
-	for i := range b.Classes {
-		c, id := &b.Classes[i], ClassID(i)
-		// An edge to an object that is a root itself changes nothing: not reachability,
-		// not dominators. Leaving those out spares most instances one edge.
-		if !sticky[c.Object] && (c.array == 0 || c.array == hprof.TypeObject || b.rules.arraysHoldClass()) {
-			c.classEdge = c.Object
-		}
-		c.mayHoldLocals = len(b.locals) > 0 && b.IsSubclass(id, "java.lang.Thread")
-		c.refs = c.refs[:0]
-		for f := range b.fields(id) {
-			if f.Field.Type == hprof.TypeObject && b.rules.holds(id, f) {
-				c.refs = append(c.refs, f.BodyOffset)
-			}
-		}
-		c.tables = b.plan(id)
-		bound += uint64(c.Instances)*uint64(len(c.refs)+2) + uint64(len(c.Statics)+5)
-	}
-	for _, l := range b.locals {
-		bound += uint64(len(l))
-	}
-	return bound + b.arrayRefs
-}
-
 // unknownName is the name of classes that the dump does not tell.
 const unknownName = "(unknown class)"
 
@@ -170,20 +138,4 @@ func (b *builder) unknownClass() ClassID {
 		b.Classes = append(b.Classes, Class{Name: unknownName, Super: NoClass})
 	}
 	return b.byName[unknownName][0]
-}
-
-// found says which columns of a watch some class has.
-func (b *builder) found(watch int) []bool {
-	found := make([]bool, len(b.options.Watches[watch].Fields))
-	for i := range b.Classes {
-		for _, p := range b.Classes[i].tables {
-			if p.table != watch {
-				continue
-			}
-			for j, offset := range p.offsets {
-				found[j] = found[j] || offset >= 0
-			}
-		}
-	}
-	return found
 }

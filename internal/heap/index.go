@@ -143,6 +143,32 @@ func (x *index) id(address uint64) ObjID {
 	return ObjID(w.rank + uint64(bits.OnesCount64(w.bits&(bit-1))) + 1)
 }
 
+// ids replaces addresses by the objects that begin there, 0 where none does. The lookups
+// do not wait for each other.
+func (x *index) ids(of []uint64) {
+	if x.directory == nil {
+		for i, address := range of {
+			of[i] = uint64(x.id(address))
+		}
+		return
+	}
+	directory, first, shift := x.directory, x.first, x.shift&63
+	odd := uint64(1)<<shift - 1
+	for i, address := range of {
+		of[i] = 0
+		slot := address >> shift
+		at := slot/pageSlots - first
+		if at >= uint64(len(directory)) || directory[at] == nil {
+			continue
+		}
+		w := &directory[at].words[slot%pageSlots/64]
+		below := uint64(1)<<(slot%64) - 1
+		if w.bits&(below+1) != 0 && address&odd == 0 {
+			of[i] = w.rank + uint64(bits.OnesCount64(w.bits&below)) + 1
+		}
+	}
+}
+
 // find looks a page up where there is no directory.
 func (x *index) find(number uint64) *page {
 	i, ok := slices.BinarySearchFunc(x.sorted, number, func(p *page, n uint64) int {

@@ -13,6 +13,9 @@ type kind struct {
 	size8 uint32 // shallow size in units of 8 bytes
 }
 
+// kindOf is the kind of objects of a class that take so many bytes.
+func kindOf(class ClassID, bytes int64) kind { return kind{class, uint32(bytes / 8)} }
+
 // kinds holds the kind of every object: two bytes each, and two more where there
 // are so many kinds. Numbers are given out as kinds are met.
 type kinds struct {
@@ -82,19 +85,23 @@ func newKindWriter(k *kinds) *kindWriter {
 
 // set notes the class and the size of an object.
 func (w *kindWriter) set(o ObjID, class ClassID, bytes int64) {
-	size8 := uint32(bytes / 8)
-	key := uint64(class)<<32 | uint64(size8) + 1
+	of := kindOf(class, bytes)
+	key := uint64(of.class)<<32 | uint64(of.size8) + 1
 	slot := key * 0x9E3779B97F4A7C15 >> (64 - kindBits)
 	home := slot
 	for w.keys[slot] != key {
 		if slot = (slot + 1) % kindSlots; w.keys[home] == 0 || slot == (home+kindProbes)%kindSlots {
 			slot = home
-			w.keys[slot], w.nums[slot] = key, w.k.number(kind{class, size8})
+			w.keys[slot], w.nums[slot] = key, w.k.number(of)
 		}
 	}
-	n := w.nums[slot]
-	w.k.low.Items[o] = uint16(n)
-	if n >= 1<<16 {
-		w.k.high.Items[o] = uint16(n >> 16)
+	w.put(o, w.nums[slot])
+}
+
+// put notes the kind of an object by its number.
+func (w *kindWriter) put(o ObjID, number uint32) {
+	w.k.low.Items[o] = uint16(number)
+	if number >= 1<<16 {
+		w.k.high.Items[o] = uint16(number >> 16)
 	}
 }

@@ -209,10 +209,5 @@ func (l *linker) bootLoader() error {
 	id := b.byName["java.lang.ClassLoader"][0]
 	c := &b.Classes[id]
 	l.kinds.set(b.boot, id, c.instance)
-	if err := l.edges.Begin(uint32(b.boot), 1); err != nil {
-		return err
-	}
-	l.edges.Add(uint32(c.Object))
-	l.edges.End()
-	return nil
+	return l.edges.Run(uint32(b.boot), uint32(c.Object), nil)
 }

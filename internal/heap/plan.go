@@ -85,7 +85,7 @@ func (l *linker) kept() (bytes int64) {
 // tableBytes bounds the memory of the finished tables.
 func (b *builder) tableBytes() (bytes int64) {
 	for i := range b.Classes {
-		for _, p := range b.Classes[i].tables {
+		for _, p := range b.plans[i].tables {
 			if p.atLeast == 0 { // else few have a row
 				bytes += 4 * b.Classes[i].Instances * int64(1+b.options.Watches[p.table].stride())
 			}

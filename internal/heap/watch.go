@@ -110,8 +110,8 @@ type tablePlan struct {
 	atLeast int64
 }
 
-// plan finds the watched fields in class c.
-func (b *builder) plan(c ClassID) []tablePlan {
+// tablePlans finds the watched fields in class c.
+func (b *builder) tablePlans(c ClassID) []tablePlan {
 	var plans []tablePlan
 	for i, w := range b.options.Watches {
 		if !b.IsSubclass(c, w.Class) {

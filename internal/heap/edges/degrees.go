@@ -11,12 +11,11 @@ func newDegrees(m *offheap.Memory, n int) (degrees, error) {
 	return degrees{words}, err
 }
 
-// add counts a reference to v.
-func (d *degrees) add(v uint32) {
-	word, shift := &d.words.Items[v/32], v%32*2
-	if *word>>shift&2 == 0 {
-		*word += 1 << shift
-	}
+// count counts a reference to v in the words of degrees. It takes no branch: whether v
+// has two already is known late, as its word comes from memory.
+func count(words []uint64, v uint32) {
+	word, shift := &words[v/32], v%32*2
+	*word += (^(*word >> shift) >> 1 & 1) << shift
 }
 
 // join adds what was counted elsewhere.

@@ -13,7 +13,7 @@ import (
 // blockNodes is how many nodes share one entry of the directory.
 const blockNodes = 16
 
-// Graph holds the successors of the nodes 0 to n-1. It is frozen: any number of
+// Graph holds the successors of the nodes 1 to n-1. It is frozen: any number of
 // goroutines may read it.
 //
 // The successors of a node are a run of bytes: for each one the zigzag-coded
@@ -23,9 +23,9 @@ const blockNodes = 16
 // left out, so no other byte of a run is zero.
 type Graph struct {
 	blob offheap.Array[uint8]
-	// directory[b] is where the runs of the nodes 16b to 16b+15 begin, one after
-	// the other; or, with the bit scattered, an index into places. 0 means that no
-	// node of the block has successors.
+	// directory tells of the nodes 16b to 16b+15 where their runs are, one after the
+	// other: see entry. With the bit scattered it is an index into places. 0 means that
+	// no node of the block has successors.
 	directory offheap.Array[uint64]
 	// places are where the runs of a scattered block's nodes begin, 0 for none.
 	places [][blockNodes]uint64
@@ -37,6 +37,40 @@ type Graph struct {
 }
 
 const scattered = 1 << 63
+
+// The runs of a block begin at the place in the lowest placeBits of its entry. Above are
+// the lengths of the first, second and third four of them, lengthBits each, so that few
+// are to be walked over to find one; all 0 where one is longer than that.
+const (
+	placeBits  = 40
+	lengthBits = 7
+	groupNodes = 4
+	maxLength  = 1<<lengthBits - 1
+)
+
+// entry returns the entry of a block whose runs begin at those places.
+func entry(places *[blockNodes]uint64) uint64 {
+	e := places[0]
+	for i := groupNodes; i < blockNodes; i += groupNodes {
+		length := places[i] - places[i-groupNodes]
+		if length > maxLength {
+			return places[0]
+		}
+		e |= length << (placeBits + lengthBits*(i/groupNodes-1))
+	}
+	return e
+}
+
+// near returns, of entry e, the last known place before the run of the i-th node, and
+// how many runs lie between.
+func near(e uint64, i uint32) (at uint64, runs int) {
+	at = e & (1<<placeBits - 1)
+	lengths := e >> placeBits & (1<<(i/groupNodes*lengthBits) - 1)
+	if lengths == 0 {
+		return at, int(i)
+	}
+	return at + lengths&maxLength + lengths>>lengthBits&maxLength + lengths>>(2*lengthBits), int(i % groupNodes)
+}
 
 // Run is a position in the successors of a node.
 type Run struct {
@@ -53,7 +87,8 @@ func (g *Graph) From(v uint32) Run {
 	if d&scattered != 0 {
 		return Run{at: g.places[d&^scattered][v%blockNodes], last: v}
 	}
-	return Run{at: g.behind(d, int(v%blockNodes)), last: v}
+	at, runs := near(d, v%blockNodes)
+	return Run{at: g.behind(at, runs), last: v}
 }
 
 // behind returns where the n-th run after the one at a place begins: behind the n-th
@@ -99,18 +134,12 @@ func (g *Graph) Successors() uint64 { return g.successors }
 // Prefetch has the place of v's successors fetched from memory.
 func (g *Graph) Prefetch(v uint32) { g.directory.Prefetch(uint64(v / blockNodes)) }
 
-// PrefetchRun has v's successors fetched from memory, as far as their place can be
-// guessed: blocks mostly follow each other, and runs are about equally long.
+// PrefetchRun has v's successors fetched from memory.
 func (g *Graph) PrefetchRun(v uint32) {
-	b := v / blockNodes
-	d := g.directory.Items[b]
-	if d&scattered != 0 {
-		return
+	if d := g.directory.Items[v/blockNodes]; d&scattered == 0 {
+		at, _ := near(d, v%blockNodes)
+		g.blob.Prefetch(at)
 	}
-	if next := g.directory.Items[b+1]; next > d && next-d < 64*blockNodes {
-		d += (next - d) * uint64(v%blockNodes) / blockNodes
-	}
-	g.blob.Prefetch(d)
 }
 
 // Done says whether r has no successor left.

@@ -1,7 +1,9 @@
 package edges
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -32,6 +34,14 @@ type Builder struct {
 // Address space is kept for the worst case, memory taken only as runs are written.
 func NewBuilder(m *offheap.Memory, n int, bound uint64, writers int) (*Builder, error) {
 	g := &Graph{places: make([][blockNodes]uint64, 1)}
+	longest := uint64(bits.Len64(2*uint64(n))+6) / 7
+	// Each node has an end, each chunk a rest that the next run did not fit into.
+	// Eight bytes are read at a time, so some lie behind the last run.
+	runs := longest*bound + uint64(n)
+	size := 8 + runs + runs/4 + uint64(writers+2)*chunkBytes
+	if size > 1<<placeBits {
+		return nil, fmt.Errorf("up to %d references: more than this version can hold", bound)
+	}
 	var err error
 	if g.directory, err = offheap.Make[uint64](m, n/blockNodes+2); err != nil {
 		return nil, err
@@ -44,11 +54,7 @@ func NewBuilder(m *offheap.Memory, n int, bound uint64, writers int) (*Builder, 
 		}
 		g.degrees = append(g.degrees, d)
 	}
-	b := &Builder{graph: g, longest: uint64(bits.Len64(2*uint64(n))+6) / 7}
-	// Each node has an end, each chunk a rest that the next run did not fit into.
-	// Eight bytes are read at a time, so some lie behind the last run.
-	runs := b.longest*bound + uint64(n)
-	size := 8 + runs + runs/4 + uint64(writers+2)*chunkBytes
+	b := &Builder{graph: g, longest: longest}
 	if g.blob, err = offheap.Reserve[uint8](m, int(size)); err != nil {
 		g.Free()
 		return nil, err
@@ -95,7 +101,7 @@ func (b *Builder) NewWriter() *Writer {
 
 // Begin starts the run of a node with at most n successors.
 func (w *Writer) Begin(node uint32, n int) error {
-	need := uint64(n)*w.b.longest + 1
+	need := uint64(n)*w.b.longest + 1 + 8 // eight bytes are written at a time
 	if w.end-w.at < need {
 		// A block is written as a whole only within one chunk.
 		w.flush()
@@ -120,25 +126,48 @@ func (w *Writer) Begin(node uint32, n int) error {
 	return nil
 }
 
-// Add appends a successor, a node of the graph.
-func (w *Writer) Add(v uint32) {
-	if v == w.last {
-		return
+// Add appends a successor, a node of the graph; 0 is none.
+func (w *Writer) Add(v uint32) { w.AddAll([]uint64{uint64(v)}) }
+
+// AddAll appends successors, nodes of the graph, in their order; zeros among them are
+// none.
+func (w *Writer) AddAll(successors []uint64) {
+	const all7 = 0x80808080_80808080
+	blob, at, last, degrees := w.blob, w.at, w.last, w.degrees.words.Items
+	for _, s := range successors {
+		v := uint32(s)
+		if v == last || v == 0 {
+			continue
+		}
+		count(degrees, v)
+		w.added++
+		// Differences of 33 bits wrap around in 32: the sum is taken in 32 bits too.
+		d := int32(v - last)
+		last = v
+		x := uint64(uint32(d<<1) ^ uint32(d>>31))
+		// Seven bits a byte, all bytes at once: how many there are follows no rule that
+		// a processor could learn.
+		n := uint(bits.Len64(x)+6) / 7
+		x = x&0x7f | x<<1&0x7f00 | x<<2&0x7f0000 | x<<3&0x7f000000 | x<<4&0x7f00000000
+		x |= all7 & (1<<(8*n-8) - 1)
+		binary.LittleEndian.PutUint64(blob[at:at+8:at+8], x)
+		at += uint64(n)
 	}
-	w.added++
-	w.degrees.add(v)
-	d := int64(v) - int64(w.last)
-	w.last = v
-	// Differences of 33 bits wrap around in 32: the sum is taken in 32 bits too.
-	x := uint64(uint32(int32(d)<<1) ^ uint32(int32(d)>>31))
-	blob := w.blob
-	for x >= 0x80 {
-		blob[w.at] = byte(x) | 0x80
-		w.at++
-		x >>= 7
+	w.at, w.last = at, last
+}
+
+// Run writes the run of a node as a whole: first, unless it is 0, and the others but for
+// zeros.
+func (w *Writer) Run(node, first uint32, others []uint64) error {
+	if err := w.Begin(node, len(others)+1); err != nil {
+		return err
 	}
-	blob[w.at] = byte(x)
-	w.at++
+	if first != 0 {
+		w.Add(first)
+	}
+	w.AddAll(others)
+	w.End()
+	return nil
 }
 
 // End ends the run.
@@ -155,18 +184,9 @@ func (w *Writer) End() {
 	}
 	w.places[w.count] = w.start
 	if w.count++; w.count == blockNodes {
-		w.b.graph.directory.Items[w.block] = w.places[0]
+		w.b.graph.directory.Items[w.block] = entry(&w.places)
 		w.block, w.count = ^uint32(0), 0
 	}
-}
-
-// Empty writes the run of a node without successors.
-func (w *Writer) Empty(node uint32) error {
-	if err := w.Begin(node, 0); err != nil {
-		return err
-	}
-	w.End()
-	return nil
 }
 
 // Added returns how many successors were written.

@@ -1,0 +1,68 @@
+package heap
+
+import (
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+)
+
+// linkPlan is what the second pass needs to know of a class.
+type linkPlan struct {
+	refs []uint32 // offsets in the body of the references that are edges
+	end  int      // how long a body is that has them all
+	// class is the class object if instances must keep it alive, else 0.
+	class ObjID
+	// kind is the kind of all instances, arrays excepted.
+	kind   uint32
+	tables []tablePlan
+	// locals is true where locals of a stack are references of an instance.
+	locals bool
+}
+
+// planClasses prepares what the second pass needs of each class and returns an
+// upper bound for the number of references.
+func (b *builder) planClasses() (bound uint64) {
+	sticky := map[ObjID]bool{}
+	for _, r := range b.Roots {
+		if r.Kind == hprof.SubRootStickyClass {
+			sticky[r.Object] = true
+		}
+	}
+	b.plans = make([]linkPlan, len(b.Classes))
+	for i := range b.Classes {
+		c, p, id := &b.Classes[i], &b.plans[i], ClassID(i)
+		// An edge to an object that is a root itself changes nothing: not reachability,
+		// not dominators. Leaving those out spares most instances one edge.
+		if !sticky[c.Object] && (c.array == 0 || c.array == hprof.TypeObject || b.rules.arraysHoldClass()) {
+			p.class = c.Object
+		}
+		p.locals = len(b.locals) > 0 && b.IsSubclass(id, "java.lang.Thread")
+		for f := range b.fields(id) {
+			if f.Field.Type == hprof.TypeObject && b.rules.holds(id, f) {
+				p.refs = append(p.refs, f.BodyOffset)
+				p.end = max(p.end, int(f.BodyOffset)+b.idSize)
+			}
+		}
+		p.tables = b.tablePlans(id)
+		p.kind = b.kinds.number(kindOf(id, c.instance))
+		bound += uint64(c.Instances)*uint64(len(p.refs)+2) + uint64(len(c.Statics)+5)
+	}
+	for _, l := range b.locals {
+		bound += uint64(len(l))
+	}
+	return bound + b.arrayRefs
+}
+
+// found says which columns of a watch some class has.
+func (b *builder) found(watch int) []bool {
+	found := make([]bool, len(b.options.Watches[watch].Fields))
+	for i := range b.plans {
+		for _, p := range b.plans[i].tables {
+			if p.table != watch {
+				continue
+			}
+			for j, offset := range p.offsets {
+				found[j] = found[j] || offset >= 0
+			}
+		}
+	}
+	return found
+}
