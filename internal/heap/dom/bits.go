@@ -32,11 +32,18 @@ func (b *bitset) leave(v uint32) { atomic.AndUint64(&b.words.Items[v/64], ^(1 <<
 
 // core is the set of the nodes that are not peeled. It knows the place of each
 // member among them, in order; members and counts lie side by side, as they are
-// always needed together.
+// always needed together. Where nearly all nodes are members, the place of each is its
+// number, which nothing has to be looked up for.
 type core struct {
-	words offheap.Array[uint64] // for 64 nodes each: the members, and how many lie before
-	count uint32
+	words  offheap.Array[uint64] // for 64 nodes each: the members, and how many lie before
+	count  uint32
+	places uint32 // all places are less
+	whole  bool   // places are numbers of nodes
 }
+
+// nearlyAll is how many nodes there must be to one that is peeled for the core to be
+// whole.
+const nearlyAll = 8
 
 // newCore returns all nodes up to last but 0 and those in off.
 func newCore(m *offheap.Memory, off *bitset, last uint32) (c core, err error) {
@@ -55,14 +62,47 @@ func newCore(m *offheap.Memory, off *bitset, last uint32) (c core, err error) {
 		c.words.Items[2*i], c.words.Items[2*i+1] = members, uint64(c.count)
 		c.count += uint32(bits.OnesCount64(members))
 	}
+	if c.places = c.count; last-c.count <= last/nearlyAll {
+		c.places, c.whole = last+1, true
+	}
 	return c, nil
 }
 
-// place returns where v stands among the members, and whether it is one.
+// place returns the place of v, and whether it is a member.
 func (c *core) place(v uint32) (place uint32, ok bool) {
+	if c.whole {
+		return v, c.has(v)
+	}
+	return c.among(v)
+}
+
+// guess is place, but may take any node for a member.
+func (c *core) guess(v uint32) (place uint32, ok bool) {
+	if c.whole {
+		return v, true
+	}
+	return c.among(v)
+}
+
+// among returns how many members lie before v, and whether it is one.
+func (c *core) among(v uint32) (before uint32, ok bool) {
 	i, bit := v/64*2, uint64(1)<<(v%64)
 	w := c.words.Items[i : i+2 : i+2]
 	return uint32(w[1]) + uint32(bits.OnesCount64(w[0]&(bit-1))), w[0]&bit != 0
+}
+
+// others yields the places that no member has.
+func (c *core) others(yield func(place uint32) bool) {
+	if !c.whole {
+		return
+	}
+	for i := 0; i < len(c.words.Items); i += 2 {
+		for w := ^c.words.Items[i]; w != 0; w &= w - 1 {
+			if v := uint32(32*i + bits.TrailingZeros64(w)); v < c.places && !yield(v) {
+				return
+			}
+		}
+	}
 }
 
 func (c *core) has(v uint32) bool { return c.words.Items[v/64*2]&(1<<(v%64)) != 0 }

@@ -62,10 +62,10 @@ func (t *Tree) newBurden() (b burden, err error) {
 	if t.live, err = newBitset(t.graph.Memory, t.graph.Nodes); err != nil {
 		return b, err
 	}
-	if b.bearing, err = newBitset(t.graph.Memory, t.core.count); err != nil {
+	if b.bearing, err = newBitset(t.graph.Memory, t.core.places); err != nil {
 		return b, err
 	}
-	items, err := offheap.Reserve[uint32](t.graph.Memory, int(t.core.count))
+	items, err := offheap.Reserve[uint32](t.graph.Memory, int(t.core.places))
 	b.sums = newSums(items, t.graph.Unit)
 	return b, err
 }

@@ -55,6 +55,8 @@ const (
 	batch = 16
 	// lookDown is how far below the top of the stack numbers are fetched.
 	lookDown = 8
+	// outside is the number, while the search goes on, of what is no core node.
+	outside = ^uint32(0)
 )
 
 // search numbers the reachable core nodes in depth-first preorder, and notes each
@@ -79,14 +81,20 @@ func (t *Tree) search(ctx context.Context) (*found, error) {
 			return &s.found, err
 		}
 	}
+	for place := range t.core.others {
+		t.number.Items[place] = 0
+	}
 	s.links.Items = s.links.Items[:s.count+1]
 	return &s.found, nil
 }
 
 func (s *searcher) allocate() (err error) {
 	core := int(s.t.core.count)
-	if s.t.number, err = offheap.Make[uint32](s.t.graph.Memory, core); err != nil {
+	if s.t.number, err = offheap.Make[uint32](s.t.graph.Memory, int(s.t.core.places)); err != nil {
 		return err
+	}
+	for place := range s.t.core.others {
+		s.t.number.Items[place] = outside
 	}
 	if s.links, err = offheap.Make[uint64](s.t.graph.Memory, core+1); err != nil {
 		return err
@@ -132,12 +140,12 @@ func (s *searcher) drain(ctx context.Context) error {
 			s.busy.clear(s.depth)
 		}
 		if s.height >= lookDown {
-			place, _ := core.place(stack[s.height-lookDown])
+			place, _ := core.guess(stack[s.height-lookDown])
 			s.t.number.Prefetch(uint64(place))
-			place, _ = core.place(stack[s.height-lookDown/2])
+			place, _ = core.guess(stack[s.height-lookDown/2])
 			s.links.Prefetch(uint64(number[place]))
 		}
-		place, _ := core.place(v)
+		place, _ := core.guess(v)
 		if n := number[place]; n != 0 {
 			if s.at < uint32(links[n]) {
 				links[n] = links[n]&^0xffffffff | uint64(s.at)
@@ -176,7 +184,7 @@ func (s *searcher) visit(v, place uint32) error {
 			if to, more = g.Next(&run); !more {
 				break
 			}
-			if place, ok := core.place(to); ok {
+			if place, ok := core.guess(to); ok {
 				places[n], top[n] = place, to
 				n++
 				number.Prefetch(uint64(place))
@@ -189,6 +197,9 @@ func (s *searcher) visit(v, place uint32) error {
 		kept := 0
 		for i, place := range places[:n] {
 			if to := number.Items[place]; to != 0 {
+				if to == outside {
+					continue
+				}
 				if err := s.later.add(to, at); err != nil {
 					return err
 				}
