@@ -3,6 +3,7 @@ package finding
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -184,16 +185,18 @@ func (h *Heap) called(o heap.ObjID) string {
 
 // refersTo lists the classes of most references of an object.
 func (h *Heap) refersTo(o heap.ObjID) string {
-	counts, names := map[string]int64{}, []string{}
+	classes := map[*heap.Class]int64{} // of millions of references, so without a name for each
 	for r := range h.References(o) {
 		if r == h.Class(o).Object {
 			continue // the array's own class
 		}
-		name := h.payloadClass(r)
-		if counts[name]++; counts[name] == 1 {
-			names = append(names, name)
-		}
+		classes[h.Class(h.payload(r))]++
 	}
+	counts := map[string]int64{}
+	for class, n := range classes {
+		counts[stableClass(class.Name)] += n
+	}
+	names := slices.Collect(maps.Keys(counts))
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
 	var parts []string
 	for _, n := range names[:min(len(names), 3)] {
