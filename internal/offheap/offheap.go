@@ -3,7 +3,10 @@
 // to the system at once.
 package offheap
 
-import "unsafe"
+import (
+	"os"
+	"unsafe"
+)
 
 // Array is memory for numbers, all zero at first. The zero Array is empty.
 type Array[T Number] struct {
@@ -44,6 +47,18 @@ func (a *Array[T]) Free() {
 		a.of.release(a.raw)
 	}
 	*a = Array[T]{}
+}
+
+// Discard gives back the memory of the items from, ..., to-1: their content is lost, and
+// they may be written to again.
+func (a *Array[T]) Discard(from, to int) {
+	var item T
+	size, page := int(unsafe.Sizeof(item)), os.Getpagesize()
+	// Whole pages only; arrays begin with one.
+	begin, end := (from*size+page-1)&^(page-1), to*size&^(page-1)
+	if begin < end {
+		forget(a.raw[begin:end])
+	}
 }
 
 // Prefetch has the processor fetch item i while other work goes on: a walk at random

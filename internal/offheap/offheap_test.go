@@ -31,3 +31,30 @@ func TestTooMuch(t *testing.T) {
 	_, err := Make[uint64](nil, 1<<58)
 	assert.Error(t, err)
 }
+
+func TestDiscard(t *testing.T) {
+	const items = 1 << 20
+	a, err := Make[uint32](&Memory{}, items)
+	require.NoError(t, err)
+	defer a.Free()
+	for i := range a.Items {
+		a.Items[i] = 7
+	}
+	before, err := Resident()
+	if err != nil {
+		t.Skip(err)
+	}
+	a.Discard(1000, items-1000)
+	after, err := Resident()
+	require.NoError(t, err)
+	assert.Less(t, after, before-3<<20)
+	for i, v := range a.Items {
+		if i < 1000 || i >= items-1000 {
+			require.Equal(t, uint32(7), v, i)
+		}
+	}
+	a.Items[items/2] = 9
+	assert.Equal(t, uint32(9), a.Items[items/2])
+	a.Discard(5, 6) // less than a page: stays
+	assert.Equal(t, uint32(7), a.Items[5])
+}

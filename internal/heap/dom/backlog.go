@@ -34,6 +34,8 @@ type bucket struct {
 type chunk struct {
 	to   []uint16
 	from []uint32
+	slab int // what it is cut from, and where
+	at   int
 }
 
 type slab struct {
@@ -77,7 +79,17 @@ func (b *backlog) chunk() (c chunk, err error) {
 	}
 	s, at := b.slabs[len(b.slabs)-1], b.cut*chunkItems
 	b.cut++
-	return chunk{s.to.Items[at:][:chunkItems], s.from.Items[at:][:chunkItems]}, nil
+	return chunk{s.to.Items[at:][:chunkItems], s.from.Items[at:][:chunkItems], len(b.slabs) - 1, at}, nil
+}
+
+// take copies the references of bucket i into s, and gives their memory back.
+func (b *backlog) take(i int, s *sorted) {
+	k := &b.buckets[i]
+	k.sort(s)
+	for _, c := range k.chunks {
+		b.slabs[c.slab].to.Discard(c.at, c.at+chunkItems)
+		b.slabs[c.slab].from.Discard(c.at, c.at+chunkItems)
+	}
 }
 
 // sorted is a bucket's references by target: those to the target at place i are

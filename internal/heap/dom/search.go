@@ -43,6 +43,7 @@ type searcher struct {
 	// nodes that have one, by place on the way.
 	stack        offheap.Array[uint32]
 	height       int
+	highest      int // how high the stack was since trim
 	bottom, busy bitset
 	count        uint32 // the last number given
 	at           uint32 // the number of the last node on the way
@@ -55,6 +56,8 @@ const (
 	batch = 16
 	// lookDown is how far below the top of the stack numbers are fetched.
 	lookDown = 8
+	// stackSpare is how much of the stack, in items, is kept above its top.
+	stackSpare = 1 << 20
 	// outside is the number, while the search goes on, of what is no core node.
 	outside = ^uint32(0)
 )
@@ -155,11 +158,22 @@ func (s *searcher) drain(ctx context.Context) error {
 		if err := s.visit(v, place); err != nil {
 			return err
 		}
-		if s.count%checkEvery == 0 && ctx.Err() != nil {
-			return ctx.Err()
+		if s.count%checkEvery == 0 {
+			s.trim()
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// trim gives back what the stack took when it was higher, as the backlog grows meanwhile.
+func (s *searcher) trim() {
+	if spare := s.height + stackSpare; s.highest > spare+stackSpare {
+		s.stack.Discard(spare, s.highest)
+		s.highest = spare
+	}
 }
 
 // visit numbers v, whose parent is the last node on the way, and puts its successors
@@ -218,6 +232,7 @@ func (s *searcher) visit(v, place uint32) error {
 		}
 		s.height += kept
 	}
+	s.highest = max(s.highest, s.height)
 	if s.height > begin {
 		s.bottom.set64(uint64(begin))
 		s.busy.set(s.depth)

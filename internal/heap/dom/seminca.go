@@ -155,7 +155,7 @@ func (f *forest) semidominators(ctx context.Context, s *found, semi []uint32) er
 			if !ok {
 				return
 			}
-			buckets[b].sort(k)
+			s.later.take(b, k)
 			next <- k
 		}
 	}()
