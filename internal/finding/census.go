@@ -65,6 +65,8 @@ type Scheduler struct {
 	Tasks     []TaskCount `json:"tasks"`
 	Cancelled int64       `json:"cancelled"`
 	Overdue   *int64      `json:"overdue,omitempty"`
+	// HeadTask is the class of the task that is due first, empty where the dump cannot say.
+	HeadTask string `json:"head_task,omitempty"`
 	// HeadDue and LastDue are RFC 3339 instants, empty where the dump cannot say.
 	HeadDue string `json:"head_due,omitempty"`
 	LastDue string `json:"last_due,omitempty"`

@@ -79,7 +79,11 @@ func (h *Heap) delaySchedulers() []*scheduler {
 		if s == nil || tasks.Int(row, delayedPlace) < 0 || !h.reachable(task) {
 			continue
 		}
-		s.add(task, h.payloadClass(task), delayedState(tasks.Int(row, delayedStatus)))
+		class := h.payloadClass(task)
+		if tasks.Int(row, delayedPlace) == 0 {
+			s.HeadTask = class
+		}
+		s.add(task, class, delayedState(tasks.Int(row, delayedStatus)))
 		if ok && base != 0 {
 			s.reckon(h, time.Duration(tasks.Long(row, delayedWhen)-int64(base)), now)
 		}

@@ -150,6 +150,7 @@ func TestTimerHeld(t *testing.T) {
 			{Class: "org.postgresql.jdbc2.AbstractJdbc2Statement$1", State: "scheduled", Count: 5},
 		}, s.Tasks)
 		assert.Equal(t, "2023-11-14T23:01:40Z", s.HeadDue)
+		assert.Equal(t, "org.postgresql.jdbc2.AbstractJdbc2Statement$1", s.HeadTask)
 	}
 }
 

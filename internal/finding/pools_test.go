@@ -118,11 +118,12 @@ func TestOldDriverVersion(t *testing.T) {
 func TestWheelTimer(t *testing.T) {
 	const name = "io.grpc.netty.shaded.io.netty.util.HashedWheelTimer"
 	j := hproftest.NewJDK(17, 8)
-	timeout := j.Class(name+"$HashedWheelTimeout", j.Object, hproftest.Ref("task"), hproftest.Int("state"), hproftest.Ref("next"))
+	timeout := j.Class(name+"$HashedWheelTimeout", j.Object, hproftest.Ref("task"), hproftest.Int("state"), hproftest.Ref("next"), hproftest.Long("deadline"))
 	bucket := j.Class(name+"$HashedWheelBucket", j.Object, hproftest.Ref("head"))
 	buckets := j.Class("["+"L"+name+"$HashedWheelBucket;", j.Object)
 	timer := j.Class(name, j.Object, hproftest.Ref("wheel"), hproftest.Ref("workerThread"))
 	call := j.Class("com.acme.Call", j.Object, hproftest.Ref("data"))
+	ping := j.Class("com.acme.Ping", j.Object, hproftest.Ref("data"))
 	var head *hproftest.Object
 	for i := range 2000 {
 		state := int32(1)
@@ -131,7 +132,12 @@ func TestWheelTimer(t *testing.T) {
 		} else if i < 150 {
 			state = 2
 		}
-		head = j.New(timeout).Set("task", j.New(call).Set("data", j.Bytes(make([]byte, 500)))).Set("state", state).Set("next", head)
+		class := call
+		if i == 10 {
+			class = ping
+		}
+		head = j.New(timeout).Set("task", j.New(class).Set("data", j.Bytes(make([]byte, 500)))).Set("state", state).Set("next", head)
+		head.Set("deadline", int64(5000+(i+1990)%2000))
 	}
 	wheel := j.Array(buckets, nil, j.New(bucket).Set("head", head), nil, nil)
 	worker := j.NewThread(j.Thread, "grpc-timer-1-1")
@@ -144,7 +150,9 @@ func TestWheelTimer(t *testing.T) {
 	assert.Equal(t, "grpc-timer-1-1", s.Thread)
 	assert.Equal(t, int64(1950), s.Size)
 	assert.Equal(t, int64(1850), s.Cancelled)
-	assert.Equal(t, []finding.TaskCount{{Class: "com.acme.Call", State: "cancelled", Count: 1850}, {Class: "com.acme.Call", State: "scheduled", Count: 100}}, s.Tasks)
+	assert.Equal(t, "com.acme.Ping", s.HeadTask)
+	assert.Equal(t, []finding.TaskCount{{Class: "com.acme.Call", State: "cancelled", Count: 1850}, {Class: "com.acme.Call", State: "scheduled", Count: 99},
+		{Class: "com.acme.Ping", State: "scheduled", Count: 1}}, s.Tasks)
 	found, err := finding.Detect(context.Background(), h)
 	require.NoError(t, err)
 	f := only(t, "scheduler-held", found)
@@ -162,8 +170,13 @@ func TestDelayScheduler(t *testing.T) {
 	task := j.Class(name+"$ScheduledForkJoinTask", joinTask, hproftest.Ref("pool"), hproftest.Ref("runnable"), hproftest.Int("heapIndex"))
 	tasks := j.Class("[L"+name+"$ScheduledForkJoinTask;", j.Object)
 	job := j.Class("com.acme.Job", j.Object)
+	ping := j.Class("com.acme.Ping", j.Object)
 	add := func(status, place int32) *hproftest.Object {
-		return j.New(task).Set("pool", pool).Set("runnable", j.New(job)).Set("status", status).Set("heapIndex", place)
+		class := job
+		if place == 0 {
+			class = ping
+		}
+		return j.New(task).Set("pool", pool).Set("runnable", j.New(class)).Set("status", status).Set("heapIndex", place)
 	}
 	const done, abnormal = -1 << 31, 1 << 16
 	heap := j.Array(tasks, add(0, 0), add(done|abnormal, 1), add(0, 2), nil)
@@ -179,4 +192,5 @@ func TestDelayScheduler(t *testing.T) {
 	assert.Equal(t, int64(4), s.Capacity)
 	assert.Equal(t, int64(1), s.Cancelled)
 	assert.Equal(t, "com.acme.Job", s.Tasks[0].Class)
+	assert.Equal(t, "com.acme.Ping", s.HeadTask)
 }

@@ -84,7 +84,11 @@ func (h *Heap) fill(s *scheduler, table *heap.Table, name func(state int64) stri
 			continue
 		}
 		state := name(table.Int(row, columnState))
-		s.add(task, h.payloadClass(task), state)
+		class := h.payloadClass(task)
+		if len(s.tasks) == 0 {
+			s.HeadTask = class
+		}
+		s.add(task, class, state)
 		each(row, state)
 	}
 	s.sum()

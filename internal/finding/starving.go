@@ -73,5 +73,8 @@ func (h *Heap) queuedIn(queue heap.ObjID, wanted map[heap.ObjID]bool) []heap.Obj
 func (h *Heap) wordStarving(f *Finding, d *deadlock) {
 	n := len(h.links[d.circle[0]].owners)
 	f.Title = fmt.Sprintf("Deadlock: all %s of a thread pool wait for tasks in the pool's own queue", unit.Plural(int64(n), "thread", "threads"))
+	f.Evidence.Lock.Owner, f.Evidence.Lock.OwnerState, f.Evidence.Lock.OwnerStack = "", "", nil // one like the others
+	f.Evidence.Lock.Proof = ""
+	f.Evidence.Facts = append(f.Evidence.Facts[:2], fact("threads of the pool", "%s, all of them waiting", unit.Count(int64(n))))
 	f.Advice = "Never wait in a thread of a pool for another task of the same pool: give the inner tasks a pool of their own, or go on by CompletableFuture.thenCompose. Only a restart of the JVM ends this one."
 }

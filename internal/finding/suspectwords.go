@@ -72,8 +72,7 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	if c.array != 0 {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("array", "%s, %s", h.Class(c.array).Name, unit.Bytes(h.ShallowBytes(c.array))))
 	}
-	where := cmp.Or(w.String(), "its owner")
-	f.Advice = fmt.Sprintf("Bound it: remove entries from %s when they are done with, or use a cache with a maximum size or an expiry.", where)
+	f.Advice = boundIt(w)
 	if p := f.Evidence.Path; p != nil && slices.ContainsFunc(p.Steps, isWorkQueue) {
 		f.Advice = "Find out why the threads of this pool do not keep up, and give it a queue of bounded size (ArrayBlockingQueue) with a RejectedExecutionHandler that slows its callers down."
 		f.Summary += h.poolAtWork(c.object)
@@ -82,6 +81,11 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	if s.weak.keptByThemselves() {
 		s.weak.word(f, p)
 	}
+}
+
+// boundIt advises what to do about a collection that grows.
+func boundIt(w holder) string {
+	return fmt.Sprintf("Bound it: remove entries from %s when they are done with, or use a cache with a maximum size or an expiry.", cmp.Or(w.String(), "its owner"))
 }
 
 // kindOf names the class of a collection, and the JDK's class that it extends.
@@ -149,6 +153,9 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("most below it", "%s", below))
 	}
 	f.Advice = fmt.Sprintf("Look at what %s is filled with, and let go of what is done with.", cmp.Or(w.String(), name))
+	if container(class) {
+		f.Advice = boundIt(w)
+	}
 	f.Evidence.Refutes = "the program needs all of it: a later dump under the same load retains no more"
 }
 

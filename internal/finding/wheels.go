@@ -53,9 +53,13 @@ func (h *Heap) wheelTimers(ctx context.Context) ([]*scheduler, error) {
 			classes[c.Object] = stableClass(h.Class(o).Name)
 		}
 	})
+	heads := map[*scheduler]heap.ObjID{}
 	for _, o := range timeouts {
 		if states[o] != executedState {
 			s := owner[o]
+			if head, ok := heads[s]; !ok || deadlines[o] < deadlines[head] {
+				heads[s], s.HeadTask = o, classes[o]
+			}
 			s.add(o, classes[o], states[o])
 			if passed, ok := now[s.owner]; ok {
 				s.reckon(h, time.Duration(deadlines[o]), passed)

@@ -65,6 +65,7 @@ func schedulerFacts(s finding.Scheduler, created string) []finding.Fact {
 	if s.DueReckoned {
 		latest = " at the latest"
 	}
+	add("head task", s.HeadTask)
 	if s.HeadDue != "" {
 		add("head due", due(s.HeadDue, created)+latest)
 	}

@@ -91,6 +91,7 @@ func checkSuspect(t *testing.T, jdk jdk, c collector, scenario string, env ...st
 		i := slices.Index(knownParts(got.Schedulers), s)
 		if assert.GreaterOrEqual(t, i, 0, "no scheduler %v among %v", s, got.Schedulers) {
 			assertDue(t, got, got.Schedulers[i])
+			assert.NotEmpty(t, got.Schedulers[i].HeadTask)
 		}
 	}
 }
