@@ -18,7 +18,7 @@ func fastTier() []item[jvm.Snapshot] {
 		{read("java.lang:type=GarbageCollector,*", "Name", "CollectionCount", "CollectionTime", "LastGcInfo"), false, decodeGCs},
 		{read("java.lang:type=Threading", "ThreadCount", "DaemonThreadCount", "PeakThreadCount", "TotalStartedThreadCount"), false, decodeThreads},
 		{read("java.lang:type=Threading", "TotalThreadAllocatedBytes"), true, decodeAllocated},
-		{read("java.lang:type=OperatingSystem", "ProcessCpuTime", "ProcessCpuLoad", "SystemCpuLoad", "SystemLoadAverage", "OpenFileDescriptorCount"), false, decodeOS},
+		{read("java.lang:type=OperatingSystem", "ProcessCpuTime", "SystemLoadAverage", "OpenFileDescriptorCount"), false, decodeOS},
 	}, serverItems()...)
 }
 
@@ -139,8 +139,6 @@ func decodeAllocated(s *jvm.Snapshot, v *fastjson.Value) {
 func decodeOS(s *jvm.Snapshot, v *fastjson.Value) {
 	s.OS = &jvm.OS{
 		CPUTimeNs:   count(v, "ProcessCpuTime"),
-		ProcessLoad: load(v, "ProcessCpuLoad"),
-		SystemLoad:  load(v, "SystemCpuLoad"),
 		LoadAverage: load(v, "SystemLoadAverage"),
 		OpenFiles:   count(v, "OpenFileDescriptorCount"),
 	}

@@ -87,12 +87,13 @@ func TestPollOfRealAgents(t *testing.T) {
 			require.NotNil(t, s.Threads)
 			assert.Positive(t, s.Threads.Current.Or(0))
 			require.NotNil(t, s.OS)
-			assert.True(t, s.OS.ProcessLoad.Known() && s.OS.SystemLoad.Known())
+			assert.True(t, s.OS.LoadAverage.Known())
 
 			d, err := client(t, agent.URL+"/jolokia").Details(t.Context())
 			require.NoError(t, err)
 			assert.Len(t, agent.asked(), 2, "and the slow tier another")
 			require.NotNil(t, d.VM)
+			assert.True(t, d.ProcessLoad.Known() && d.SystemLoad.Known())
 			assert.Equal(t, tc.version, d.VM.Version)
 			require.NotNil(t, d.Classes)
 			assert.Positive(t, d.Classes.Loaded.Or(0))
@@ -163,10 +164,10 @@ func TestPollMarksWhatIsMissing(t *testing.T) {
 			require.Len(t, s.Missing, 1)
 			assert.Contains(t, s.Missing[0].Reason, "No such attribute")
 		})
-	f("NaN arrives as null", `"SystemCpuLoad":`, `"SystemCpuLoad":null,"x":`,
+	f("NaN arrives as null", `"SystemLoadAverage":`, `"SystemLoadAverage":null,"x":`,
 		func(t *testing.T, s *jvm.Snapshot) {
-			assert.False(t, s.OS.SystemLoad.Known())
-			assert.True(t, s.OS.ProcessLoad.Known())
+			assert.False(t, s.OS.LoadAverage.Known())
+			assert.True(t, s.OS.CPUTimeNs.Known())
 		})
 	f("before the first collection", `"LastGcInfo":{`, `"LastGcInfo":null,"x":{`,
 		func(t *testing.T, s *jvm.Snapshot) {

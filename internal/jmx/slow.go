@@ -18,7 +18,7 @@ func slowTier() []item[jvm.Details] {
 		{read("java.lang:type=Memory", "TotalGcCpuTime"), true, decodeGCCPU},
 		{read("java.lang:type=MemoryPool,*", "Name", "Type", "PeakUsage"), false, decodePeaks},
 		{read("java.nio:type=BufferPool,*", "Name", "Count", "MemoryUsed", "TotalCapacity"), false, decodeBuffers},
-		{read("java.lang:type=OperatingSystem", "AvailableProcessors", "MaxFileDescriptorCount"), false, decodeLimits},
+		{read("java.lang:type=OperatingSystem", "AvailableProcessors", "MaxFileDescriptorCount", "ProcessCpuLoad", "SystemCpuLoad"), false, decodeOfOS},
 		{read("java.lang:type=Threading", "AllThreadIds"), false, decodeThreadIDs},
 	}
 }
@@ -71,9 +71,12 @@ func decodeBuffers(d *jvm.Details, v *fastjson.Value) {
 	slices.SortFunc(d.Buffers, func(a, b jvm.BufferPool) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-func decodeLimits(d *jvm.Details, v *fastjson.Value) {
+// decodeOfOS has the loads among it: for each of them the JVM reads several files of the
+// system, and what it gives is over the time since it was last asked.
+func decodeOfOS(d *jvm.Details, v *fastjson.Value) {
 	d.Processors = count(v, "AvailableProcessors")
 	d.MaxFiles = count(v, "MaxFileDescriptorCount")
+	d.ProcessLoad, d.SystemLoad = load(v, "ProcessCpuLoad"), load(v, "SystemCpuLoad")
 }
 
 func decodeThreadIDs(d *jvm.Details, v *fastjson.Value) {

@@ -23,6 +23,8 @@ type Details struct {
 	// MaxFiles bounds the file descriptors; missing on Windows and where there is
 	// no bound.
 	MaxFiles Opt[int64]
+	// ProcessLoad and SystemLoad are shares from 0 to 1 of all processors.
+	ProcessLoad, SystemLoad Opt[float64]
 	// ThreadIDs are those of all live threads, in the JVM's order.
 	ThreadIDs []int64
 

@@ -111,8 +111,6 @@ type Threads struct {
 type OS struct {
 	// CPUTimeNs is the CPU time of the process in nanoseconds.
 	CPUTimeNs Opt[int64]
-	// ProcessLoad and SystemLoad are shares from 0 to 1 of all processors.
-	ProcessLoad, SystemLoad Opt[float64]
 	// LoadAverage is the run queue's length over the last minute.
 	LoadAverage Opt[float64]
 	// OpenFiles are file descriptors; missing on Windows.

@@ -41,7 +41,7 @@ func full() *jvm.Snapshot {
 			{Name: "beside", Phase: jvm.PhaseConcurrent, Generation: jvm.GenerationAll, Count: one, TimeMs: jvm.Some[int64](100)},
 		},
 		Threads: &jvm.Threads{Current: one, Daemon: one, Peak: one, Started: one},
-		OS:      &jvm.OS{CPUTimeNs: jvm.Some[int64](1_500_000_000), ProcessLoad: jvm.Some(0.25), SystemLoad: jvm.Some(0.5), LoadAverage: jvm.Some(1.5), OpenFiles: one},
+		OS:      &jvm.OS{CPUTimeNs: jvm.Some[int64](1_500_000_000), LoadAverage: jvm.Some(1.5), OpenFiles: one},
 		Servers: jvm.Servers{
 			Connectors: []jvm.HTTPConnector{{Server: "tomcat", Name: "http-nio-8080", Requests: jvm.Some[int64](70), Errors: one, BusyNs: jvm.Some[int64](2_500_000_000), MaxNs: one,
 				ReceivedBytes: one, SentBytes: one, Connections: one, KeepAlive: one, Most: one}},
@@ -65,6 +65,8 @@ func fullDetails() *jvm.Details {
 		Peaks:         []jvm.Peak{{Pool: jvm.Pool{Name: "Metaspace", Kind: jvm.PoolMetaspace}, UsedBytes: one}},
 		Processors:    one,
 		MaxFiles:      one,
+		ProcessLoad:   jvm.Some(0.25),
+		SystemLoad:    jvm.Some(0.5),
 		Buffers:       []jvm.BufferPool{{Name: "direct", Count: one, UsedBytes: one, CapacityBytes: one}},
 	}
 }
@@ -241,11 +243,13 @@ func TestMissingPartsGiveNoSamples(t *testing.T) {
 	s := full()
 	s.Memory.Heap.Max = jvm.Count(-1)
 	s.OS.LoadAverage = jvm.Load(-1)
-	s.OS.ProcessLoad = jvm.Some(math.NaN()) // even if a reader let it through
 	got := strings.Join(texts(newDeriver().Derive(s)), "\n")
 	assert.NotContains(t, got, "jvm_memory_max_bytes{area=heap}")
 	assert.NotContains(t, got, "jvm_system_cpu_load_1m")
-	assert.NotContains(t, got, "jvm_cpu_recent_utilization_ratio")
+
+	d := fullDetails()
+	d.ProcessLoad = jvm.Some(math.NaN()) // even if a reader let it through
+	assert.NotContains(t, strings.Join(texts(newDeriver().Details(d)), "\n"), "jvm_cpu_recent_utilization_ratio")
 	assert.Contains(t, got, "jvm_memory_max_bytes{area=nonheap}")
 }
 
