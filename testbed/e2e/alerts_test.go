@@ -98,7 +98,7 @@ func TestAlertsReachPeople(t *testing.T) {
 slow_interval: 1s
 alerting:
   rules: [%q]
-  group_wait: 4s
+  group_wait: 8s
   group_interval: 2s
   notifiers:
     - {type: alertmanager, url: %q}
