@@ -105,10 +105,12 @@ func (t *Tracker) Requests(r *jvm.Requests) []*Record {
 func (t *Tracker) row(r *jvm.Requests, row jvm.RequestProcessor) []*Record {
 	p := t.processors[row.Name]
 	if p == nil {
+		// One that is new since the last look has done all that it did since then.
+		done := t.unseen(r, &processor{row: jvm.RequestProcessor{Name: row.Name}}, row, row.Count, row.ProcessingMs)
 		p = &processor{row: row}
 		t.processors[row.Name] = p
 		t.begin(r, p, row)
-		return nil
+		return done
 	}
 	if row.Count < p.row.Count { // the counters were reset
 		if p.open != nil && p.open.fits(r, row) {

@@ -169,6 +169,20 @@ func TestLooksTooFarApart(t *testing.T) {
 	assert.NotEqual(t, records[0].ID, records[1].ID)
 }
 
+// TestNewProcessorBetweenLooks: what a processor did that is new since the last look is on
+// record too; what one did before the first look is not.
+func TestNewProcessorBetweenLooks(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	p := worker{"p", []request{{start: 0, end: 5000, path: "/a"}}}
+	q := worker{"q", []request{{start: 6500, end: 10_500, path: "/b"}}}
+	require.Empty(t, tracker.Requests(look(6000, 0, p)))
+	records := tracker.Requests(look(11_000, 0, p, q))
+	require.Len(t, records, 1)
+	assert.Equal(t, tx.Elapsed{Ms: 4000, MinMs: 4000, MaxMs: 4000, Certainty: tx.Exact}, records[0].Elapsed)
+	assert.Empty(t, tracker.Requests(look(16_000, 0, p, q)), "once")
+}
+
 func TestTheAgentsOwnRequestsAreLeftOut(t *testing.T) {
 	t.Parallel()
 	tracker := newTracker(3 * time.Second)
