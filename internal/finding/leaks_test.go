@@ -92,6 +92,8 @@ func redeployed(n int, state string, soft bool) *hproftest.JDK {
 		if soft && i < n-1 {
 			held = j.Soft(held)
 		}
+		// A cache of the JDK's is nearer, but lets go of them where memory is short.
+		j.Class(fmt.Sprintf("com.sun.beans.Cache%d", i), j.Object).Static("ENTRY", j.Soft(l))
 		holder := j.Class(fmt.Sprintf("com.acme.host.Registry%d", i), j.Object)
 		holder.Static("LISTENER", held)
 	}
@@ -106,6 +108,7 @@ func TestLoaderLeaks(t *testing.T) {
 		assert.Equal(t, "com.acme.shop.Worker", f.Culprit.Class)
 		assert.Equal(t, "LISTENER", f.Culprit.Field)
 		assert.Contains(t, f.Title, "3 stopped class loaders of com.acme.shop.*")
+		assert.Contains(t, f.Summary, "3 held by static field Registry")
 	})
 	t.Run("running", func(t *testing.T) {
 		assert.Empty(t, byKind("class-loader-leak", detect(t, redeployed(4, "STARTED", false))))

@@ -20,8 +20,10 @@ const (
 	// one of them being stopped, and swarm how many are an alarm.
 	manyLoaders = 5
 	swarm       = 100
-	// maxLoaderPaths bounds the ways to leaked loaders that are looked at.
-	maxLoaderPaths = 20
+	// maxLoaderPaths bounds the ways to leaked loaders that are looked at, and maxHolders
+	// those that are told.
+	maxLoaderPaths = 500
+	maxHolders     = 20
 	// sameShare is the percentage of the classes of the smaller of two loaders that the
 	// other must have, too, for them to be of the same code.
 	sameShare = 50
@@ -69,12 +71,7 @@ func (loaderLeaks) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		tracks, err := h.ShortestTracks(ctx, held)
-		if err != nil {
-			return nil, err
-		}
-		paths, err := h.mergePaths(ctx, tracks, held, maxLoaderPaths)
-		tracks.Free()
+		paths, err := h.loaderPaths(ctx, held)
 		if err != nil {
 			return nil, err
 		}
@@ -86,13 +83,39 @@ func (loaderLeaks) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	return found, nil
 }
 
-// joinPaths joins the ways that pass classes of the same names: each loader has classes
-// of its own.
+// loaderPaths returns the ways to the loaders: those that pass no SoftReference, as caches of the
+// JDK's are full of, and only where there are none of these the others. Errors: that of ctx; no
+// memory.
+func (h *Heap) loaderPaths(ctx context.Context, held []heap.ObjID) ([]Path, error) {
+	for _, barred := range [][]heap.ObjID{h.instances("java.lang.ref.SoftReference"), nil} {
+		tracks, err := h.TracksAround(ctx, barred, held)
+		if err != nil {
+			return nil, err
+		}
+		met := slices.DeleteFunc(slices.Clone(held), func(l heap.ObjID) bool {
+			for range tracks.Back(l) {
+				return false
+			}
+			return true
+		})
+		paths, err := h.mergePaths(ctx, tracks, met, maxLoaderPaths)
+		tracks.Free()
+		if err != nil || len(paths) > 0 {
+			return paths, err
+		}
+	}
+	return nil, nil
+}
+
+// joinPaths joins the ways that pass classes of the same names, but for numbers as generated
+// classes have: each loader has classes of its own.
 func joinPaths(paths []Path) []Path {
 	var joined []Path
 	for _, p := range paths {
 		i := slices.IndexFunc(joined, func(q Path) bool {
-			return q.Root == p.Root && slices.EqualFunc(q.Steps, p.Steps, func(a, b Step) bool { return a.Class == b.Class && a.Field == b.Field })
+			return q.Root == p.Root && slices.EqualFunc(q.Steps, p.Steps, func(a, b Step) bool {
+				return namePattern(stableClass(a.Class)) == namePattern(stableClass(b.Class)) && a.Field == b.Field
+			})
 		})
 		if i < 0 {
 			joined = append(joined, p)
@@ -107,7 +130,7 @@ func joinPaths(paths []Path) []Path {
 		}
 	}
 	slices.SortStableFunc(joined, func(a, b Path) int { return cmp.Compare(b.Objects, a.Objects) })
-	return joined
+	return joined[:min(len(joined), maxHolders)]
 }
 
 // leaked are the loaders that should be gone: the stopped ones, or, where none says so,
