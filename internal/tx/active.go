@@ -20,7 +20,8 @@ type Active struct {
 	// Class is what it does now, Frame where; both empty before the first sample.
 	Class Class  `json:"class,omitempty"`
 	Frame string `json:"frame,omitempty"`
-	// StuckMs is how long the thread has been in the same stack.
+	// StuckMs is how long the thread has been in the same stack, as two looks or more saw;
+	// 0 where it had moved at the last one.
 	StuckMs int64 `json:"stuck_ms"`
 	// Lock and LockOwner are what it waits for and the thread that has it;
 	// OwnerID is the transaction of that thread, if any.

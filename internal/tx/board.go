@@ -111,7 +111,9 @@ func (t *Tracker) active(o *open, now time.Time) Active {
 	for first > 0 && o.samples[first].same {
 		first--
 	}
-	a.StuckMs = max(0, now.Sub(o.samples[first].at).Milliseconds())
+	if last.same { // else it may have moved since
+		a.StuckMs = max(0, now.Sub(o.samples[first].at).Milliseconds())
+	}
 	if owner := t.onThread(last.owner, last.ownerName); last.owner != 0 && owner != nil {
 		a.OwnerID = owner.id
 	}
