@@ -73,23 +73,22 @@ func (c *core) place(v uint32) (place uint32, ok bool) {
 	if c.whole {
 		return v, c.has(v)
 	}
-	place, members := c.among(v)
-	return place, members != 0
+	return c.among(v)
 }
 
-// guess is place, but may take any node for a member. members is 1 for a member, else 0.
-func (c *core) guess(v uint32) (place uint32, members int) {
+// guess is place, but may take any node for a member.
+func (c *core) guess(v uint32) (place uint32, ok bool) {
 	if c.whole {
-		return v, 1
+		return v, true
 	}
 	return c.among(v)
 }
 
-// among returns how many members lie before v, and 1 if it is one, else 0.
-func (c *core) among(v uint32) (before uint32, members int) {
-	i, bit := v/64*2, v%64
+// among returns how many members lie before v, and whether it is one.
+func (c *core) among(v uint32) (before uint32, ok bool) {
+	i, bit := v/64*2, uint64(1)<<(v%64)
 	w := c.words.Items[i : i+2 : i+2]
-	return uint32(w[1]) + uint32(bits.OnesCount64(w[0]&(1<<bit-1))), int(w[0] >> bit & 1)
+	return uint32(w[1]) + uint32(bits.OnesCount64(w[0]&(bit-1))), w[0]&bit != 0
 }
 
 // others yields the places that no member has.

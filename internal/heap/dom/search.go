@@ -93,7 +93,7 @@ func (t *Tree) search(ctx context.Context) (*found, error) {
 
 func (s *searcher) allocate() (err error) {
 	core := int(s.t.core.count)
-	if s.t.number, err = offheap.Make[uint32](s.t.graph.Memory, int(s.t.core.places)+1); err != nil {
+	if s.t.number, err = offheap.Make[uint32](s.t.graph.Memory, int(s.t.core.places)); err != nil {
 		return err
 	}
 	for place := range s.t.core.others {
@@ -191,26 +191,19 @@ func (s *searcher) visit(v, place uint32) error {
 	var places [batch]uint32
 	run := g.From(v)
 	for more := true; more; {
-		var to uint32
-		read, n := 0, 0
+		var n int
 		top := stack[s.height : s.height+batch : s.height+batch]
-		for read < batch {
+		for n < batch {
+			var to uint32
 			if to, more = g.Next(&run); !more {
 				break
 			}
-			top[read] = to
-			read++
-		}
-		// No branch may wait for whether a successor is a core node, so all of them are
-		// looked up at the same time.
-		for _, to := range top[:read] {
-			place, member := core.guess(to)
-			number.Prefetch(uint64(place))
-			places[n&(batch-1)], top[n] = place, to
-			n += member
-		}
-		for _, to := range top[:n] {
-			g.Prefetch(to)
+			if place, ok := core.guess(to); ok {
+				places[n], top[n] = place, to
+				n++
+				number.Prefetch(uint64(place))
+				g.Prefetch(to)
+			}
 		}
 		if n > 0 {
 			g.PrefetchRun(top[n-1]) // whose turn may be next: no time to see whether it is

@@ -32,9 +32,6 @@ type Graph struct {
 	// degrees is what the writers have counted: first each for itself, the first one's
 	// is the sum once all are closed.
 	degrees []degrees
-	// coarse is where the runs of each coarseNodes nodes begin, 0 for unknown: a part of
-	// the directory that is small enough to stay in the cache.
-	coarse []uint64
 	// successors is how many there are in all.
 	successors uint64
 }
@@ -134,30 +131,8 @@ func (g *Graph) Next(r *Run) (v uint32, ok bool) {
 // Successors returns how many successors all nodes have together.
 func (g *Graph) Successors() uint64 { return g.successors }
 
-// Prefetch has the place of v's successors fetched from memory, and what is likely to be
-// at that place: neighbours have runs of about the same length.
-func (g *Graph) Prefetch(v uint32) {
-	g.directory.Prefetch(uint64(v / blockNodes))
-	i := v / coarseNodes
-	from, to := g.coarse[i], g.coarse[i+1]
-	if length := to - from; length < 1<<16 {
-		g.blob.Prefetch(from + length*uint64(v%coarseNodes)/coarseNodes)
-	}
-}
-
-// coarseNodes is how many nodes share an entry of Graph.coarse.
-const coarseNodes = 256
-
-// survey fills coarse.
-func (g *Graph) survey() {
-	n := len(g.directory.Items)*blockNodes/coarseNodes + 2
-	g.coarse = make([]uint64, n)
-	for i := range g.coarse {
-		if b := i * coarseNodes / blockNodes; b < len(g.directory.Items) && g.directory.Items[b]&scattered == 0 {
-			g.coarse[i] = g.directory.Items[b] & (1<<placeBits - 1)
-		}
-	}
-}
+// Prefetch has the place of v's successors fetched from memory.
+func (g *Graph) Prefetch(v uint32) { g.directory.Prefetch(uint64(v / blockNodes)) }
 
 // PrefetchRun has v's successors fetched from memory.
 func (g *Graph) PrefetchRun(v uint32) {

@@ -73,10 +73,7 @@ func (b *Builder) Used() int64 { return int64(b.next.Load()) }
 func (b *Builder) Longest() int64 { return int64(b.longest) }
 
 // Freeze returns the graph. All Writers must have been closed.
-func (b *Builder) Freeze() *Graph {
-	b.graph.survey()
-	return b.graph
-}
+func (b *Builder) Freeze() *Graph { return b.graph }
 
 // Writer writes runs for one goroutine. For each node: Begin, Add for each
 // successor, End. Nodes written in the order of their numbers take the least memory.
