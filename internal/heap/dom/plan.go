@@ -22,5 +22,7 @@ func Bytes(nodes, core, references int64) int64 {
 func (t *Tree) plan() error {
 	core, nodes := int64(t.core.count), int64(t.graph.Nodes)
 	references := int64(t.graph.Edges.Successors()) - (nodes - core) // a peeled node has one, and refers to no core node
-	return t.graph.Memory.Plan(offheap.Need{Phase: Phase, Bytes: Bytes(nodes, core, references), Nodes: core, References: references})
+	// Some of what is kept has an item for each place, and a whole core more places than
+	// nodes.
+	return t.graph.Memory.Plan(offheap.Need{Phase: Phase, Bytes: Bytes(nodes, int64(t.core.places), references), Nodes: core, References: references})
 }
