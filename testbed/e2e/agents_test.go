@@ -32,9 +32,7 @@ func TestAgentAsWebApplication(t *testing.T) {
 
 func testAgent(t *testing.T, start func(*harness.Bench, context.Context, string) (*harness.AgentWebApp, error), j jdk, version string) {
 	t.Helper()
-	bench, err := harness.NewBench()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	bench := newBench(t)
 	app, err := start(bench, t.Context(), j.java)
 	require.NoError(t, err)
 	target, err := jvm.ParseTarget(app.URL)

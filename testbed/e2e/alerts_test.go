@@ -76,9 +76,7 @@ groups:
 // dashboards and of the shipped rules is asked of the store that the JVM filled.
 func TestAlertsReachPeople(t *testing.T) {
 	jdk := defaultJDK(t)
-	bench, err := harness.NewBench()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	bench := newBench(t)
 	ctx := t.Context()
 
 	var direct, through messages

@@ -59,9 +59,7 @@ func startIdle(t *testing.T, bench *harness.Bench, dir string, options ...string
 // TestDoctorOfACarelessAgent: an agent with its defaults serves one client at a time
 // and lets everyone do everything.
 func TestDoctorOfACarelessAgent(t *testing.T) {
-	bench, err := harness.NewBench()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	bench := newBench(t)
 	dir, err := bench.Folder("careless")
 	require.NoError(t, err)
 	agent, err := harness.JolokiaAgent()
@@ -80,9 +78,7 @@ func TestDoctorOfACarelessAgent(t *testing.T) {
 // already, under the policy that it prints itself, finds it among the processes of
 // this host, and gets all it asks for; and nobody gets more.
 func TestAttachUnderTheOwnPolicy(t *testing.T) {
-	bench, err := harness.NewBench()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	bench := newBench(t)
 	dir, err := bench.Folder("idle")
 	require.NoError(t, err)
 	idle := startIdle(t, bench, dir)

@@ -64,9 +64,7 @@ func TestChainOfARecording(t *testing.T) {
 func testChain(t *testing.T, j jdk, jvmOptions ...string) {
 	t.Helper()
 	java := j.java
-	bench, err := harness.NewBench()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	bench := newBench(t)
 
 	ctx, cancel := context.WithTimeout(t.Context(), verdictTimeout)
 	defer cancel()

@@ -104,9 +104,7 @@ func watch(t *testing.T, url string, d time.Duration) *watched {
 func testCollector(t *testing.T, jdk jdk, c collector, leak bool) {
 	t.Run(strings.Join([]string{jdk.name, c.name}, "/"), func(t *testing.T) {
 		t.Parallel()
-		bench, err := harness.NewBench()
-		require.NoError(t, err)
-		t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+		bench := newBench(t)
 		load := harness.ChurnLoad{AllocateMiB: churnMiB, AliveMiB: 8}
 		watchFor := shortWatch
 		if leak {

@@ -12,15 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/tx"
-	"github.com/apm-sidecar/apm-sidecar/testbed/harness"
 )
 
 // TestContentionIsExact: where the JVM measures for how long threads are blocked and wait,
 // the times of locks and of waits are those, whatever the looks happened to hit.
 func TestContentionIsExact(t *testing.T) {
-	bench, err := harness.NewBench()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	bench := newBench(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	x := experiment{}

@@ -19,7 +19,6 @@ import (
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
-	"github.com/apm-sidecar/apm-sidecar/testbed/harness"
 )
 
 const (
@@ -41,9 +40,7 @@ func TestWhatTracingCostsTheJVM(t *testing.T) {
 	if !full() {
 		t.Skip("E2E_FULL=1 runs it: it takes five minutes")
 	}
-	bench, err := harness.NewBench()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	bench := newBench(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	db, err := bench.StartPostgres(ctx)

@@ -38,9 +38,7 @@ func (e *ends) DialTimeout(network, address string, timeout time.Duration) (net.
 // while it does not.
 func TestSessionsOfPostgres(t *testing.T) {
 	t.Parallel()
-	bench, err := harness.NewBench()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	bench := newBench(t)
 	db, err := bench.StartPostgres(t.Context())
 	if errors.Is(err, harness.ErrNoPostgres) {
 		t.Skip(err)

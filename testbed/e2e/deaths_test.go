@@ -56,9 +56,7 @@ func TestDeathsLoseNothing(t *testing.T) {
 	if !full() {
 		t.Skip("E2E_FULL=1 runs it: it takes two minutes")
 	}
-	bench, err := harness.NewBench()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	bench := newBench(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	churn, err := bench.StartChurn(ctx, defaultJDK(t).java, harness.ChurnLoad{AllocateMiB: 5, AliveMiB: 5}, "-Xmx64m")

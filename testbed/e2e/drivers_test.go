@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/apm-sidecar/apm-sidecar/testbed/harness"
@@ -22,9 +21,7 @@ var driverScenarios = []string{
 // MariaDB serves MySQL's driver too.
 func TestDrivers(t *testing.T) {
 	jdk := defaultJDK(t)
-	bench, err := harness.NewBench()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	bench := newBench(t)
 	urls := map[string]string{}
 	maria, err := bench.StartMariaDB(t.Context())
 	if err == nil {

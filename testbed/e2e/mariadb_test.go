@@ -61,9 +61,7 @@ func (c mariaClient) start(ctx context.Context, question string) <-chan error {
 // while it waits for a row, and while it does nothing.
 func TestSessionsOfMariaDB(t *testing.T) {
 	t.Parallel()
-	bench, err := harness.NewBench()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	bench := newBench(t)
 	db, err := bench.StartMariaDB(t.Context())
 	if errors.Is(err, harness.ErrNoMariaDB) {
 		t.Skip(err)
@@ -121,9 +119,7 @@ func TestSessionsOfMariaDB(t *testing.T) {
 // TestMySQLProtocol has the client read all that a real server may say.
 func TestMySQLProtocol(t *testing.T) {
 	t.Parallel()
-	bench, err := harness.NewBench()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	bench := newBench(t)
 	db, err := bench.StartMariaDB(t.Context())
 	if errors.Is(err, harness.ErrNoMariaDB) {
 		t.Skip(err)

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/tx"
-	"github.com/apm-sidecar/apm-sidecar/testbed/harness"
 )
 
 // TestOtherServers asks servers other than a plain Tomcat for slow requests, and checks
@@ -47,9 +46,7 @@ func TestOtherServers(t *testing.T) {
 			if tc.virtual {
 				java = jdkFrom(t, 21)
 			}
-			bench, err := harness.NewBench()
-			require.NoError(t, err)
-			t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+			bench := newBench(t)
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			defer cancel()
 			server, err := bench.StartOtherServer(ctx, java, tc.server, tc.virtual)

@@ -176,9 +176,7 @@ func TestReceivers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bench, err := harness.NewBench()
-			require.NoError(t, err)
-			t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+			bench := newBench(t)
 			r, err := start(bench)
 			if errors.Is(err, harness.ErrNoReceiver) {
 				t.Skip(err)

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/tx"
-	"github.com/apm-sidecar/apm-sidecar/testbed/harness"
 )
 
 // TestTransactionsAcrossDeaths kills the sidecar under load, starts it again, and kills
@@ -25,9 +24,7 @@ func TestTransactionsAcrossDeaths(t *testing.T) {
 	}
 	const threshold, phase = 1500 * time.Millisecond, 10 * time.Second
 	config := fmt.Sprintf("transactions: {interval: 500ms, threshold: %v}\n", threshold)
-	bench, err := harness.NewBench()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	bench := newBench(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	db, err := bench.StartPostgres(ctx)

@@ -65,9 +65,7 @@ func startInstrumented(ctx context.Context, t *testing.T, java string, jvm ...st
 	t.Helper()
 	agent, err := harness.OpenTelemetryAgent()
 	require.NoError(t, err)
-	bench, err := harness.NewBench()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	bench := newBench(t)
 	i := instrumented{backend: &collected{spans: map[otlp.SpanID]*otlp.Span{}}}
 	i.db, err = bench.StartPostgres(ctx)
 	if errors.Is(err, harness.ErrNoPostgres) {

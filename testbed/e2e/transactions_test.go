@@ -95,9 +95,7 @@ func TestTransactionsAgainstTruthOnAll(t *testing.T) {
 func runExperiment(t *testing.T, x experiment) {
 	t.Helper()
 	java := defaultJDK(t).java
-	bench, err := harness.NewBench()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, bench.Close()) })
+	bench := newBench(t)
 	ctx, cancel := context.WithTimeout(t.Context(), x.lasts+90*time.Second)
 	defer cancel()
 	jdbcURL, url := x.startDatabase(ctx, t, bench)
