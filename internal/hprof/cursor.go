@@ -9,6 +9,9 @@ const (
 	blockSize = 1 << 20
 	// firstRead is how much is read after a jump: often only a header is wanted.
 	firstRead = 4 << 10
+	// shortJump is a jump behind which reading goes on as before: most often over the
+	// rest of a small object that the window cut in two.
+	shortJump = 16 << 10
 )
 
 // cursor is a forward position in the dump with a window of bytes already read.
@@ -87,7 +90,9 @@ func (c *cursor) skip(n int64) error {
 	if n > c.left() {
 		return ErrTruncated
 	}
-	at := c.offset() + n
-	c.buf, c.pos, c.base, c.next = c.mem[:0], 0, at, firstRead
+	if n > shortJump {
+		c.next = firstRead
+	}
+	c.buf, c.pos, c.base = c.mem[:0], 0, c.offset()+n
 	return nil
 }
