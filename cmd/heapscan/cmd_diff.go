@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/report"
 	"github.com/apm-sidecar/apm-sidecar/internal/scan"
 )
@@ -119,7 +120,10 @@ func reportOf(ctx context.Context, env environment, path string, o diffOptions) 
 	if r != nil {
 		return r, nil
 	}
-	options := scan.Options{HistogramOnly: !o.retained, AllClasses: true, Edges: o.edges.rules()}
+	options := scan.Options{Depth: heap.Counted, AllClasses: true, Edges: o.edges.rules()}
+	if o.retained {
+		options.Depth = heap.Linked
+	}
 	return scanDump(ctx, env, path, o.commonOptions, options, scan.File)
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/report"
 	"github.com/apm-sidecar/apm-sidecar/internal/scan"
 )
@@ -48,7 +49,7 @@ func runHistogram(ctx context.Context, env environment, dump string, o histogram
 	if err := checkOutput(o.output, dump); err != nil {
 		return err
 	}
-	r, err := scanDump(ctx, env, dump, o.commonOptions, scan.Options{HistogramOnly: true}, scan.File)
+	r, err := scanDump(ctx, env, dump, o.commonOptions, scan.Options{Depth: heap.Counted}, scan.File)
 	if err != nil {
 		return err
 	}

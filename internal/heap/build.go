@@ -27,15 +27,28 @@ type Options struct {
 	// Contents says to look into arrays: Graph.Copies, Fills and Sparse. It costs 8
 	// bytes for each array compared, while Build runs.
 	Contents bool
-	// ClassesOnly stops after counting: the graph has classes, their instances
-	// and sizes, but no references, tables or sizes of single objects.
-	ClassesOnly bool
+	// Depth says how far the dump is read.
+	Depth Depth
 	// Memory is what big arrays are made from, see offheap.Make.
 	Memory *offheap.Memory
 	// Progress is called now and then, from several goroutines, with the bytes
 	// done and to do. Nil means nobody watches.
 	Progress func(phase string, done, total int64)
 }
+
+// Depth says how far a build goes. The less is wanted, the less it costs.
+type Depth int
+
+const (
+	// Linked is everything: objects with their classes, sizes and references.
+	Linked Depth = iota
+	// Numbered stops before the references: objects have numbers and can be read, but no
+	// tables say of what class and size they are.
+	Numbered
+	// Counted stops at the classes, their instances and sizes. No object but those of
+	// classes has a number, and GC roots are counted as the dump lists them.
+	Counted
+)
 
 const (
 	// maxObjects is the number of objects an ObjID can tell apart.
@@ -79,7 +92,7 @@ type builder struct {
 // part it lies in and is listed in Graph.Damage.
 //
 // Memory: 1/32 of the used address range, 4 bytes an object, 1 to 5 a reference,
-// and what the watches keep; Graph.Close gives it back. Errors: that of ctx; a file
+// and what the watches keep, all of that but for graphs that are Counted; Graph.Close gives it back. Errors: that of ctx; a file
 // of the hprof agent without a heap; ErrNoDump; more than 2^32-2 objects; no memory.
 func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
 	outline, err := f.Outline(ctx)
@@ -110,7 +123,7 @@ func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
 	if err := b.memory.Plan(offheap.Need{Phase: "reading objects", Nodes: int64(b.index.count)}); err != nil {
 		return nil, err
 	}
-	if !o.ClassesOnly {
+	if o.Depth == Linked {
 		if err := b.edgePass(ctx); err != nil {
 			b.Close()
 			return nil, err

@@ -31,7 +31,8 @@ func (b *builder) resolveClasses(all *indexer) {
 			addresses = append(addresses, a)
 		}
 	}
-	for _, k := range all.tally.keys {
+	for _, s := range all.tally.slots {
+		k := s.class
 		if _, named := names[k]; k != 0 && dumps[k] == nil && !named {
 			addresses = append(addresses, k)
 		}

@@ -25,6 +25,7 @@ type indexer struct {
 	damage  []*hprof.Error
 	units   []unit
 	skewed  bool // an address is no multiple of the slot size
+	number  bool // objects get numbers
 }
 
 // root is a GC root by address.
@@ -49,8 +50,8 @@ type classDump struct {
 	hprof.ClassDump
 }
 
-// indexPass marks every object in the index, counts instances by class, and
-// collects classes and roots.
+// indexPass marks every object in the index, or classes alone where they are only
+// counted, counts instances by class, and collects classes and roots.
 func (b *builder) indexPass(ctx context.Context) error {
 	workers, err := b.runIndexers(ctx, 3)
 	if err != nil {
@@ -81,6 +82,12 @@ func (b *builder) indexPass(ctx context.Context) error {
 	slices.SortFunc(all.threads, func(x, y hprofThread) int { return cmp.Compare(x.offset, y.offset) })
 	b.units = all.units
 	b.resolveClasses(all)
+	if b.options.Depth == Counted {
+		for _, r := range all.roots {
+			b.Roots = append(b.Roots, Root{Kind: r.kind, Thread: r.thread, Frame: r.frame})
+		}
+		return nil
+	}
 	b.rules.roots(all.roots)
 	b.collectStackRoots(all.roots)
 	for _, t := range all.threads {
@@ -93,7 +100,7 @@ func (b *builder) runIndexers(ctx context.Context, shift uint) ([]*indexer, erro
 	b.index = newIndex(shift)
 	var workers []*indexer
 	err := each(ctx, len(b.extents), func() func(context.Context, int) error {
-		w := &indexer{b: b, o: hprof.NewObjects(b.file, b.idSize), marker: marker{x: b.index}, tally: newTally()}
+		w := &indexer{b: b, o: hprof.NewObjects(b.file, b.idSize), marker: marker{x: b.index}, tally: newTally(), number: b.options.Depth != Counted}
 		workers = append(workers, w)
 		return func(ctx context.Context, i int) error { return w.extent(ctx, b.extents[i]) }
 	})
@@ -130,11 +137,13 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 			w.root()
 			continue
 		}
-		if o.ID&mask != 0 {
-			w.skewed = true
+		if w.number || o.Tag == hprof.SubClassDump {
+			if o.ID&mask != 0 {
+				w.skewed = true
+			}
+			w.marker.mark(o.ID)
+			u.low, u.high = min(u.low, o.ID), max(u.high, o.ID)
 		}
-		w.marker.mark(o.ID)
-		u.low, u.high = min(u.low, o.ID), max(u.high, o.ID)
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -153,9 +162,9 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 	return nil
 }
 
-// small counts the instances and arrays at the front of b that lie in it as a whole,
-// sub-records with ids of 8 bytes, and returns how many bytes they take. It does what
-// extent does, for the most frequent kinds of sub-records and without a call for each.
+// small counts and numbers the instances and arrays at the front of b that lie in it as a
+// whole, sub-records with ids of 8 bytes, and returns how many bytes they take. It does
+// what extent does, for the most frequent kinds of sub-records and without a call for each.
 func (w *indexer) small(b []byte, u *unit, mask uint64) int {
 	const longest = 1 + 8 + 4 + 8 + 4 // tag, id, trace, class, length of an instance
 	layout := &w.b.Layout
@@ -185,12 +194,14 @@ func (w *indexer) small(b []byte, u *unit, mask uint64) int {
 		default:
 			return at
 		}
-		if id&mask != 0 {
-			w.skewed = true
-		}
-		w.marker.mark(id)
-		u.low, u.high = min(u.low, id), max(u.high, id)
 		at = next
+		if w.number {
+			if id&mask != 0 {
+				w.skewed = true
+			}
+			w.marker.mark(id)
+			u.low, u.high = min(u.low, id), max(u.high, id)
+		}
 	}
 	return at
 }

@@ -77,11 +77,10 @@ func TestStrongestTrack(t *testing.T) {
 	}
 }
 
-// TestReferrers finds references of every kind, whether the graph has references or
-// classes only.
+// TestReferrers finds references of every kind, whether the graph has references or not.
 func TestReferrers(t *testing.T) {
 	for name, shape := range shapes() {
-		for _, classesOnly := range []bool{false, true} {
+		for _, depth := range []heap.Depth{heap.Linked, heap.Numbered} {
 			j := hproftest.NewJDK(17, 8)
 			target := j.New(j.Object)
 			node := j.Class("com.acme.Node", j.Object, hproftest.Ref("a"), hproftest.Ref("b"))
@@ -90,7 +89,7 @@ func TestReferrers(t *testing.T) {
 			array := j.Array(j.Objects, nil, target, nil, target)
 			weak := j.Weak(target)
 			holder := j.Class("com.acme.Main", j.Object).Static("target", target)
-			g := build(t, j.Finish(), shape, heap.Options{ClassesOnly: classesOnly})
+			g := build(t, j.Finish(), shape, heap.Options{Depth: depth})
 			r, err := g.Referrers(t.Context(), g.Object(target.ID), 6)
 			require.NoError(t, err)
 			assert.Equal(t, int64(5), r.Objects, name)
@@ -129,7 +128,7 @@ func TestNear(t *testing.T) {
 	first := j.Bytes(make([]byte, 100))
 	j.Bytes(nil).Forget()
 	second := j.New(j.Object)
-	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{ClassesOnly: true})
+	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{Depth: heap.Numbered})
 	for name, c := range map[string]struct {
 		address uint64
 		want    heap.Near

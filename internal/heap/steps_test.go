@@ -83,12 +83,12 @@ func BenchmarkSteps(b *testing.B) {
 		require.NoError(b, err)
 		return g
 	}
-	// Build reads twice; the first pass alone is what a histogram takes.
-	for _, classesOnly := range []bool{true, false} {
-		measure(map[bool]string{true: "index", false: "index and references"}[classesOnly], func(b *testing.B) (*heap.Graph, func()) {
+	// Build reads twice, but for a histogram.
+	for depth, name := range map[heap.Depth]string{heap.Counted: "histogram", heap.Numbered: "index", heap.Linked: "index and references"} {
+		measure(name, func(b *testing.B) (*heap.Graph, func()) {
 			g := &heap.Graph{}
 			return g, func() {
-				built, err := heap.Build(b.Context(), f, heap.Options{Memory: &offheap.Memory{}, Contents: true, ClassesOnly: classesOnly})
+				built, err := heap.Build(b.Context(), f, heap.Options{Memory: &offheap.Memory{}, Contents: true, Depth: depth})
 				require.NoError(b, err)
 				*g = *built
 			}

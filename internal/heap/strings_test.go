@@ -20,7 +20,7 @@ func TestStringsOfAndroid(t *testing.T) {
 	s := d.New(class).Set("count", int32(2*5)).Set("value", d.Bytes([]byte("hello")))
 	lost := d.New(class).Set("count", int32(2*5)).Set("value", d.New(object))
 	d.StickyClasses()
-	g := build(t, d, hproftest.Shape{}, heap.Options{ClassesOnly: true})
+	g := build(t, d, hproftest.Shape{}, heap.Options{Depth: heap.Numbered})
 	text, err := g.Strings(t.Context(), []heap.ObjID{g.Object(s.ID), g.Object(lost.ID)})
 	require.NoError(t, err)
 	assert.Equal(t, map[heap.ObjID]string{g.Object(s.ID): "hello"}, text)

@@ -5,11 +5,16 @@ import "github.com/apm-sidecar/apm-sidecar/internal/hprof"
 // tally counts objects by the address of their class: open addressing, linear
 // probing. One goroutine each.
 type tally struct {
-	keys       []uint64
-	counts     []count
+	slots      []tallySlot
 	used       int
 	mask       uint64
 	primitives [16]count // by element type
+}
+
+// tallySlot is a class with its counter, in one line of the processor's cache.
+type tallySlot struct {
+	class uint64 // 0 where the slot is free
+	count
 }
 
 // count is what is known of the instances of a class.
@@ -22,7 +27,7 @@ type count struct {
 func newTally() *tally { return newTallyOf(1 << 12) }
 
 func newTallyOf(size int) *tally {
-	return &tally{keys: make([]uint64, size), counts: make([]count, size), mask: uint64(size - 1)}
+	return &tally{slots: make([]tallySlot, size), mask: uint64(size - 1)}
 }
 
 // slot returns the counter of a class.
@@ -30,20 +35,20 @@ func (t *tally) slot(class uint64) *count {
 	if class == 0 {
 		class = zeroClass
 	}
-	i := hash(class) & t.mask
-	for t.keys[i] != class {
-		if t.keys[i] == 0 {
+	for i := hash(class) & t.mask; ; i = (i + 1) & t.mask {
+		switch s := &t.slots[i]; s.class {
+		case class:
+			return &s.count
+		case 0:
 			return t.insert(class, i)
 		}
-		i = (i + 1) & t.mask
 	}
-	return &t.counts[i]
 }
 
 // has says whether objects of the class were counted.
 func (t *tally) has(class uint64) bool {
-	for i := hash(class) & t.mask; t.keys[i] != 0; i = (i + 1) & t.mask {
-		if t.keys[i] == class {
+	for i := hash(class) & t.mask; t.slots[i].class != 0; i = (i + 1) & t.mask {
+		if t.slots[i].class == class {
 			return true
 		}
 	}
@@ -54,27 +59,33 @@ func (t *tally) has(class uint64) bool {
 const zeroClass = ^uint64(0)
 
 func (t *tally) insert(class, i uint64) *count {
-	if t.used*2 >= len(t.keys) {
+	if t.used*2 >= len(t.slots) {
 		t.grow()
 		return t.slot(class)
 	}
 	t.used++
-	t.keys[i] = class
-	return &t.counts[i]
+	t.slots[i].class = class
+	return &t.slots[i].count
 }
 
 func (t *tally) grow() {
 	old := *t
-	*t = *newTallyOf(2 * len(old.keys))
+	*t = *newTallyOf(2 * len(old.slots))
 	t.primitives = old.primitives
-	for i, k := range old.keys {
-		if k != 0 {
-			*t.slot(k) = old.counts[i]
+	for _, s := range old.slots {
+		if s.class != 0 {
+			*t.slot(s.class) = s.count
 		}
 	}
 }
 
-func (t *tally) instance(class uint64) { t.slot(class).objects++ }
+func (t *tally) instance(class uint64) {
+	if s := &t.slots[hash(class)&t.mask]; s.class == class && class != 0 { // nearly always
+		s.objects++
+		return
+	}
+	t.slot(class).objects++
+}
 
 func (t *tally) array(class uint64, bytes, refs int64) {
 	c := t.slot(class)
@@ -91,9 +102,9 @@ func (t *tally) primitive(elem hprof.Type, bytes int64) {
 
 // add adds the counts of another tally.
 func (t *tally) add(u *tally) {
-	for i, k := range u.keys {
-		if k != 0 {
-			t.slot(k).add(u.counts[i])
+	for _, s := range u.slots {
+		if s.class != 0 {
+			t.slot(s.class).add(s.count)
 		}
 	}
 	for i := range t.primitives {

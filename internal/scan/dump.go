@@ -35,13 +35,13 @@ func open(ctx context.Context, path string, o Options, watches []heap.Watch, b *
 		d.progress.total += d.progress.before
 	}
 	d.graph, err = heap.Build(ctx, f, heap.Options{
-		Dump:        o.Dump,
-		Edges:       o.Edges,
-		Watches:     watches,
-		Memory:      &b.memory,
-		Contents:    len(watches) > 0,
-		ClassesOnly: o.HistogramOnly,
-		Progress:    d.progress.build(f.Size),
+		Dump:     o.Dump,
+		Edges:    o.Edges,
+		Watches:  watches,
+		Memory:   &b.memory,
+		Contents: len(watches) > 0,
+		Depth:    o.Depth,
+		Progress: d.progress.build(f.Size),
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), d.close())

@@ -25,7 +25,9 @@ type InspectOptions struct {
 
 // Inspect tells all that a dump has of one object. Errors: those of File; *NoObjectError.
 func Inspect(ctx context.Context, path string, o Options, q InspectOptions) (*report.Inspection, error) {
-	o.HistogramOnly = !q.Retained
+	if !q.Retained {
+		o.Depth = heap.Numbered
+	}
 	return ask(ctx, path, o, nil, func(ctx context.Context, d *dump) (*report.Inspection, error) {
 		object, err := d.object(ctx, q.Object)
 		if err != nil {

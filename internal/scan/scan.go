@@ -30,8 +30,9 @@ type Options struct {
 	Dump int
 	// Edges are the rules by which objects hold each other.
 	Edges heap.Edges
-	// HistogramOnly skips the graph: no reachability, retained sizes or findings.
-	HistogramOnly bool
+	// Depth says how far the dump is read. heap.Counted is enough for a histogram: there is
+	// no reachability then, no retained sizes and no findings.
+	Depth heap.Depth
 	// AllClasses has all classes in the histogram, however many there are.
 	AllClasses bool
 }
@@ -49,7 +50,7 @@ func File(ctx context.Context, path string, o Options) (r *report.Report, err er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	if o.HistogramOnly {
+	if o.Depth != heap.Linked {
 		return d.report, nil
 	}
 	if d.report.JVM, err = describeJVM(ctx, d.graph); err != nil {

@@ -101,7 +101,7 @@ func TestTruncated(t *testing.T) {
 
 func TestHistogramOnly(t *testing.T) {
 	path := leak(8).WriteFile(t, hproftest.Shape{})
-	r, err := scan.File(context.Background(), path, scan.Options{HistogramOnly: true})
+	r, err := scan.File(context.Background(), path, scan.Options{Depth: heap.Counted})
 	require.NoError(t, err)
 	full := file(t, path)
 	for i := range full.Histogram {
@@ -110,6 +110,7 @@ func TestHistogramOnly(t *testing.T) {
 	}
 	assert.Equal(t, full.Histogram, r.Histogram)
 	assert.Equal(t, full.Heap.Objects, r.Heap.Objects)
+	assert.Equal(t, full.Heap.GCRoots, r.Heap.GCRoots)
 	assert.Nil(t, r.Findings)
 	assert.Nil(t, r.Finalizers)
 	assert.Nil(t, r.Heap.ReachableObjects)

@@ -24,7 +24,9 @@ type ThreadsOptions struct {
 // Threads lists the threads with their stacks and the objects these hold. Errors: those
 // of File.
 func Threads(ctx context.Context, path string, o Options, q ThreadsOptions) (*report.Threads, error) {
-	o.HistogramOnly = !q.Retained
+	if !q.Retained {
+		o.Depth = heap.Numbered
+	}
 	return ask(ctx, path, o, nil, func(ctx context.Context, d *dump) (*report.Threads, error) {
 		var retained []int64
 		if q.Retained {
