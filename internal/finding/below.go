@@ -1,35 +1,84 @@
 package finding
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
-// maxBelow bounds the objects below a suspect that are counted by class.
-const maxBelow = 4 << 20
+const (
+	// maxBelow bounds the objects below a suspect that are counted by class.
+	maxBelow = 4 << 20
+	// ownClasses and ownSample bound the program's classes of which it is looked up how much
+	// their objects retain, and the objects of each.
+	ownClasses, ownSample = 8, 16
+)
 
-// mostBelow names the class with most bytes of what a suspect retains, "" where that is little
-// of it, or where it retains too many objects to count.
-func (h *Heap) mostBelow(s *suspect) string {
+// below is what an object retains, in two words.
+type below struct {
+	// most names the class with most bytes of it, "" where that is little.
+	most string
+	// own is the program's class whose objects retain most of it, "" where that is little; it
+	// has count of them there.
+	own   string
+	count int64
+}
+
+// below says what it is that an object retains, nothing where that are too many objects to
+// count. Those of the class but are not what is looked for.
+func (h *Heap) below(object heap.ObjID, retained int64, but string) (b below) {
 	counts, bytes := make([]int64, len(h.Classes)), make([]int64, len(h.Classes))
+	samples := make([][]heap.ObjID, len(h.Classes))
 	n := 0
-	h.Tree.Below(uint32(s.object), func(o uint32) bool {
+	h.Tree.Below(uint32(object), func(o uint32) bool {
 		class := h.ClassOf(heap.ObjID(o))
 		counts[class]++
 		bytes[class] += h.ShallowBytes(heap.ObjID(o))
+		if len(samples[class]) < ownSample {
+			samples[class] = append(samples[class], heap.ObjID(o))
+		}
 		n++
 		return n < maxBelow
 	})
-	var most heap.ClassID
-	for c, b := range bytes {
-		if b > bytes[most] {
-			most = heap.ClassID(c)
+	if n == maxBelow {
+		return below{}
+	}
+	most := heap.ClassID(slices.Index(bytes, slices.Max(bytes)))
+	if bytes[most]*2 >= retained && counts[most] > 1 {
+		b.most = fmt.Sprintf("%s %s with %s", unit.Count(counts[most]), clip(stableClass(h.Classes[most].Name), 80), unit.Bytes(bytes[most]))
+	}
+	var best int64
+	for _, class := range h.ownAmong(counts, but) {
+		var kept int64
+		for _, o := range samples[class] {
+			kept += h.retained(o)
+		}
+		if kept = kept * counts[class] / int64(len(samples[class])); kept > best && kept*2 >= retained {
+			best, b.own, b.count = kept, h.Classes[class].Name, counts[class]
 		}
 	}
-	if n == maxBelow || bytes[most]*2 < s.retained || counts[most] < 2 {
+	return b
+}
+
+// ownAmong returns the program's classes of most objects, without those of lambdas and but.
+func (h *Heap) ownAmong(counts []int64, but string) []heap.ClassID {
+	var own []heap.ClassID
+	for class, n := range counts {
+		if name := h.Classes[class].Name; n > 1 && name != but && !platform(name) && !container(name) && stableClass(name) == name {
+			own = append(own, heap.ClassID(class))
+		}
+	}
+	slices.SortStableFunc(own, func(a, b heap.ClassID) int { return cmp.Compare(counts[b], counts[a]) })
+	return own[:min(len(own), ownClasses)]
+}
+
+// words names the program's objects, "" where there are none.
+func (b below) words() string {
+	if b.own == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s %s with %s", unit.Count(counts[most]), clip(stableClass(h.Classes[most].Name), 80), unit.Bytes(bytes[most]))
+	return unit.Count(b.count) + " " + clip(b.own, 100)
 }

@@ -51,9 +51,13 @@ const coveredShare = 90
 
 // covers says whether the alarm makes a remark on what retains much superfluous: its own
 // way leads through that object, and it explains nearly all of it; or the way to that object
-// leads through the ThreadLocals that the alarm is about.
+// leads through the ThreadLocals that the alarm is about; or it is the queue of the thread that is
+// kept.
 func (f Finding) covers(remark Finding) bool {
 	merely := remark.Kind == "growing-collection" || remark.Kind == "big-retainer"
+	if f.Kind == "timer-blocked" && f.Severity != SeverityInfo && remark.Severity == SeverityInfo && remark.Culprit.Thread == f.Culprit.Thread {
+		return f.Bytes*100 >= remark.Bytes*coveredShare && (remark.Kind == "timer-held" || remark.Kind == "scheduler-held")
+	}
 	if f.Severity == SeverityInfo || remark.Severity != SeverityInfo || !merely || f.Evidence.Path == nil || f.Bytes*100 < remark.Bytes*coveredShare {
 		return false
 	}

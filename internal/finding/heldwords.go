@@ -14,14 +14,11 @@ import (
 func (h *Heap) heldFinding(s *scheduler, l loss, total int64) Finding {
 	task := s.cancelledClass()
 	f := Finding{
-		Kind: "timer-held", Severity: h.heldSeverity(s, l, total), Confidence: ConfidenceHigh,
+		Kind: s.heldKind(), Severity: h.heldSeverity(s, l, total), Confidence: ConfidenceHigh,
 		Culprit: Culprit{Class: l.culprit(task), Object: s.Object, Thread: s.Thread},
 		Objects: l.objects,
 		Bytes:   l.bytes,
 		Advice:  h.heldAdvice(s, task),
-	}
-	if s.Kind != kindTimer {
-		f.Kind = "scheduler-held"
 	}
 	f.Fingerprint = fingerprint(f.Kind, task, l.class, s.Thread)
 	tasks := unit.Plural(s.Cancelled, "cancelled task", "cancelled tasks")
@@ -44,6 +41,14 @@ func (h *Heap) heldFinding(s *scheduler, l loss, total int64) Finding {
 		Refutes: "a second dump after the last task's time in which the queue is empty without a restart or a purge()",
 	}
 	return f
+}
+
+// heldKind is the kind of a finding on what the scheduler's queue holds.
+func (s *scheduler) heldKind() string {
+	if s.Kind == kindTimer {
+		return "timer-held"
+	}
+	return "scheduler-held"
 }
 
 // culprit names the class behind the tasks, or, where that is anybody's, that of the tasks.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
 // holder is who refers to a suspect, as an operator knows it.
@@ -13,8 +15,8 @@ type holder struct {
 	thread       string
 	// frame is the call whose variable it is, where nothing but a stack refers to it.
 	frame string
-	// from is the static field that the path begins with, "" if it does with none or with
-	// that of class.
+	// from is where the path begins: the static field, "" if it does with none or with that of
+	// class; or the JNI global reference.
 	from string
 }
 
@@ -45,11 +47,19 @@ func holderOn(p *Path) holder {
 			break
 		}
 	}
-	if len(above) == 0 || w.static {
-		return w
-	}
-	if name, static := strings.CutPrefix(above[0].Class, "class "); static && above[0].Field != "" && !platform(name) {
-		w.from = fieldOf(name, above[0].Field)
+	switch {
+	case p.Root == hprof.SubRootJNIGlobal.RootName():
+		w.from = "a JNI global reference"
+	case len(above) == 0 || w.static:
+	default:
+		name, static := strings.CutPrefix(above[0].Class, "class ")
+		switch {
+		case !static || above[0].Field == "":
+		case !platform(name):
+			w.from = "static field " + fieldOf(name, above[0].Field)
+		case w.class == "" && w.thread == "": // all of the way is the JDK's
+			w.class, w.field, w.static = name, above[0].Field, true
+		}
 	}
 	return w
 }
@@ -110,11 +120,13 @@ func fieldOf(class, field string) string {
 // held says in a sentence by whom something is held, "" where nobody is known.
 func (w holder) held() string {
 	by := w.String()
-	if by == "" {
+	switch {
+	case by == "" && w.from == "":
 		return ""
-	}
-	if w.from != "" {
-		by += ", from static field " + w.from + " on"
+	case by == "":
+		by = w.from
+	case w.from != "":
+		by += ", from " + w.from + " on"
 	}
 	return "It is held by " + by + threadOf(w) + "."
 }

@@ -42,7 +42,12 @@ type loader struct {
 }
 
 // family are loaders of the same class that loaded the same code.
-type family struct{ all, stopped []*loader }
+type family struct {
+	all, stopped []*loader
+	// forgotten are those that only the code that they loaded holds yet; looked for where none
+	// is known to be stopped.
+	forgotten []*loader
+}
 
 // Detect implements Detector.
 func (loaderLeaks) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
@@ -58,8 +63,16 @@ func (loaderLeaks) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	}
 	p := h.pressure()
 	var found []Finding
+	looks := 0
 	for _, f := range families(loaders) {
-		if len(f.stopped) == 0 && len(f.all) < manyLoaders {
+		if len(f.stopped) == 0 && len(f.all) >= fewLoaders && looks < maxAnchorFamilies {
+			var err error
+			if f.forgotten, err = h.forgotten(ctx, f); err != nil {
+				return nil, err
+			}
+			looks++
+		}
+		if len(f.stopped) == 0 && len(f.all) < manyLoaders && !f.left() {
 			continue
 		}
 		var held, code []heap.ObjID
@@ -133,11 +146,17 @@ func joinPaths(paths []Path) []Path {
 	return joined[:min(len(joined), maxHolders)]
 }
 
-// leaked are the loaders that should be gone: the stopped ones, or, where none says so,
-// all but the newest.
+// left says whether no host holds any of the loaders, or but one: the running one.
+func (f *family) left() bool { return len(f.all) >= fewLoaders && len(f.forgotten) >= len(f.all)-1 }
+
+// leaked are the loaders that should be gone: the stopped ones, or, where none says so, those
+// that no host holds, or else all.
 func (f *family) leaked() []*loader {
-	if len(f.stopped) > 0 {
+	switch {
+	case len(f.stopped) > 0:
 		return f.stopped
+	case f.left():
+		return f.forgotten
 	}
 	return f.all
 }

@@ -22,11 +22,18 @@ func (h *Heap) loaderFinding(f *family, bytes int64, p pressure, paths []Path) F
 		Bytes:   bytes,
 	}
 	code := f.code()
-	if len(f.stopped) > 0 {
+	switch {
+	case len(f.stopped) > 0:
 		found.Title = fmt.Sprintf("%s of %s still held", unit.Plural(n, "stopped class loader", "stopped class loaders"), clip(code, 100))
 		found.Summary = fmt.Sprintf("%s of %s with this code stopped or closed, yet reachable; they retain %s (%s of the reachable heap).",
 			unit.Count(n), unit.Plural(int64(len(f.all)), "loader", "loaders"), unit.Bytes(bytes), unit.Share(bytes, p.liveBytes))
-	} else {
+	case f.left():
+		found.Confidence = ConfidenceMedium
+		found.Title = fmt.Sprintf("%s of %s of %s held by nothing but what their code left behind", unit.Count(n),
+			unit.Plural(int64(len(f.all)), "class loader", "class loaders"), clip(code, 100))
+		found.Summary = fmt.Sprintf("Of the class %s; they retain %s (%s of the reachable heap). No host refers to them any more, only threads, ThreadLocals, drivers, hooks or MBeans of their own.",
+			clip(first.class, 80), unit.Bytes(bytes), unit.Share(bytes, p.liveBytes))
+	default:
 		found.Confidence = ConfidenceLow
 		found.Title = fmt.Sprintf("%s loaded by %s of class %s", clip(code, 100), unit.Plural(n, "class loader", "class loaders"), clip(first.class, 80))
 		found.Summary = fmt.Sprintf("The same code lies in the JVM %s times and retains %s (%s of the reachable heap). If it was deployed again and again, the old loaders are held.",
@@ -37,6 +44,7 @@ func (h *Heap) loaderFinding(f *family, bytes int64, p pressure, paths []Path) F
 			fact("class of the loaders", "%s", first.class),
 			fact("code", "%s, %s", code, unit.Plural(int64(len(first.classes)), "class", "classes")),
 			fact("stopped or closed", "%s of %s", unit.Count(int64(len(f.stopped))), unit.Count(int64(len(f.all)))),
+			fact("held by no host", "%s of %s", unit.Count(int64(len(f.forgotten))), unit.Count(int64(len(f.all)))),
 			fact("retained", "%s", unit.Bytes(bytes)),
 		},
 		Refutes: "after the next full collection the loaders are gone",
@@ -44,6 +52,9 @@ func (h *Heap) loaderFinding(f *family, bytes int64, p pressure, paths []Path) F
 	found.Advice = "Undo in the application's stop (ServletContextListener.contextDestroyed) what it has started and registered: threads, ThreadLocals, drivers, timers, listeners, shutdown hooks."
 	for i := range paths {
 		w, pinned := holderOn(&paths[i]), pinnedClass(paths[i])
+		if w.class == "" && w.thread != "" && paths[i].Steps[0].Object == "" {
+			w.frame = "" // each thread's own
+		}
 		by := cmp.Or(throughWords(paths[i]), w.String(), paths[i].Root)
 		if i == 0 {
 			found.Evidence.Path = &paths[0]
@@ -69,14 +80,16 @@ func pinnedWord(pinned string) string {
 	return ", by way of " + pinned
 }
 
-// severity rests on proof that the loaders are done with: their own state; without that
-// only a swarm that takes a good part of the heap alarms.
+// severity rests on proof that the loaders are done with: their own state, or that nobody but
+// their own code holds them; without that only a swarm that takes a good part of the heap alarms.
 func (f *family) severity(bytes int64, p pressure) Severity {
 	share := bytes * 100
 	switch {
 	case len(f.stopped) > 0 && share >= p.liveBytes*criticalShare && bytes >= suspectBytes:
 		return SeverityCritical
 	case len(f.stopped) > 1, len(f.stopped) == 1 && share >= p.liveBytes*worthShare && bytes >= suspectBytes:
+		return SeverityWarning
+	case f.left() && share >= p.liveBytes*criticalShare && bytes >= suspectBytes:
 		return SeverityWarning
 	case len(f.stopped) == 0 && len(f.all) >= swarm && share >= p.liveBytes*worthShare && bytes >= suspectBytes:
 		return SeverityWarning
@@ -123,10 +136,19 @@ func throughWords(p Path) string {
 	for _, s := range p.Steps {
 		switch {
 		case s.Class == threadLocalEntry:
-			return fmt.Sprintf("a ThreadLocal of thread %q", clip(p.Thread, 60))
+			return "a ThreadLocal of " + threadOn(p)
 		case s.Field == "contextClassLoader":
-			return fmt.Sprintf("the context class loader of thread %q", clip(p.Thread, 60))
+			return "the context class loader of " + threadOn(p)
 		}
 	}
 	return ""
+}
+
+// threadOn names the thread that a way begins at; it is one of several where the ways of more
+// loaders were joined.
+func threadOn(p Path) string {
+	if p.Steps[0].Object == "" {
+		return fmt.Sprintf("threads such as %q", clip(p.Thread, 60))
+	}
+	return fmt.Sprintf("thread %q", clip(p.Thread, 60))
 }

@@ -24,6 +24,9 @@ const (
 	// heavyShare is the percentage of what an object retains that a child must retain
 	// for the way to what matters to go on there (Eclipse MAT: "big drop ratio").
 	heavyShare = 70
+	// maxBucket is how many entries of a hash map a bucket has as a list; java.util.HashMap
+	// makes a tree of more (TREEIFY_THRESHOLD).
+	maxBucket = 8
 	// maxDescent bounds the way from a GC root's object down to the suspect.
 	maxDescent = 64
 	// maxSuspects bounds the findings of each kind.
@@ -43,6 +46,8 @@ type suspect struct {
 	collection *collection
 	// weak is what was seen of the collection where it is a WeakHashMap, else nil.
 	weak *weakEntries
+	// tasks is the scheduler whose queue this is, nil for none.
+	tasks *scheduler
 	// group are objects of one class that retain much together; object is one of them.
 	// There are count of them; not all are in group.
 	group []heap.ObjID
@@ -146,6 +151,7 @@ func (h *Heap) accumulations(known map[heap.ObjID]*collection) []*suspect {
 		}
 		if s.collection == nil {
 			h.climbToContainer(s)
+			s.tasks = h.queueOf(s.object)
 		}
 	}
 	return found
@@ -164,18 +170,28 @@ func (h *Heap) climbToContainer(s *suspect) {
 }
 
 // descend goes down as long as one child retains nearly all. A chain of one class is
-// itself what comes together.
+// itself what comes together, unless it is as short as that of a hash map's bucket.
 func (h *Heap) descend(s *suspect) {
 	s.above = []heap.ObjID{s.object}
 	for len(s.above) < maxDescent {
-		least := s.retained * heavyShare / 100
-		child, retained := h.Tree.Heavy(uint32(s.object), uint64(s.retained), uint64(least))
-		if s.chained = child != 0 && h.ClassOf(heap.ObjID(child)) == h.ClassOf(s.object); child == 0 || s.chained {
+		o, retained, alike := s.object, s.retained, 0
+		for ; alike < maxBucket; alike++ {
+			if o, retained = h.heavy(o, retained); o == 0 || h.ClassOf(o) != h.ClassOf(s.object) {
+				break
+			}
+		}
+		if s.chained = alike == maxBucket || o == 0 && alike > 0; o == 0 || s.chained {
 			return
 		}
-		s.object, s.retained = heap.ObjID(child), int64(retained)
-		s.above = append(s.above, s.object)
+		s.object, s.retained = o, retained
+		s.above = append(s.above, o)
 	}
+}
+
+// heavy returns the child that retains nearly all of what an object retains, 0 if there is none.
+func (h *Heap) heavy(o heap.ObjID, retained int64) (heap.ObjID, int64) {
+	child, of := h.Tree.Heavy(uint32(o), uint64(retained), uint64(retained*heavyShare/100))
+	return heap.ObjID(child), int64(of)
 }
 
 // collectionSuspects are the big collections that no accumulation point has found.

@@ -29,6 +29,8 @@ func (h *Heap) suspectFinding(s *suspect, p pressure, paths []Path) Finding {
 		h.wordCollection(&f, s, w, p)
 	case s.group != nil:
 		h.wordGroup(&f, s, p)
+	case s.tasks != nil:
+		h.wordTasks(&f, s, p)
 	default:
 		h.wordRetainer(&f, s, w, p)
 	}
@@ -145,12 +147,17 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("refers to", "%s", parts))
 	}
 	f.Summary += cmp.Or(w.held(), "Nothing but a GC root holds it.")
-	if parts != "" {
+	below := h.below(s.object, s.retained, class)
+	switch own := below.words(); {
+	case own != "":
+		f.Summary += " Below it lie " + own + "."
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("the program's own below it", "%s", own))
+	case parts != "":
 		f.Summary += " It refers to " + clip(parts, 160) + "."
 	}
-	if below := h.mostBelow(s); below != "" {
-		f.Summary += " Most of what it retains is " + below + "."
-		f.Evidence.Facts = append(f.Evidence.Facts, fact("most below it", "%s", below))
+	if below.most != "" {
+		f.Summary += " Most of what it retains is " + below.most + "."
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("most below it", "%s", below.most))
 	}
 	f.Advice = fmt.Sprintf("Look at what %s is filled with, and let go of what is done with.", cmp.Or(w.String(), name))
 	if container(class) {

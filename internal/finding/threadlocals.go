@@ -69,7 +69,7 @@ func (threadLocals) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, h.localFinding(g, p, paths, by))
+		found = addAlike(found, h.localFinding(g, p, paths, by))
 		if len(found) == maxSuspects {
 			break
 		}
