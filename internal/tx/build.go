@@ -32,9 +32,7 @@ func (t *Tracker) record(o *open, elapsed Elapsed, state State) *Record {
 	if len(samples) > 0 {
 		rec.HiddenMs = max(rec.HiddenMs, samples[0].at.Sub(rec.Start).Milliseconds())
 	}
-	if len(rec.Classes) > 0 {
-		rec.Class = rec.Classes[0].Class
-	}
+	rec.Class = Most(rec.Classes)
 	rec.Samples = len(samples)
 	for _, s := range samples {
 		if s.same {

@@ -37,3 +37,17 @@ func Classes() []Class {
 		ClassFile, ClassLogging, ClassNetwork, ClassClient, ClassAsync, ClassWait, ClassUnknown,
 	}
 }
+
+// Most is the class that was seen for most of the time: unknown only where nothing was seen,
+// "" without any.
+func Most(classes []ClassTime) Class {
+	for _, c := range classes { // most time first
+		if c.Class != ClassUnknown {
+			return c.Class
+		}
+	}
+	if len(classes) > 0 {
+		return ClassUnknown
+	}
+	return ""
+}

@@ -58,29 +58,27 @@ func (c *classifier) classify(t *jvm.Thread) (class Class, app int) {
 	first, meaning, soft := Class(""), Class(""), Class("")
 	for i, f := range t.Stack {
 		v := c.frame(f)
+		if strings.HasPrefix(f.Class, "org.apache.catalina.") && app >= 0 {
+			break
+		}
 		if v.app && app < 0 {
 			app = i
 		}
-		if app >= 0 {
-			// What looks like the application's may be a library that nobody listed:
-			// who waits for a socket has more to say.
-			if meaning != ClassNetwork || strings.HasPrefix(f.Class, "org.apache.catalina.") {
-				break
-			}
-			if speaks(v.class) {
-				meaning = v.class
-			}
-			continue
-		}
-		if first == "" {
-			first = v.class
-		}
-		// A socket or a file of a driver, or of a log, is a wait for these.
-		if meaning == "" || meaning == ClassNetwork || meaning == ClassFile {
-			meaning = cmp.Or(v.class, meaning)
-		}
-		if v.class == ClassPool || v.class == ClassLogging {
+		// A log may have an appender of the application's own.
+		if v.class == ClassPool && app < 0 || v.class == ClassLogging {
 			soft = v.class
+		}
+		switch {
+		case app < 0:
+			first = cmp.Or(first, v.class)
+			// A socket or a file of a driver, or of a log, is a wait for these.
+			if meaning == "" || meaning == ClassNetwork || meaning == ClassFile {
+				meaning = cmp.Or(v.class, meaning)
+			}
+		case meaning == ClassNetwork && speaks(v.class):
+			// What looks like the application's may be a library that nobody listed: who
+			// waits for a socket has more to say.
+			meaning = v.class
 		}
 	}
 	switch {
@@ -88,13 +86,13 @@ func (c *classifier) classify(t *jvm.Thread) (class Class, app int) {
 		return ClassUnknown, -1
 	case t.State == jvm.Blocked, first == ClassLock && t.State != jvm.Runnable:
 		// The lock of a pool or of a log's appender is a wait for these.
-		if soft != "" {
-			return soft, app
-		}
-		return ClassLock, app
+		return cmp.Or(soft, ClassLock), app
 	case t.State == jvm.Runnable && !waitsInNative(t.Stack[0]):
 		return ClassCPU, app
 	case meaning == "" || meaning == ClassLock:
+		if soft == ClassLogging {
+			return soft, app
+		}
 		return ClassWait, app
 	}
 	return meaning, app

@@ -69,13 +69,39 @@ func TestClasses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			th := &jvm.Thread{ID: 9, Name: "p-thread", State: c.state, Stack: stack(c.calls + servlet)}
-			assert.Equal(t, c.want, classOf(t, th))
+			class, frame := classOf(t, th)
+			assert.Equal(t, c.want, class)
+			assert.Equal(t, "shop.OrderService.load", frame)
 		})
 	}
 }
 
-// classOf has a tracker look at a thread once.
-func classOf(t *testing.T, th *jvm.Thread) tx.Class {
+// TestClassesOfLogging is about appenders that the application wrote itself.
+func TestClassesOfLogging(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		state jvm.ThreadState
+		calls string
+		want  tx.Class
+	}{
+		{"asleep", jvm.TimedWaiting, "java.lang.Thread.sleep! shop.log.Audit.publish java.util.logging.Logger.log", tx.ClassLogging},
+		{"its monitor", jvm.Blocked, "shop.log.Audit.publish java.util.logging.Logger.log", tx.ClassLogging},
+		{"its lock", jvm.Waiting, "jdk.internal.misc.Unsafe.park! java.util.concurrent.locks.ReentrantLock.lock shop.log.Audit.append ch.qos.logback.core.AppenderBase.doAppend", tx.ClassLogging},
+		{"to another host", jvm.Runnable, "sun.nio.ch.Net.poll! sun.net.www.http.HttpClient.parseHTTP shop.log.Audit.append ch.qos.logback.core.AppenderBase.doAppend", tx.ClassHTTP},
+		{"at work", jvm.Runnable, "java.util.HashMap.get shop.log.Audit.append ch.qos.logback.core.AppenderBase.doAppend", tx.ClassCPU},
+		{"no log of the application's", jvm.TimedWaiting, "java.lang.Thread.sleep! shop.log.Audit.wait org.apache.catalina.core.StandardWrapperValve.invoke org.apache.juli.FileHandler.publish", tx.ClassWait},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			class, _ := classOf(t, &jvm.Thread{ID: 9, Name: "p-thread", State: c.state, Stack: stack(c.calls + servlet)})
+			assert.Equal(t, c.want, class)
+		})
+	}
+}
+
+// classOf has a tracker look at a thread once, and returns its class and its call.
+func classOf(t *testing.T, th *jvm.Thread) (class tx.Class, frame string) {
 	t.Helper()
 	tracker := newTracker(3 * time.Second)
 	require.Empty(t, tracker.Requests(look(1000, 0, worker{"p", []request{{start: 500, end: 90_000, path: "/x"}}})))
@@ -84,8 +110,7 @@ func classOf(t *testing.T, th *jvm.Thread) tx.Class {
 	tracker.Sample(wanted[0].Key, epoch().Add(1100*time.Millisecond), th, th)
 	active := tracker.Active(epoch().Add(1200 * time.Millisecond))
 	require.Len(t, active, 1)
-	assert.Equal(t, "shop.OrderService.load", active[0].Frame)
-	return active[0].Class
+	return active[0].Class, active[0].Frame
 }
 
 func TestAnIdleWorkerIsNobodysStack(t *testing.T) {

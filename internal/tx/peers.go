@@ -127,15 +127,19 @@ func (t *Tracker) Named(w Wait, s Sight) {
 
 // share is the part of a class's time that one peer or one statement has.
 type share struct {
-	ms, variance float64
-	sights       []*sight
-	class        Class
-	waits        int
+	ms float64
+	// errorMs is the class's part of the error, doubtMs what others of the class may have had
+	// of ms, or this one of theirs; endsMs is what lies beyond the first and the last look.
+	errorMs, doubtMs, endsMs float64
+	sights                   []*sight
+	class                    Class
+	waits                    int
 }
 
 // shares divides the time of each class among those that name tells of a sample, ""
 // for none: in proportion to the time around the samples. Where the name changes
-// between two samples it may have been anywhere between them.
+// between two samples others may have come and gone between them: each has half of that
+// time, and may have had none or all of it.
 func shares(rec *Record, samples []sample, name func(sample) string) map[string]*share {
 	ofClass, byName := map[Class]float64{}, map[string]*share{}
 	at := spans(rec, samples)
@@ -153,13 +157,19 @@ func shares(rec *Record, samples []sample, name func(sample) string) map[string]
 			byName[n] = sh
 		}
 		sh.ms += float64(at[i+1] - at[i])
+		if i == 0 {
+			sh.endsMs += msBetween(rec.Start, s.at)
+		}
+		if i == len(samples)-1 {
+			sh.endsMs += msBetween(s.at, rec.End())
+		}
 		sh.sights = append(sh.sights, s.sight)
 		if !s.same {
 			sh.waits++
 		}
 		for _, j := range []int{i - 1, i + 1} {
 			if j >= 0 && j < len(samples) && samples[j].class == s.class && name(samples[j]) != n {
-				sh.variance += sq(float64(samples[j].at.Sub(s.at))/float64(time.Millisecond)) / boundaryVariance
+				sh.doubtMs += math.Abs(float64(samples[j].at.Sub(s.at))) / float64(time.Millisecond) / 2
 			}
 		}
 	}
@@ -168,7 +178,8 @@ func shares(rec *Record, samples []sample, name func(sample) string) map[string]
 			if c.Class == sh.class && ofClass[c.Class] > 0 {
 				part := sh.ms / ofClass[c.Class]
 				sh.ms = part * float64(c.Ms)
-				sh.variance += sq(part * float64(c.ErrorMs) / sureDeviations)
+				sh.errorMs = part * float64(c.ErrorMs)
+				sh.doubtMs += max(0, 1-part) * sh.endsMs
 			}
 		}
 	}
@@ -176,7 +187,7 @@ func shares(rec *Record, samples []sample, name func(sample) string) map[string]
 }
 
 func (s *share) times() (ms, errorMs int64) {
-	return int64(math.Round(s.ms)), int64(math.Ceil(1.96 * math.Sqrt(s.variance)))
+	return int64(math.Round(s.ms)), int64(math.Ceil(math.Hypot(s.errorMs, s.doubtMs)))
 }
 
 // peers are those that the samples were seen to wait for, most time first.

@@ -129,6 +129,28 @@ func TestPeersAndStatements(t *testing.T) {
 	assert.Equal(t, tx.SQL{Text: "select ? from t", Peer: "10.0.0.2:5432", Ms: db.Ms, ErrorMs: db.ErrorMs, Seen: 1, Wait: "Lock: tuple", Evidence: tx.EvidenceSocket}, rec.SQL[0])
 }
 
+// TestManyShortStatements has one statement after the other, each seen once: it may have taken
+// any part of the time around its look.
+func TestManyShortStatements(t *testing.T) {
+	t.Parallel()
+	l := newLane(t)
+	for i, table := range []string{"a", "b", "c", "d"} {
+		ms := int64(500 + 1000*i)
+		l.look(ms, driver, false)
+		waits := l.tracker.Waits(l.at(ms))
+		require.Len(t, waits, 1)
+		l.tracker.Named(waits[0], tx.Sight{Socket: socket("10.0.0.2:5432"), SQL: "select 1 from " + table})
+	}
+	rec := l.end()
+	require.Len(t, rec.SQL, 4)
+	require.Len(t, rec.Peers, 1)
+	for _, q := range rec.SQL {
+		assert.InDelta(t, 200, q.Ms, float64(q.ErrorMs), "%s: it took a fifth of a second", q.Text)
+		assert.InDelta(t, q.Ms, q.ErrorMs, 200, q.Text)
+		assert.Less(t, rec.Peers[0].ErrorMs, q.ErrorMs, "all were of one database")
+	}
+}
+
 func TestNothingIsNamedThatIsNoWait(t *testing.T) {
 	t.Parallel()
 	l := newLane(t)

@@ -63,7 +63,8 @@ type Record struct {
 	// Async is true once the request went on without a thread of the server.
 	Async bool `json:"async,omitempty"`
 
-	// Class is the one with the most time, "" without any sample.
+	// Class is the one that was seen for most of the time: unknown only where nothing was
+	// seen, "" without any sample.
 	Class Class `json:"class,omitempty"`
 	// Classes is the time by class, most first; their sum is Elapsed.Ms.
 	Classes []ClassTime `json:"classes"`

@@ -93,7 +93,7 @@ func fill(rec *tx.Record, list []tx.Span) {
 		rest := cmp.Or(rec.Class, tx.ClassUnknown)
 		rec.Segments = segmentsOf(rec, list, stretches, rest)
 		rec.Classes = classesOf(rec, list, stretches, rest)
-		rec.Class = rec.Classes[0].Class
+		rec.Class = tx.Most(rec.Classes)
 	}
 }
 
