@@ -1,6 +1,10 @@
 package main
 
 import (
+	"os"
+	"os/signal"
+	"syscall"
+
 	"github.com/spf13/cobra"
 )
 
@@ -24,6 +28,11 @@ for the next start. A faulty one changes nothing.`,
 	}
 	s := addSettings(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		// First of all: until somebody listens a SIGHUP ends the process.
+		hangUp := make(chan os.Signal, 1)
+		signal.Notify(hangUp, syscall.SIGHUP)
+		defer signal.Stop(hangUp)
+		env.hangUp = hangUp
 		c, err := s.load(env.getenv)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"os"
 
 	"github.com/spf13/cobra"
 )
@@ -12,6 +13,8 @@ import (
 type environment struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	// hangUp tells that the configuration is to be read again; nil where nobody is asked to.
+	hangUp <-chan os.Signal
 }
 
 // logger writes text lines to stderr.

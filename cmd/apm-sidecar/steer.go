@@ -8,10 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/agent"
@@ -27,9 +25,11 @@ const watchInterval = 5 * time.Second
 type steering struct {
 	watch func() *agent.Agent
 	log   *slog.Logger
-	// load reads the configuration again; file is where it is, empty for none.
-	load func() (config.Config, error)
-	file string
+	// load reads the configuration again, where hangUp asks for it, or file changes; file is
+	// where it is, empty for none.
+	load   func() (config.Config, error)
+	file   string
+	hangUp <-chan os.Signal
 	// apply has everything but the targets follow a new configuration.
 	apply func(ctx context.Context, old, next config.Config) error
 	// asked takes requests to reload, each a channel for the answer.
@@ -56,8 +56,8 @@ func newSteering(env environment, s *settings, c config.Config, watch func() *ag
 ) *steering {
 	st := &steering{
 		watch: watch, log: env.logger(), apply: apply, current: c, applied: time.Now(),
-		load:  func() (config.Config, error) { return s.load(env.getenv) },
-		file:  s.fileName(env.getenv),
+		load: func() (config.Config, error) { return s.load(env.getenv) },
+		file: s.fileName(env.getenv), hangUp: env.hangUp,
 		asked: make(chan chan error), ended: make(chan struct{}),
 	}
 	st.follow()
@@ -68,9 +68,6 @@ func newSteering(env environment, s *settings, c config.Config, watch func() *ag
 // what discovery finds.
 func (s *steering) Run(ctx context.Context) error {
 	defer close(s.ended)
-	hangUp := make(chan os.Signal, 1)
-	signal.Notify(hangUp, syscall.SIGHUP)
-	defer signal.Stop(hangUp)
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	f, err := newFinder(ctx, s.current.Discovery, s.log)
@@ -86,7 +83,7 @@ func (s *steering) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-hangUp:
+		case <-s.hangUp:
 			content = s.content()
 			s.reloadAndSay(ctx)
 		case <-tick.C:

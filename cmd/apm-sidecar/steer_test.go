@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +23,33 @@ func (r *running) post(t *testing.T, path string) int {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	return resp.StatusCode
+}
+
+// TestHangUpAtTheStart: a SIGHUP that comes while the first configuration is being read has it
+// read again, and ends nothing.
+func TestHangUpAtTheStart(t *testing.T) {
+	agent, dir := recordedAgent(t), t.TempDir()
+	file, next := filepath.Join(dir, "c.yaml"), filepath.Join(dir, "next.yaml")
+	base := "targets: [{url: '" + agent.URL + "'}]\n"
+	require.NoError(t, syscall.Mkfifo(file, 0o600))
+	require.NoError(t, os.WriteFile(next, []byte("targets: [{url: '"+agent.URL+"'}, {url: '"+agent.URL+"', name: another}]\n"), 0o600))
+	go func() {
+		pipe, err := os.OpenFile(file, os.O_WRONLY, 0) // until the sidecar reads it
+		if !assert.NoError(t, err) {
+			return
+		}
+		assert.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+		assert.NoError(t, os.Rename(next, file))
+		_, err = pipe.WriteString(base)
+		assert.NoError(t, err)
+		assert.NoError(t, pipe.Close())
+	}()
+	r := start(t, "--config", file, "--data-dir", filepath.Join(dir, "data"))
+	assert.Eventually(t, func() bool {
+		_, body := r.get(t, "metrics")
+		return regexp.MustCompile(`(?m)^apm_sidecar_targets 2$`).MatchString(body)
+	}, 20*time.Second, 50*time.Millisecond, "the second configuration is not read")
+	r.end(t)
 }
 
 // TestReloadKeepsTheLastGoodConfiguration: targets of the file and of discovery come

@@ -36,12 +36,37 @@ func TestNormaliseSQL(t *testing.T) {
 	pg("select * from t where doc ?| array['a'] and doc ? 'b'", "select * from t where doc ?| array[?] and doc ? ?")
 	pg("select a.b.c from x1y2", "select a.b.c from x1y2")
 	pg("update kunde set größe = 'ä' where naïve = 1", "update kunde set größe = ? where naïve = ?")
-	pg("select * from t where token = 'cut off in the mid", "select * from t where token = ?")
-	pg("select * from t where token = $$cut", "select * from t where token = ?")
+	pg("select * from t where token = 'cut off in the mid", "select * from t where token = ? ...")
+	pg("select * from t where token = $$cut", "select * from t where token = ? ...")
 	pg("select \xff", "select \uFFFD")
 	my("select \"double\", 'a\\'b' # comment 'x'\n from `or``der` where x = _utf8'y'", "select ?, ... from `or``der` where x = ?")
 	my("select /*! STRAIGHT_JOIN */ 1 /* a /* b */ from t", "select ? from t")
 	my("call p(@x, 3)", "call p(@x, ?)")
+	other := func(in, want string) {
+		t.Helper()
+		assert.Equal(t, want, tx.NormaliseSQL(in, tx.DialectOther))
+	}
+	// A backslash may be one: what is a statement either way is hidden from there on.
+	my(`select * from t where a = 'it\'s' and b = 2`, "select * from t where a = ? and b = ?")
+	my(`select * from t where a = '\' and b = 'secret'`, "select * from t where a = ? and b = ?")
+	my(`select '\', 'secret', '\', 'secret' from t`, "select ?, ... from t")
+	my(`select 'a\'secret\'c', d from t`, "select ? ...")
+	my(`select "\", 'secret', "b" from t`, "select ?, ... from t")
+	my(`select "a\" , 'b\'secret', c`, "select ?, ..., c")
+	my(`select 'a\\', b from t where c = 'd\\'`, "select ?, b from t where c = ?")
+	my(`select 'a\tb', c`, "select ?, c")
+	pg(`select 'c:\', b, 'secret'`, "select ?, b, ?")
+	pg(`select 'c:\', a, 'd:\', b`, "select ?, a, ?, b")
+	pg(`select 'a\'secret\'c', d from t`, "select ? ...")
+	pg(`select 'it\'s secret' from t`, "select ? from t")
+	my("select '"+strings.Repeat("x", 1000)+`\' and secret`, "select ? ...") // cut off, or not
+	// What no database takes is read by none of its quotes.
+	pg("select 'a', b from [it's] where c = 'secret'", "select ? ...")
+	pg("select a, \"cut", "select a, ? ...")
+	pg("select a /* cut", "select a")
+	pg("select \"a\n\nb\"", "select \"a  b\"")
+	other(`select "secret" from t where a = q'[it's secret]' and b = nq'!x'y!' and q = 1`, "select ? from t where a = ? and b = ? and q = ?")
+	other("select q'{secret", "select ? ...")
 	pg("select '"+strings.Repeat("x", 100_000)+"'", "select ? ...")
 	long := tx.NormaliseSQL("select "+strings.Repeat("abcdefghi, ", 1000), tx.DialectPostgreSQL)
 	assert.LessOrEqual(t, len(long), 2010)
@@ -52,7 +77,7 @@ func TestNormaliseSQL(t *testing.T) {
 // is in quotes never comes through. What comes out is valid and short.
 func FuzzNormaliseSQL(f *testing.F) {
 	for _, s := range []string{
-		"select 1", "select 'a''b', \"c\", `d`", "$tag$ x $tag$ $1", "/* /* */ */ -- x\n#y\n1.5e-3 0x1f", "in (1,2,(3)), (4)", "E'\\'", "\xff\x00", "$", "$$", "u&'",
+		"select 1", "select 'a''b', \"c\", `d`", "$tag$ x $tag$ $1", "/* /* */ */ -- x\n#y\n1.5e-3 0x1f", "in (1,2,(3)), (4)", "E'\\'", "\xff\x00", "$", "$$", "u&'", `\`, `a\'b`, `\\'`, "q'[",
 	} {
 		f.Add(s, "7243")
 	}
@@ -73,6 +98,17 @@ func FuzzNormaliseSQL(f *testing.F) {
 			assert.NotContains(t, tx.NormaliseSQL("select '"+marked+"' from t", d), "7243")
 			assert.NotContains(t, tx.NormaliseSQL("select '"+marked, d), "7243")
 			assert.NotContains(t, tx.NormaliseSQL("select /* "+strings.ReplaceAll(marked, "*", "")+" */ a", d), "7243")
+		}
+		// By whichever settings a session wrote its strings: what is in them never comes through.
+		backslashes, doubled := strings.NewReplacer(`\`, `\\`, "'", `\'`), strings.NewReplacer("'", "''")
+		for _, quote := range []*strings.Replacer{backslashes, doubled} {
+			first, second := quote.Replace(strings.ReplaceAll(s, "7243", "")), quote.Replace(strings.ReplaceAll(s, "7243", "")+marked)
+			for _, d := range []tx.Dialect{tx.DialectPostgreSQL, tx.DialectMySQL, tx.DialectOther} {
+				for _, n := range []int{0, 1000} {
+					statement := "select '" + first + "', a, '" + second + "', '" + strings.Repeat("x", n) + "' from t"
+					assert.NotContains(t, tx.NormaliseSQL(statement, d), "7243", "%s: %s", d, statement)
+				}
+			}
 		}
 		assert.NotContains(t, tx.NormaliseSQL("select $q$"+marked+"$q$", tx.DialectPostgreSQL), "7243")
 	})

@@ -90,11 +90,19 @@ func statementOf(s *otlp.Span, class tx.Class) string {
 	if class != tx.ClassSQL {
 		return ""
 	}
-	dialect := tx.DialectPostgreSQL
-	if system := s.Attributes.Text("db.system.name", "db.system"); system == "mysql" || system == "mariadb" {
-		dialect = tx.DialectMySQL
+	return tx.NormaliseSQL(s.Attributes.Text("db.query.text", "db.statement"), dialectOf(s.Attributes.Text("db.system.name", "db.system")))
+}
+
+// dialectOf is that of a database by its name in OpenTelemetry's semantic conventions, old or
+// new.
+func dialectOf(system string) tx.Dialect {
+	switch system {
+	case "mysql", "mariadb":
+		return tx.DialectMySQL
+	case "postgresql", "cockroachdb", "oracle", "oracle.db", "db2", "ibm.db2", "derby", "h2", "h2database", "hsqldb":
+		return tx.DialectPostgreSQL
 	}
-	return tx.NormaliseSQL(s.Attributes.Text("db.query.text", "db.statement"), dialect)
+	return tx.DialectOther
 }
 
 // peerOf is the other end of a wait as host:port, or the host alone.
