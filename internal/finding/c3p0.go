@@ -44,15 +44,15 @@ func (h *Heap) c3p0Pools(ctx context.Context) ([]*connectionPool, error) {
 		p := &connectionPool{object: o, kind: "c3p0", max: pools.Int(row, c3p0Max)}
 		for _, c := range h.queued(pools.Ref(row, c3p0Managed), connections) {
 			r := connections.Row(c)
-			physical, proxy, lent := connections.Ref(r, c3p0Physical), connections.Ref(r, c3p0Proxy), false
+			physical, proxy, by := connections.Ref(r, c3p0Physical), connections.Ref(r, c3p0Proxy), heap.ObjID(0)
 			if physical == 0 {
 				continue
 			}
 			for range tracks.Back(proxy) {
-				lent = true
+				by = proxy
 				break
 			}
-			p.add(physical, proxy != 0, lent)
+			p.add(physical, proxy != 0, by)
 		}
 		if p.size > 0 {
 			all = append(all, p)

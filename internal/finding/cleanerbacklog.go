@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
@@ -48,7 +50,11 @@ func (cleanersAtWork) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if b, err := p.queued(queue); err != nil {
 			return nil, err
 		} else if b.waiting >= manyWaiting && !served[queue] {
-			found = append(found, h.unservedCleaners(queue, b))
+			f, err := h.unservedCleaners(ctx, queue, b)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, f)
 		}
 	}
 	return found, nil
@@ -139,10 +145,10 @@ func (h *Heap) cleanerFinding(e *errand, w wait, b backlog) Finding {
 	return f
 }
 
-// unservedCleaners is about a long queue of phantom references with no thread in an
-// action: the dump caught it in between, or nobody takes them off.
-func (h *Heap) unservedCleaners(queue heap.ObjID, b backlog) Finding {
-	return Finding{
+// unservedCleaners is about a long queue of phantom references with no thread in an action: the
+// dump caught it in between, or nobody takes them off. Errors: that of ctx; no memory.
+func (h *Heap) unservedCleaners(ctx context.Context, queue heap.ObjID, b backlog) (Finding, error) {
+	f := Finding{
 		Kind: "cleaner-backlog", Severity: SeverityInfo, Confidence: ConfidenceLow,
 		Culprit: Culprit{Class: b.class, Object: address(h.Address(queue))}, Objects: b.waiting, Bytes: b.bytes,
 		Title:       fmt.Sprintf("%s wait in a reference queue, most are %s", unit.Plural(b.waiting, "phantom reference", "phantom references"), short(b.class)),
@@ -151,6 +157,57 @@ func (h *Heap) unservedCleaners(queue heap.ObjID, b backlog) Finding {
 		Fingerprint: fingerprint("cleaner-backlog", b.class),
 		Evidence:    Evidence{Facts: b.facts("waiting in the queue", h.inUse()), Refutes: "a second dump in which the queue is empty"},
 	}
+	tracks, err := h.ShortestTracks(ctx, []heap.ObjID{queue})
+	if err != nil {
+		return f, err
+	}
+	defer tracks.Free()
+	paths, err := h.mergePaths(ctx, tracks, []heap.ObjID{queue}, 1)
+	if err != nil || len(paths) == 0 {
+		return f, err
+	}
+	f.Evidence.Path = &paths[0]
+	w := holderOn(&paths[0])
+	f.Culprit.Field, f.Culprit.Thread = w.field, w.thread
+	if b.waiting >= lastingQueue && b.bytes*100 >= h.inUse()*criticalShare && b.bytes >= suspectBytes && !h.polled(queue, w.class) && !h.ofCleaner(queue) {
+		f.Severity, f.Confidence = SeverityWarning, ConfidenceMedium
+		f.Summary = "No thread polls this queue: none has it on its stack or is in the class that has it." + b.words(h.inUse())
+		f.Advice = "Poll the queue (ReferenceQueue.poll() wherever the registry is used, or a thread in remove()) and take what it returns out of the registry; or use a java.lang.ref.Cleaner, which does so."
+	}
+	if held := w.held(); held != "" {
+		f.Summary += strings.Replace(" "+held, "It is held", "The queue is held", 1)
+	}
+	return f, nil
+}
+
+// lastingQueue is how many references must wait in a queue that no thread polls for an alarm.
+const lastingQueue = 10_000
+
+// ofCleaner says whether a queue is that of a java.lang.ref.Cleaner, which has a thread for it.
+func (h *Heap) ofCleaner(queue heap.ObjID) bool {
+	t := h.Tables[tableCleaner]
+	for row := range t.Len() {
+		if t.Ref(row, 0) == queue {
+			return true
+		}
+	}
+	return false
+}
+
+// polled says whether a thread may be at a queue: its stack refers to it, or is in the class
+// whose field it is.
+func (h *Heap) polled(queue heap.ObjID, by string) bool {
+	for s := range h.Stacks() {
+		for l := range s.Held() {
+			if l.Object == queue {
+				return true
+			}
+		}
+		if slices.ContainsFunc(s.Frames, func(f heap.Frame) bool { return f.Class == by }) {
+			return true
+		}
+	}
+	return false
 }
 
 // receiver returns the address of the object whose method the errand has entered, ""

@@ -99,6 +99,30 @@ func TestCleanerIdle(t *testing.T) {
 	assert.Empty(t, specific(t, j))
 }
 
+// TestQueueNobodyPolls has a registry of phantom references whose queue nobody empties, and one
+// whose own thread is just between two of them.
+func TestQueueNobodyPolls(t *testing.T) {
+	for polled, want := range map[bool]finding.Severity{false: finding.SeverityWarning, true: finding.SeverityInfo} {
+		j := hproftest.NewJDK(17, 8)
+		span := j.PhantomClass("com.acme.SpanRef", hproftest.Ref("tags"))
+		var refs []*hproftest.Object
+		for range 12_000 {
+			refs = append(refs, j.New(span).Set("tags", j.Bytes(make([]byte, 100))))
+		}
+		queue := j.Queue(refs...)
+		tracker := j.Class("com.acme.Tracker", j.Object, hproftest.Ref("dead"), hproftest.Ref("all"))
+		tracker.Static("INSTANCE", j.New(tracker).Set("dead", queue).Set("all", j.Array(j.Objects, refs...)))
+		if polled {
+			j.NewThread(j.Thread, "tracker", hproftest.Frame{Class: tracker, Method: "loop"})
+		}
+		f := only(t, "cleaner-backlog", detect(t, j))
+		assert.Equal(t, want, f.Severity)
+		assert.Equal(t, "com.acme.SpanRef", f.Culprit.Class)
+		assert.Equal(t, int64(12_000), f.Objects)
+		assert.Contains(t, f.Summary, "The queue is held by field Tracker.dead, from static field Tracker.INSTANCE on")
+	}
+}
+
 // TestReferenceHandlerBlocked has a cleaner of the older kind that blocks all references.
 func TestReferenceHandlerBlocked(t *testing.T) {
 	for _, version := range []int{6, 8, 11, 17, 25} {

@@ -50,10 +50,10 @@ func (h *Heap) dbcpPools(ctx context.Context) ([]*connectionPool, error) {
 	for i := range dbcpPackages() {
 		at := tableDbcp + i*dbcpTables
 		wrappers, connections, pooled := h.Tables[at+dbcpWrapper], h.Tables[at+dbcpConnection], h.Tables[at+dbcpPooled]
-		out := map[heap.ObjID]bool{} // the pool's connections that a borrower can reach
+		out := map[heap.ObjID]heap.ObjID{} // what borrowers have, by the pool's connection
 		for row, o := range wrappers.Objects {
 			if h.reachable(o) && connections.Row(o) < 0 {
-				out[wrappers.Ref(row, dbcpWrapped)] = true
+				out[wrappers.Ref(row, dbcpWrapped)] = o
 			}
 		}
 		states := map[heap.ObjID]heap.ObjID{}

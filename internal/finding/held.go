@@ -115,7 +115,9 @@ func (h *Heap) lossBy(ctx context.Context, s *scheduler) (loss, error) {
 		for _, task := range s.cancelled {
 			for o := range h.References(task) {
 				if lost(o) && h.ClassOf(o) != h.ClassOf(task) && h.Tables[tableTask].Row(o) < 0 && h.Tables[tableFuture].Row(o) < 0 && seen.Add(o) {
-					payload[h.Class(o).Name] = append(payload[h.Class(o).Name], o)
+					o = h.captured(o)
+					name := stableClass(h.Class(o).Name)
+					payload[name] = append(payload[name], o)
 				}
 			}
 		}

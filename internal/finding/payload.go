@@ -44,6 +44,21 @@ func (h *Heap) payload(o heap.ObjID) heap.ObjID {
 	return at
 }
 
+// captured returns the program's object that a lambda has captured and that retains most of what
+// the lambda does; the object itself where it is no lambda, or has captured none.
+func (h *Heap) captured(o heap.ObjID) heap.ObjID {
+	if !strings.Contains(h.Class(o).Name, lambdaMark) {
+		return o
+	}
+	inner, most := o, h.retained(o)/2
+	for r := range h.References(o) {
+		if bytes := h.retained(r); bytes >= most && !platform(h.Class(r).Name) {
+			inner, most = r, bytes
+		}
+	}
+	return inner
+}
+
 // payloadClass names the class of an object's payload, the same in every run.
 func (h *Heap) payloadClass(o heap.ObjID) string { return stableClass(h.Class(h.payload(o)).Name) }
 

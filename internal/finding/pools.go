@@ -73,6 +73,8 @@ type connectionPool struct {
 	size, used, max int64
 	// connections are the driver's, and lost those in use that nobody can give back any more.
 	connections, lost []heap.ObjID
+	// lent is what borrowers have of the others in use.
+	lent []heap.ObjID
 }
 
 // connectionPools returns all pools that are known. Errors: that of ctx.
@@ -98,6 +100,9 @@ func (poolsDrained) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	var found []Finding
 	for _, p := range pools {
 		if len(p.lost) == 0 {
+			if found, err = h.appendKept(ctx, found, p); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		tracks, err := h.ShortestTracks(ctx, p.lost)
@@ -120,11 +125,11 @@ func (poolsDrained) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 
 // hikariPools returns the pools of HikariCP.
 func (h *Heap) hikariPools(ctx context.Context) ([]*connectionPool, error) {
-	out := map[heap.ObjID]bool{} // connections that a borrower can reach
+	out := map[heap.ObjID]heap.ObjID{} // what borrowers have, by connection
 	proxies := h.Tables[tableHikariProxy]
 	for row, o := range proxies.Objects {
 		if h.reachable(o) {
-			out[proxies.Ref(row, hikariProxyDelegate)] = true
+			out[proxies.Ref(row, hikariProxyDelegate)] = o
 		}
 	}
 	pools, configs := h.Tables[tableHikariPool], h.Tables[tableHikariConfig]
@@ -157,31 +162,33 @@ func (h *Heap) hikariPools(ctx context.Context) ([]*connectionPool, error) {
 	return all, nil
 }
 
-// add counts a connection of the pool. lent says whether its borrower still has it.
-func (p *connectionPool) add(connection heap.ObjID, used, lent bool) {
+// add counts a connection of the pool. by is what its borrower has of it, 0 where nobody does.
+func (p *connectionPool) add(connection heap.ObjID, used bool, by heap.ObjID) {
 	p.size++
 	p.connections = append(p.connections, connection)
-	if !used {
+	switch {
+	case !used:
 		return
+	case by == 0:
+		p.lost = append(p.lost, connection)
+	default:
+		p.lent = append(p.lent, by)
 	}
 	p.used++
-	if !lent {
-		p.lost = append(p.lost, connection)
-	}
 }
 
 // tomcatPools returns Tomcat's JDBC pools. What a borrower gets has a facade of its own
 // before the connection's chain of interceptors; closing cuts it off. A pool that was told
 // to do without facades is left out: nothing tells its borrowers from itself.
 func (h *Heap) tomcatPools() []*connectionPool {
-	out := map[heap.ObjID]bool{} // interceptors that a borrower can reach
+	out := map[heap.ObjID]heap.ObjID{} // what borrowers have, by interceptor
 	interceptors := h.Tables[tableTomcatInterceptor]
 	for _, o := range interceptors.Objects {
 		if !h.reachable(o) || h.Class(o).Name != tomcatPool+"DisposableConnectionFacade" {
 			continue
 		}
-		for row := interceptors.Row(o); row >= 0 && !out[interceptors.Objects[row]]; {
-			out[interceptors.Objects[row]] = true
+		for row := interceptors.Row(o); row >= 0 && out[interceptors.Objects[row]] == 0; {
+			out[interceptors.Objects[row]] = o
 			row = interceptors.Row(interceptors.Ref(row, interceptorNext))
 		}
 	}
@@ -231,24 +238,24 @@ func (h *Heap) queued(queue heap.ObjID, table *heap.Table) []heap.ObjID {
 // waiters counts the threads that wait for a connection of such a pool.
 func (h *Heap) waiters() (n int64) {
 	for s := range h.Stacks() {
-		if slices.ContainsFunc(s.Frames, func(f heap.Frame) bool {
-			return f.Class == hikari+"util.ConcurrentBag" && f.Method == "borrow" || f.Class == tomcatPool+"ConnectionPool" && f.Method == "borrowConnection" ||
-				f.Class == c3p0Pool && f.Method == "awaitAvailable" || strings.HasSuffix(f.Class, ".impl.GenericObjectPool") && f.Method == "borrowObject"
-		}) {
+		if slices.ContainsFunc(s.Frames, waitsForConnection) {
 			n++
 		}
 	}
 	return n
 }
 
+// waitsForConnection says whether a call is that in which a thread waits for a pool's connection.
+func waitsForConnection(f heap.Frame) bool {
+	return f.Class == hikari+"util.ConcurrentBag" && f.Method == "borrow" || f.Class == tomcatPool+"ConnectionPool" && f.Method == "borrowConnection" ||
+		f.Class == c3p0Pool && f.Method == "awaitAvailable" || strings.HasSuffix(f.Class, ".impl.GenericObjectPool") && f.Method == "borrowObject"
+}
+
 // poolFinding words the verdict on a pool.
 func (h *Heap) poolFinding(p *connectionPool, bytes int64, paths []Path) Finding {
 	n, waiting := int64(len(p.lost)), h.waiters()
 	class := h.Class(p.lost[0]).Name
-	name := p.kind + " pool"
-	if p.name != "" {
-		name += fmt.Sprintf(" %q", clip(p.name, 60))
-	}
+	name := p.called()
 	f := Finding{
 		Kind: "abandoned-connections", Severity: p.severity(n), Confidence: ConfidenceHigh,
 		Culprit:     Culprit{Class: class, Object: address(h.Address(p.object))},
@@ -277,6 +284,14 @@ func (h *Heap) poolFinding(p *connectionPool, bytes int64, paths []Path) Finding
 		f.Evidence.Path = &paths[0]
 	}
 	return f
+}
+
+// called names the pool for a sentence.
+func (p *connectionPool) called() string {
+	if p.name == "" {
+		return p.kind + " pool"
+	}
+	return fmt.Sprintf("%s pool %q", p.kind, clip(p.name, 60))
 }
 
 // tells names the pool's own option that tells who borrowed a connection.

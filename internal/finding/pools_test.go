@@ -71,6 +71,59 @@ func TestAbandonedConnections(t *testing.T) {
 	}
 }
 
+// TestPoolUsedUp has all connections of a pool in use while a thread waits for one: what the
+// borrowers have is held by a field, by the waiting thread itself, or by threads at work.
+func TestPoolUsedUp(t *testing.T) {
+	for _, row := range []struct {
+		holder, summary string // summary is "" for no finding
+	}{
+		{"field", "What their borrowers have is held by field Repository.open, from static field Repository.INSTANCE on"},
+		{"borrower", "such threads have 4 themselves: each needs another connection"},
+		{"worker", ""},
+	} {
+		t.Run(row.holder, func(t *testing.T) {
+			j := hproftest.NewJDK(17, 8)
+			config := j.Class("com.zaxxer.hikari.HikariConfig", j.Object, hproftest.Int("maxPoolSize"))
+			base := j.Class("com.zaxxer.hikari.pool.PoolBase", j.Object, hproftest.Ref("config"))
+			pool := j.New(j.Class("com.zaxxer.hikari.pool.HikariPool", base)).Set("config", j.New(config).Set("maxPoolSize", int32(4)))
+			entry := j.Class("com.zaxxer.hikari.pool.PoolEntry", j.Object, hproftest.Ref("connection"), hproftest.Int("state"), hproftest.Ref("hikariPool"))
+			proxy := j.Class("com.zaxxer.hikari.pool.ProxyConnection", j.Object, hproftest.Ref("delegate"))
+			results := j.Class("com.zaxxer.hikari.pool.ProxyResultSet", j.Object, hproftest.Ref("connection"))
+			connection := j.Class("org.postgresql.jdbc.PgConnection", j.Object)
+			var had []*hproftest.Object
+			for range 4 {
+				c := j.New(connection)
+				j.Root(hprof.SubRootJNIGlobal, j.New(entry).Set("connection", c).Set("hikariPool", pool).Set("state", int32(1)))
+				had = append(had, j.New(results).Set("connection", j.New(proxy).Set("delegate", c)))
+			}
+			service := j.Class("com.acme.Service", j.Object)
+			waits := hproftest.Frame{Class: j.Class("com.zaxxer.hikari.util.ConcurrentBag", j.Object), Method: "borrow"}
+			call := hproftest.Frame{Class: service, Method: "call"}
+			switch row.holder {
+			case "field":
+				repository := j.Class("com.acme.Repository", j.Object, hproftest.Ref("open"))
+				repository.Static("INSTANCE", j.New(repository).Set("open", j.Array(j.Objects, had...)))
+			case "borrower":
+				call.Locals = had
+			case "worker":
+				j.NewThread(j.Thread, "worker", hproftest.Frame{Class: service, Method: "work", Locals: had})
+			}
+			j.NewThread(j.Thread, "http-1", waits, call)
+			found := detect(t, j)
+			if row.summary == "" {
+				assert.Empty(t, byKind("abandoned-connections", found))
+				return
+			}
+			f := only(t, "abandoned-connections", found)
+			assert.Equal(t, finding.SeverityCritical, f.Severity)
+			assert.Equal(t, int64(4), f.Objects)
+			assert.Contains(t, f.Title, "used up: all its 4 connections are in use")
+			assert.Contains(t, f.Summary, "1 thread waits for one")
+			assert.Contains(t, f.Summary, row.summary)
+		})
+	}
+}
+
 // TestAbandonedDbcp has pools of Commons DBCP 2 and of Tomcat's copy of it, of which three
 // connections are lost, one is lent and one is idle.
 func TestAbandonedDbcp(t *testing.T) {

@@ -52,6 +52,9 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	if s.weak != nil {
 		values, keys = s.weak.values, s.weak.keys
 	}
+	if keys != "" && (values == "java.lang.Object" || values == "java.lang.Boolean") {
+		values, keys = keys, "" // a set: the values are all the same
+	}
 	f.Kind = "growing-collection"
 	f.Objects = c.size
 	f.Culprit.Object = address(h.Address(c.object))

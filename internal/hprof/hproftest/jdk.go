@@ -222,6 +222,20 @@ func (j *JDK) enqueue(reference, queue *Object) {
 	queue.Set("head", reference).Set("queueLength", length+1)
 }
 
+// PhantomClass adds a class derived from PhantomReference.
+func (j *JDK) PhantomClass(name string, fields ...Field) *Class {
+	return j.Class(name, j.phantom, fields...)
+}
+
+// Queue adds a ReferenceQueue in which these references wait.
+func (j *JDK) Queue(references ...*Object) *Object {
+	q := j.New(j.queue)
+	for _, r := range references {
+		j.enqueue(r, q)
+	}
+	return q
+}
+
 // get returns the value of a field.
 func (o *Object) get(field string) any {
 	i := 0

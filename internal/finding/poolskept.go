@@ -1,0 +1,162 @@
+package finding
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
+)
+
+// appendKept adds the finding on a pool that is used up while its borrowers keep connections
+// that no thread is at work with: all are lent, threads wait for one, and fields hold at least
+// half of them. Errors: that of ctx; no memory.
+func (h *Heap) appendKept(ctx context.Context, found []Finding, p *connectionPool) ([]Finding, error) {
+	if p.used < max(p.size, p.max) || int64(len(p.lent))*2 < p.size || h.waiters() == 0 {
+		return found, nil
+	}
+	tracks, err := h.ShortestTracks(ctx, p.lent)
+	if err != nil {
+		return nil, err
+	}
+	defer tracks.Free()
+	busy := h.busyThreads()
+	var kept []heap.ObjID
+	var nested int64
+	for _, o := range p.lent {
+		root := o
+		for root = range tracks.Back(o) {
+			continue
+		}
+		switch t := h.threadOfRoot(root); busy[t] {
+		case working:
+			continue
+		case borrowing:
+			nested++
+		}
+		kept = append(kept, o)
+	}
+	// A thread at work may have its connection by a field, too.
+	n := int64(len(kept)) - h.atWorkWith(p)
+	if n*2 < p.size {
+		return found, nil
+	}
+	paths, err := h.mergePaths(ctx, tracks, kept, 1)
+	if err != nil || len(paths) == 0 {
+		return found, err
+	}
+	bytes, err := h.retainedTogether(slices.Concat(p.connections, p.lent))
+	f := h.keptFinding(p, n, bytes, &paths[0])
+	if nested*2 > int64(len(kept)) {
+		f.Summary = fmt.Sprintf("%s for one, and such threads have %s themselves: each needs another connection (%s) before it gives back its own.",
+			unit.Plural(h.waiters(), "thread waits", "threads wait"), unit.Count(nested), clip(h.Class(p.connections[0]).Name, 80))
+		f.Advice = "Let a thread take one connection at a time, and give it back before it calls what takes one: a pool that threads enter twice needs more connections than threads."
+	}
+	return append(found, f), err
+}
+
+// business is what a thread is at.
+type business int
+
+const (
+	idle      business = iota // waits for work, or has no stack
+	borrowing                 // waits for a connection
+	working
+)
+
+// busyThreads says what the threads are at.
+func (h *Heap) busyThreads() map[heap.ObjID]business {
+	busy := map[heap.ObjID]business{}
+	for s := range h.Stacks() {
+		switch {
+		case slices.ContainsFunc(s.Frames, waitsForConnection):
+			busy[s.Object] = borrowing
+		case len(s.Frames) > 0 && !slices.ContainsFunc(s.Frames, poolWaits):
+			busy[s.Object] = working
+		}
+	}
+	return busy
+}
+
+// threadOfRoot returns the thread that a root is, or that its stack holds, 0 for others.
+func (h *Heap) threadOfRoot(o heap.ObjID) heap.ObjID {
+	i := slices.IndexFunc(h.Roots, func(r heap.Root) bool { return r.Object == o && r.Thread != 0 })
+	if i < 0 {
+		return 0
+	}
+	at := slices.IndexFunc(h.Threads, func(t heap.Thread) bool { return t.Serial == h.Roots[i].Thread })
+	if at < 0 {
+		return 0
+	}
+	return h.Threads[at].Object
+}
+
+// atWorkWith counts the threads in calls of the driver or of the pool's wrappers, without those
+// that wait for a connection.
+func (h *Heap) atWorkWith(p *connectionPool) (n int64) {
+	packages := p.packages(h)
+	for s := range h.Stacks() {
+		if slices.ContainsFunc(s.Frames, waitsForConnection) {
+			continue
+		}
+		if slices.ContainsFunc(s.Frames, func(f heap.Frame) bool { return hasPrefix(f.Class, packages) }) {
+			n++
+		}
+	}
+	return n
+}
+
+// packages are those of the pool's connections and of what borrowers have of them.
+func (p *connectionPool) packages(h *Heap) []string {
+	var packages []string
+	for _, o := range []heap.ObjID{p.connections[0], p.lent[0]} {
+		if parts := strings.SplitN(h.Class(o).Name, ".", 3); len(parts) == 3 {
+			packages = append(packages, parts[0]+"."+parts[1]+".")
+		}
+	}
+	return packages
+}
+
+// hasPrefix says whether a name begins with one of the prefixes.
+func hasPrefix(name string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+}
+
+// keptFinding words the verdict on a pool of which n connections are kept; path leads to them.
+func (h *Heap) keptFinding(p *connectionPool, n, bytes int64, path *Path) Finding {
+	class, waiting := h.Class(p.connections[0]).Name, h.waiters()
+	to := *path // without what the driver and the pool made of the connection
+	packages := p.packages(h)
+	last := len(to.Steps) - 1
+	for last > 0 && hasPrefix(to.Steps[last].Class, packages) {
+		last--
+	}
+	to.Steps = to.Steps[:min(last+2, len(to.Steps))]
+	w := holderOn(&to)
+	f := Finding{
+		Kind: "abandoned-connections", Severity: p.severity(n), Confidence: ConfidenceMedium,
+		Culprit: Culprit{Class: cmp.Or(w.class, class), Field: w.field, Thread: w.thread, Object: address(h.Address(p.object))},
+		Objects: n, Bytes: bytes,
+		Fingerprint: fingerprint("abandoned-connections", "kept", p.kind, p.name, w.class, w.field),
+		Title:       fmt.Sprintf("%s is used up: all its %s are in use", p.called(), unit.Plural(p.size, "connection", "connections")),
+		Summary: fmt.Sprintf("%s for one, while no thread is at work with %s of them (%s): they were not closed.",
+			unit.Plural(waiting, "thread waits", "threads wait"), unit.Count(n), clip(class, 80)),
+		Advice: "Close every connection in a try-with-resources where it is used, and keep none, nor what it made, in fields. Who borrowed them is told by " + p.tells() + ".",
+		Evidence: Evidence{
+			Facts: []Fact{fact("pool", "%s @ %s", p.called(), address(h.Address(p.object))), fact("in use", "%s of %s", unit.Count(p.used), unit.Count(p.size)),
+				fact("waiting threads", "%s", unit.Count(waiting)), fact("kept without work", "%s", unit.Count(n))},
+			Path:    path,
+			Refutes: "a thread dump some seconds later in which the waiting threads have got a connection",
+		},
+	}
+	if held := w.held(); held != "" {
+		f.Summary += strings.Replace(" "+held, "It is held", "What their borrowers have is held", 1)
+	}
+	if v := h.driverVersion(class); v != "" {
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("driver", "%s", v))
+	}
+	return f
+}
