@@ -97,9 +97,9 @@ type Options struct {
 	Tracing *TracingOptions
 	Logger  *slog.Logger
 
-	// memory is that of all targets' samples, crew does their rounds.
+	// memory is that of all targets' samples, wheel has their rounds done.
 	memory *series.Memory
-	crew   *crew
+	wheel  *wheel
 }
 
 // Agent polls targets until its context ends.
@@ -107,12 +107,14 @@ type Agent struct {
 	opts Options
 	// spans is nil where transactions are not followed.
 	spans *spanDesk
-	// changed has a value when followers were added since it was last taken.
+	// changed has a value when followers came or went since it was last taken.
 	changed chan struct{}
 
-	// mu guards followers, and their fields stop and gone.
+	// mu guards the rest, and the followers' fields stop and gone.
 	mu        sync.Mutex
 	followers []*follower
+	// leaving are followers that are to be ended.
+	leaving []*follower
 }
 
 const defaultSlowInterval = time.Minute
@@ -130,13 +132,13 @@ func New(opts Options) *Agent {
 	if opts.SlowInterval == 0 {
 		opts.SlowInterval = defaultSlowInterval
 	}
-	opts.memory, opts.crew = &series.Memory{}, &crew{}
+	opts.memory, opts.wheel = &series.Memory{}, newWheel()
 	a := &Agent{opts: opts, changed: make(chan struct{}, 1)}
 	if opts.Tracing != nil {
 		a.spans = newSpanDesk(*opts.Tracing)
 	}
 	for i, w := range opts.Watched {
-		a.followers = append(a.followers, newFollower(w, i, len(opts.Watched), opts))
+		a.followers = append(a.followers, newFollower(w, place{i, len(opts.Watched)}, opts))
 	}
 	return a
 }
@@ -145,15 +147,20 @@ func New(opts Options) *Agent {
 func (a *Agent) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { a.joinSpans(ctx) })
+	wg.Go(func() { a.opts.wheel.run(ctx) })
 	for ctx.Err() == nil {
-		a.startNew(ctx, &wg)
+		for _, f := range a.startNew(ctx) {
+			wg.Go(f.end)
+		}
 		select {
 		case <-ctx.Done():
 		case <-a.changed:
 		}
 	}
+	for _, f := range a.endAll() {
+		wg.Go(f.end)
+	}
 	wg.Wait()
-	a.opts.crew.end()
 	a.spans.flush()
 	if a.opts.Capture != nil {
 		a.opts.Capture.Wait()

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -17,24 +16,45 @@ func TestCrew(t *testing.T) {
 		for range 3 {
 			ran := false
 			c.do(func() { ran = true })
+			synctest.Wait()
 			assert.True(t, ran)
 		}
 		assert.Len(t, c.resting, 1)
 
 		hold := make(chan struct{})
-		var callers sync.WaitGroup
 		for range maxResting + 10 {
-			callers.Go(func() { c.do(func() { <-hold }) })
+			c.do(func() { <-hold })
 		}
 		synctest.Wait() // all of them wait in their rounds
 		assert.Empty(t, c.resting)
 		done := false
 		c.do(func() { done = true })
+		synctest.Wait()
 		assert.True(t, done)
 		close(hold)
-		callers.Wait()
+		synctest.Wait()
 		assert.Len(t, c.resting, maxResting)
 		c.end()
+		assert.Empty(t, c.resting)
+	})
+}
+
+// TestCrewEndsAfterItsRounds: the end waits for rounds under way, and nobody rests then.
+func TestCrewEndsAfterItsRounds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var c crew
+		hold, ended := make(chan struct{}), false
+		c.do(func() { <-hold })
+		go func() {
+			c.end()
+			ended = true
+		}()
+		synctest.Wait()
+		assert.False(t, ended)
+		close(hold)
+		synctest.Wait()
+		assert.True(t, ended)
 		assert.Empty(t, c.resting)
 	})
 }

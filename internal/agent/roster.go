@@ -7,7 +7,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
@@ -19,45 +18,62 @@ type follower struct {
 	watcher *watcher
 	// tracer is nil where transactions are not followed.
 	tracer *tracer
-	// stop ends it; nil before it was started.
+	wheel  *wheel
+	// place tells when in its intervals the target has its turns.
+	place place
+	turns []*turn
+	// stop ends the rounds; nil before it was started.
 	stop context.CancelFunc
 	// gone says that the target vanished: its series are to be ended.
 	gone bool
 }
 
-// newFollower builds what a target needs, without starting it. It is the i-th of n
-// that begin together: they are spread over the interval, so that a thousand
-// targets don't poll at once, and the first one is polled at once.
-func newFollower(w Watched, i, n int, opts Options) *follower {
-	f := &follower{watched: w}
-	interval := opts.intervalOf(w.Target)
-	f.watcher = newWatcher(w, offsetOf(interval, i, n), opts)
+// newFollower builds what a target needs, without starting it.
+func newFollower(w Watched, p place, opts Options) *follower {
+	f := &follower{watched: w, watcher: newWatcher(w, opts), wheel: opts.wheel, place: p}
 	if opts.Tracing != nil {
-		f.tracer = newTracer(w, opts.Tracing.Interval*time.Duration(i)/time.Duration(n), opts)
+		f.tracer = newTracer(w, opts)
 	}
 	return f
 }
 
-// beats is how many moments there are in an interval at which targets are polled.
-// Those polled together cost the program one wake-up, which is a good part of what a
+// beats is how many moments there are in an interval at which targets are asked. Those
+// asked together cost the program one wake-up, which is a good part of what a
 // poll costs.
 const beats = 10
 
-// offsetOf is when the i-th of n targets is polled first: on a beat of the interval.
-func offsetOf(interval time.Duration, i, n int) time.Duration {
-	return (interval * time.Duration(i) / time.Duration(n)).Truncate(interval / beats)
+// place is that of the i-th of n targets that begin together: they are spread over the
+// interval, so that a thousand of them are not asked at once, and the first one is asked
+// at once.
+type place struct{ i, n int }
+
+// in is where an interval has the place: on one of its beats.
+func (p place) in(interval time.Duration) time.Duration {
+	return (interval * time.Duration(p.i) / time.Duration(p.n)).Truncate(interval / beats)
 }
 
-// run follows the target until ctx ends, ends its series if it is gone, and closes
-// its client.
-func (f *follower) run(ctx context.Context, gone func() bool) {
-	var wg sync.WaitGroup
+// start has the target's rounds done, until ctx or the follower ends. now is the same for
+// all that begin together.
+func (f *follower) start(ctx context.Context, now time.Time) {
+	ctx, f.stop = context.WithCancel(ctx)
+	poll := f.watcher.turn(ctx)
+	f.turns = append(f.turns, poll)
+	f.wheel.start(poll, now.Add(f.place.in(poll.interval)))
 	if f.tracer != nil {
-		wg.Go(func() { f.tracer.run(ctx) })
+		look := f.tracer.turn(ctx)
+		f.turns = append(f.turns, look)
+		f.wheel.start(look, now.Add(f.place.in(look.interval)))
 	}
-	f.watcher.run(ctx)
-	wg.Wait()
-	if gone() {
+}
+
+// end ends what was started, waits for the rounds under way, ends the target's series if
+// it is gone, and closes its client.
+func (f *follower) end() {
+	f.stop()
+	for _, t := range f.turns {
+		f.wheel.stop(t)
+	}
+	if f.gone {
 		f.watcher.end(time.Now())
 		if f.tracer != nil {
 			f.tracer.end(time.Now())
@@ -93,7 +109,7 @@ func (a *Agent) Follow(targets []jvm.Target) {
 	added := 0
 	for _, t := range targets {
 		if _, ok := wanted[t.Name()]; ok {
-			kept = append(kept, newFollower(a.opts.Connect(t), added, len(wanted), a.opts))
+			kept = append(kept, newFollower(a.opts.Connect(t), place{added, len(wanted)}, a.opts))
 			added++
 		}
 	}
@@ -113,31 +129,38 @@ func (a *Agent) leave(f *follower, gone bool) {
 	f.gone = gone
 	switch {
 	case f.stop != nil:
-		f.stop()
+		a.leaving = append(a.leaving, f)
 	case f.watched.Close != nil:
 		f.watched.Close()
 	}
 }
 
-// startNew starts the followers that were not yet.
-func (a *Agent) startNew(ctx context.Context, wg *sync.WaitGroup) {
+// startNew starts the followers that were not yet, and gives those to be ended.
+func (a *Agent) startNew(ctx context.Context) (leaving []*follower) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	now := time.Now()
+	for _, f := range a.followers {
+		if f.stop == nil {
+			f.start(ctx, now)
+		}
+	}
+	leaving, a.leaving = a.leaving, nil
+	return leaving
+}
+
+// endAll gives all followers that were started and are to be ended now.
+func (a *Agent) endAll() []*follower {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := a.leaving
 	for _, f := range a.followers {
 		if f.stop != nil {
-			continue
+			all = append(all, f)
 		}
-		var own context.Context
-		own, f.stop = context.WithCancel(ctx)
-		wg.Go(func() {
-			defer f.stop()
-			f.run(own, func() bool {
-				a.mu.Lock()
-				defer a.mu.Unlock()
-				return f.gone
-			})
-		})
 	}
+	a.leaving = nil
+	return all
 }
 
 // all are the followers of the moment, by the names of their targets.

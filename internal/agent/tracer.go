@@ -16,21 +16,19 @@ import (
 )
 
 // tracer follows the transactions of one target. All its state but the tracker and
-// state belongs to the goroutine of run.
+// state belongs to its rounds.
 type tracer struct {
 	target   jvm.Target
 	client   RequestClient
 	tracker  *tx.Tracker
 	records  *ring.Ring
 	sink     Sink
-	crew     *crew
 	labels   []series.Label
 	own      *tracerMetrics
 	log      *slog.Logger
 	interval time.Duration
 	// publish is the time between two sets of samples.
 	publish   time.Duration
-	offset    time.Duration
 	threshold time.Duration
 
 	// spans gets the slow ones that have ended.
@@ -60,7 +58,7 @@ type tracer struct {
 	unkept bool
 }
 
-func newTracer(w Watched, offset time.Duration, opts Options) *tracer {
+func newTracer(w Watched, opts Options) *tracer {
 	o := opts.Tracing
 	tr := &tracer{
 		target: w.Target,
@@ -75,13 +73,11 @@ func newTracer(w Watched, offset time.Duration, opts Options) *tracer {
 		spans:     newSpanDesk(*o),
 		databases: o.Databases,
 		sink:      opts.Sink,
-		crew:      opts.crew,
 		labels:    series.TargetLabels(w.Target),
 		own:       newTracerMetrics(w.Target),
 		log:       opts.Logger.With("target", w.Target.Name()),
 		interval:  o.Interval,
 		publish:   opts.Interval,
-		offset:    offset,
 		threshold: o.Thresholds.Least(),
 		threads:   newThreadNames(),
 		discovery: discovery{workers: tx.NewWorkerThreads()},
@@ -103,26 +99,13 @@ func urlPath(raw string) string {
 	return u.Path
 }
 
-// run looks at the target at every interval until ctx ends. A look that takes
-// longer leaves out the moments it missed.
-func (tr *tracer) run(ctx context.Context) {
-	next := time.Now().Add(tr.offset)
-	timer := time.NewTimer(tr.offset)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		tr.crew.do(func() { tr.round(ctx) })
-		next = next.Add(tr.interval)
-		if late := time.Since(next); late > 0 {
-			missed := late/tr.interval + 1
-			tr.own.missed.Add(int(missed))
-			next = next.Add(missed * tr.interval)
-		}
-		timer.Reset(time.Until(next))
+// turn looks at the target at every interval until ctx ends. A look that takes longer
+// leaves out the moments it missed.
+func (tr *tracer) turn(ctx context.Context) *turn {
+	return &turn{
+		interval: tr.interval,
+		round:    func() { tr.round(ctx) },
+		missed:   func(n int) { tr.own.missed.Add(n) },
 	}
 }
 

@@ -11,8 +11,7 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
-// watcher polls one target. All its state but polled belongs to run, which one of the
-// crew does for it.
+// watcher polls one target. All its state but polled belongs to its rounds.
 type watcher struct {
 	target   jvm.Target
 	client   Client
@@ -20,13 +19,11 @@ type watcher struct {
 	deriver  *series.Deriver
 	sink     Sink
 	memory   *series.Memory
-	crew     *crew
 	capture  *Capture
 	trigger  *Trigger
 	own      *selfMetrics
 	log      *slog.Logger
 	interval time.Duration
-	offset   time.Duration
 
 	// polled is true once a poll has ended, well or not.
 	polled atomic.Bool
@@ -38,6 +35,8 @@ type watcher struct {
 	state string
 	// rest leaves out polls of a target that is down for long.
 	rest backOff
+	// began is true after the first round.
+	began bool
 	// dumped is true when this round took a heap dump.
 	dumped bool
 	// losing is true while the sink takes no samples: only changes are logged.
@@ -54,7 +53,7 @@ type watcher struct {
 	evidence *evidence
 }
 
-func newWatcher(w Watched, offset time.Duration, opts Options) *watcher {
+func newWatcher(w Watched, opts Options) *watcher {
 	labels := series.TargetLabels(w.Target)
 	trigger := NewTrigger(opts.Trigger)
 	if opts.Capture != nil {
@@ -69,13 +68,11 @@ func newWatcher(w Watched, offset time.Duration, opts Options) *watcher {
 		deriver:  series.NewDeriver(series.Options{Labels: labels, Naming: opts.Naming, Memory: opts.memory}),
 		sink:     opts.Sink,
 		memory:   opts.memory,
-		crew:     opts.crew,
 		capture:  opts.Capture,
 		trigger:  trigger,
 		own:      newSelfMetrics(w.Target),
 		log:      opts.Logger.With("target", w.Target.Name()),
 		interval: opts.intervalOf(w.Target),
-		offset:   offset,
 		state:    "new",
 		rest:     backOff{interval: opts.intervalOf(w.Target)},
 		tiers:    newTiers(opts.SlowInterval),
@@ -86,29 +83,13 @@ func newWatcher(w Watched, offset time.Duration, opts Options) *watcher {
 	return out
 }
 
-// run polls at offset, offset+interval, ... A poll that takes longer than the
-// interval leaves out the moments it missed and counts them.
-func (w *watcher) run(ctx context.Context) {
-	if w.capture != nil {
-		w.crew.do(func() { w.capture.Resume(ctx, w.target, w.labels, w.sink) })
-	}
-	next := time.Now().Add(w.offset)
-	timer := time.NewTimer(w.offset)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		w.crew.do(func() { w.round(ctx) })
-		next = next.Add(w.interval)
-		if late := time.Since(next); late > 0 {
-			skipped := int64(late/w.interval) + 1
-			w.own.skipped(w.reasonToBeLate(), int(skipped))
-			next = next.Add(time.Duration(skipped) * w.interval)
-		}
-		timer.Reset(time.Until(next))
+// turn polls at every interval until ctx ends. A poll that takes longer than the interval
+// leaves out the moments it missed and counts them.
+func (w *watcher) turn(ctx context.Context) *turn {
+	return &turn{
+		interval: w.interval,
+		round:    func() { w.round(ctx) },
+		missed:   func(n int) { w.own.skipped(w.reasonToBeLate(), n) },
 	}
 }
 
@@ -123,7 +104,10 @@ func (w *watcher) reasonToBeLate() string {
 // round asks, derives, hands over and judges, or leaves it at saying that the
 // target is down still.
 func (w *watcher) round(ctx context.Context) {
-	w.dumped = false
+	if !w.began && w.capture != nil {
+		w.capture.Resume(ctx, w.target, w.labels, w.sink)
+	}
+	w.began, w.dumped = true, false
 	if w.rest.skip() {
 		w.own.skipped(skippedBackOff, 1)
 		w.hand(w.deriver.Down(time.Now()))
