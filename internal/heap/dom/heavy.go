@@ -1,14 +1,21 @@
 package dom
 
+import "slices"
+
+// firstLimit is the part of the limit, as 1/firstLimit, that a walk below a child goes to at
+// first, and moreLimit how many times as far it goes each time after.
+const (
+	firstLimit = 1 << 10
+	moreLimit  = 16
+)
+
 // Heavy returns the child of v that retains at least least, and what it retains; 0, 0
 // where there is none. v must be reachable, retained what it retains, and least more
 // than half of that, so that there is one such child at most.
 //
-// It costs a walk over the smaller children, and over as much of a big one as tells
-// that it is big: what they may retain together is bounded by the difference of
-// retained and least.
+// It costs walks over all children but the biggest, to its end over none: of what is
+// retained, that one has what the others have not.
 func (t *Tree) Heavy(v uint32, retained, least uint64) (child uint32, weight uint64) {
-	spare := retained - least // what all other children and v itself may weigh at most
 	rest := retained - min(retained, t.graph.Weight(v))
 	if i := t.numberOf(v); i != 0 {
 		for j := range t.children(i) {
@@ -18,32 +25,35 @@ func (t *Tree) Heavy(v uint32, retained, least uint64) (child uint32, weight uin
 			rest -= min(rest, t.retained.of(j))
 		}
 	}
-	// rest is now what the peeled children retain.
-	if rest < least {
-		return 0, 0
+	// rest is what the peeled children retain. All of them but the heavy one, and v itself,
+	// may retain spare at most.
+	spare, w := retained-least, walker{t: t}
+	limit := spare / firstLimit
+	light := func(u uint32) bool {
+		sum, whole := w.upTo(u, limit)
+		if whole {
+			rest -= min(rest, sum)
+		}
+		return whole
 	}
-	w := walker{t: t}
+	var big []uint32
 	run := t.graph.Edges.From(v)
 	for u, ok := t.graph.Edges.Next(&run); ok; u, ok = t.graph.Edges.Next(&run) {
-		if t.core.has(u) {
-			continue
+		if rest < least {
+			return 0, 0
 		}
-		sum, whole := w.upTo(u, spare)
-		if whole {
-			if rest -= min(rest, sum); rest < least {
-				return 0, 0
-			}
-			continue
+		if !t.core.has(u) && !light(u) {
+			big = append(big, u)
 		}
-		if child != 0 {
-			return 0, 0 // two of them are more than the spare each
-		}
-		child = u
 	}
-	if child == 0 {
+	for len(big) > 1 && limit < spare {
+		limit = min(limit*moreLimit+1, spare)
+		big = slices.DeleteFunc(big, light)
+	}
+	if len(big) != 1 || rest < least {
 		return 0, 0
 	}
-	return child, rest
+	return big[0], rest
 }
 
 // upTo returns the weight of the peeled node v and of the peeled nodes below it. It
