@@ -134,6 +134,9 @@ func (h *Heap) blockedFinding(s *scheduler, e *errand, w wait, b backlog) Findin
 		Fingerprint: fingerprint("timer-blocked", stableClass(class), s.Thread),
 		Evidence:    h.threadEvidence(&e.thread, w),
 	}
+	if h.reads(&e.thread) && h.readings[e.Object].limit == 0 {
+		f.Advice += " A socket has a time limit by Socket.setSoTimeout or its client's own option."
+	}
 	if e.stuck() {
 		f.Confidence = w.confidence()
 		f.Advice = w.advice("the task") + " Hand what may wait to a pool of its own: one thread runs all tasks of this timer."

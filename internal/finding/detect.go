@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Detector looks for one kind of trouble.
@@ -36,6 +37,9 @@ func Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		}
 		all = append(all, found...)
 	}
+	for i := range all {
+		all[i].fit()
+	}
 	slices.SortStableFunc(all, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Severity.rank(), b.Severity.rank()), cmp.Compare(b.Bytes, a.Bytes),
 			cmp.Compare(b.Objects, a.Objects), cmp.Compare(a.Fingerprint, b.Fingerprint))
@@ -43,6 +47,24 @@ func Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	return slices.DeleteFunc(all, func(f Finding) bool {
 		return slices.ContainsFunc(all, func(alarm Finding) bool { return alarm.covers(f) })
 	}), nil
+}
+
+// maxWords bounds Title and Summary together, in characters.
+const maxWords = 600
+
+// fit keeps the summary within its bound, whatever names the dump has: its last sentences go, as
+// the evidence has what they say.
+func (f *Finding) fit() {
+	f.Title = clip(f.Title, maxWords/2)
+	room := maxWords - utf8.RuneCountInString(f.Title)
+	for utf8.RuneCountInString(f.Summary) > room {
+		at := strings.LastIndex(strings.TrimSuffix(f.Summary, "."), ". ")
+		if at < 0 {
+			f.Summary = clip(f.Summary, room)
+			return
+		}
+		f.Summary = f.Summary[:at+1]
+	}
 }
 
 // coveredShare is the percentage of what a remark counts that an alarm must explain to

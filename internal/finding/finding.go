@@ -85,7 +85,8 @@ type Lock struct {
 	// Proof says how the owner is known: "field" if the lock itself says so, "stack
 	// locals" if it is inferred from what the owner's stack refers to, "static method" if
 	// all that is known is that both threads are in the same class, "queue" if it is a
-	// thread of the pool in whose queue the task is that is waited for.
+	// thread of the pool in whose queue the task is that is waited for, "static initialiser" if
+	// it is in that of a class which is probably waited for.
 	Proof string `json:"proof,omitempty"`
 	// OwnerStack is the owner's stack, innermost frame first.
 	OwnerStack []string `json:"owner_stack,omitempty"`

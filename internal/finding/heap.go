@@ -21,6 +21,7 @@ type Heap struct {
 	threadNames map[heap.ObjID]string
 	threadInfos map[heap.ObjID]heap.ThreadInfo // of threads with a stack
 	links       map[heap.ObjID]link            // who waits for whom
+	readings    map[heap.ObjID]reading         // of threads that read from sockets
 	schedulers  []*scheduler                   // biggest first
 	drivers     map[string]string              // by the prefix of their packages: name and version
 	errands     []errand                       // what service threads are at
@@ -182,6 +183,9 @@ func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Ti
 		return nil, err
 	}
 	if err = h.readLinks(ctx); err != nil {
+		return nil, err
+	}
+	if err = h.readReadings(ctx); err != nil {
 		return nil, err
 	}
 	h.errands = h.readErrands()

@@ -121,7 +121,7 @@ func (h *Heap) linkMonitors() {
 		if len(s.Frames) == 0 {
 			continue
 		}
-		t, waited := thread{s, h.threadInfos[s.Object]}, waitedOn(s.Frames)
+		t, waited := thread{Stack: s, ThreadInfo: h.threadInfos[s.Object]}, waitedOn(s.Frames)
 		switch _, parked := h.links[s.Object]; {
 		case t.State == stateBlocked:
 			candidates[s.Object] = monitorsOf(s.Frames[0], waited) // notified, it needs the monitor back

@@ -13,9 +13,10 @@ import (
 // pool are the owners whose queue a task is in. A pool starts no more of them while its queue
 // takes tasks (java.util.concurrent.ThreadPoolExecutor.execute).
 func (h *Heap) linkQueued() {
+	h.linkFutures()
 	wanted := map[heap.ObjID]bool{} // tasks
 	for _, l := range h.links {
-		if len(l.owners) == 0 && h.IsSubclass(h.ClassOf(l.lock), "java.util.concurrent.FutureTask") {
+		if len(l.owners) == 0 && (h.IsSubclass(h.ClassOf(l.lock), "java.util.concurrent.FutureTask") || h.IsSubclass(h.ClassOf(l.lock), completable)) {
 			wanted[l.lock] = true
 		}
 	}
@@ -43,6 +44,52 @@ func (h *Heap) linkQueued() {
 	}
 }
 
+// linkFutures links the threads that wait for a CompletableFuture to that future, which they know
+// by a variable only, and, where a thread has begun to run the task that completes it, to that
+// thread.
+//
+// Source: java/util/concurrent/CompletableFuture.java: join() parks on a Signaller; a task of
+// runAsync and the like forgets its future as it begins, but for a variable of its run().
+func (h *Heap) linkFutures() {
+	runners := map[heap.ObjID]heap.ObjID{} // by future
+	for s := range h.Stacks() {
+		if l, ok := h.links[s.Object]; ok && len(l.owners) == 0 && h.Class(l.lock).Name == completable+"$Signaller" {
+			if future := h.futureOn(s, completable); future != 0 {
+				h.links[s.Object] = link{lock: future}
+			}
+		}
+		if future := h.futureOn(s, asyncTask); future != 0 {
+			runners[future] = s.Object
+		}
+	}
+	for t, l := range h.links {
+		if by := runners[l.lock]; by != 0 && by != t && len(l.owners) == 0 {
+			h.links[t] = link{l.lock, []heap.ObjID{by}, proofLocals}
+		}
+	}
+}
+
+// futureOn returns the CompletableFuture that the innermost call of a class whose name begins so
+// refers to, 0 if there is none.
+func (h *Heap) futureOn(s heap.Stack, class string) heap.ObjID {
+	for _, f := range s.Frames {
+		if !strings.HasPrefix(f.Class, class) {
+			continue
+		}
+		for _, l := range f.Locals {
+			if h.IsSubclass(h.ClassOf(l.Object), completable) {
+				return l.Object
+			}
+		}
+	}
+	return 0
+}
+
+const (
+	completable = "java.util.concurrent.CompletableFuture"
+	asyncTask   = completable + "$Async"
+)
+
 // columnPoolQueue is that of tableThreadPool.
 const columnPoolQueue = 1
 
@@ -60,6 +107,13 @@ func (h *Heap) queuedIn(queue heap.ObjID, wanted map[heap.ObjID]bool) []heap.Obj
 			case wanted[r]:
 				seen[r] = true
 				found = append(found, r)
+			case strings.HasPrefix(h.Class(r).Name, asyncTask):
+				for future := range h.References(r) {
+					if wanted[future] && !seen[future] {
+						seen[future] = true
+						found = append(found, future)
+					}
+				}
 			case part:
 				seen[r] = true
 				todo = append(todo, r)

@@ -25,6 +25,11 @@ func (finalizerAtWork) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	// started beside it.
 	main := max(0, slices.IndexFunc(atWork, func(e errand) bool { return h.Class(e.Object).Name == finalizerClass+"$FinalizerThread" }))
 	w := h.waitOf(&atWork[main].thread)
+	if atWork[main].pace(w) == computing && q.lasts != "" {
+		if class, ok := h.behindInitialiser(&atWork[main].thread); ok {
+			w, atWork[main].behind = class, true
+		}
+	}
 	if !atWork[main].stuck() && !q.worth(h.inUse()) {
 		return nil, nil
 	}

@@ -3,6 +3,7 @@ package finding
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
@@ -24,11 +25,15 @@ func (h *Heap) finalizerFinding(e *errand, w wait, b backlog) Finding {
 		Title:  fmt.Sprintf("Finalizer thread is slow: %s.%s() runs, %s wait behind it", short(class), method, unit.Plural(b.waiting, "object", "objects")),
 		Advice: "Make this finalize() do less, and close such objects explicitly (try-with-resources) or by a java.lang.ref.Cleaner: one thread serves all finalizers. JDK 18 or later can do without them: --finalization=disabled.",
 	}
-	if e.stuck() {
+	endless := h.reads(&e.thread) && h.readings[e.Object].limit == 0 && b.lasts != ""
+	if endless || e.stuck() {
 		f.Kind = "finalizer-stuck"
 		f.Title = fmt.Sprintf("Finalizer thread is stuck in %s.%s(): %s wait behind it", short(class), method, unit.Plural(b.waiting, "object", "objects"))
 		f.Advice = w.advice("finalize()") + " A restart is what frees the backlog now."
 		f.Confidence = w.confidence()
+	}
+	if endless {
+		f.Advice = "Give the connection a time limit (Socket.setSoTimeout, the driver's or client's socket timeout), and close such objects explicitly: finalize() must not talk to a peer. A restart, or the peer's end of the connection, frees the backlog now."
 	}
 	if object != 0 {
 		f.Culprit.Object = address(h.Address(object))
@@ -36,12 +41,12 @@ func (h *Heap) finalizerFinding(e *errand, w wait, b backlog) Finding {
 	f.Fingerprint = fingerprint(f.Kind, stableClass(class))
 	f.Summary = h.waiting(&e.thread, w) + b.words(total)
 	switch {
-	case e.pace(w) == computing && b.lasts != "":
+	case (endless || e.pace(w) == computing) && b.lasts != "":
 		f.Summary += " " + b.lasts
 	case e.pace(w) == computing:
 		f.Confidence = ConfidenceLow
 	}
-	if b.ofClass > 0 && b.class != class {
+	if b.ofClass > 0 && !h.inherits(b.class, class) {
 		f.Summary += " They are victims: the finalize() that does not return is the cause."
 	}
 	f.Evidence = h.threadEvidence(&e.thread, w)
@@ -51,6 +56,17 @@ func (h *Heap) finalizerFinding(e *errand, w wait, b backlog) Finding {
 	f.Evidence.Facts = append(f.Evidence.Facts, b.facts("waiting for finalize()", total)...)
 	f.Evidence.Refutes = "a second dump, or a thread dump, some seconds later in which the Finalizer thread is elsewhere and fewer objects wait"
 	return f
+}
+
+// reads says whether a thread reads from a socket, as far as the dump tells.
+func (h *Heap) reads(t *thread) bool {
+	_, ok := h.readings[t.Object]
+	return ok
+}
+
+// inherits says whether a class of that name is the other, or derived from it.
+func (h *Heap) inherits(class, super string) bool {
+	return class == super || slices.ContainsFunc(h.ClassesNamed(class), func(c heap.ClassID) bool { return h.IsSubclass(c, super) })
 }
 
 // unservedFinding is about a backlog without a thread in a finalize(): the dump
@@ -76,6 +92,8 @@ func (h *Heap) waiting(t *thread, w wait) string {
 	}
 	var s string
 	switch {
+	case t.behind:
+		return h.behindWords(w)
 	case t.State == stateBlocked && w.lock == 0:
 		s = "It is blocked by a monitor that its stack does not name"
 	case t.State == stateBlocked && w.owner != nil && w.owner.proof == proofClass:
@@ -88,6 +106,8 @@ func (h *Heap) waiting(t *thread, w wait) string {
 		s = "It waits without a time limit for " + lock
 	case t.paused() && len(t.Frames) > 0:
 		return fmt.Sprintf("It waits, with a time limit, in %s.%s.", short(t.Frames[0].Class), t.Frames[0].Method)
+	case t.inIO() && h.reads(t):
+		return "It " + h.readings[t.Object].words() + "."
 	case t.inIO():
 		return fmt.Sprintf("It is in %s.%s, reading or writing.", short(t.Frames[0].Class), t.Frames[0].Method)
 	case t.State == "":
@@ -110,6 +130,9 @@ func (h *Heap) waiting(t *thread, w wait) string {
 	if f := w.owner.own(); f != nil {
 		s += fmt.Sprintf(", %s in %s.%s", w.owner.State, short(f.Class), f.Method)
 	}
+	if h.reads(&w.owner.thread) {
+		s += "; it " + h.readings[w.owner.Object].words()
+	}
 	if w.deadlock(t) {
 		return s + ": a deadlock, the threads wait for each other."
 	}
@@ -119,7 +142,7 @@ func (h *Heap) waiting(t *thread, w wait) string {
 // confidence rests on how the owner is known.
 func (w *wait) confidence() Confidence {
 	switch {
-	case w.owner == nil || w.owner.proof == proofLocals || w.owner.proof == proofClass:
+	case w.owner == nil || w.owner.proof == proofLocals || w.owner.proof == proofClass || w.owner.proof == proofInitialiser:
 		return ConfidenceMedium
 	}
 	return ConfidenceHigh
@@ -127,11 +150,18 @@ func (w *wait) confidence() Confidence {
 
 // advice says how to end the wait; what is the method that waits.
 func (w *wait) advice(what string) string {
-	if w.owner != nil {
-		return fmt.Sprintf("Make thread %q let go of the lock (a time limit for what it does: socket, query or lock timeouts), and take the lock out of %s: use tryLock with a timeout.",
+	switch {
+	case w.owner == nil:
+		return fmt.Sprintf("Do not wait in %s without a time limit: hand the work to a thread of its own, or close explicitly.", what)
+	case w.owner.proof == proofQueue:
+		return fmt.Sprintf("End what keeps thread %q (a time limit for what it does), and do not wait in %s for tasks of a pool: let the pool go on by itself.",
+			clip(w.owner.Name, 60), what)
+	case w.owner.proof == proofInitialiser:
+		return fmt.Sprintf("Let the static initialiser end that thread %q is in: it must not wait for other threads, locks or peers. Have the class initialised before %s needs it.",
 			clip(w.owner.Name, 60), what)
 	}
-	return fmt.Sprintf("Do not wait in %s without a time limit: hand the work to a thread of its own, or close explicitly.", what)
+	return fmt.Sprintf("Make thread %q let go of the lock (a time limit for what it does: socket, query or lock timeouts), and take the lock out of %s: use tryLock with a timeout.",
+		clip(w.owner.Name, 60), what)
 }
 
 // words says in a sentence what the backlog costs.
@@ -166,7 +196,7 @@ func (h *Heap) threadEvidence(t *thread, w wait) Evidence {
 	v.Facts = append(v.Facts, fact("waits for", "%s @ %s", v.Lock.Class, v.Lock.Object))
 	if o := w.owner; o != nil {
 		v.Lock.Owner, v.Lock.OwnerState, v.Lock.Proof, v.Lock.OwnerStack = o.Name, o.State, o.proof, o.stack()
-		v.Facts = append(v.Facts, fact("owner", "%q, %s, known by the %s", o.Name, o.State, map[string]string{proofField: "lock's own field", proofLocals: "owner's stack (inferred)", proofClass: "class of a static method (a guess)", proofQueue: "queue that the task is in"}[o.proof]))
+		v.Facts = append(v.Facts, fact("owner", "%q, %s, known by the %s", o.Name, o.State, map[string]string{proofField: "lock's own field", proofLocals: "owner's stack (inferred)", proofClass: "class of a static method (a guess)", proofQueue: "queue that the task is in", proofInitialiser: "class that it initialises (a guess)"}[o.proof]))
 		for next := o.waits; next != nil && next.lock != 0; next = next.owner.waits {
 			if next.owner == nil {
 				v.Facts = append(v.Facts, fact("which waits for", "%s @ %#x", h.Class(next.lock).Name, h.Address(next.lock)))

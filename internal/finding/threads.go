@@ -11,6 +11,9 @@ import (
 type thread struct {
 	heap.Stack
 	heap.ThreadInfo
+	// behind says that it waits for a class that another thread initialises: for the JVM it is
+	// RUNNABLE.
+	behind bool
 }
 
 // The states of a thread, as java.lang.Thread.State names them.
@@ -23,7 +26,7 @@ const (
 
 // stuck says whether the thread waits without a limit of time.
 func (t *thread) stuck() bool {
-	return slices.Contains([]string{stateBlocked, stateWaiting, "PARKED", "PINNED", "WAIT"}, t.State) // the last ones are virtual threads'
+	return t.behind || slices.Contains([]string{stateBlocked, stateWaiting, "PARKED", "PINNED", "WAIT"}, t.State) // the last ones are virtual threads'
 }
 
 // paused says whether the thread waits with a limit of time.

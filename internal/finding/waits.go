@@ -19,6 +19,8 @@ const (
 	// proofQueue is that what the thread waits for is a task in the queue of a pool, whose
 	// threads are the owners.
 	proofQueue = "queue"
+	// proofInitialiser is that the owner is in the static initialiser of a class.
+	proofInitialiser = "static initialiser"
 )
 
 // wait is what keeps a thread.
