@@ -20,9 +20,9 @@ type Buffers struct {
 	slow *plan[jvm.Details]
 	http *resty.Client
 	// requests hold *resty.Request, bodies and encoded *bytes.Buffer, parsers
-	// *fastjson.Parser, readers *bufio.Reader.
-	requests, bodies, encoded, parsers, readers sync.Pool
-	shapes                                      *shapes
+	// *fastjson.Parser, figures *figures, readers *bufio.Reader.
+	requests, bodies, encoded, parsers, figures, readers sync.Pool
+	shapes                                               *shapes
 }
 
 // NewBuffers are empty ones.
@@ -52,9 +52,8 @@ type answer struct {
 	buffers *Buffers
 	body    *bytes.Buffer
 	parser  *fastjson.Parser
-	// shape is whose tree is in use; both are nil where the parser is.
-	shape *shape
-	tree  *shapeTree
+	// figures are its numbers where it was taken by its shape.
+	figures *figures
 }
 
 // maxKeptBytes bounds the answers whose memory is used again.
@@ -62,8 +61,9 @@ const maxKeptBytes = 256 << 10
 
 // free gives back the memory that was taken; what an answer of many bytes needed goes.
 func (a *answer) free() {
-	if a.tree != nil {
-		a.shape.giveBack(a.tree)
+	if a.figures != nil {
+		a.figures.answer = nil
+		a.buffers.figures.Put(a.figures)
 	}
 	if a.body == nil || a.body.Cap() > maxKeptBytes {
 		return
@@ -106,9 +106,14 @@ func emptyBuffer(pool *sync.Pool) *bytes.Buffer {
 // alike are the replies to a bulk that is answered nearly the same again and again,
 // last time by the shape in hint, which it keeps.
 func (a *answer) alike(n int, hint **shape) ([]reply, error) {
-	if a.shape, a.tree = a.buffers.shapes.find(a.body.Bytes(), *hint, time.Now()); a.tree == nil {
+	var ok bool
+	if a.figures, ok = a.buffers.figures.Get().(*figures); !ok {
+		a.figures = &figures{}
+	}
+	found := a.buffers.shapes.find(a.figures, a.body.Bytes(), *hint, time.Now())
+	if found == nil {
 		return a.replies(n)
 	}
-	*hint = a.shape
-	return bulkReplies(a.tree.root, n)
+	*hint = found
+	return bulkReplies(value{found.root, a.figures}, n)
 }

@@ -61,7 +61,7 @@ func (c *Client) exec(ctx context.Context, call request) (string, timing, error)
 	if err := execError(call, replies[0]); err != nil {
 		return "", timing, err
 	}
-	return string(replies[0].value.GetStringBytes()), timing, nil
+	return replies[0].value.text(), timing, nil
 }
 
 // execAll runs operations by one bulk, one reply each.

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/valyala/fastjson"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
@@ -22,24 +20,24 @@ func fastTier() []item[jvm.Snapshot] {
 	}, serverItems()...)
 }
 
-func decodeRuntime(s *jvm.Snapshot, v *fastjson.Value) {
+func decodeRuntime(s *jvm.Snapshot, v value) {
 	s.Runtime = &jvm.Runtime{StartMs: count(v, "StartTime"), UptimeMs: count(v, "Uptime")}
 }
 
-func decodeMemory(s *jvm.Snapshot, v *fastjson.Value) {
+func decodeMemory(s *jvm.Snapshot, v value) {
 	s.Memory = &jvm.Memory{
-		Heap:              usage(v.Get("HeapMemoryUsage")),
-		NonHeap:           usage(v.Get("NonHeapMemoryUsage")),
+		Heap:              usage(v.get("HeapMemoryUsage")),
+		NonHeap:           usage(v.get("NonHeapMemoryUsage")),
 		PendingFinalizers: count(v, "ObjectPendingFinalizationCount"),
 	}
 }
 
-func decodePools(s *jvm.Snapshot, v *fastjson.Value) {
-	s.Pools = slices.Grow(s.Pools, beans(v))
-	eachBean(v, func(_ []byte, bean *fastjson.Value) {
+func decodePools(s *jvm.Snapshot, v value) {
+	s.Pools = make([]jvm.Pool, 0, beans(v))
+	eachBean(v, func(_ []byte, bean value) {
 		if pool, ok := poolOf(bean); ok {
-			pool.Usage = usage(bean.Get("Usage"))
-			pool.AfterGC = afterGC(bean.Get("CollectionUsage"))
+			pool.Usage = usage(bean.get("Usage"))
+			pool.AfterGC = afterGC(bean.get("CollectionUsage"))
 			s.Pools = append(s.Pools, pool)
 		}
 	})
@@ -47,7 +45,7 @@ func decodePools(s *jvm.Snapshot, v *fastjson.Value) {
 }
 
 // poolOf reads a pool's name and what follows from it.
-func poolOf(bean *fastjson.Value) (jvm.Pool, bool) {
+func poolOf(bean value) (jvm.Pool, bool) {
 	name := text(bean, "Name")
 	heap := text(bean, "Type") == "HEAP"
 	return jvm.Pool{Name: name, Heap: heap, Kind: jvm.KindOfPool(name, heap)}, name != ""
@@ -55,7 +53,7 @@ func poolOf(bean *fastjson.Value) (jvm.Pool, bool) {
 
 // afterGC reads a CollectionUsage. A pool that no collection has covered yet has
 // one of zeros: nothing committed, so nothing measured (HotSpot, memoryPool.cpp).
-func afterGC(v *fastjson.Value) *jvm.Usage {
+func afterGC(v value) *jvm.Usage {
 	after := usage(v)
 	if committed, ok := after.Committed.Get(); ok && committed == 0 {
 		return nil
@@ -63,20 +61,21 @@ func afterGC(v *fastjson.Value) *jvm.Usage {
 	if after == (jvm.Usage{}) {
 		return nil
 	}
-	return &after
+	measured := after // only what is kept is allocated
+	return &measured
 }
 
 // decodeGCs comes after decodePools: it looks for the changes of the heap's pools alone.
-func decodeGCs(s *jvm.Snapshot, v *fastjson.Value) {
-	s.GCs = slices.Grow(s.GCs, beans(v))
-	eachBean(v, func(_ []byte, bean *fastjson.Value) {
+func decodeGCs(s *jvm.Snapshot, v value) {
+	s.GCs = make([]jvm.GC, 0, beans(v))
+	eachBean(v, func(_ []byte, bean value) {
 		name := text(bean, "Name")
 		if name == "" {
 			return
 		}
 		gc := jvm.GC{Name: name, Count: count(bean, "CollectionCount"), TimeMs: count(bean, "CollectionTime")}
 		gc.Phase, gc.Generation = jvm.KindOfGC(name)
-		if last := bean.Get("LastGcInfo"); last != nil && last.Type() == fastjson.TypeObject && last.Exists("id") {
+		if last := bean.get("LastGcInfo"); last.get("id").exists() {
 			gc.Last = &jvm.LastGC{
 				ID:         count(last, "id"),
 				DurationMs: count(last, "duration"),
@@ -92,16 +91,16 @@ func decodeGCs(s *jvm.Snapshot, v *fastjson.Value) {
 // heapChanges pairs the two tables of a GcInfo by pool: those of the heap, for no
 // collection empties metaspace and code. A collector that measures nothing fills both
 // with zeros: no pairs then.
-func heapChanges(pools []jvm.Pool, last *fastjson.Value) []jvm.PoolChange {
-	before, after := last.Get("memoryUsageBeforeGc"), last.Get("memoryUsageAfterGc")
+func heapChanges(pools []jvm.Pool, last value) []jvm.PoolChange {
+	before, after := last.get("memoryUsageBeforeGc"), last.get("memoryUsageAfterGc")
 	changes := make([]jvm.PoolChange, 0, heapPools(pools))
 	measured := false
 	for i := range pools {
 		if !pools[i].Heap {
 			continue
 		}
-		b, okBefore := count(before.Get(pools[i].Name), "used").Get()
-		a, okAfter := count(after.Get(pools[i].Name), "used").Get()
+		b, okBefore := count(before.get(pools[i].Name), "used").Get()
+		a, okAfter := count(after.get(pools[i].Name), "used").Get()
 		if okBefore && okAfter {
 			measured = measured || b > 0 || a > 0
 			changes = append(changes, jvm.PoolChange{Pool: pools[i].Name, BeforeBytes: b, AfterBytes: a})
@@ -123,7 +122,7 @@ func heapPools(pools []jvm.Pool) int {
 	return n
 }
 
-func decodeThreads(s *jvm.Snapshot, v *fastjson.Value) {
+func decodeThreads(s *jvm.Snapshot, v value) {
 	s.Threads = &jvm.Threads{
 		Current: count(v, "ThreadCount"),
 		Daemon:  count(v, "DaemonThreadCount"),
@@ -132,11 +131,11 @@ func decodeThreads(s *jvm.Snapshot, v *fastjson.Value) {
 	}
 }
 
-func decodeAllocated(s *jvm.Snapshot, v *fastjson.Value) {
+func decodeAllocated(s *jvm.Snapshot, v value) {
 	s.AllocatedBytes = count(v, "TotalThreadAllocatedBytes")
 }
 
-func decodeOS(s *jvm.Snapshot, v *fastjson.Value) {
+func decodeOS(s *jvm.Snapshot, v value) {
 	s.OS = &jvm.OS{
 		CPUTimeNs:   count(v, "ProcessCpuTime"),
 		LoadAverage: load(v, "SystemLoadAverage"),

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
@@ -24,9 +22,9 @@ func poolItems() []item[jvm.Snapshot] {
 
 // decodeHikari joins the two MBeans of a HikariCP pool: "Pool (NAME)" and
 // "PoolConfig (NAME)", or with hikaricp.jmx.register2.0 a key of the name.
-func decodeHikari(s *jvm.Snapshot, v *fastjson.Value) {
+func decodeHikari(s *jvm.Snapshot, v value) {
 	pools := map[string]*jvm.JDBCPool{}
-	eachBean(v, func(key []byte, bean *fastjson.Value) {
+	eachBean(v, func(key []byte, bean value) {
 		keys := objectKeys(key)
 		name := keys["name"]
 		if _, inner, ok := strings.Cut(keys["type"], " ("); ok {
@@ -51,8 +49,8 @@ func decodeHikari(s *jvm.Snapshot, v *fastjson.Value) {
 	sortJDBCPools(s)
 }
 
-func decodeTomcatJDBC(s *jvm.Snapshot, v *fastjson.Value) {
-	eachBean(v, func(key []byte, bean *fastjson.Value) {
+func decodeTomcatJDBC(s *jvm.Snapshot, v value) {
+	eachBean(v, func(key []byte, bean value) {
 		if !count(bean, "Idle").Known() {
 			return
 		}
@@ -68,8 +66,8 @@ func decodeTomcatJDBC(s *jvm.Snapshot, v *fastjson.Value) {
 	sortJDBCPools(s)
 }
 
-func decodePool2(s *jvm.Snapshot, v *fastjson.Value) {
-	eachBean(v, func(key []byte, bean *fastjson.Value) {
+func decodePool2(s *jvm.Snapshot, v value) {
+	eachBean(v, func(key []byte, bean value) {
 		if !count(bean, "NumActive").Known() {
 			return
 		}

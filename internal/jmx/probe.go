@@ -27,8 +27,8 @@ func (c *Client) Version(ctx context.Context) (*Agent, error) {
 		return nil, rejection(err)
 	}
 	a := &Agent{}
-	if v := replies[0].value; v != nil {
-		a.Version, a.Protocol = string(v.GetStringBytes("agent")), string(v.GetStringBytes("protocol"))
+	if v := replies[0].value; v.exists() {
+		a.Version, a.Protocol = v.get("agent").text(), v.get("protocol").text()
 	}
 	return a, nil
 }

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/valyala/fastjson"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
@@ -79,7 +77,7 @@ func (c *Client) Requests(ctx context.Context, workers map[string]int64) (*jvm.R
 		r.StartedThreads = count(threading.value, "TotalStartedThreadCount")
 	}
 	if upgrades, pools := replies[4], replies[5]; upgrades.err == "" && pools.err == "" {
-		eachBean(pools.value, func(_ []byte, bean *fastjson.Value) {
+		eachBean(pools.value, func(_ []byte, bean value) {
 			if busy, ok := count(bean, "currentThreadsBusy").Get(); ok {
 				r.BusyWorkers = jvm.Some(r.BusyWorkers.Or(0) + busy)
 			}
@@ -110,13 +108,9 @@ func growth(a, b reply) jvm.Opt[int64] {
 	return jvm.Some(to - from)
 }
 
-func decodeProcessors(v *fastjson.Value) []jvm.RequestProcessor {
-	beans, err := v.Object()
-	if err != nil {
-		return nil
-	}
-	rows := make([]jvm.RequestProcessor, 0, min(beans.Len(), maxProcessors))
-	beans.Visit(func(key []byte, bean *fastjson.Value) {
+func decodeProcessors(v value) []jvm.RequestProcessor {
+	rows := make([]jvm.RequestProcessor, 0, min(v.fields(), maxProcessors))
+	v.each(func(key []byte, bean value) {
 		requests, counted := count(bean, "requestCount").Get()
 		if !counted || len(rows) == maxProcessors || len(key) > maxPathBytes {
 			return
@@ -132,7 +126,7 @@ func decodeProcessors(v *fastjson.Value) []jvm.RequestProcessor {
 			LastMs:       count(bean, "lastRequestProcessingTime").Or(0),
 			Errors:       count(bean, "errorCount").Or(0),
 			Thread:       text(bean, "workerThreadName"),
-			Path:         requestPath(bean.GetStringBytes("currentUri")),
+			Path:         requestPath(bean.get("currentUri").text()),
 			Method:       text(bean, "method"),
 		})
 	})
@@ -142,9 +136,9 @@ func decodeProcessors(v *fastjson.Value) []jvm.RequestProcessor {
 
 // requestPath is a request's, cut to a bounded length. Its query stays behind, which has no
 // business here.
-func requestPath(uri []byte) string {
+func requestPath(uri string) string {
 	uri = uri[:min(len(uri), maxPathBytes)]
-	s, _, _ := strings.Cut(string(uri), "?")
+	s, _, _ := strings.Cut(uri, "?")
 	return strings.ToValidUTF8(s, "?")
 }
 
@@ -154,7 +148,7 @@ func decodePauses(r reply) jvm.Opt[int64] {
 		return jvm.Opt[int64]{}
 	}
 	sum, known := int64(0), false
-	eachBean(r.value, func(_ []byte, bean *fastjson.Value) {
+	eachBean(r.value, func(_ []byte, bean value) {
 		phase, _ := jvm.KindOfGC(text(bean, "Name"))
 		ms, ok := count(bean, "CollectionTime").Get()
 		if ok && phase == jvm.PhasePause {

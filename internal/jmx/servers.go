@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/valyala/fastjson"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
@@ -23,8 +21,8 @@ func serverItems() []item[jvm.Snapshot] {
 	}, poolItems()...)
 }
 
-func decodeTomcatConnectors(s *jvm.Snapshot, v *fastjson.Value) {
-	eachBean(v, func(name []byte, bean *fastjson.Value) {
+func decodeTomcatConnectors(s *jvm.Snapshot, v value) {
+	eachBean(v, func(name []byte, bean value) {
 		if !int32Counter(bean, "requestCount").Known() {
 			return
 		}
@@ -42,8 +40,8 @@ func decodeTomcatConnectors(s *jvm.Snapshot, v *fastjson.Value) {
 	sortConnectors(s)
 }
 
-func decodeTomcatThreads(s *jvm.Snapshot, v *fastjson.Value) {
-	eachBean(v, func(key []byte, bean *fastjson.Value) {
+func decodeTomcatThreads(s *jvm.Snapshot, v value) {
+	eachBean(v, func(key []byte, bean value) {
 		name := objectKeys(key)["name"]
 		if !count(bean, "currentThreadsBusy").Known() {
 			return
@@ -66,8 +64,8 @@ func decodeTomcatThreads(s *jvm.Snapshot, v *fastjson.Value) {
 	sortWorkerPools(s)
 }
 
-func decodeTomcatSessions(s *jvm.Snapshot, v *fastjson.Value) {
-	eachBean(v, func(key []byte, bean *fastjson.Value) {
+func decodeTomcatSessions(s *jvm.Snapshot, v value) {
+	eachBean(v, func(key []byte, bean value) {
 		keys := objectKeys(key)
 		if keys["context"] == "" || !count(bean, "activeSessions").Known() {
 			return
@@ -87,8 +85,8 @@ func decodeTomcatSessions(s *jvm.Snapshot, v *fastjson.Value) {
 	})
 }
 
-func decodeJettyThreads(s *jvm.Snapshot, v *fastjson.Value) {
-	eachBean(v, func(key []byte, bean *fastjson.Value) {
+func decodeJettyThreads(s *jvm.Snapshot, v value) {
+	eachBean(v, func(key []byte, bean value) {
 		keys := objectKeys(key)
 		name := keys["id"]
 		if keys["context"] != "" {
@@ -106,8 +104,8 @@ func decodeJettyThreads(s *jvm.Snapshot, v *fastjson.Value) {
 	sortWorkerPools(s)
 }
 
-func decodeUndertow(s *jvm.Snapshot, v *fastjson.Value) {
-	eachBean(v, func(key []byte, bean *fastjson.Value) {
+func decodeUndertow(s *jvm.Snapshot, v value) {
+	eachBean(v, func(key []byte, bean value) {
 		keys := objectKeys(key)
 		s.Servers.Connectors = append(s.Servers.Connectors, jvm.HTTPConnector{
 			Server:        "undertow",

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -13,16 +14,15 @@ import (
 
 // A poll of a JVM is answered like the poll before, but for the numbers, and so are
 // those of all JVMs of its kind. Such an answer needs no parsing: what is between the
-// numbers is compared with an answer that was parsed, and the numbers are put into
-// its values. Whatever differs, if only by a null that became an object, is parsed.
+// numbers is compared with an answer that was parsed, and its values are read with the
+// numbers of the new one. Whatever differs, if only by a null that became an object, is parsed.
 
 const (
 	// maxShapes bounds the kinds of answers that are kept, maxShapeBytes and
-	// maxShapeValues what is in each, maxFreeTrees its copies at rest.
+	// maxShapeValues what is in each.
 	maxShapes      = 64
 	maxShapeBytes  = 32 << 10
 	maxShapeValues = 4000
-	maxFreeTrees   = 2
 	// shapeRest is how long a shape must be out of use to make room for another.
 	shapeRest = 10 * time.Minute
 )
@@ -38,108 +38,77 @@ type shapes struct {
 
 func newShapes() *shapes { return &shapes{seed: maphash.MakeSeed(), all: map[uint64]*shape{}} }
 
-// shape is an answer that was parsed. Its text and numbers never change.
+// shape is an answer that was parsed. All but used never changes, and many read it at
+// once.
 type shape struct {
 	text []byte
 	// numbers are where they stand in text, in order.
 	numbers []span
-
-	mu sync.Mutex
-	// used is when an answer last had it.
-	used time.Time
-	// free are parsed copies of the text that nobody uses.
-	free []*shapeTree
+	// root is the parsed text, with the place in numbers instead of each number.
+	root *fastjson.Value
+	// used is when an answer last had it, in seconds since the Unix epoch.
+	used atomic.Int64
 }
 
 // span is a part of a text.
 type span struct{ from, to int }
 
-// shapeTree is a parsed copy of a shape's text, for one user at a time.
-type shapeTree struct {
-	parser fastjson.Parser
-	root   *fastjson.Value
-	// numbers are the values of the shape's numbers, values counts all.
-	numbers []*fastjson.Value
-	values  int
-	arena   fastjson.Arena
-	spans   []span
+// figures are the numbers of an answer, in the order of those of its shape.
+type figures struct {
+	answer []byte
+	at     []span
+}
+
+// of is the number whose place is in a value of the shape, valid as long as the answer.
+func (f *figures) of(place *fastjson.Value) string {
+	at := f.at[place.GetInt()]
+	return unsafe.String(&f.answer[at.from], at.to-at.from)
 }
 
 // newShape is the shape of an answer with its numbers; nil if it is of no use.
 func newShape(answer []byte, numbers []span) *shape {
 	s := &shape{text: bytes.Clone(answer), numbers: slices.Clone(numbers)}
-	tree := s.parse()
-	if tree == nil || tree.values > maxShapeValues || len(tree.numbers) != len(s.numbers) {
+	var parser fastjson.Parser
+	root, err := parser.ParseBytes(s.text)
+	if err != nil {
 		return nil
 	}
-	for i, n := range tree.numbers {
+	found, values := settle(root, nil, 0)
+	if values > maxShapeValues || len(found) != len(s.numbers) {
+		return nil
+	}
+	var arena fastjson.Arena
+	for i, n := range found {
 		if string(n.MarshalTo(nil)) != string(s.text[s.numbers[i].from:s.numbers[i].to]) {
 			return nil
 		}
+		*n = *arena.NewNumberInt(i)
 	}
-	s.free = []*shapeTree{tree}
+	s.root = root
 	return s
 }
 
-// parse makes a tree of the text; nil if it is no JSON.
-func (s *shape) parse() *shapeTree {
-	t := &shapeTree{}
-	var err error
-	if t.root, err = t.parser.ParseBytes(s.text); err != nil {
-		return nil
-	}
-	t.collect(t.root)
-	return t
-}
-
-// collect finds the numbers in the order of the text, and counts.
-func (t *shapeTree) collect(v *fastjson.Value) {
-	t.values++
+// settle finds the numbers in the order of the text, and counts the values. Having seen
+// all of them it leaves nothing for later that fastjson does when it is first asked, so
+// that many may ask at once.
+func settle(v *fastjson.Value, numbers []*fastjson.Value, values int) ([]*fastjson.Value, int) {
+	values++
 	switch v.Type() {
 	case fastjson.TypeNumber:
-		t.numbers = append(t.numbers, v)
+		numbers = append(numbers, v)
 	case fastjson.TypeArray:
 		for _, e := range v.GetArray() {
-			t.collect(e)
+			numbers, values = settle(e, numbers, values)
 		}
 	case fastjson.TypeObject:
-		v.GetObject().Visit(func(_ []byte, e *fastjson.Value) { t.collect(e) })
+		v.GetObject().Visit(func(_ []byte, e *fastjson.Value) { numbers, values = settle(e, numbers, values) })
 	}
+	return numbers, values
 }
 
-// take gives a tree with the values of an answer, or nil if it has another shape.
-// The tree is valid as long as the answer is, until it is given back.
-func (s *shape) take(answer []byte, now time.Time) *shapeTree {
-	s.mu.Lock()
-	var t *shapeTree
-	if n := len(s.free); n > 0 {
-		t, s.free = s.free[n-1], s.free[:n-1]
-	}
-	s.mu.Unlock()
-	if t == nil {
-		t = s.parse()
-	}
-	if !t.fill(s, answer) {
-		s.giveBack(t)
-		return nil
-	}
-	s.mu.Lock()
-	s.used = now
-	s.mu.Unlock()
-	return t
-}
-
-func (s *shape) giveBack(t *shapeTree) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.free) < maxFreeTrees {
-		s.free = append(s.free, t)
-	}
-}
-
-// fill puts the numbers of an answer into the tree, or none if it has another shape.
-func (t *shapeTree) fill(s *shape, answer []byte) bool {
-	t.spans = t.spans[:0]
+// fill finds the numbers of an answer; false if it has another shape.
+func (s *shape) fill(f *figures, answer []byte, now time.Time) bool {
+	f.answer, f.at = answer, f.at[:0]
 	at, known := 0, 0
 	for _, n := range s.numbers {
 		between := s.text[known:n.from]
@@ -151,16 +120,13 @@ func (t *shapeTree) fill(s *shape, answer []byte) bool {
 		if to == from {
 			return false
 		}
-		t.spans = append(t.spans, span{from, to})
+		f.at = append(f.at, span{from, to})
 		at, known = to, n.to
 	}
 	if !bytes.Equal(answer[at:], s.text[known:]) {
 		return false
 	}
-	t.arena.Reset()
-	for i, n := range t.spans {
-		*t.numbers[i] = *t.arena.NewNumberString(unsafe.String(&answer[n.from], n.to-n.from))
-	}
+	s.used.Store(now.Unix())
 	return true
 }
 
@@ -208,16 +174,14 @@ func isNumeric(b byte) bool {
 	return b >= '0' && b <= '9' || b == '.' || b == '-' || b == '+' || b == 'e' || b == 'E'
 }
 
-// find gives the shape of an answer with a tree of its values, nil if it has none. The
+// find gives the shape of an answer, whose numbers it puts into f; nil if it has none. The
 // one that hint says, which may be nil, is tried first; what is new is learned.
-func (s *shapes) find(answer []byte, hint *shape, now time.Time) (*shape, *shapeTree) {
-	if hint != nil {
-		if t := hint.take(answer, now); t != nil {
-			return hint, t
-		}
+func (s *shapes) find(f *figures, answer []byte, hint *shape, now time.Time) *shape {
+	if hint != nil && hint.fill(f, answer, now) {
+		return hint
 	}
 	if len(answer) > maxShapeBytes {
-		return nil, nil
+		return nil
 	}
 	numbers := numbersIn(answer)
 	hash := s.hash(answer, numbers)
@@ -227,10 +191,10 @@ func (s *shapes) find(answer []byte, hint *shape, now time.Time) (*shape, *shape
 	if known == nil {
 		known = s.learn(answer, numbers, hash, now)
 	}
-	if known == nil {
-		return nil, nil
+	if known == nil || !known.fill(f, answer, now) {
+		return nil
 	}
-	return known, known.take(answer, now)
+	return known
 }
 
 // hash is one of what is between the numbers of an answer.
@@ -260,7 +224,7 @@ func (s *shapes) learn(answer []byte, numbers []span, hash uint64, now time.Time
 	}
 	fresh := newShape(answer, numbers)
 	if fresh != nil {
-		fresh.used = now
+		fresh.used.Store(now.Unix())
 		s.all[hash] = fresh
 	}
 	return fresh
@@ -273,9 +237,9 @@ func (s *shapes) makeRoom(now time.Time) bool {
 		return true
 	}
 	var unused uint64
-	found, oldest := false, now.Add(-shapeRest)
+	found, oldest := false, now.Add(-shapeRest).Unix()
 	for hash, known := range s.all {
-		if used := known.lastUse(); used.Before(oldest) {
+		if used := known.used.Load(); used < oldest {
 			unused, found, oldest = hash, true, used
 		}
 	}
@@ -283,10 +247,4 @@ func (s *shapes) makeRoom(now time.Time) bool {
 		delete(s.all, unused)
 	}
 	return found
-}
-
-func (s *shape) lastUse() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.used
 }

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/valyala/fastjson"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
@@ -23,7 +21,7 @@ func slowTier() []item[jvm.Details] {
 	}
 }
 
-func decodeVM(d *jvm.Details, v *fastjson.Value) {
+func decodeVM(d *jvm.Details, v value) {
 	d.VM = &jvm.VM{
 		Name:    text(v, "VmName"),
 		Vendor:  text(v, "VmVendor"),
@@ -32,7 +30,7 @@ func decodeVM(d *jvm.Details, v *fastjson.Value) {
 	}
 }
 
-func decodeClasses(d *jvm.Details, v *fastjson.Value) {
+func decodeClasses(d *jvm.Details, v value) {
 	d.Classes = &jvm.Classes{
 		Loaded:        count(v, "LoadedClassCount"),
 		LoadedTotal:   count(v, "TotalLoadedClassCount"),
@@ -40,23 +38,23 @@ func decodeClasses(d *jvm.Details, v *fastjson.Value) {
 	}
 }
 
-func decodeCompilation(d *jvm.Details, v *fastjson.Value) {
+func decodeCompilation(d *jvm.Details, v value) {
 	d.CompilationMs = count(v, "TotalCompilationTime")
 }
 
-func decodeGCCPU(d *jvm.Details, v *fastjson.Value) { d.GCCPUTimeNs = count(v, "TotalGcCpuTime") }
+func decodeGCCPU(d *jvm.Details, v value) { d.GCCPUTimeNs = count(v, "TotalGcCpuTime") }
 
-func decodePeaks(d *jvm.Details, v *fastjson.Value) {
-	eachBean(v, func(_ []byte, bean *fastjson.Value) {
+func decodePeaks(d *jvm.Details, v value) {
+	eachBean(v, func(_ []byte, bean value) {
 		if pool, ok := poolOf(bean); ok {
-			d.Peaks = append(d.Peaks, jvm.Peak{Pool: pool, UsedBytes: usage(bean.Get("PeakUsage")).Used})
+			d.Peaks = append(d.Peaks, jvm.Peak{Pool: pool, UsedBytes: usage(bean.get("PeakUsage")).Used})
 		}
 	})
 	slices.SortFunc(d.Peaks, func(a, b jvm.Peak) int { return cmp.Compare(a.Pool.Name, b.Pool.Name) })
 }
 
-func decodeBuffers(d *jvm.Details, v *fastjson.Value) {
-	eachBean(v, func(_ []byte, bean *fastjson.Value) {
+func decodeBuffers(d *jvm.Details, v value) {
+	eachBean(v, func(_ []byte, bean value) {
 		name := text(bean, "Name")
 		if name == "" {
 			return
@@ -73,15 +71,16 @@ func decodeBuffers(d *jvm.Details, v *fastjson.Value) {
 
 // decodeOfOS has the loads among it: for each of them the JVM reads several files of the
 // system, and what it gives is over the time since it was last asked.
-func decodeOfOS(d *jvm.Details, v *fastjson.Value) {
+func decodeOfOS(d *jvm.Details, v value) {
 	d.Processors = count(v, "AvailableProcessors")
 	d.MaxFiles = count(v, "MaxFileDescriptorCount")
 	d.ProcessLoad, d.SystemLoad = load(v, "ProcessCpuLoad"), load(v, "SystemCpuLoad")
 }
 
-func decodeThreadIDs(d *jvm.Details, v *fastjson.Value) {
-	for _, id := range v.GetArray("AllThreadIds") {
-		if n, err := id.Int64(); err == nil && n > 0 {
+func decodeThreadIDs(d *jvm.Details, v value) {
+	ids := v.get("AllThreadIds")
+	for i := range ids.elements() {
+		if n, ok := ids.at(i).int64(); ok && n > 0 {
 			d.ThreadIDs = append(d.ThreadIDs, n)
 		}
 	}

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/valyala/fastjson"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
@@ -33,7 +31,7 @@ func (c *Client) ThreadIDs(ctx context.Context) ([]int64, error) {
 	if replies[0].err != "" {
 		return nil, &Error{ReasonOperation, fmt.Errorf("the threads cannot be read: %s", replies[0].err)}
 	}
-	return numbers(replies[0].value.Get("AllThreadIds")), nil
+	return numbers(replies[0].value.get("AllThreadIds")), nil
 }
 
 // ThreadLook is what one look at some threads gave.
@@ -128,28 +126,23 @@ func usedUp(r reply, ids []int64) map[int64]jvm.Opt[int64] {
 	if r.err != "" {
 		return nil
 	}
-	values, _ := r.value.Array()
-	if len(values) != len(ids) {
+	if r.value.elements() != len(ids) {
 		return nil
 	}
 	out := make(map[int64]jvm.Opt[int64], len(ids))
-	for i, v := range values {
-		if n, err := v.Int64(); err == nil {
-			out[ids[i]] = jvm.Count(n)
+	for i, id := range ids {
+		if n, ok := r.value.at(i).int64(); ok {
+			out[id] = jvm.Count(n)
 		}
 	}
 	return out
 }
 
 // numbers are those of an array; none of a value that is absent or something else.
-func numbers(v *fastjson.Value) []int64 {
-	if v == nil {
-		return nil
-	}
-	values, _ := v.Array()
-	out := make([]int64, 0, min(len(values), maxThreads))
-	for _, v := range values {
-		if n, err := v.Int64(); err == nil && len(out) < maxThreads {
+func numbers(v value) []int64 {
+	out := make([]int64, 0, min(v.elements(), maxThreads))
+	for i := range v.elements() {
+		if n, ok := v.at(i).int64(); ok && len(out) < maxThreads {
 			out = append(out, n)
 		}
 	}
@@ -157,9 +150,9 @@ func numbers(v *fastjson.Value) []int64 {
 }
 
 // decodeThreadInfos reads a list of ThreadInfo, null for threads that have ended.
-func decodeThreadInfos(v *fastjson.Value, into map[int64]*jvm.Thread) {
-	infos, _ := v.Array()
-	for _, info := range infos {
+func decodeThreadInfos(v value, into map[int64]*jvm.Thread) {
+	for i := range v.elements() {
+		info := v.at(i)
 		id, ok := count(info, "threadId").Get()
 		if !ok || len(into) >= maxThreads {
 			continue
@@ -176,14 +169,15 @@ func decodeThreadInfos(v *fastjson.Value, into map[int64]*jvm.Thread) {
 			LockOwnerID:   count(info, "lockOwnerId").Or(0),
 			LockOwnerName: text(info, "lockOwnerName"),
 		}
-		frames, _ := info.Get("stackTrace").Array()
-		for _, f := range frames[:min(len(frames), maxFrames)] {
+		frames := info.get("stackTrace")
+		for k := range min(frames.elements(), maxFrames) {
+			f := frames.at(k)
 			th.Stack = append(th.Stack, jvm.Frame{
 				Class:  text(f, "className"),
 				Method: text(f, "methodName"),
 				File:   text(f, "fileName"),
 				Line:   int(count(f, "lineNumber").Or(0)),
-				Native: f.GetBool("nativeMethod"),
+				Native: f.get("nativeMethod").bool(),
 			})
 		}
 		into[id] = th

@@ -25,10 +25,10 @@ func (c *Client) ThreadStates(ctx context.Context, ids []int64) (*jvm.ThreadStat
 		return nil, fmt.Errorf("thread states: %w", err)
 	}
 	result := &jvm.ThreadStates{Time: time.Now()}
-	enter := []func(*fastjson.Value){
-		func(v *fastjson.Value) { result.Count = countStates(v) },
-		func(v *fastjson.Value) { result.Deadlocked = length(v) },
-		func(v *fastjson.Value) { result.DeadlockedMonitor = length(v) },
+	enter := []func(value){
+		func(v value) { result.Count = countStates(v) },
+		func(v value) { result.Deadlocked = length(v) },
+		func(v value) { result.DeadlockedMonitor = length(v) },
 	}
 	for i, r := range replies {
 		if r.err != "" {
@@ -41,10 +41,10 @@ func (c *Client) ThreadStates(ctx context.Context, ids []int64) (*jvm.ThreadStat
 }
 
 // countStates counts a list of states.
-func countStates(v *fastjson.Value) map[jvm.ThreadState]int64 {
+func countStates(v value) map[jvm.ThreadState]int64 {
 	counts := map[jvm.ThreadState]int64{}
-	for _, state := range v.GetArray() {
-		if s := jvm.ThreadState(state.GetStringBytes()); slices.Contains(jvm.AllThreadStates(), s) {
+	for i := range v.elements() {
+		if s := jvm.ThreadState(v.at(i).text()); slices.Contains(jvm.AllThreadStates(), s) {
 			counts[s]++
 		}
 	}
@@ -52,12 +52,12 @@ func countStates(v *fastjson.Value) map[jvm.ThreadState]int64 {
 }
 
 // length is that of a list; the JVM says null for none.
-func length(v *fastjson.Value) jvm.Opt[int64] {
-	switch v.Type() {
+func length(v value) jvm.Opt[int64] {
+	switch v.kind() {
 	case fastjson.TypeNull:
 		return jvm.Some[int64](0)
 	case fastjson.TypeArray:
-		return jvm.Some(int64(len(v.GetArray())))
+		return jvm.Some(int64(v.elements()))
 	}
 	return jvm.Opt[int64]{}
 }

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/valyala/fastjson"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
@@ -28,7 +26,7 @@ type item[T any] struct {
 	// optional items are of things that many JVMs do not have: what is absent is
 	// not missing, and not asked for again at once.
 	optional bool
-	decode   func(*T, *fastjson.Value)
+	decode   func(*T, value)
 }
 
 // plan is what the tiers of all targets ask alike. Safe for concurrent use.

@@ -54,7 +54,7 @@ func encode(items []request) (bulk, error) {
 type reply struct {
 	// status is Jolokia's: 200 for an answer.
 	status int
-	value  *fastjson.Value
+	value  value
 	// err is the agent's word where status is not 200, errType the name of the
 	// Java exception behind it.
 	err, errType string
@@ -79,20 +79,19 @@ func parseBulk(parser *fastjson.Parser, body []byte, n int) ([]reply, error) {
 	if err != nil {
 		return nil, &Error{parseReason(body), fmt.Errorf("the agent's answer of %d bytes is no JSON: %s", len(body), clip(err.Error()))}
 	}
-	return bulkReplies(root, n)
+	return bulkReplies(value{json: root}, n)
 }
 
 // bulkReplies is parseBulk for a parsed answer.
-func bulkReplies(root *fastjson.Value, n int) ([]reply, error) {
-	switch root.Type() {
+func bulkReplies(root value, n int) ([]reply, error) {
+	switch root.kind() {
 	case fastjson.TypeArray:
-		items, _ := root.Array()
-		if len(items) != n {
-			return nil, &Error{ReasonDecode, fmt.Errorf("the agent answered %d items where %d were asked", len(items), n)}
+		if root.elements() != n {
+			return nil, &Error{ReasonDecode, fmt.Errorf("the agent answered %d items where %d were asked", root.elements(), n)}
 		}
 		replies := make([]reply, n)
-		for i, item := range items {
-			replies[i] = parseItem(item)
+		for i := range replies {
+			replies[i] = parseItem(root.at(i))
 		}
 		return replies, nil
 	case fastjson.TypeObject:
@@ -102,7 +101,7 @@ func bulkReplies(root *fastjson.Value, n int) ([]reply, error) {
 		}
 		return nil, fmt.Errorf("%w: %s", errRejected, one.err)
 	}
-	return nil, &Error{ReasonDecode, fmt.Errorf("the agent answered a JSON %s where a list was asked", root.Type())}
+	return nil, &Error{ReasonDecode, fmt.Errorf("the agent answered a JSON %s where a list was asked", root.kind())}
 }
 
 // parseReason tells an answer cut short from one that never was JSON, such as a
@@ -120,11 +119,12 @@ func parseReason(body []byte) string {
 	return ReasonDecode
 }
 
-func parseItem(item *fastjson.Value) reply {
-	r := reply{status: item.GetInt("status"), value: item.Get("value")}
-	if r.status != 200 || r.value == nil {
-		r.err = clip(string(item.GetStringBytes("error")))
-		r.errType = string(item.GetStringBytes("error_type"))
+func parseItem(item value) reply {
+	status, _ := item.get("status").int64()
+	r := reply{status: int(status), value: item.get("value")}
+	if r.status != 200 || !r.value.exists() {
+		r.err = clip(item.get("error").text())
+		r.errType = item.get("error_type").text()
 		if r.err == "" {
 			r.err = fmt.Sprintf("status %d without a word", r.status)
 		}
