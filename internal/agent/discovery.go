@@ -46,7 +46,7 @@ func (tr *tracer) discover(ctx context.Context, r *jvm.Requests) time.Duration {
 			claimed[row.Thread] = true
 		}
 	}
-	told := len(r.Processors) > 0 && r.BusyWorkers.Or(0) <= int64(len(claimed))
+	told := (r.Registers || len(r.Processors) > 0) && r.BusyWorkers.Or(0) <= int64(len(claimed))
 	d.needed = !told || d.workers.Busy()
 	if tr.guard.level >= guardOff || !d.needed {
 		return 0

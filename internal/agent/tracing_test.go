@@ -26,15 +26,17 @@ type fakeRequests struct {
 	thread func() jvm.Thread
 	// costNs is what each look costs the JVM.
 	costNs int64
-	stacks int
-	err    error
+	// registers is what tells an idle Tomcat from a server without processors.
+	registers bool
+	stacks    int
+	err       error
 }
 
 func (f *fakeRequests) Requests(_ context.Context, workers map[string]int64) (*jvm.Requests, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
-	r := &jvm.Requests{Sent: time.Now(), Received: time.Now(), StartMs: jvm.Some[int64](1), PauseMs: jvm.Some[int64](0), CPUNs: jvm.Some(f.costNs)}
+	r := &jvm.Requests{Sent: time.Now(), Received: time.Now(), StartMs: jvm.Some[int64](1), PauseMs: jvm.Some[int64](0), CPUNs: jvm.Some(f.costNs), Registers: f.registers}
 	r.Workers = map[string]jvm.Used{}
 	for name := range workers {
 		r.Workers[name] = jvm.Used{CPUNs: f.thread().CPUNs}
@@ -152,6 +154,27 @@ func TestASlowTransactionIsPutOnRecord(t *testing.T) {
 		assert.Contains(t, s.values(series.NameSlow, "a:1"), 1.0)
 		assertCatalogued(t, s)
 	})
+}
+
+// TestAnIdleTomcatShowsAll: it has no request processor before its first request, and nothing
+// hidden for all that.
+func TestAnIdleTomcatShowsAll(t *testing.T) {
+	t.Parallel()
+	for registers, notes := range map[bool]int{true: 0, false: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fakeRequests{registers: registers}
+			a := agent.New(agent.Options{
+				Interval: time.Second, Sink: &sink{}, Logger: slog.New(slog.DiscardHandler), Tracing: tracing(t, time.Second),
+				Watched: []agent.Watched{{Target: jvm.Target{Job: "shop", Instance: "a:1"}, Client: &fakeClient{}, Requests: f}},
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+			defer cancel()
+			board := make(chan *tx.Board, 1)
+			time.AfterFunc(2*time.Second, func() { board <- a.Transactions().Active(time.Now(), "") })
+			require.NoError(t, a.Run(ctx))
+			assert.Len(t, (<-board).Targets[0].Notes, notes, "registers: %v", registers)
+		})
+	}
 }
 
 // TestAStackOfAnotherRequestIsNone: the thread may have gone over to another request

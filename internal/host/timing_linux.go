@@ -21,7 +21,10 @@ const (
 	lastDataRecvAt = 52
 	rttAt          = 68
 	leastRTTAt     = 148 // from Linux 4.6 on
-	infoBytes      = 72
+	// unmeasured is the least round trip of a connection that has had none, such as one that
+	// nobody answers.
+	unmeasured = ^uint32(0)
+	infoBytes  = 72
 	// timingWait bounds the wait for an answer, which the kernel gives at once.
 	timingWait = 50 * time.Millisecond
 )
@@ -69,19 +72,27 @@ func (t timing) of(s jvm.Socket) (rtt, unanswered time.Duration) {
 	if !ok {
 		return 0, 0
 	}
-	// A server that works on a statement acknowledges it late, which is in the mean but not
-	// in the least.
-	at := rttAt
-	if len(info) >= leastRTTAt+4 {
-		at = leastRTTAt
-	}
-	rtt = time.Duration(binary.NativeEndian.Uint32(info[at:])) * time.Microsecond
+	rtt = roundTrip(info)
 	// Both are counted in milliseconds ago.
 	sent, received := binary.NativeEndian.Uint32(info[lastDataSentAt:]), binary.NativeEndian.Uint32(info[lastDataRecvAt:])
 	if sent < received {
 		unanswered = time.Duration(sent) * time.Millisecond
 	}
 	return rtt, unanswered
+}
+
+// roundTrip is the least one that TCP measured, 0 where it has measured none. A server that
+// works on a statement acknowledges it late, which is in the mean but not in the least.
+func roundTrip(info []byte) time.Duration {
+	at := rttAt
+	if len(info) >= leastRTTAt+4 {
+		at = leastRTTAt
+	}
+	micros := binary.NativeEndian.Uint32(info[at:])
+	if micros == unmeasured {
+		return 0
+	}
+	return time.Duration(micros) * time.Microsecond
 }
 
 // question asks for one connection by its ends.

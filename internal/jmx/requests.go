@@ -76,9 +76,11 @@ func (c *Client) Requests(ctx context.Context, workers map[string]int64) (*jvm.R
 	if threading := replies[0]; threading.err == "" {
 		r.StartedThreads = count(threading.value, "TotalStartedThreadCount")
 	}
-	if upgrades, pools := replies[4], replies[5]; upgrades.err == "" && pools.err == "" {
+	if upgrades, pools := replies[4], replies[5]; pools.err == "" {
 		eachBean(pools.value, func(_ []byte, bean value) {
-			if busy, ok := count(bean, "currentThreadsBusy").Get(); ok {
+			busy, ok := count(bean, "currentThreadsBusy").Get()
+			r.Registers = r.Registers || ok
+			if ok && upgrades.err == "" {
 				r.BusyWorkers = jvm.Some(r.BusyWorkers.Or(0) + busy)
 			}
 		})

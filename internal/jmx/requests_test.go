@@ -63,6 +63,13 @@ func TestNoTomcat(t *testing.T) {
 		require.NoError(t, err, none)
 		assert.Empty(t, r.Processors)
 		assert.False(t, r.BusyWorkers.Known(), "no HTTP/2")
+		assert.True(t, r.Registers, "a Tomcat that is idle")
+	}
+	for _, nothing := range []string{`{"status":404,"error":"none"},`, `{"status":200,"value":{"shop:name=\"a\",type=ThreadPool":{"currentThreadsBusy":null}}},`} {
+		agent := newFake(t, saying(200, "["+cpuBefore+`{"status":200,"value":{}},`+collectors+runtimeItem+noUpgrades+nothing+cpuAfter+"]"))
+		r, err := client(t, agent.URL).Requests(t.Context(), nil)
+		require.NoError(t, err)
+		assert.False(t, r.Registers, nothing)
 	}
 	agent := newFake(t, saying(200, "["+cpuBefore+`{"status":403,"error":"denied"},`+collectors+runtimeItem+noUpgrades+pools+cpuAfter+"]"))
 	_, err := client(t, agent.URL).Requests(t.Context(), nil)

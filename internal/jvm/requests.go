@@ -18,6 +18,9 @@ type Requests struct {
 	CPUNs Opt[int64]
 	// StartedThreads is the number of threads that were started so far.
 	StartedThreads Opt[int64]
+	// Registers says that Tomcat registers its MBeans: each request then has a processor
+	// among them, but over HTTP/2. An idle one has none yet.
+	Registers bool
 	// BusyWorkers are the threads of Tomcat's pools that handle something now. It is known
 	// only where Tomcat speaks HTTP/2, whose requests have no processors.
 	BusyWorkers Opt[int64]

@@ -115,11 +115,12 @@ func (t *Tracker) stretches(o *open, rec *Record, samples []sample) []stretch {
 		head = reach / 2
 	}
 	parts = append(parts, stretch{
-		ms: head, a: first.class, b: first.class, edge: true,
+		ms: head, a: first.class, b: first.class, edge: true, head: true,
 		cpuMs:      deltaMs(o.before.CPUNs, first.mark.cpuNs, 1e6),
 		runQueueMs: deltaMs(o.before.RunQueueNs, first.mark.runQueueNs, 1e6),
 		gcMs:       t.pausedMs(rec.Start, first.at), blockedMs: math.NaN(), waitedMs: math.NaN(), outerMs: msBetween(o.before.at, rec.Start),
 	})
+	queued := queuedAt(samples)
 	stoodMs := 0.0 // for which it had not run when it was looked at: its mark is from before
 	for i := 1; i < len(samples); i++ {
 		a, b := samples[i-1], samples[i]
@@ -139,7 +140,7 @@ func (t *Tracker) stretches(o *open, rec *Record, samples []sample) []stretch {
 			}
 			stoodMs = 0
 		}
-		p.runQueueMs = deltaMs(a.mark.runQueueNs, b.mark.runQueueNs, 1e6)
+		p.runQueueMs = deltaMs(queued[i-1], queued[i], 1e6)
 		p.gcMs = t.pausedMs(a.at, b.at)
 		parts = append(parts, p)
 	}
@@ -156,6 +157,27 @@ func (t *Tracker) stretches(o *open, rec *Record, samples []sample) []stretch {
 		runQueueMs: deltaMs(last.mark.runQueueNs, o.after.RunQueueNs, 1e6),
 		gcMs:       t.pausedMs(last.at, rec.End()), blockedMs: math.NaN(), waitedMs: math.NaN(), outerMs: msBetween(rec.End(), o.after.at),
 	})
+}
+
+// queuedAt is the time in the run queue as of each sample. Where nobody could tell that of a
+// thread that ran, it has grown evenly between those around.
+func queuedAt(samples []sample) []jvm.Opt[int64] {
+	at := make([]jvm.Opt[int64], len(samples))
+	known := -1
+	for i, s := range samples {
+		at[i] = s.mark.runQueueNs
+		ns, ok := at[i].Get()
+		if !ok {
+			continue
+		}
+		for j := known + 1; j < i && known >= 0; j++ {
+			from := at[known].Or(0)
+			share := float64(samples[j].at.Sub(samples[known].at)) / float64(max(1, s.at.Sub(samples[known].at)))
+			at[j] = jvm.Some(from + int64(share*float64(ns-from)))
+		}
+		known = i
+	}
+	return at
 }
 
 // msBetween is the time from a to b in milliseconds, 0 where b is earlier.

@@ -16,13 +16,17 @@ func queuedShare(parts []stretch) float64 {
 // own is what of a counter's growth, at an end of the transaction, is the
 // transaction's own. The thread may have served others in the time beyond, which can
 // explain no more than its length; within that, the growth is as likely anywhere. Where
-// the thread was seen at work it is the transaction's as far as it can be. deviation is
-// the standard deviation.
-func (p stretch) own(grown float64) (ms, deviation float64) {
+// the thread was seen at work it is the transaction's as far as it can be. In the run queue
+// it may have been for any time before it began, when it was woken for it: the system counts
+// that at its end. deviation is the standard deviation.
+func (p stretch) own(c Class, grown float64) (ms, deviation float64) {
 	if !p.edge {
 		return grown, 0
 	}
 	least, most := max(0, min(grown-p.outerMs, p.ms)), min(grown, p.ms)
+	if p.head && c == ClassRunQueue {
+		least = 0
+	}
 	if p.a == ClassCPU {
 		return most, (most - least) / sureDeviations
 	}
@@ -35,7 +39,7 @@ func (p stretch) own(grown float64) (ms, deviation float64) {
 // and there is room for it, and returns how much that was. What is taken from the
 // stretch's own class for that may be too much.
 func (t *tally) count(p stretch, c Class, grown, room float64) float64 {
-	ms, deviation := p.own(grown)
+	ms, deviation := p.own(c, grown)
 	ms = min(ms, room)
 	t.give(c, ms, 0)
 	t.leaning[c] += deviation

@@ -14,8 +14,8 @@ type stretch struct {
 	// a and b are the classes at both ends; at the ends of the transaction both are
 	// the one sample's that there is.
 	a, b Class
-	// edge says that only one end was looked at.
-	edge bool
+	// edge says that only one end was looked at, head that this was the later one.
+	edge, head bool
 	// same says that the thread did not run at all.
 	same bool
 	// cpuMs is the time on a processor, exact, at the ends of the transaction at most;

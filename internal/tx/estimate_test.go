@@ -193,6 +193,70 @@ func TestAThreadThatDoesNotMoveIsExact(t *testing.T) {
 	}
 }
 
+// TestAThreadThatStandsWasThereBefore: where there are more requests than stacks at a look, the
+// first stack of a thread that has not run since an earlier look is that of this one, too.
+func TestAThreadThatStandsWasThereBefore(t *testing.T) {
+	t.Parallel()
+	for name, ran := range map[string]bool{"it stood": false, "it ran": true} {
+		tracker := newTracker(3 * time.Second)
+		w := worker{"p", []request{{start: 1000, end: 6000, path: "/x"}}}
+		th := &jvm.Thread{ID: 9, Name: "p-thread", State: jvm.Runnable, CPUNs: jvm.Some[int64](5e6), Stack: stack("sun.nio.ch.Net.poll! org.postgresql.core.PGStream.receiveChar" + servlet)}
+		var rec *tx.Record
+		for at := int64(1200); rec == nil; at += 1000 {
+			if ran && at == 3200 {
+				th.CPUNs = jvm.Some[int64](6e6)
+			}
+			r := look(at, 0, w)
+			r.Workers = map[string]jvm.Used{"p-thread": used(th)}
+			if records := tracker.Requests(r); len(records) > 0 {
+				rec = records[0]
+				break
+			}
+			wanted := tracker.InFlight(r.Received)
+			require.Len(t, wanted, 1)
+			if at == 4200 {
+				tracker.Sample(wanted[0].Key, r.Received, th, th)
+			}
+		}
+		assert.Equal(t, 2, rec.Samples, name)
+		assert.Equal(t, 1, rec.SamplesSpared, name)
+		assert.Equal(t, tx.ClassSQL, rec.Class, name)
+		if ran {
+			assert.GreaterOrEqual(t, rec.HiddenMs, int64(2000), name)
+		} else {
+			assert.LessOrEqual(t, rec.HiddenMs, int64(1800), name)
+		}
+	}
+}
+
+// TestTheRunQueueOfOneLookIsUnknown: what was counted around it is not lost.
+func TestTheRunQueueOfOneLookIsUnknown(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	w := worker{"p", []request{{start: 1000, end: 4500, path: "/x"}}}
+	// The thread had been in the run queue for long before it got the request.
+	queued := map[int64]jvm.Opt[int64]{200: jvm.Some[int64](0), 1200: jvm.Some[int64](1000e6), 2200: {}, 3200: jvm.Some[int64](1800e6), 4200: jvm.Some[int64](1800e6), 5200: jvm.Some[int64](1800e6)}
+	for at := int64(200); ; at += 1000 {
+		th := &jvm.Thread{ID: 9, Name: "p-thread", State: jvm.Runnable, CPUNs: jvm.Some(5e6 + at), RunQueueNs: queued[at]}
+		th.Stack = stack("sun.nio.ch.Net.poll! org.postgresql.core.PGStream.receiveChar" + servlet)
+		r := look(at, 0, w)
+		r.Workers = map[string]jvm.Used{"p-thread": used(th)}
+		if records := tracker.Requests(r); len(records) > 0 {
+			said := map[tx.Class]tx.ClassTime{}
+			for _, c := range records[0].Classes {
+				said[c.Class] = c
+			}
+			assert.InDelta(t, 800, said[tx.ClassRunQueue].Ms, float64(said[tx.ClassRunQueue].ErrorMs))
+			assert.Less(t, said[tx.ClassRunQueue].ErrorMs, int64(300))
+			assert.InDelta(t, 2700, said[tx.ClassSQL].Ms, 220)
+			return
+		}
+		for _, w := range tracker.InFlight(r.Received) {
+			tracker.Sample(w.Key, r.Received, th, th)
+		}
+	}
+}
+
 // TestTheRunQueueIsCountedLate: the system counts time in the run queue when the thread
 // runs again. A thread that seemed to wait for its answer was ready long before.
 func TestTheRunQueueIsCountedLate(t *testing.T) {

@@ -46,8 +46,11 @@ type open struct {
 	// before is what its thread had used up at the look before it was first seen,
 	// after at the look that saw its end: bounds for its own use at both ends.
 	before, after usedAt
-	samples       []sample
-	locks         []lockSight
+	// still is what its thread had used up when a look first showed that much and no more:
+	// it has not run since.
+	still   usedAt
+	samples []sample
+	locks   []lockSight
 	// unlisted says that its thread is in no list of the JVM's.
 	unlisted bool
 	// gone counts the looks that did not show it although its end was not counted.
@@ -114,6 +117,9 @@ func (o *open) update(r *jvm.Requests, row jvm.RequestProcessor) {
 			o.asyncSince, o.began, o.beganID = r.Received, o.thread, o.threadID
 		}
 		o.async, o.thread, o.threadID = true, "", 0
+	}
+	if used := usedOf(r, o.thread); used.CPUNs != o.still.CPUNs {
+		o.still = used
 	}
 	lo, hi, ok := start(r, row)
 	if !ok {

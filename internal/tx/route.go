@@ -10,9 +10,9 @@ const (
 	maxSegments = 8
 	// maxChildren bounds the different names at one place of the path: one more,
 	// and the place counts as a variable.
-	maxChildren = 40
+	maxChildren = 100
 	// maxRoutes bounds the routes of one Router; others are Other.
-	maxRoutes = 200
+	maxRoutes = 300
 	// maxNameBytes bounds one part of a path.
 	maxNameBytes = 64
 )

@@ -163,7 +163,26 @@ func (t *Tracker) Sample(key Key, at time.Time, before, th *jvm.Thread) {
 	for i, f := range th.Stack {
 		s.stack[i] = unique.Make(f)
 	}
+	if earlier, ok := o.earlier(s); ok {
+		o.take(earlier)
+		t.stats.Samples++
+		t.stats.Spared++
+		s.same = true
+	}
 	o.take(s)
+}
+
+// earlier is the sample that would have been taken at a look before this one, whose stacks
+// were too many: the thread has not run since. What the JVM counts of waits goes on while it
+// does not run, so that the marks would differ.
+func (o *open) earlier(s sample) (sample, bool) {
+	n := len(o.samples)
+	if !o.still.CPUNs.Known() || o.still.CPUNs != s.mark.cpuNs || s.mark.waitedMs.Known() || !o.still.at.Before(s.at) ||
+		n > 0 && !o.samples[n-1].at.Before(o.still.at) {
+		return s, false
+	}
+	s.at, s.mark.runQueueNs = o.still.at, o.still.RunQueueNs
+	return s, true
 }
 
 // openOf is the transaction of that key in flight, nil without one.

@@ -52,11 +52,12 @@ export const drawMap = (node, servers, edges) => {
   const worsts = new Map(shown.map((s) => [s.target, worst(s, edges)]));
   const lines = [];
   const labels = [];
+  const taken = [];
   for (const p of right) {
     for (const e of p.edges) {
       const server = shown[order.get(e.target)];
       const bad = worsts.get(e.target).edge === e;
-      const drawn = edgeOf(e, server, bad, [x.server + box.wide, place.get(e.target) + box.server / 2], [x.peer, place.get(p.key) + box.peer / 2], p.edges.length > 1);
+      const drawn = edgeOf(e, server, bad, [x.server + box.wide, place.get(e.target) + box.server / 2], [x.peer, place.get(p.key) + box.peer / 2], taken);
       lines.push(drawn.line);
       labels.push(drawn.label);
     }
@@ -75,19 +76,30 @@ export const drawMap = (node, servers, edges) => {
   );
 };
 
-const edgeOf = (e, server, bad, [x1, y1], [x2, y2], shared) => {
+/** free is the first of the places for a label that is on no other one, or the first of all. */
+const free = (places, [wide, high], taken) => {
+  const apart = ([ax, ay], b) => Math.abs(ax - b.x) >= (wide + b.wide) / 2 || Math.abs(ay - b.y) >= (high + b.high) / 2;
+  const [x, y] = places.find((at) => taken.every((b) => apart(at, b))) || places[0];
+  taken.push({ x, y, wide, high });
+  return [x, y];
+};
+
+/** edgeOf draws one edge with its label, where none of taken is, which it adds to these. */
+const edgeOf = (e, server, bad, [x1, y1], [x2, y2], taken) => {
   const share = server.slow_ms > 0 ? e.ms / server.slow_ms : 0;
   const bend = (x2 - x1) / 2;
   const line = svg("path", { d: `M${x1},${y1} C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`, class: "edge" + (bad ? " worst" : ""), "stroke-width": 1.5 + 9 * share });
-  // A point on the curve: nearer to the end where edges lie apart.
-  const t = shared ? 0.3 : 0.7;
-  const u = 1 - t;
-  const cx = u * u * u * x1 + 3 * u * u * t * (x1 + bend) + 3 * u * t * t * (x2 - bend) + t * t * t * x2;
-  const cy = u * u * u * y1 + 3 * u * u * t * y1 + 3 * u * t * t * y2 + t * t * t * y2;
+  const point = (t) => {
+    const u = 1 - t;
+    return [u * u * u * x1 + 3 * u * u * t * (x1 + bend) + 3 * u * t * t * (x2 - bend) + t * t * t * x2, u * u * u * y1 + 3 * u * u * t * y1 + 3 * u * t * t * y2 + t * t * t * y2];
+  };
   const words = [];
   if (e.slow) words.push((bad ? "▶ " : "") + percent(share) + " of slow time", "⌀ " + duration(e.ms / e.slow) + (e.rtt_us ? " · net " + micros(e.rtt_us) : ""));
   if (e.in_flight) words.push(count(e.in_flight) + " waiting now");
   const wide = Math.max(...words.map((w) => w.length), 1) * (bad ? 7.2 : 6.3) + 12;
+  // From near the peers, where edges lie apart, to the servers.
+  const places = Array.from({ length: 13 }, (_, i) => point(0.74 - i * 0.04));
+  const [cx, cy] = words.length ? free(places, [wide + 4, words.length * 15 + 10], taken) : places[0];
   const link = svg(
     "a",
     { href: "/transactions?" + new URLSearchParams({ target: e.target, class: classOfKind(e.kind) }), class: "tag" + (bad ? " worst" : ""), "aria-label": `${e.target} waits for ${nameOf(e)}: ${words.join(", ")}` },
