@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// stackBudget is the number of stacks of one look.
+	// stackBudget is the number of stacks of one look, of requests that have some already and
+	// as many of others; these may have what those leave.
 	stackBudget = 16
 	// youngBudget is the number of stacks of requests that began after the look before: most
 	// of these are gone at the next one. It goes to the oldest, who are least likely to be.
@@ -52,30 +53,25 @@ func (tr *tracer) sample(ctx context.Context, r *jvm.Requests) time.Duration {
 
 // moved are those of the transactions, the oldest first, whose stacks are worth a look.
 func (tr *tracer) moved(r *jvm.Requests, wanted []tx.Wanted) []tx.Wanted {
-	var moved []tx.Wanted
-	known, fresh, young := 0, 0, 0
+	var known, fresh, young []tx.Wanted
 	tr.unlisted = false
 	for _, w := range wanted {
-		budget, spent := stackBudget, &known
 		switch {
 		case w.ThreadID == 0:
 			tr.tracker.Unlisted(w.Key)
 			tr.unlisted = true
-			continue
 		case w.Sampled && tr.tracker.Unmoved(w.Key, r.At(), r.Workers[w.Thread]):
-			continue
 		case w.Sampled:
+			known = append(known, w)
 		case w.Age < tr.interval:
-			budget, spent = youngBudget, &young
+			young = append(young, w)
 		default:
-			spent = &fresh
-		}
-		if *spent < budget {
-			*spent++
-			moved = append(moved, w)
+			fresh = append(fresh, w)
 		}
 	}
-	return moved
+	known = known[:min(len(known), stackBudget)]
+	fresh = fresh[:min(len(fresh), 2*stackBudget-len(known))]
+	return slices.Concat(known, fresh, young[:min(len(young), youngBudget)])
 }
 
 // took takes up a look and returns what it cost the JVM.

@@ -76,10 +76,12 @@ export const drawMap = (node, servers, edges) => {
   );
 };
 
-/** free is the first of the places for a label that is on no other one, or the first of all. */
+/** free is the first of the places at which a label covers the least of the others. */
 const free = (places, [wide, high], taken) => {
-  const apart = ([ax, ay], b) => Math.abs(ax - b.x) >= (wide + b.wide) / 2 || Math.abs(ay - b.y) >= (high + b.high) / 2;
-  const [x, y] = places.find((at) => taken.every((b) => apart(at, b))) || places[0];
+  const covered = ([x, y]) =>
+    taken.reduce((sum, b) => sum + Math.max(0, (wide + b.wide) / 2 - Math.abs(x - b.x)) * Math.max(0, (high + b.high) / 2 - Math.abs(y - b.y)), 0);
+  const areas = places.map(covered);
+  const [x, y] = places[areas.indexOf(Math.min(...areas))];
   taken.push({ x, y, wide, high });
   return [x, y];
 };
@@ -97,8 +99,8 @@ const edgeOf = (e, server, bad, [x1, y1], [x2, y2], taken) => {
   if (e.slow) words.push((bad ? "▶ " : "") + percent(share) + " of slow time", "⌀ " + duration(e.ms / e.slow) + (e.rtt_us ? " · net " + micros(e.rtt_us) : ""));
   if (e.in_flight) words.push(count(e.in_flight) + " waiting now");
   const wide = Math.max(...words.map((w) => w.length), 1) * (bad ? 7.2 : 6.3) + 12;
-  // From near the peers, where edges lie apart, to the servers.
-  const places = Array.from({ length: 13 }, (_, i) => point(0.74 - i * 0.04));
+  // From near the peers, where edges lie apart, to the servers and then to the peers.
+  const places = Array.from({ length: 15 }, (_, i) => point(i < 13 ? 0.74 - i * 0.04 : 0.78 + (i - 13) * 0.04));
   const [cx, cy] = words.length ? free(places, [wide + 4, words.length * 15 + 10], taken) : places[0];
   const link = svg(
     "a",
