@@ -1,7 +1,14 @@
 package testbed.lab;
 
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -13,6 +20,13 @@ final class StuckScenarios {
     private static final Object MONITOR = new Object();
     private static final ReentrantLock LOCK = new ReentrantLock();
     private static final CountDownLatch SECOND_STUCK = new CountDownLatch(1);
+    private static final ExecutorService POOL = Executors.newFixedThreadPool(1, work -> {
+        Thread thread = new Thread(work, OWNER);
+        thread.setDaemon(true);
+        return thread;
+    });
+    private static ServerSocket server;
+    private static Socket peer;
     private static volatile boolean burning = true;
 
     private StuckScenarios() {
@@ -22,6 +36,9 @@ final class StuckScenarios {
         all.put("stuck-monitor", StuckScenarios::monitor);
         all.put("stuck-lock", StuckScenarios::lock);
         all.put("stuck-second", StuckScenarios::second);
+        all.put("stuck-class", StuckScenarios::initialiser);
+        all.put("stuck-future", StuckScenarios::future);
+        all.put("stuck-socket", StuckScenarios::socket);
         all.put("slow-wait", StuckScenarios::slowWait);
         all.put("slow-work", StuckScenarios::slowWork);
         all.put("stuck-and-timer", (count, census) -> {
@@ -66,6 +83,46 @@ final class StuckScenarios {
             SECOND_STUCK.countDown();
             LOCK.lock();
             LOCK.unlock();
+        }
+    }
+
+    /** A class whose static initialiser does not end. */
+    static final class Library {
+        static {
+            HolderScenarios.parkForever();
+        }
+
+        private Library() {
+        }
+
+        static void free() {
+        }
+    }
+
+    /** Its finalize() needs a class. */
+    static class LibraryImage {
+        @Override
+        protected void finalize() {
+            Items.STUCK.countDown();
+            Library.free();
+        }
+    }
+
+    /** Its finalize() waits for a task of a pool that has no thread for it. */
+    static class FutureOrder {
+        @Override
+        protected void finalize() {
+            Items.STUCK.countDown();
+            CompletableFuture.runAsync(() -> { }, POOL).join();
+        }
+    }
+
+    /** Its finalize() waits for the answer of a peer that gives none. */
+    static class SocketCursor {
+        @Override
+        protected void finalize() throws IOException {
+            Items.STUCK.countDown();
+            peer.getInputStream().read();
         }
     }
 
@@ -137,6 +194,30 @@ final class StuckScenarios {
         census.finalizers(SecondConnection.class, "in_processing", 1);
         census.queueLength(Vm.enqueued());
         Vm.await("waiting", () -> Vm.thread("Secondary finalizer").getState() == Thread.State.WAITING);
+    }
+
+    private static void initialiser(int count, Census census) throws Exception {
+        HolderScenarios.startDaemon(OWNER, Library::free);
+        Vm.await("initialising", () -> Vm.thread(OWNER).getState() == Thread.State.WAITING);
+        behind(LibraryImage::new, count, census);
+        census.finalizers(LibraryImage.class, "in_processing", 1);
+        census.finding("finalizer-stuck", LibraryImage.class, count, OWNER);
+    }
+
+    private static void future(int count, Census census) throws Exception {
+        POOL.execute(HolderScenarios::parkForever);
+        behind(FutureOrder::new, count, census);
+        Vm.await("waiting", () -> Vm.thread("Finalizer").getState() == Thread.State.WAITING);
+        census.finalizers(FutureOrder.class, "in_processing", 1);
+        census.finding("finalizer-stuck", FutureOrder.class, count, OWNER);
+    }
+
+    private static void socket(int count, Census census) throws Exception {
+        server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+        peer = new Socket(server.getInetAddress(), server.getLocalPort());
+        behind(SocketCursor::new, count, census);
+        census.finalizers(SocketCursor.class, "in_processing", 1);
+        census.finding("finalizer-stuck", SocketCursor.class, count, "");
     }
 
     private static void slowWait(int count, Census census) throws Exception {

@@ -1,5 +1,7 @@
 package testbed.suspects;
 
+import java.lang.ref.PhantomReference;
+import java.lang.ref.ReferenceQueue;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -23,6 +25,9 @@ final class HeapScenarios {
     static final List<String> CITIES = new ArrayList<>();
     static final List<ByteBuffer> BUFFERS = new ArrayList<>();
     static final List<Map<String, String>> ATTRIBUTES = new ArrayList<>();
+
+    static final ReferenceQueue<Object> GONE = new ReferenceQueue<>();
+    static final List<Note> NOTES = new ArrayList<>();
 
     private static final int COUNT = 20_000;
 
@@ -60,8 +65,29 @@ final class HeapScenarios {
         }
     }
 
+    /** What a registry notes of an object, until somebody takes it off the queue. */
+    static final class Note extends PhantomReference<Object> {
+        final byte[] where = new byte[500];
+
+        Note(Object of) {
+            super(of, GONE);
+        }
+    }
+
     static void addTo(Map<String, Scenario> all) {
         String here = HeapScenarios.class.getName();
+        all.put("queue-unpolled", expected -> {
+            for (int i = 0; i < COUNT; i++) {
+                NOTES.add(new Note(new Object()));
+            }
+            System.gc();
+            for (Note note : NOTES) {
+                while (!note.isEnqueued()) {
+                    Thread.onSpinWait();
+                }
+            }
+            expected.finding("cleaner-backlog", Note.class.getName(), COUNT, "warning");
+        });
         all.put("growing-map", expected -> {
             for (int i = 0; i < COUNT; i++) {
                 SESSIONS.put("session-" + i, new Session(i));

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 
 import org.apache.catalina.Context;
 import org.apache.catalina.startup.Tomcat;
@@ -16,6 +17,7 @@ import org.apache.catalina.startup.Tomcat;
 /** Applications that are deployed again and again. */
 final class LoaderScenarios {
     static final List<Object> LISTENERS = new ArrayList<>();
+    private static final ThreadLocal<List<Object>> LEFT = ThreadLocal.withInitial(ArrayList::new);
 
     private static final String APPLICATION = "testbed.suspects.app.Application";
     private static final int TIMES = 5;
@@ -44,6 +46,24 @@ final class LoaderScenarios {
                 }
             }
             expected.finding("class-loader-leak", "testbed.suspects.app.Worker", TIMES, "critical");
+        });
+        // Nobody says that these are done with, but their host has none of them any more.
+        all.put("redeploy-left-behind", expected -> {
+            for (int i = 0; i < TIMES; i++) {
+                LEFT.get().add(loader().loadClass(APPLICATION).getConstructor().newInstance());
+            }
+            expected.finding("class-loader-leak", APPLICATION, TIMES, "warning");
+        });
+        // The host has them all, and each has a thread of its own.
+        all.put("healthy-plugins", expected -> {
+            for (int i = 0; i < TIMES; i++) {
+                URLClassLoader loader = loader();
+                LISTENERS.add(loader.loadClass(APPLICATION).getConstructor().newInstance());
+                Thread thread = new Thread(() -> LockSupport.park(loader), "plugin");
+                thread.setDaemon(true);
+                thread.setContextClassLoader(loader);
+                thread.start();
+            }
         });
         all.put("healthy-redeploy", expected -> {
             for (int i = 0; i < TIMES; i++) {

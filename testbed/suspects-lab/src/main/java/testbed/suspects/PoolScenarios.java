@@ -39,6 +39,24 @@ final class PoolScenarios {
             abandon(LOST);
             expected.finding("abandoned-connections", "org.h2.jdbc.JdbcConnection", LOST, "critical");
         });
+        // All connections lie in a list, and a request waits for one.
+        all.put("pool-kept", expected -> {
+            pool = hikari();
+            use();
+            Thread request = new Thread(() -> {
+                try {
+                    pool.getConnection();
+                } catch (java.sql.SQLException e) {
+                    throw new IllegalStateException(e);
+                }
+            }, "request");
+            request.setDaemon(true);
+            request.start();
+            while (request.getState() != Thread.State.TIMED_WAITING) {
+                Thread.onSpinWait();
+            }
+            expected.finding("abandoned-connections", PoolScenarios.class.getName(), SIZE, "critical");
+        });
         all.put("healthy-pool-dbcp", expected -> {
             pool = dbcp();
             use();
