@@ -113,6 +113,26 @@ func TestMonitorTwiceInOneFrame(t *testing.T) {
 	assert.Equal(t, "deadlock", alone(t, h.JDK).Kind)
 }
 
+// TestOwnerIsInMethod has a monitor that several stacks refer to: who is in a method of it is the
+// owner, not who merely knows it.
+func TestOwnerIsInMethod(t *testing.T) {
+	h := newLocksHeap()
+	ledgers, desk := h.Class("com.acme.Ledger", h.Object), h.Class("com.acme.Desk", h.Object)
+	ledger := h.New(ledgers)
+	knows := h.NewThread(h.Thread, "main", hproftest.Frame{Class: desk, Method: "run", Line: 2, Locals: []*hproftest.Object{ledger}})
+	h.SetThread(knows, 5, false, hproftest.Running)
+	owner := h.NewThread(h.Thread, "rebuild", hproftest.Frame{Class: ledgers, Method: "rebuild", Line: 7, Locals: []*hproftest.Object{ledger}})
+	h.SetThread(owner, 5, false, hproftest.Asleep)
+	for i := range 5 {
+		waits := h.NewThread(h.Thread, fmt.Sprintf("order-%d", i), hproftest.Frame{Class: ledgers, Method: "post", Line: 3, Locals: []*hproftest.Object{ledger}})
+		h.SetThread(waits, 5, false, hproftest.Blocked)
+	}
+	f := alone(t, h.JDK)
+	assert.Equal(t, "lock-convoy", f.Kind)
+	assert.Equal(t, "rebuild", f.Culprit.Thread)
+	assert.Equal(t, int64(5), f.Objects)
+}
+
 func TestLockConvoy(t *testing.T) {
 	f := func(waiting int, owner int32, native bool) []finding.Finding {
 		h := newLocksHeap()

@@ -83,7 +83,8 @@ func (f Finding) covers(remark Finding) bool {
 	if f.Severity == SeverityInfo || remark.Severity != SeverityInfo || !merely || f.Evidence.Path == nil || f.Bytes*100 < remark.Bytes*coveredShare {
 		return false
 	}
-	if f.Kind == "thread-local-leak" && remark.Evidence.Path != nil && throughThreadLocal([]Path{*remark.Evidence.Path}) {
+	if f.Kind == "thread-local-leak" && remark.Evidence.Path != nil &&
+		(throughThreadLocal([]Path{*remark.Evidence.Path}) || strings.HasPrefix(remark.Culprit.Class, threadLocalMap)) {
 		return true
 	}
 	return slices.ContainsFunc(f.Evidence.Path.Steps, func(s Step) bool { return s.Object != "" && s.Object == remark.Culprit.Object })

@@ -13,6 +13,8 @@ type holder struct {
 	class, field string // the nearest class that is no mere container, and its field
 	static       bool
 	thread       string
+	// local says that it is the value of a ThreadLocal that holds it.
+	local bool
 	// frame is the call whose variable it is, where nothing but a stack refers to it.
 	frame string
 	// from is where the path begins: the static field, "" if it does with none or with that of
@@ -31,7 +33,7 @@ func holderOn(p *Path) holder {
 	if p == nil {
 		return holder{}
 	}
-	w := holder{thread: p.Thread, frame: p.Frame}
+	w := holder{thread: p.Thread, frame: p.Frame, local: throughThreadLocal([]Path{*p})}
 	if i := slices.IndexFunc(p.Steps, isWorkQueue); i >= 0 {
 		w.class, w.field = p.Steps[i].Class, workQueue
 	}
@@ -95,6 +97,8 @@ func (w holder) String() string {
 		return "static field " + fieldOf(w.class, w.field)
 	case w.class != "":
 		return "field " + fieldOf(w.class, w.field)
+	case w.thread != "" && w.local:
+		return fmt.Sprintf("a ThreadLocal of thread %q", clip(w.thread, 60))
 	case w.thread != "" && w.frame != "":
 		return fmt.Sprintf("thread %q, in %s", clip(w.thread, 60), clip(stableClass(w.frame), 100))
 	case w.thread != "":

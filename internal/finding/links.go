@@ -103,8 +103,9 @@ func (h *Heap) linkParked(ctx context.Context, threads []heap.ObjID) error {
 // holding is how a stack refers to an object.
 type holding struct {
 	thread heap.ObjID
-	// again says that one frame refers to it by two variables.
-	again bool
+	// again says that one frame refers to it by two variables, and own that one is a call of a
+	// method of its class, as of "synchronized" methods.
+	again, own bool
 }
 
 // linkMonitors links the threads that wait for a monitor, to be notified, or for another
@@ -167,15 +168,27 @@ func monitorsOf(top heap.Frame, waited heap.ObjID) []heap.ObjID {
 // notified by a monitor has given that up.
 func (h *Heap) noteHoldings(s heap.Stack, holders map[heap.ObjID][]holding) {
 	waited := waitedOn(s.Frames)
-	for l := range s.Held() {
+	note := func(l heap.Local, class string) {
 		list, wanted := holders[l.Object]
-		switch last := len(list) - 1; {
-		case !wanted || l.Object == waited || l.Object == s.Object:
-		case last >= 0 && list[last].thread == s.Object:
-			list[last].again = list[last].again || l.Again
-		default:
-			holders[l.Object] = append(list, holding{s.Object, l.Again})
+		if !wanted || l.Object == waited || l.Object == s.Object {
+			return
 		}
+		last := len(list) - 1
+		if last < 0 || list[last].thread != s.Object {
+			list = append(list, holding{thread: s.Object})
+			last++
+			holders[l.Object] = list
+		}
+		list[last].again = list[last].again || l.Again
+		list[last].own = list[last].own || class != "" && h.IsSubclass(h.ClassOf(l.Object), class)
+	}
+	for _, f := range s.Frames {
+		for _, l := range f.Locals {
+			note(l, f.Class)
+		}
+	}
+	for _, l := range s.Loose {
+		note(l, "")
 	}
 }
 
@@ -192,8 +205,8 @@ func lockAmong(t heap.ObjID, candidates []heap.ObjID, holders map[heap.ObjID][]h
 
 // linkOwners says who may have the monitors that threads are blocked by: none that is blocked by
 // the same one itself, and, where some refer to it twice from one frame, as "synchronized" on a
-// variable does, only those. Threads that are blocked come first: they are not about to
-// let go.
+// variable does, only those, or else those in a method of it, if there are some. Threads that are
+// blocked come first: they are not about to let go.
 func (h *Heap) linkOwners(blocked map[heap.ObjID][]heap.ObjID, holders map[heap.ObjID][]holding) {
 	owners := map[heap.ObjID][]heap.ObjID{}
 	for lock, by := range holders {
@@ -203,6 +216,8 @@ func (h *Heap) linkOwners(blocked map[heap.ObjID][]heap.ObjID, holders map[heap.
 		})
 		if slices.ContainsFunc(by, func(b holding) bool { return b.again }) {
 			by = slices.DeleteFunc(by, func(b holding) bool { return !b.again })
+		} else if slices.ContainsFunc(by, func(b holding) bool { return b.own }) {
+			by = slices.DeleteFunc(by, func(b holding) bool { return !b.own })
 		}
 		slices.SortStableFunc(by, func(a, b holding) int { return h.ease(a.thread) - h.ease(b.thread) })
 		for _, b := range by {

@@ -2,6 +2,7 @@ package finding_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -80,6 +81,9 @@ func TestPoolUsedUp(t *testing.T) {
 		{"field", "What their borrowers have is held by field Repository.open, from static field Repository.INSTANCE on"},
 		{"borrower", "such threads have 4 themselves: each needs another connection"},
 		{"worker", ""},
+		{"worker and table", ""},
+		{"worker's ThreadLocal", ""},
+		{"idle thread's ThreadLocal", `What their borrowers have is held by a ThreadLocal of thread "job-1"`},
 	} {
 		t.Run(row.holder, func(t *testing.T) {
 			j := hproftest.NewJDK(17, 8)
@@ -107,6 +111,23 @@ func TestPoolUsedUp(t *testing.T) {
 				call.Locals = had
 			case "worker":
 				j.NewThread(j.Thread, "worker", hproftest.Frame{Class: service, Method: "work", Locals: had})
+			case "worker and table":
+				transaction := j.Class("com.acme.Transaction", j.Object, hproftest.Ref("connection"))
+				var table []*hproftest.Object
+				for i, c := range had {
+					table = append(table, j.New(transaction).Set("connection", c))
+					j.NewThread(j.Thread, fmt.Sprintf("worker-%d", i), hproftest.Frame{Class: service, Method: "work", Locals: table[i:]})
+				}
+				j.Class("com.acme.Transactions", j.Object).Static("ACTIVE", j.Array(j.Objects, table...))
+			default:
+				entry := j.Class("java.lang.ThreadLocal$ThreadLocalMap$Entry", j.WeakReference, hproftest.Ref("value"))
+				m := j.New(j.Class("java.lang.ThreadLocal$ThreadLocalMap", j.Object, hproftest.Ref("table")))
+				m.Set("table", j.Array(j.Class("[Ljava.lang.ThreadLocal$ThreadLocalMap$Entry;", j.Object), j.New(entry).Set("value", j.Array(j.Objects, had...))))
+				at := hproftest.Frame{Class: service, Method: "work"}
+				if row.holder != "worker's ThreadLocal" {
+					at = hproftest.Frame{Class: j.ClassNamed("java.util.concurrent.ThreadPoolExecutor"), Method: "getTask"}
+				}
+				j.NewThread(j.Thread, "job-1", at).Set("threadLocals", m)
 			}
 			j.NewThread(j.Thread, "http-1", waits, call)
 			found := detect(t, j)

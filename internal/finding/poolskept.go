@@ -24,9 +24,13 @@ func (h *Heap) appendKept(ctx context.Context, found []Finding, p *connectionPoo
 	}
 	defer tracks.Free()
 	busy := h.busyThreads()
+	inHand := h.inHand(p.lent, busy)
 	var kept []heap.ObjID
 	var nested int64
 	for _, o := range p.lent {
+		if inHand[o] {
+			continue
+		}
 		root := o
 		for root = range tracks.Back(o) {
 			continue
@@ -79,6 +83,71 @@ func (h *Heap) busyThreads() map[heap.ObjID]business {
 		}
 	}
 	return busy
+}
+
+const (
+	// reach is how many references lie at most between a variable of a thread at work, or a value
+	// of its ThreadLocals, and what it works with, and maxReach how many objects are looked at
+	// for one thread.
+	reach    = 6
+	maxReach = 5000
+	// fewSlots is the length of arrays that are looked into for it: those of small maps.
+	fewSlots = 64
+)
+
+// inHand returns those of the wanted objects that threads at work can get at by a few references:
+// from variables by fields alone, as what lies in a collection is not at hand; from the values of
+// ThreadLocals by small maps, too. Somebody else may hold the same objects.
+func (h *Heap) inHand(wanted []heap.ObjID, busy map[heap.ObjID]business) map[heap.ObjID]bool {
+	found := map[heap.ObjID]bool{}
+	sought := map[heap.ObjID]bool{}
+	for _, o := range wanted {
+		sought[o] = true
+	}
+	maps := h.Tables[tableThreadMaps]
+	for s := range h.Stacks() {
+		if busy[s.Object] != working {
+			continue
+		}
+		var held, local []heap.ObjID
+		for l := range s.Held() {
+			held = append(held, l.Object)
+		}
+		if row := maps.Row(s.Object); row >= 0 {
+			for e := range h.entriesOf(maps.Ref(row, threadMapsOwn)) {
+				local = append(local, h.Tables[tableEntry].Ref(h.Tables[tableEntry].Row(e), entryValue))
+			}
+		}
+		h.reachFrom(held, 0, sought, found)
+		h.reachFrom(local, fewSlots, sought, found)
+	}
+	return found
+}
+
+// reachFrom adds the sought objects to those found that lie near the first ones. Arrays are looked
+// into up to that many elements.
+func (h *Heap) reachFrom(first []heap.ObjID, slots int, sought, found map[heap.ObjID]bool) {
+	seen := map[heap.ObjID]bool{0: true}
+	layer := first
+	for range reach + 1 {
+		var next []heap.ObjID
+		for _, o := range layer {
+			if seen[o] || len(seen) > maxReach {
+				continue
+			}
+			seen[o] = true
+			if sought[o] {
+				found[o] = true
+			}
+			name := h.Class(o).Name
+			array := strings.HasSuffix(name, "[]")
+			if array && h.ShallowBytes(o) > int64(slots)*8 || name == "java.lang.Class" || h.IsSubclass(h.ClassOf(o), "java.lang.Thread") || h.IsSubclass(h.ClassOf(o), "java.lang.ClassLoader") {
+				continue
+			}
+			next = slices.AppendSeq(next, h.References(o))
+		}
+		layer = next
+	}
 }
 
 // threadOfRoot returns the thread that a root is, or that its stack holds, 0 for others.
@@ -152,7 +221,9 @@ func (h *Heap) keptFinding(p *connectionPool, n, bytes int64, path *Path) Findin
 			Refutes: "a thread dump some seconds later in which the waiting threads have got a connection",
 		},
 	}
-	if held := w.held(); held != "" {
+	if by := throughWords(to); by != "" {
+		f.Summary += " What their borrowers have is held by " + by + "."
+	} else if held := w.held(); held != "" {
 		f.Summary += strings.Replace(" "+held, "It is held", "What their borrowers have is held", 1)
 	}
 	if v := h.driverVersion(class); v != "" {

@@ -77,6 +77,10 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	if c.array != 0 {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("array", "%s, %s", h.Class(c.array).Name, unit.Bytes(h.ShallowBytes(c.array))))
 	}
+	if own := h.below(c.object, s.retained, values).words(); own != "" {
+		f.Summary += " Its elements keep " + own + "."
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("kept by the elements", "%s", own))
+	}
 	f.Advice = boundIt(w)
 	if p := f.Evidence.Path; p != nil && slices.ContainsFunc(p.Steps, isWorkQueue) {
 		f.Advice = "Find out why the threads of this pool do not keep up, and give it a queue of bounded size (ArrayBlockingQueue) with a RejectedExecutionHandler that slows its callers down."
