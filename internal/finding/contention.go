@@ -172,8 +172,28 @@ func (h *Heap) manyFor(c *convoy) int {
 	return waitingRunning
 }
 
+// blockedQueues returns the queues of the thread pools all of whose threads are among these.
+func (h *Heap) blockedQueues(threads []heap.ObjID) []heap.ObjID {
+	among, left := map[heap.ObjID]bool{}, map[heap.ObjID]bool{} // left: pools with threads that go on
+	for _, t := range threads {
+		among[t] = true
+	}
+	pools, all := h.Tables[tableThreadPool], h.poolsOf()
+	for t, pool := range all {
+		left[pool] = left[pool] || !among[t]
+	}
+	var queues []heap.ObjID
+	for row, pool := range pools.Objects {
+		if goesOn, known := left[pool]; known && !goesOn && pools.Ref(row, columnPoolQueue) != 0 {
+			queues = append(queues, pools.Ref(row, columnPoolQueue))
+		}
+	}
+	return queues
+}
+
 // heldAlone returns the bytes that only these threads keep: their own, and what nothing but
-// their stacks refers to, with all that this retains. Errors: that of ctx; no memory.
+// their stacks refers to, with all that this retains, and the tasks that only they would take from
+// the queues of their pools. Errors: that of ctx; no memory.
 func (h *Heap) heldAlone(ctx context.Context, threads []heap.ObjID) (int64, error) {
 	wanted, among := h.NewSet(), map[uint32]bool{} // threads, and their serial numbers
 	for _, t := range threads {
@@ -209,5 +229,5 @@ func (h *Heap) heldAlone(ctx context.Context, threads []heap.ObjID) (int64, erro
 			alone = append(alone, r.Object)
 		}
 	}
-	return h.retainedTogether(alone)
+	return h.retainedTogether(append(alone, h.blockedQueues(threads)...))
 }

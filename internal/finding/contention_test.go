@@ -121,7 +121,8 @@ func TestOwnerIsInMethod(t *testing.T) {
 	ledger := h.New(ledgers)
 	knows := h.NewThread(h.Thread, "main", hproftest.Frame{Class: desk, Method: "run", Line: 2, Locals: []*hproftest.Object{ledger}})
 	h.SetThread(knows, 5, false, hproftest.Running)
-	owner := h.NewThread(h.Thread, "rebuild", hproftest.Frame{Class: ledgers, Method: "rebuild", Line: 7, Locals: []*hproftest.Object{ledger}})
+	owner := h.NewThread(h.Thread, "rebuild", hproftest.Frame{Class: desk, Method: "nap", Line: 1},
+		hproftest.Frame{Class: ledgers, Method: "rebuild", Line: 7, Locals: []*hproftest.Object{ledger}})
 	h.SetThread(owner, 5, false, hproftest.Asleep)
 	for i := range 5 {
 		waits := h.NewThread(h.Thread, fmt.Sprintf("order-%d", i), hproftest.Frame{Class: ledgers, Method: "post", Line: 3, Locals: []*hproftest.Object{ledger}})
@@ -130,6 +131,8 @@ func TestOwnerIsInMethod(t *testing.T) {
 	f := alone(t, h.JDK)
 	assert.Equal(t, "lock-convoy", f.Kind)
 	assert.Equal(t, "rebuild", f.Culprit.Thread)
+	assert.Equal(t, "com.acme.Ledger", f.Culprit.Class)
+	assert.Contains(t, f.Summary, "is in Desk.nap, called with the lock by Ledger.rebuild.")
 	assert.Equal(t, int64(5), f.Objects)
 }
 
@@ -184,6 +187,34 @@ func TestLockConvoyKeepsMemory(t *testing.T) {
 	}
 	f(false, finding.SeverityWarning)
 	f(true, finding.SeverityInfo)
+}
+
+// TestConvoyOfPool has all threads of a pool wait for a lock, or all but one: what is in the pool's
+// queue is kept by them alone.
+func TestConvoyOfPool(t *testing.T) {
+	f := func(atWork int, want finding.Severity) {
+		h := newPoolHeap()
+		exporter := h.NewThread(h.Thread, "exporter", hproftest.Frame{Class: h.Class("com.acme.Export", h.Object), Method: "run", Line: 5})
+		h.SetThread(exporter, 5, false, hproftest.Asleep)
+		pool := h.New(h.ClassNamed("java.util.concurrent.ThreadPoolExecutor"))
+		lock, orders := h.Lock(exporter), h.Class("com.acme.Orders", h.Object)
+		for i := range 6 + atWork {
+			thread := h.NewThread(h.Thread, fmt.Sprintf("order-%d", i), hproftest.Frame{Class: orders, Method: "post", Line: 4})
+			h.SetThread(thread, 5, false, hproftest.Running)
+			if i < 6 {
+				h.Park(thread, lock)
+			}
+			h.Root(hprof.SubRootJNIGlobal, h.New(h.ClassNamed("java.util.concurrent.ThreadPoolExecutor$Worker")).Set("thread", thread).Set("this$0", pool))
+		}
+		queue := h.Class("java.util.concurrent.LinkedBlockingQueue", h.Object, hproftest.Ref("head"))
+		pool.Set("workQueue", h.New(queue).Set("head", h.Array(h.Objects, h.Bytes(make([]byte, 2<<20)))))
+		h.Root(hprof.SubRootJNIGlobal, pool)
+		found := only(t, "lock-convoy", detect(t, h.JDK))
+		assert.Equal(t, want, found.Severity)
+		assert.Equal(t, atWork == 0, found.Bytes > 2<<20)
+	}
+	f(0, finding.SeverityWarning)
+	f(1, finding.SeverityInfo)
 }
 
 // TestConvoyOfConvoys has threads that wait for a lock whose owner waits for another one.

@@ -115,13 +115,25 @@ func (h *Heap) convoyFinding(ctx context.Context, c *convoy) (Finding, error) {
 	case w.owner.proof != proofField:
 		f.Summary += " (inferred from its stack)"
 	}
+	took := owner.taker(c.lock)
+	if took != nil {
+		f.Culprit.Class = took.Class
+	}
 	if at := owner.own(); at != nil {
-		f.Summary += fmt.Sprintf(" is in %s.%s.", short(at.Class), clip(at.Method, 60))
+		f.Summary += fmt.Sprintf(" is in %s.%s", short(at.Class), clip(at.Method, 60))
+		if took != nil && (took.Class != at.Class || took.Method != at.Method) {
+			f.Summary += fmt.Sprintf(", called with the lock by %s.%s", short(took.Class), clip(took.Method, 60))
+		}
+		f.Summary += "."
 	} else {
 		f.Summary += " has no code of the program on its stack."
 	}
-	f.Summary += fmt.Sprintf(" %s Those that wait are %s. They alone keep %s (%s of what is in use).",
-		h.waiting(owner, h.waitsFor(owner)), h.crowdAt(c.waiting), unit.Bytes(bytes), unit.Share(bytes, total))
+	alone := "They alone"
+	if len(h.blockedQueues(c.waiting)) > 0 {
+		alone = "They are all threads of their pool, and with its queue"
+	}
+	f.Summary += fmt.Sprintf(" %s Those that wait are %s. %s keep %s (%s of what is in use).",
+		h.waiting(owner, h.waitsFor(owner)), h.crowdAt(c.waiting), alone, unit.Bytes(bytes), unit.Share(bytes, total))
 	f.Fingerprint = fingerprint(f.Kind, stableClass(h.Class(c.lock).Name), stableClass(f.Culprit.Class))
 	f.Evidence.Facts = append(f.Evidence.Facts, fact("threads that wait", "%s, %s", unit.Count(n), h.crowdAt(c.waiting)))
 	f.Evidence.Refutes = "a thread dump some seconds later in which other threads wait, or none"

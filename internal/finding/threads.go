@@ -57,6 +57,18 @@ func (t *thread) own() *heap.Frame {
 	return &t.Frames[i]
 }
 
+// taker returns the innermost frame that is not the JDK's and refers to a lock: the one that has
+// taken a monitor; nil if there is none.
+func (t *thread) taker(lock heap.ObjID) *heap.Frame {
+	i := slices.IndexFunc(t.Frames, func(f heap.Frame) bool {
+		return !platform(f.Class) && slices.ContainsFunc(f.Locals, func(l heap.Local) bool { return l.Object == lock })
+	})
+	if i < 0 {
+		return nil
+	}
+	return &t.Frames[i]
+}
+
 // maxStack bounds the frames of a stack in a report.
 const maxStack = 50
 
