@@ -17,7 +17,7 @@ const (
 	ownClasses, ownSample = 8, 16
 )
 
-// below is what an object retains, in two words.
+// below is what objects retain, in two words.
 type below struct {
 	// most names the class with most bytes of it, "" where that is little.
 	most string
@@ -27,23 +27,25 @@ type below struct {
 	count int64
 }
 
-// below says what it is that an object retains, nothing where that are too many objects to
-// count. Those of the class but are not what is looked for.
-func (h *Heap) below(object heap.ObjID, retained int64, but string) (b below) {
+// below says what it is that objects retain, nothing where that are too many to count. Those of
+// the class but are not what is looked for.
+func (h *Heap) below(objects []heap.ObjID, retained int64, but string) (b below) {
 	counts, bytes := make([]int64, len(h.Classes)), make([]int64, len(h.Classes))
 	samples := make([][]heap.ObjID, len(h.Classes))
 	n := 0
-	h.Tree.Below(uint32(object), func(o uint32) bool {
-		class := h.ClassOf(heap.ObjID(o))
-		counts[class]++
-		bytes[class] += h.ShallowBytes(heap.ObjID(o))
-		if len(samples[class]) < ownSample {
-			samples[class] = append(samples[class], heap.ObjID(o))
-		}
-		n++
-		return n < maxBelow
-	})
-	if n == maxBelow {
+	for _, object := range objects {
+		h.Tree.Below(uint32(object), func(o uint32) bool {
+			class := h.ClassOf(heap.ObjID(o))
+			counts[class]++
+			bytes[class] += h.ShallowBytes(heap.ObjID(o))
+			if len(samples[class]) < ownSample {
+				samples[class] = append(samples[class], heap.ObjID(o))
+			}
+			n++
+			return n < maxBelow
+		})
+	}
+	if n >= maxBelow {
 		return below{}
 	}
 	most := heap.ClassID(slices.Index(bytes, slices.Max(bytes)))
@@ -73,6 +75,28 @@ func (h *Heap) ownAmong(counts []int64, but string) []heap.ClassID {
 	}
 	slices.SortStableFunc(own, func(a, b heap.ClassID) int { return cmp.Compare(counts[b], counts[a]) })
 	return own[:min(len(own), ownClasses)]
+}
+
+// notTheCause says of a class whose objects are held that finalization is not why they stay, where
+// they have Finalizers, "" for others.
+func (h *Heap) notTheCause(class string) string {
+	for _, c := range h.ClassesNamed(class) {
+		if h.finalizable[c] {
+			return fmt.Sprintf(" Those of %s have Finalizers, registered and not pending: finalization is not the cause.", short(class))
+		}
+	}
+	return ""
+}
+
+// readFinalizable notes the classes of which objects are held that have Finalizers.
+func (h *Heap) readFinalizable() {
+	h.finalizable = map[heap.ClassID]bool{}
+	states := newFinalizerStates(h.Graph)
+	for row := range states.table.Len() {
+		if s, referent := states.of(row); s == registered && referent != 0 && h.reachable(referent) {
+			h.finalizable[h.ClassOf(referent)] = true
+		}
+	}
 }
 
 // words names the program's objects, "" where there are none.

@@ -22,6 +22,7 @@ type Heap struct {
 	threadInfos map[heap.ObjID]heap.ThreadInfo // of threads with a stack
 	links       map[heap.ObjID]link            // who waits for whom
 	readings    map[heap.ObjID]reading         // of threads that read from sockets
+	finalizable map[heap.ClassID]bool          // classes of held objects with Finalizers
 	schedulers  []*scheduler                   // biggest first
 	drivers     map[string]string              // by the prefix of their packages: name and version
 	errands     []errand                       // what service threads are at
@@ -189,6 +190,7 @@ func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Ti
 		return nil, err
 	}
 	h.errands = h.readErrands()
+	h.readFinalizable()
 	return h, h.measureKept(ctx)
 }
 

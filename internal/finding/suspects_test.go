@@ -78,6 +78,24 @@ func TestGrowingCollection(t *testing.T) {
 	assert.Equal(t, "java.util.HashMap", last.Class)
 }
 
+// TestFinalizableElements has a map of objects with Finalizers, behind entries of the program's own.
+func TestFinalizableElements(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	cursor := j.Class("com.acme.Cursor", j.Object, hproftest.Ref("rows"))
+	entry := j.Class("com.acme.Entry", j.Object, hproftest.Ref("data"))
+	var all []*hproftest.Object
+	for range 2000 {
+		c := j.New(cursor).Set("rows", j.Bytes(make([]byte, 900)))
+		j.Finalizer(c, hproftest.Registered)
+		all = append(all, j.New(entry).Set("data", c))
+	}
+	list := j.Class("java.util.ArrayList", j.Object, hproftest.Ref("elementData"), hproftest.Int("size"))
+	j.Class("com.acme.Registry", j.Object).Static("OPEN", j.New(list).Set("elementData", j.Array(j.Objects, all...)).Set("size", int32(2000)))
+	f := only(t, "growing-collection", detect(t, j))
+	assert.Contains(t, f.Title, "2,000 elements of com.acme.Entry")
+	assert.Contains(t, f.Summary, "Its elements keep 2,000 com.acme.Cursor. Those of Cursor have Finalizers, registered and not pending")
+}
+
 // TestOutOfMemory has the frame that HotSpot adds to the thread that failed.
 func TestOutOfMemory(t *testing.T) {
 	j := registry()

@@ -77,10 +77,12 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	if c.array != 0 {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("array", "%s, %s", h.Class(c.array).Name, unit.Bytes(h.ShallowBytes(c.array))))
 	}
-	if own := h.below(c.object, s.retained, values).words(); own != "" {
+	below := h.below([]heap.ObjID{c.object}, s.retained, values)
+	if own := below.words(); own != "" {
 		f.Summary += " Its elements keep " + own + "."
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("kept by the elements", "%s", own))
 	}
+	f.Summary += cmp.Or(h.notTheCause(values), h.notTheCause(below.own))
 	f.Advice = boundIt(w)
 	if p := f.Evidence.Path; p != nil && slices.ContainsFunc(p.Steps, isWorkQueue) {
 		f.Advice = "Find out why the threads of this pool do not keep up, and give it a queue of bounded size (ArrayBlockingQueue) with a RejectedExecutionHandler that slows its callers down."
@@ -154,8 +156,9 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("refers to", "%s", parts))
 	}
 	f.Summary += cmp.Or(w.held(), "Nothing but a GC root holds it.")
-	below := h.below(s.object, s.retained, class)
+	below := h.below([]heap.ObjID{s.object}, s.retained, class)
 	switch own := below.words(); {
+	case own != "" && strings.Contains(below.most, below.own): // told below
 	case own != "":
 		f.Summary += " Below it lie " + own + "."
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("the program's own below it", "%s", own))
@@ -166,6 +169,7 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 		f.Summary += " Most of what it retains is " + below.most + "."
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("most below it", "%s", below.most))
 	}
+	f.Summary += h.notTheCause(below.own)
 	f.Advice = fmt.Sprintf("Look at what %s is filled with, and let go of what is done with.", cmp.Or(w.String(), name))
 	if container(class) {
 		f.Advice = boundIt(w)

@@ -22,7 +22,7 @@ func (h *Heap) queueOf(o heap.ObjID) *scheduler {
 func (h *Heap) wordTasks(f *Finding, s *suspect, p pressure) {
 	q := s.tasks
 	task := q.Tasks[0].Class
-	below := h.below(s.object, s.retained, task)
+	below := h.below([]heap.ObjID{s.object}, s.retained, task)
 	f.Kind = q.heldKind()
 	f.Objects = q.Size
 	f.Culprit = Culprit{Class: cmp.Or(below.own, task), Object: q.Object, Thread: q.Thread}
@@ -37,7 +37,7 @@ func (h *Heap) wordTasks(f *Finding, s *suspect, p pressure) {
 		f.Summary += fmt.Sprintf(" The last one is due %s%s after the dump.", q.upTo(), unit.Duration(last))
 	}
 	if own := below.words(); own != "" {
-		f.Summary += fmt.Sprintf(" They keep %s.", own)
+		f.Summary += fmt.Sprintf(" They keep %s.%s", own, h.notTheCause(below.own))
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("kept for them", "%s", own))
 	}
 	for _, t := range q.Tasks[:min(len(q.Tasks), 3)] {

@@ -236,6 +236,11 @@ func (h *Heap) localFinding(g *localGroup, p pressure, paths []Path, by holder) 
 	if thread != "" {
 		f.Summary += fmt.Sprintf(" Thread %q holds most, %s.", clip(thread, 60), unit.Bytes(g.mostBytes))
 	}
+	below := h.below(g.values, g.retained, g.class)
+	own := below.words()
+	if own != "" {
+		f.Summary += " The values keep " + own + "." + h.notTheCause(below.own)
+	}
 	f.Evidence = Evidence{
 		Facts: []Fact{
 			fact("class of the values", "%s", g.class),
@@ -244,6 +249,9 @@ func (h *Heap) localFinding(g *localGroup, p pressure, paths []Path, by holder) 
 			fact("in idle pool threads", "%s", unit.Bytes(g.idle)),
 		},
 		Refutes: "a later dump, with these threads idle, in which the values are gone",
+	}
+	if own != "" {
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("kept by the values", "%s", own))
 	}
 	if by.class != "" {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("ThreadLocal", "%s", by))
