@@ -120,10 +120,10 @@ func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
 	if err := b.indexPass(ctx); err != nil {
 		return nil, err
 	}
-	if err := b.memory.Plan(offheap.Need{Phase: "reading objects", Nodes: int64(b.index.count)}); err != nil {
-		return nil, err
-	}
 	if o.Depth == Linked {
+		if err := b.memory.Plan(offheap.Need{Phase: "reading objects", Nodes: int64(b.index.count)}); err != nil {
+			return nil, err
+		}
 		if err := b.edgePass(ctx); err != nil {
 			b.Close()
 			return nil, err

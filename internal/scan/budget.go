@@ -55,9 +55,9 @@ func (e *MemoryError) Error() string {
 
 // Hint says what to do.
 func (e *MemoryError) Hint() string {
-	hint := "a machine or a container with more memory would do"
+	hint := "a higher --max-memory would do, on a machine or in a container that has it"
 	if e.NeedBytes > 0 {
-		hint = fmt.Sprintf("--max-memory %dM would do", (e.NeedBytes+1<<20-1)>>20)
+		hint = fmt.Sprintf("--max-memory %dM would do", e.NeedBytes>>20)
 	}
 	if e.HistogramBytes > 0 {
 		hint += "; heapscan histogram takes " + unit.Bytes(e.HistogramBytes)
@@ -105,10 +105,19 @@ func (b *budget) keep(ctx context.Context, limit int64) {
 	b.before = debug.SetMemoryLimit(limit / 2) // less garbage, at the cost of time
 	b.keeper.Go(func() {
 		if err := b.memory.Keep(ctx, limit); err != nil {
-			b.over.Store(&MemoryError{LimitBytes: limit, HistogramBytes: b.first, Reason: err.Error()})
+			b.over.Store(&MemoryError{LimitBytes: limit, HistogramBytes: b.first, Reason: reason(err)})
 			b.cancel()
 		}
 	})
+}
+
+// reason tells people why a limit could not be kept.
+func reason(err error) string {
+	var over *offheap.OverLimitError
+	if errors.As(err, &over) {
+		return unit.Bytes(over.Resident) + " are in use"
+	}
+	return err.Error()
 }
 
 // failed returns the error of a limit that could not be kept, nil as long as it is.
@@ -185,7 +194,9 @@ func (b *budget) spill(n offheap.Need) (int64, error) {
 	need := left + slackBytes + fileWindowBytes
 	keep := offheap.Aim(b.limit) - need
 	if keep < 0 {
-		return 0, &MemoryError{LimitBytes: b.limit, NeedBytes: offheap.LimitFor(need), HistogramBytes: b.first}
+		const mebi = 1 << 20
+		need = (offheap.LimitFor(need) + mebi - 1) / mebi * mebi // as people would ask for it
+		return 0, &MemoryError{LimitBytes: b.limit, NeedBytes: need, HistogramBytes: b.first}
 	}
 	b.memory.Retain(keep)
 	return b.memory.Spilled() + n.Bytes, nil

@@ -101,7 +101,10 @@ func TestTruncated(t *testing.T) {
 
 func TestHistogramOnly(t *testing.T) {
 	path := leak(8).WriteFile(t, hproftest.Shape{})
-	r, err := scan.File(context.Background(), path, scan.Options{Depth: heap.Counted})
+	r, err := scan.File(context.Background(), path, scan.Options{
+		Depth:   heap.Counted,
+		Planned: func(p scan.Plan) { t.Errorf("there is nothing to plan: %v", p) },
+	})
 	require.NoError(t, err)
 	full := file(t, path)
 	for i := range full.Histogram {
