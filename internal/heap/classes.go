@@ -1,7 +1,6 @@
 package heap
 
 import (
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -53,7 +52,7 @@ func (b *builder) resolveClasses(all *indexer) {
 			c.Name = javaName(b.Outline.Name(l.NameID))
 		}
 		if c.Name == "" {
-			c.Name = fmt.Sprintf("(unknown class %#x)", a)
+			c.Name = b.rules.nameless(a, dumps[a] != nil)
 		}
 		if d := dumps[a]; d != nil {
 			b.describe(c, d, fieldNames)

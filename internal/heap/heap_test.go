@@ -199,3 +199,14 @@ func TestReachableWithout(t *testing.T) {
 	}
 	assert.Equal(t, []heap.ObjID{g.Object(c.ID), g.Object(b.ID), g.Object(a.ID)}, back)
 }
+
+// TestAlignmentOfFewObjects: where few objects tell, their distances have more in common
+// than the alignment, which is a power of two.
+func TestAlignmentOfFewObjects(t *testing.T) {
+	d := hproftest.New(8)
+	object := d.Class("java.lang.Object", nil)
+	first, second := d.Bytes(make([]byte, 13)), d.Bytes(nil)
+	object.ID, first.ID, second.ID = 0x10000, 0x10000+48, 0x10000+120
+	g := build(t, d, hproftest.Shape{}, heap.Options{})
+	assert.Equal(t, int64(32), g.ShallowBytes(g.Object(first.ID)))
+}

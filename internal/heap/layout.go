@@ -51,7 +51,14 @@ func candidates(idSize int) []Layout {
 	}
 }
 
-func alignUp(n, to int64) int64 { return (n + to - 1) &^ (to - 1) }
+// alignUp rounds n up to a multiple of to, which is a power of two but for the
+// alignment that Eclipse MAT takes from the distances in a small dump.
+func alignUp(n, to int64) int64 {
+	if to&(to-1) != 0 {
+		return (n + to - 1) / to * to
+	}
+	return (n + to - 1) &^ (to - 1)
+}
 
 // arraySize returns the shallow size of an array of n elements of width bytes.
 func (l *Layout) arraySize(n int64, width int) int64 {
@@ -101,6 +108,7 @@ func inferLayoutFrom(ctx context.Context, f *hprof.File, extents []hprof.Extent,
 	for i := 1; i < len(sample); i++ {
 		align = gcd(align, int(sample[i].address-sample[i-1].address))
 	}
+	align &= -align // a few objects may lie farther apart than they must
 	if align < 8 || align > 256 {
 		align = 8
 	}

@@ -21,7 +21,17 @@ import (
 //
 // Source: HprofParserHandlerImpl, Pass1Parser and ClassImpl of org.eclipse.mat.hprof
 // and org.eclipse.mat.parser.
-type matRules struct{ *builder }
+type matRules struct {
+	*builder
+	listsClasses bool // the dump names classes as GC roots
+}
+
+func (*matRules) nameless(address uint64, described bool) string {
+	if described {
+		return fmt.Sprintf("unknown-name@%#x", address)
+	}
+	return namelessClass(address) // MAT numbers these
+}
 
 // invent adds the boot loader, and classes that others need and the dump lacks.
 func (b *matRules) invent(t *tally) {
@@ -82,7 +92,7 @@ func (b *matRules) missingSupers() (missing []ClassID) {
 		if b.Classes[i].Super == NoClass {
 			if _, ok := added[address]; !ok {
 				added[address] = ClassID(len(b.Classes))
-				b.Classes = append(b.Classes, Class{Name: fmt.Sprintf("(unknown class %#x)", address), Address: address, Super: NoClass})
+				b.Classes = append(b.Classes, Class{Name: namelessClass(address), Address: address, Super: NoClass})
 			}
 			b.Classes[i].Super = added[address]
 		}
@@ -133,6 +143,8 @@ func (b *matRules) roots(listed []root) {
 	for _, r := range listed {
 		object := b.object(r.address)
 		switch r.kind {
+		case hprof.SubRootStickyClass:
+			b.listsClasses = true
 		case hprof.SubRootThread:
 			threads[r.thread] = r.address
 		case hprof.SubRootJNILocal, hprof.SubRootJavaFrame, hprof.SubRootNativeStack, hprof.SubRootThreadBlock:
@@ -153,11 +165,11 @@ func (b *matRules) roots(listed []root) {
 // moreRoots makes roots of the boot loader's classes, other than arrays, where the
 // dump lists no class as a root.
 func (b *matRules) moreRoots(context.Context) error {
+	if b.listsClasses {
+		return nil
+	}
 	listed := map[ObjID]bool{}
 	for _, r := range b.Roots {
-		if r.Kind == hprof.SubRootStickyClass {
-			return nil
-		}
 		listed[r.Object] = true
 	}
 	for i := range b.Classes {

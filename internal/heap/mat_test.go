@@ -143,6 +143,28 @@ func TestMATSystemClasses(t *testing.T) {
 	assert.True(t, isRoot(g, g.Object(own.ID)))
 }
 
+// TestMATSystemClassesGone: a class that is listed as a root counts where the dump does
+// not hold it, too.
+func TestMATSystemClassesGone(t *testing.T) {
+	d := hproftest.New(8)
+	object := d.Class("java.lang.Object", nil)
+	d.Root(hprof.SubRootStickyClass, &hproftest.Object{ID: 0x1230})
+	g := buildMAT(t, d)
+	assert.False(t, isRoot(g, g.Object(object.ID)))
+}
+
+// TestMATNamelessClass: MAT has a name of its own for a class that the dump describes
+// and does not name.
+func TestMATNamelessClass(t *testing.T) {
+	d := hproftest.New(8)
+	class := d.Class("", d.Class("java.lang.Object", nil))
+	o := d.New(class)
+	assert.Equal(t, fmt.Sprintf("unknown-name@%#x", class.ID), className(buildMAT(t, d), o))
+	assert.Equal(t, fmt.Sprintf("(unknown class %#x)", class.ID), className(build(t, d, hproftest.Shape{}, heap.Options{}), o))
+}
+
+func className(g *heap.Graph, o *hproftest.Object) string { return g.Class(g.Object(o.ID)).Name }
+
 // TestMATLocals: a local is a reference of its thread; one without a thread is a root.
 func TestMATLocals(t *testing.T) {
 	j := hproftest.NewJDK(8, 8)
@@ -198,6 +220,7 @@ func TestMATSizes(t *testing.T) {
 	f("32 bit", 4, 32, 8, sizes{base: 16, sub: 32, array: 24, bytes: 24, class: 8})
 	f("64 bit", 8, 40, 8, sizes{base: 32, sub: 48, array: 48, bytes: 32, class: 16})
 	f("64 bit, an array inside the one before it", 8, 32, 8, sizes{base: 24, sub: 32, array: 32, bytes: 24, class: 8})
+	f("aligned to 24", 8, 48, 24, sizes{base: 48, sub: 48, array: 48, bytes: 48, class: 24})
 	f("aligned to 16", 8, 48, 16, sizes{base: 32, sub: 48, array: 48, bytes: 32, class: 16})
 }
 

@@ -2,6 +2,7 @@ package heap
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -23,6 +24,8 @@ const (
 type rules interface {
 	// layout says how objects are laid out.
 	layout(ctx context.Context) (Layout, error)
+	// nameless names a class that the dump does not name, and may not describe either.
+	nameless(address uint64, described bool) string
 	// invent adds the objects that the graph has and the dump has not. The classes
 	// are known by then, not their instances and sizes.
 	invent(t *tally)
@@ -43,10 +46,13 @@ type rules interface {
 // newRules returns the rules that the options ask for.
 func newRules(b *builder) rules {
 	if b.options.Edges == EdgesMAT {
-		return &matRules{b}
+		return &matRules{builder: b}
 	}
 	return strongRules{b}
 }
+
+// namelessClass names a class of which only the address is known.
+func namelessClass(address uint64) string { return fmt.Sprintf("(unknown class %#x)", address) }
 
 // object returns the object at an address, invented ones included, 0 if there is
 // none.

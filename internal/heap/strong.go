@@ -15,6 +15,8 @@ func (b strongRules) layout(ctx context.Context) (Layout, error) {
 	return inferLayout(ctx, b.file, b.extents)
 }
 
+func (strongRules) nameless(address uint64, _ bool) string { return namelessClass(address) }
+
 func (strongRules) invent(*tally) {}
 
 func (b strongRules) roots(listed []root) {

@@ -124,7 +124,7 @@ func (d *Dump) name(s string) uint64 {
 }
 
 // Class adds a class of the boot loader; the name is Java source's, but with
-// descriptors for arrays ("[Ljava.lang.Object;").
+// descriptors for arrays ("[Ljava.lang.Object;"). With "" the dump does not name it.
 func (d *Dump) Class(name string, super *Class, fields ...Field) *Class {
 	c := &Class{Name: name, ID: d.take(112), dump: d, super: super, fields: fields}
 	d.name(name)

@@ -177,6 +177,9 @@ func (d *Dump) describe(w *writer) {
 		}))
 	}
 	for i, c := range d.classes {
+		if c.Name == "" {
+			continue
+		}
 		w.record(hprof.TagLoadClass, body(func(b *writer) {
 			b.u4(uint32(i + 1))
 			b.id(c.ID)
