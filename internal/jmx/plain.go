@@ -37,6 +37,10 @@ type plainConn struct {
 	restsSince time.Time
 }
 
+// readBytes is how much is read of a connection at once: the usual answer to a poll, with
+// its header.
+const readBytes = 8 << 10
+
 // maxInformational bounds the answers of status 1xx before the true one.
 const maxInformational = 5
 
@@ -210,5 +214,5 @@ func (b *Buffers) reader(conn *plainConn) *bufio.Reader {
 		r.Reset(conn)
 		return r
 	}
-	return bufio.NewReader(conn)
+	return bufio.NewReaderSize(conn, readBytes)
 }
