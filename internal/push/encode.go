@@ -39,46 +39,40 @@ const (
 // the queue and later, in bigger batches, for the receiver. Its buffers are reused:
 // one goroutine at a time.
 type encoder struct {
-	raw    []byte
-	packed []byte
+	raw, labels, packed []byte
 }
 
-// encode encodes the first n samples that fit one record. The payload is valid
-// until the next call.
+// encode encodes the first n samples that fit one record, at least one. The payload is
+// valid until the next call.
 func (e *encoder) encode(samples []series.Sample) (payload []byte, n int) {
-	n = fitting(samples)
-	e.raw = appendWriteRequest(e.raw[:0], samples[:n])
+	n = e.writeRequest(samples)
 	e.packed = s2.Encode(e.packed[:cap(e.packed)], e.raw)
 	return e.packed, n
 }
 
-// appendWriteRequest appends the samples, a TimeSeries each. Neighbours often share
-// their labels: those are copied from the one before.
-func appendWriteRequest(dst []byte, samples []series.Sample) []byte {
-	from, to := 0, 0 // where the last labels are in dst
-	for i := range samples {
-		s := &samples[i]
-		shared := i > 0 && s.SharesLabels(&samples[i-1])
-		size := to - from
-		if !shared {
-			size = labelsBytes(s.Target) + labelsBytes(s.Labels)
+// writeRequest makes raw a WriteRequest of the first n samples that fit, a TimeSeries
+// each. Neighbours often share their labels: those are encoded once.
+func (e *encoder) writeRequest(samples []series.Sample) (n int) {
+	e.raw = e.raw[:0]
+	for n < len(samples) && n < maxRecordSamples {
+		s := &samples[n]
+		if n == 0 || !s.SharesLabels(&samples[n-1]) {
+			e.labels = appendLabels(e.labels[:0], s.Target, s.Labels)
 		}
 		sample := 1 + 8 + 1 + varintBytes(uint64(s.TimeMs))
-		size += 1 + lengthPrefixed(labelBytes(nameLabel, s.Name)) + 1 + lengthPrefixed(sample)
-		dst = binary.AppendUvarint(append(dst, tagTimeSeries), uint64(size))
-		dst = appendLabel(dst, nameLabel, s.Name)
-		start := len(dst)
-		if shared {
-			dst = append(dst, dst[from:to]...)
-		} else {
-			dst = appendLabels(dst, s.Target, s.Labels)
+		size := 1 + lengthPrefixed(labelBytes(nameLabel, s.Name)) + len(e.labels) + 1 + lengthPrefixed(sample)
+		if n > 0 && len(e.raw)+1+lengthPrefixed(size) > maxRequestBytes {
+			break
 		}
-		from, to = start, len(dst)
-		dst = binary.AppendUvarint(append(dst, tagSample), uint64(sample))
-		dst = binary.LittleEndian.AppendUint64(append(dst, tagValue), math.Float64bits(s.Value))
-		dst = binary.AppendUvarint(append(dst, tagTimestamp), uint64(s.TimeMs))
+		e.raw = binary.AppendUvarint(append(e.raw, tagTimeSeries), uint64(size))
+		e.raw = appendLabel(e.raw, nameLabel, s.Name)
+		e.raw = append(e.raw, e.labels...)
+		e.raw = binary.AppendUvarint(append(e.raw, tagSample), uint64(sample))
+		e.raw = binary.LittleEndian.AppendUint64(append(e.raw, tagValue), math.Float64bits(s.Value))
+		e.raw = binary.AppendUvarint(append(e.raw, tagTimestamp), uint64(s.TimeMs))
+		n++
 	}
-	return dst
+	return n
 }
 
 // appendLabels appends two lists of labels that are sorted by name as one that is.
@@ -100,15 +94,6 @@ func appendLabels(dst []byte, a, b []series.Label) []byte {
 	return dst
 }
 
-// labelsBytes is what appendLabels appends for a list.
-func labelsBytes(labels []series.Label) int {
-	size := 0
-	for _, l := range labels {
-		size += 1 + lengthPrefixed(labelBytes(l.Name, l.Value))
-	}
-	return size
-}
-
 func appendLabel(dst []byte, name, value string) []byte {
 	dst = binary.AppendUvarint(append(dst, tagLabel), uint64(labelBytes(name, value)))
 	dst = binary.AppendUvarint(append(dst, tagLabelName), uint64(len(name)))
@@ -126,22 +111,6 @@ func labelBytes(name, value string) int {
 func lengthPrefixed(n int) int { return varintBytes(uint64(n)) + n }
 
 func varintBytes(n uint64) int { return (bits.Len64(n|1) + 6) / 7 }
-
-// fitting is how many of the samples fit one record, at least one.
-func fitting(samples []series.Sample) int {
-	bytes, labels := 0, 0
-	for i := range samples {
-		s := &samples[i]
-		if i == 0 || !s.SharesLabels(&samples[i-1]) {
-			labels = labelsBytes(s.Target) + labelsBytes(s.Labels)
-		}
-		bytes += 32 + len(s.Name) + labels
-		if i > 0 && (i >= maxRecordSamples || bytes > maxRequestBytes) {
-			return i
-		}
-	}
-	return len(samples)
-}
 
 // appendDecoded is the inverse of the encoder: it appends the WriteRequest to dst.
 func appendDecoded(dst, payload []byte) ([]byte, error) {

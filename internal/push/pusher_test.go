@@ -93,9 +93,11 @@ func TestBigAppendIsSplit(t *testing.T) {
 			wide[i].Labels = append(wide[i].Labels, series.Label{Name: fmt.Sprint("l", l), Value: strings.Repeat("v", 4000)})
 		}
 	}
+	var e encoder
 	for rest := wide; len(rest) > 0; {
-		n := fitting(rest)
-		assert.LessOrEqual(t, n*40000, maxRequestBytes)
+		n := e.writeRequest(rest)
+		assert.Positive(t, n)
+		assert.LessOrEqual(t, len(e.raw), maxRequestBytes)
 		rest = rest[n:]
 	}
 }
