@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -244,19 +245,19 @@ func (q *queue) due(now time.Time) bool {
 func (q *queue) ackDue(now time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	moved := false
-	for len(q.waiting) > 0 && !now.Before(q.waiting[0].ackAt) {
-		d := q.waiting[0]
-		q.waiting = q.waiting[1:]
+	n := 0
+	for n < len(q.waiting) && !now.Before(q.waiting[n].ackAt) {
+		d := q.waiting[n]
 		q.ack = d.end
-		moved = true
+		n++
 		if s := q.segmentAt(d.end - 1); s != nil {
 			s.done += d.samples
 		}
 	}
-	if !moved {
+	if n == 0 {
 		return false
 	}
+	q.waiting = slices.Delete(q.waiting, 0, n)
 	q.saveCursor()
 	for len(q.segments) > 1 && q.segments[0].end() <= q.ack {
 		q.dropped.damaged += q.segments[0].pending()
