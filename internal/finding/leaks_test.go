@@ -108,7 +108,7 @@ func TestLoaderLeaks(t *testing.T) {
 		assert.Equal(t, "com.acme.shop.Worker", f.Culprit.Class)
 		assert.Equal(t, "LISTENER", f.Culprit.Field)
 		assert.Contains(t, f.Title, "3 stopped class loaders of com.acme.shop.*")
-		assert.Contains(t, f.Summary, "3 held by static field Registry")
+		assert.Contains(t, f.Summary, "3 are held by static field Registry")
 	})
 	t.Run("running", func(t *testing.T) {
 		assert.Empty(t, byKind("class-loader-leak", detect(t, redeployed(4, "STARTED", false))))

@@ -60,7 +60,7 @@ func TestLoadersLeftBehind(t *testing.T) {
 			assert.Equal(t, finding.SeverityWarning, f.Severity)
 			assert.Equal(t, int64(3), f.Objects, "the host has the last one")
 			assert.Contains(t, f.Title, "3 of 4 class loaders of com.acme.shop.App")
-			assert.Contains(t, f.Summary, "3 held by "+name)
+			assert.Contains(t, f.Summary, "3 are held by "+name)
 			assert.Empty(t, byKind("class-loader-leak", detect(t, deployed(leave, true))), "the host has them all")
 		})
 	}

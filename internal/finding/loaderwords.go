@@ -31,7 +31,7 @@ func (h *Heap) loaderFinding(f *family, bytes int64, p pressure, paths []Path) F
 		found.Confidence = ConfidenceMedium
 		found.Title = fmt.Sprintf("%s of %s of %s held by nothing but what their code left behind", unit.Count(n),
 			unit.Plural(int64(len(f.all)), "class loader", "class loaders"), clip(code, 100))
-		found.Summary = fmt.Sprintf("Of the class %s; they retain %s (%s of the reachable heap). No host refers to them any more, only threads, ThreadLocals, drivers, hooks or MBeans of their own.",
+		found.Summary = fmt.Sprintf("They are of class %s and retain %s (%s of the reachable heap). No host refers to them any more, only threads, ThreadLocals, drivers, hooks or MBeans of their own.",
 			clip(first.class, 80), unit.Bytes(bytes), unit.Share(bytes, p.liveBytes))
 	default:
 		found.Confidence = ConfidenceLow
@@ -60,7 +60,8 @@ func (h *Heap) loaderFinding(f *family, bytes int64, p pressure, paths []Path) F
 			found.Evidence.Path = &paths[0]
 			found.Culprit.Class = cmp.Or(pinned, found.Culprit.Class)
 			found.Culprit.Field, found.Culprit.Thread = w.field, w.thread
-			found.Summary += fmt.Sprintf(" %s held by %s", unit.Count(paths[0].Objects), by)
+			found.Summary += fmt.Sprintf(" %s by %s", unit.Plural(paths[0].Objects, "is held", "are held"), by)
+			found.Advice = strings.TrimSpace(undo(paths[0]) + " " + found.Advice)
 			if pinned != "" {
 				found.Summary += ", which refers to a " + clip(pinned, 80)
 			}
@@ -70,6 +71,26 @@ func (h *Heap) loaderFinding(f *family, bytes int64, p pressure, paths []Path) F
 	}
 	found.Fingerprint = fingerprint(found.Kind, first.class, code, found.Culprit.Class, found.Culprit.Field)
 	return found
+}
+
+// undo names the call that lets go of what a way leads through, "" where that is nothing known.
+func undo(p Path) string {
+	passes := func(class string) bool {
+		return slices.ContainsFunc(p.Steps, func(s Step) bool { return strings.TrimPrefix(s.Class, "class ") == class })
+	}
+	switch {
+	case passes(threadLocalEntry):
+		return "Call ThreadLocal.remove() before a thread goes back to its pool."
+	case passes("java.sql.DriverManager"):
+		return "Call DriverManager.deregisterDriver() for the drivers that the application has registered."
+	case passes("java.lang.ApplicationShutdownHooks"):
+		return "Call Runtime.removeShutdownHook() for the application's hooks."
+	case passes("com.sun.jmx.mbeanserver.Repository"):
+		return "Call MBeanServer.unregisterMBean() for the application's MBeans."
+	case p.Thread != "":
+		return "End the threads, and cancel the Timers, that the application has started."
+	}
+	return ""
 }
 
 // pinnedWord names what a holder refers to.

@@ -3,6 +3,7 @@ package finding
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -93,7 +94,7 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		}
 		found = addAlike(found, h.suspectFinding(s, p, paths))
 	}
-	return found, nil
+	return tellAlike(found), nil
 }
 
 // addAlike adds a finding to the list, to one with the same fingerprint where there is
@@ -103,9 +104,29 @@ func addAlike(found []Finding, f Finding) []Finding {
 	if i < 0 {
 		return append(found, f)
 	}
-	found[i].Bytes += f.Bytes
-	found[i].Objects += f.Objects
-	found[i].Evidence.Facts = append(found[i].Evidence.Facts, fact("another one like it", "%s, %s", f.Culprit.Object, unit.Bytes(f.Bytes)))
+	g := &found[i]
+	g.Bytes += f.Bytes
+	g.Objects += f.Objects
+	g.Evidence.Facts = append(g.Evidence.Facts, fact(likeIt, "%s, %s", f.Culprit.Object, unit.Bytes(f.Bytes)))
+	return found
+}
+
+// likeIt names the fact that there is another one of a finding.
+const likeIt = "another one like it"
+
+// tellAlike says in the summaries how many others were added to a finding.
+func tellAlike(found []Finding) []Finding {
+	for i := range found {
+		f, more := &found[i], int64(0)
+		for _, x := range f.Evidence.Facts {
+			if x.Name == likeIt {
+				more++
+			}
+		}
+		if more > 0 {
+			f.Summary += fmt.Sprintf(" %s like it; together %s.", unit.Plural(more, "other is", "others are"), unit.Bytes(f.Bytes))
+		}
+	}
 	return found
 }
 

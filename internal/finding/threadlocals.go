@@ -74,7 +74,7 @@ func (threadLocals) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 			break
 		}
 	}
-	return found, nil
+	return tellAlike(found), nil
 }
 
 // localPaths returns the way to most values of a group, and who has the ThreadLocal of
