@@ -128,8 +128,9 @@ func (p *Process) Match(cpuNs map[int64]int64) {
 }
 
 // fresh is for how long what the JVM told of a thread that has run since goes with what
-// the kernel tells of it now.
-const fresh = 100 * time.Millisecond
+// the kernel tells of it now. What it waited for in between counts as from before, which
+// is less of an error than not to know: on a machine that is late to ask threads do wait.
+const fresh = 500 * time.Millisecond
 
 // RunQueueNs is the time that a Java thread has been ready to run and did not, since
 // its start, as of when the JVM told its time on a processor, cpuNs: at. The kernel counts
