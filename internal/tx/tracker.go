@@ -200,7 +200,7 @@ func (t *Tracker) ended(r *jvm.Requests, p *processor, row jvm.RequestProcessor)
 		return done
 	}
 	state := StateFinished
-	if row.Errors > p.row.Errors && finished == 1 {
+	if row.Errors-p.row.Errors == finished { // else nobody knows which ones failed
 		state = StateFailed
 	}
 	rec := t.record(o, elapsed, state)

@@ -70,6 +70,22 @@ func newTracker(threshold time.Duration) *tx.Tracker {
 	return tx.New(tx.Options{Target: "shop/a:1", Thresholds: tx.NewThresholds(threshold), Interval: time.Second, IgnorePath: "/jolokia/"})
 }
 
+// TestWhichOfTwoFailed: of two that ended between two looks one is known to have failed only
+// where both have.
+func TestWhichOfTwoFailed(t *testing.T) {
+	t.Parallel()
+	for second, want := range map[bool]tx.State{true: tx.StateFailed, false: tx.StateFinished} {
+		tracker := newTracker(3 * time.Second)
+		w := worker{"p", []request{{start: 500, end: 5700, path: "/x", failed: true}, {start: 5750, end: 5800, path: "/y", failed: second}}}
+		var records []*tx.Record
+		for at := int64(1000); at <= 6000; at += 1000 {
+			records = append(records, tracker.Requests(look(at, 0, w))...)
+		}
+		require.Len(t, records, 1)
+		assert.Equal(t, want, records[0].State)
+	}
+}
+
 // TestEverySlowTransactionIsCaught: whatever the moments of requests and looks, all
 // over the threshold are on record with their own path, and their duration lies in
 // the stated range; nothing comes twice.

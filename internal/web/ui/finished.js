@@ -79,7 +79,8 @@ export const startFinished = (target) => {
     const bounds = box ? { from: iso(box.from), to: iso(box.to), min: Math.round(box.minMs) + "ms", ...(box.maxMs ? { max: Math.round(box.maxMs) + "ms" } : {}) } : span;
     const listed = query({ ...bounds, ...one, limit: view.rows });
     const list = await getJSON("/api/transactions?" + listed);
-    keyed(byId("slow"), list.transactions, (t) => t.id, makeRow, updateRow);
+    const rows = list.transactions.sort((a, b) => Date.parse(b.end) - Date.parse(a.end)); // they come as they were put on record
+    keyed(byId("slow"), rows, (t) => t.id, makeRow, updateRow);
     byId("slow-json").href = "/api/transactions?" + listed;
     byId("slow-none").hidden = list.total > 0;
     setText(byId("slow-none"), box ? "None in the box." : "None: nothing was slow, or it was not followed.");
