@@ -1,7 +1,7 @@
 // Peers runs heapscan and its peers side by side on the same dumps and prints what
 // each took: medians over several rounds, in which the programs take turns.
 //
-// Usage: peers [-rounds N] [-peers DIR] [-heapscan FILE] DUMP ...
+// Usage: peers [-rounds N] [-peers DIR] [-mat DIR] [-heapscan FILE] DUMP ...
 package main
 
 import (
@@ -37,17 +37,18 @@ type cost struct {
 func main() {
 	rounds := flag.Int("rounds", 3, "how often each program reads each dump")
 	peers := flag.String("peers", "build/peers/bin", "folder of hprof-slurp and hprof-analyzer")
+	mat := flag.String("mat", os.Getenv("MAT_HOME"), "folder of Eclipse MAT, which is left out without (default $MAT_HOME)")
 	heapscan := flag.String("heapscan", "bin/heapscan", "heapscan itself")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *rounds, *peers, *heapscan, flag.Args()); err != nil {
+	if err := run(ctx, *rounds, *peers, *mat, *heapscan, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, rounds int, peers, heapscan string, dumps []string) error {
+func run(ctx context.Context, rounds int, peers, mat, heapscan string, dumps []string) error {
 	if len(dumps) == 0 || rounds < 1 {
 		return errors.New("name the dumps, and at least one round: peers [-rounds N] DUMP")
 	}
@@ -72,6 +73,9 @@ func run(ctx context.Context, rounds int, peers, heapscan string, dumps []string
 				return []string{filepath.Join(peers, "hprof-analyzer"), "--format", "json", d, r}
 			}},
 		},
+	}
+	if mat != "" {
+		comparisons[1] = append(comparisons[1], eclipseMAT(mat, filepath.Join(scratch, "mat")))
 	}
 	fmt.Println("| dump | MB | what | wall s | CPU s | peak MB | its wall time / ours | our peak / its |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
@@ -102,6 +106,14 @@ func run(ctx context.Context, rounds int, peers, heapscan string, dumps []string
 		}
 	}
 	return nil
+}
+
+// eclipseMAT makes the indexes that MAT opens a dump with: references, dominators and
+// retained sizes, no report. It would use those of the last round if it found them, so
+// the dump is linked into a new folder each time.
+func eclipseMAT(home, folder string) program {
+	const script = `rm -rf "$2" && mkdir "$2" && ln -s "$(realpath "$3")" "$2/dump.hprof" && exec "$1/ParseHeapDump.sh" "$2/dump.hprof" -vmargs -Xmx8g`
+	return program{"Eclipse MAT, its indexes", func(dump, _ string) []string { return []string{"sh", "-c", script, "sh", home, folder, dump} }}
 }
 
 // warm reads a dump once, so that nobody waits for the disk, and returns its size.
