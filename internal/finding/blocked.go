@@ -19,8 +19,10 @@ const (
 	// remark, and tooLate before it is a warning whatever the thread is at.
 	late    = time.Minute
 	tooLate = 10 * time.Minute
-	// lateWaiting is the same for a thread that waits without a limit of time.
+	// lateWaiting is the same for a thread that waits without a limit of time, and
+	// lateForEver when that is a warning where nobody is at work who could end it.
 	lateWaiting = time.Second
+	lateForEver = 10 * time.Second
 )
 
 // Detect implements Detector.
@@ -107,7 +109,7 @@ func (h *Heap) lateness(s *scheduler, e *errand, w wait, b *backlog) (severity S
 	severity = b.severity(e.pace(w), h.inUse())
 	over := h.Created.Sub(s.head)
 	switch {
-	case over >= tooLate || e.stuck() && over >= late:
+	case over >= tooLate || e.stuck() && over >= late || e.pace(w) == standing && over >= lateForEver:
 		severity = min2(severity, SeverityWarning)
 	case over < lateWaiting:
 		return severity, false

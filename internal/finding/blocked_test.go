@@ -23,6 +23,7 @@ func TestTimerBlocked(t *testing.T) {
 	}{
 		{"waits for a lock, many are due", 1000, -5000, hproftest.Parked, finding.SeverityWarning},
 		{"waits for a lock, one is due for long", 1, -90_000, hproftest.Parked, finding.SeverityWarning},
+		{"waits for a lock, one is due for a while", 1, -15_000, hproftest.Parked, finding.SeverityWarning},
 		{"waits for a lock, one is due", 1, -5000, hproftest.Parked, finding.SeverityInfo},
 		{"has waited for a moment", 1000, -500, hproftest.Parked, ""},
 		{"sleeps, many are due", 1000, -5000, hproftest.Asleep, finding.SeverityWarning},

@@ -74,10 +74,11 @@ func (h *Heap) selfFinding(p phantoms, class string, rows []int, bytes int64) Fi
 			Refutes: "code that calls clean() on each Cleanable by hand",
 		},
 	}
+	large := n >= fewWaiting || bytes >= suspectBytes
 	switch {
-	case n >= fewWaiting && bytes*100 >= h.inUse()*criticalShare:
+	case large && bytes*100 >= h.inUse()*criticalShare:
 		f.Severity = SeverityCritical
-	case n >= manyWaiting || n >= fewWaiting && bytes*100 >= h.inUse()*worthShare:
+	case n >= manyWaiting || large && bytes*100 >= h.inUse()*worthShare:
 		f.Severity = SeverityWarning
 	}
 	return f

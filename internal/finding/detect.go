@@ -80,6 +80,9 @@ func (f Finding) covers(remark Finding) bool {
 	if f.Kind == "timer-blocked" && f.Severity != SeverityInfo && remark.Severity == SeverityInfo && remark.Culprit.Thread == f.Culprit.Thread {
 		return f.Bytes*100 >= remark.Bytes*coveredShare && (remark.Kind == "timer-held" || remark.Kind == "scheduler-held")
 	}
+	if f.Kind == remark.Kind && f.Culprit.Object == remark.Culprit.Object && f.Severity != SeverityInfo && remark.Severity == SeverityInfo {
+		return f.Culprit.Object != "" && f.Bytes*100 >= remark.Bytes*coveredShare // the same queue
+	}
 	if f.Severity == SeverityInfo || remark.Severity != SeverityInfo || !merely || f.Evidence.Path == nil || f.Bytes*100 < remark.Bytes*coveredShare {
 		return false
 	}

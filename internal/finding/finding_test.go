@@ -185,6 +185,55 @@ func TestTimerHeldSharedStatement(t *testing.T) {
 	assert.Contains(t, found[0].Advice, "purge()")
 }
 
+// TestManyTimersHold has a timer for each connection: none of them keeps much alone.
+func TestManyTimersHold(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	cancel := j.Class("com.acme.CancelTask", j.TimerTask, hproftest.Ref("statement"))
+	statement := j.Class("com.acme.Statement", j.Object, hproftest.Ref("sql"))
+	j.Class("com.acme.Cache", j.Object).Static("ALL", j.Bytes(make([]byte, 4<<20)))
+	for i := range 40 {
+		var tasks []*hproftest.Object
+		for range 150 {
+			tasks = append(tasks, j.Task(cancel, hproftest.Cancelled, 1_800_000).Set("statement", j.New(statement).Set("sql", j.Bytes(make([]byte, 300)))))
+		}
+		j.Timer(fmt.Sprintf("Cancellation Timer-%d", i), 256, tasks...)
+	}
+	h := analyse(t, j.Finish())
+	found, err := finding.Detect(context.Background(), h)
+	require.NoError(t, err)
+	f := only(t, "timer-held", found)
+	assert.Equal(t, "com.acme.Statement", f.Culprit.Class)
+	assert.Equal(t, finding.SeverityCritical, f.Severity)
+	assert.Contains(t, f.Title, `6,000 Statement held by 6,000 cancelled tasks of 40 Timers with threads such as "Cancellation Timer-0"`)
+	schedulers, _ := h.Schedulers()
+	assert.Equal(t, int64(150), schedulers[0].Cancelled, "each is listed as it is")
+}
+
+// TestFewerCancelledHold has a timer most of whose tasks wait, while the cancelled ones keep most.
+func TestFewerCancelledHold(t *testing.T) {
+	for bytes, alarms := range map[int]bool{2000: true, 100: false} {
+		j := hproftest.NewJDK(17, 8)
+		task := j.Class("com.acme.Task", j.TimerTask, hproftest.Ref("request"))
+		var tasks []*hproftest.Object
+		for i := range 3000 {
+			if i%3 > 0 {
+				tasks = append(tasks, j.Task(task, hproftest.Scheduled, 3_600_000))
+			} else {
+				tasks = append(tasks, j.Task(task, hproftest.Cancelled, 3_600_000).Set("request", j.Bytes(make([]byte, bytes))))
+			}
+		}
+		j.Timer("requests", 4096, tasks...)
+		found := byKind("timer-held", detect(t, j))
+		if !alarms {
+			assert.Empty(t, found)
+			continue
+		}
+		require.Len(t, found, 1, "the same queue")
+		assert.Equal(t, finding.SeverityCritical, found[0].Severity)
+		assert.Contains(t, found[0].Summary, "1,000 of the 3,000 tasks in the queue are cancelled Task")
+	}
+}
+
 // TestSchedulerHeld has an executor whose cancelled tasks keep what decorates them.
 func TestSchedulerHeld(t *testing.T) {
 	j := hproftest.NewJDK(21, 8)

@@ -2,6 +2,7 @@ package finding
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
@@ -42,16 +43,18 @@ type loss struct {
 // Detect implements Detector.
 func (tasksHeld) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	var found []Finding
-	for _, s := range h.schedulers {
-		if !s.wasteful() {
+	total := int64(h.Tree.Total())
+	for _, s := range h.alike() {
+		// Where most tasks are not cancelled, the others must keep much for a word.
+		much := func(bytes int64) bool { return bytes >= suspectBytes && bytes*100 >= total*criticalShare }
+		if !s.wasteful() && (s.Cancelled < fewCancelled || s.RetainedBytes == nil || !much(*s.RetainedBytes)) {
 			continue
 		}
 		l, err := h.lossBy(ctx, s)
 		if err != nil {
 			return nil, err
 		}
-		total := int64(h.Tree.Total())
-		if s.Cancelled < manyCancelled && l.bytes*100 < total*worthShare {
+		if s.wasteful() && s.Cancelled < manyCancelled && l.bytes*100 < total*worthShare || !s.wasteful() && !much(l.bytes) {
 			continue
 		}
 		behind := l.instances
@@ -74,6 +77,57 @@ func (tasksHeld) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		found = append(found, f)
 	}
 	return found, nil
+}
+
+// alike returns the schedulers, those of a kind as one whose threads have names alike and whose
+// cancelled tasks are of one class: a program may have one for each connection.
+func (h *Heap) alike() []*scheduler {
+	type key struct{ kind, thread, class string }
+	groups := map[key]*scheduler{}
+	var all []*scheduler
+	for _, s := range h.schedulers {
+		k := key{s.Kind, namePattern(s.Thread), s.cancelledClass()}
+		g := groups[k]
+		if g == nil || k.class == "" {
+			groups[k] = s
+			all = append(all, s)
+			continue
+		}
+		if g.others == 0 { // not the one that the report lists
+			i := slices.Index(all, g)
+			g = g.copied()
+			groups[k], all[i] = g, g
+		}
+		g.join(s)
+	}
+	return all
+}
+
+// copied returns a copy to which others can be joined.
+func (s *scheduler) copied() *scheduler {
+	c := *s
+	c.cancelled = slices.Clone(s.cancelled)
+	if s.RetainedBytes != nil {
+		c.RetainedBytes = new(*s.RetainedBytes)
+	}
+	return &c
+}
+
+// join adds another scheduler's tasks to the sums.
+func (s *scheduler) join(t *scheduler) {
+	s.others++
+	s.Size += t.Size
+	s.Cancelled += t.Cancelled
+	s.cancelled = append(s.cancelled, t.cancelled...)
+	if s.RetainedBytes != nil && t.RetainedBytes != nil {
+		*s.RetainedBytes += *t.RetainedBytes
+	}
+	if t.head.Before(s.head) {
+		s.head = t.head
+	}
+	if t.last.After(s.last) {
+		s.last = t.last
+	}
 }
 
 // wasteful says whether the queue consists of cancelled tasks, and of more than

@@ -27,8 +27,12 @@ func (h *Heap) heldFinding(s *scheduler, l loss, total int64) Finding {
 	} else {
 		f.Title = fmt.Sprintf("%s held by %s of %s", l.held(), tasks, s.called())
 	}
-	f.Summary = fmt.Sprintf("%s of the %s tasks in the queue are cancelled %s; only they keep %s alive (%s of the reachable heap).",
-		unit.Count(s.Cancelled), unit.Count(s.Size), clip(simpleName(task), 60), unit.Bytes(l.bytes), unit.Share(l.bytes, total))
+	in := "the queue"
+	if s.others > 0 {
+		in = "their queues"
+	}
+	f.Summary = fmt.Sprintf("%s of the %s tasks in %s are cancelled %s; only they keep %s alive (%s of the reachable heap).",
+		unit.Count(s.Cancelled), unit.Count(s.Size), in, clip(simpleName(task), 60), unit.Bytes(l.bytes), unit.Share(l.bytes, total))
 	if l.finalizable {
 		f.Summary += " Their Finalizers are registered, not pending: finalization is not the cause."
 	}
@@ -74,6 +78,8 @@ func (h *Heap) heldSeverity(s *scheduler, l loss, total int64) Severity {
 // called names the scheduler for a sentence.
 func (s *scheduler) called() string {
 	switch {
+	case s.others > 0:
+		return fmt.Sprintf("%s with threads such as %q", unit.Plural(s.others+1, s.Kind, simpleName(s.Kind)+"s"), clip(s.Thread, 60))
 	case s.Thread == "":
 		return "a " + s.Kind
 	case s.Kind == kindExecutor:

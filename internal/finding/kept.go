@@ -97,7 +97,7 @@ func (b *backlog) severity(p pace, total int64) Severity {
 	var critical, warning bool
 	switch p {
 	case standing:
-		critical = share(criticalShare) || b.waiting >= hugeWaiting
+		critical = share(criticalShare) || b.waiting >= hugeWaiting || b.bytes >= suspectBytes && b.bytes*100 >= total*criticalShare
 		warning = b.waiting >= fewWaiting
 	case halting:
 		critical = share(criticalShare)

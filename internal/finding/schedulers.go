@@ -31,6 +31,8 @@ type scheduler struct {
 	// them had been due then.
 	pastDue int64
 	lateBy  time.Duration
+	// others is how many more schedulers' tasks were joined to this one's.
+	others int64
 }
 
 // maxSchedulers bounds the schedulers of a report, maxTaskRows the rows of each.
