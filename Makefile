@@ -87,7 +87,7 @@ $(GOLANGCI_LINT):
 	GOBIN="$(CURDIR)/build/tools" $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	@mv build/tools/golangci-lint $@
 
-FUZZ_TARGETS := hprof/FuzzHeader hprof/FuzzOutline hprof/FuzzObjects hprof/FuzzSpool heap/FuzzBuild scan/FuzzFile jmx/FuzzAlike otlp/FuzzDecode
+FUZZ_TARGETS := hprof/FuzzHeader hprof/FuzzOutline hprof/FuzzObjects hprof/FuzzSpool hprof/FuzzText heap/FuzzBuild scan/FuzzFile jmx/FuzzAlike otlp/FuzzDecode
 
 fuzz: ## feed every decoder inputs made up from its seeds, a minute each
 	@for t in $(FUZZ_TARGETS); do \

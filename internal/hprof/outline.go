@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 )
 
 // Outline is what the records around the heap say: names, loaded classes,
@@ -102,7 +101,7 @@ func (o *Outline) Name(id uint64) string {
 	if _, err := o.file.ReadAt(buf, o.names[i].offset); err != nil {
 		return ""
 	}
-	return strings.ToValidUTF8(string(buf), "\uFFFD")
+	return text(buf)
 }
 
 // outliner fills an outline with what a walk meets.
