@@ -3,10 +3,7 @@ package push
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
-
-	"github.com/VictoriaMetrics/VictoriaMetrics/lib/prompb"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
@@ -23,8 +20,7 @@ type Writer interface {
 // embedded delivers to the store inside the process.
 type embedded struct {
 	w       Writer
-	decoder prompb.WriteRequestUnmarshaler
-	samples sampleList
+	decoder decoder
 }
 
 // Embedded is the destination that writes to w. A process that is killed loses
@@ -39,46 +35,12 @@ func (*embedded) Info() DestinationInfo {
 
 // Deliver implements Destination.
 func (e *embedded) Deliver(_ context.Context, b Batch) (Receipt, error) {
-	wr, err := e.decoder.UnmarshalProtobuf(b.WriteRequest)
+	samples, err := e.decoder.decode(b.WriteRequest)
 	if err != nil {
 		return Receipt{Code: "undecodable"}, fmt.Errorf("%w: %w", ErrRejected, err)
 	}
-	if err := e.w.Write(e.samples.of(wr)); err != nil {
+	if err := e.w.Write(samples); err != nil {
 		return Receipt{Code: "error"}, err
 	}
 	return Receipt{Code: "ok", Window: memoryWindow, AnyOrder: true}, nil
-}
-
-// sampleList is memory for the samples of a WriteRequest.
-type sampleList struct {
-	samples []series.Sample
-	labels  []series.Label
-}
-
-// of are the samples of wr, valid until the next call and as long as wr is. Neighbours of
-// the same labels share them.
-func (l *sampleList) of(wr *prompb.WriteRequest) []series.Sample {
-	l.samples, l.labels = l.samples[:0], l.labels[:0]
-	var last []series.Label
-	for i := range wr.Timeseries {
-		ts := &wr.Timeseries[i]
-		var name string
-		from := len(l.labels)
-		for _, label := range ts.Labels {
-			if label.Name == nameLabel {
-				name = label.Value
-				continue
-			}
-			l.labels = append(l.labels, series.Label{Name: label.Name, Value: label.Value})
-		}
-		own := l.labels[from:len(l.labels):len(l.labels)]
-		if slices.Equal(own, last) {
-			own, l.labels = last, l.labels[:from]
-		}
-		for _, s := range ts.Samples {
-			l.samples = append(l.samples, series.Sample{Name: name, Labels: own, TimeMs: s.Timestamp, Value: s.Value})
-		}
-		last = own
-	}
-	return l.samples
 }

@@ -56,6 +56,18 @@ func BenchmarkEncode(b *testing.B) {
 	b.ReportMetric(float64(len(e.packed))/float64(len(samples)), "packed-B/sample")
 }
 
+func BenchmarkDecode(b *testing.B) {
+	var e encoder
+	e.writeRequest(poll(1))
+	var d decoder
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := d.decode(e.raw); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkQueueNextAndAck(b *testing.B) {
 	q, err := openQueue(queueOptions{dir: b.TempDir(), maxBytes: 1 << 30, logger: nil})
 	require.NoError(b, err)

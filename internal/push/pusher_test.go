@@ -104,7 +104,7 @@ func TestBigAppendIsSplit(t *testing.T) {
 
 func TestEncodedSamplesComeBackExactly(t *testing.T) {
 	var e encoder
-	var list sampleList
+	var d decoder
 	shared := []series.Label{{Name: "job", Value: "jvm"}, {Name: "long", Value: strings.Repeat("v", 300)}}
 	in := []series.Sample{
 		{Name: "a", TimeMs: 1795270237875, Value: 0},
@@ -132,7 +132,17 @@ func TestEncodedSamplesComeBackExactly(t *testing.T) {
 		var u prompb.WriteRequestUnmarshaler
 		wr, err := u.UnmarshalProtobuf(raw[len("before"):])
 		require.NoError(t, err)
-		got := list.of(wr)
+		assert.Len(t, wr.Timeseries, len(in), "it is what others read")
+		for i, ts := range wr.Timeseries {
+			require.Len(t, ts.Labels, 1+len(want[i].Labels))
+			assert.Equal(t, prompb.Label{Name: nameLabel, Value: in[i].Name}, ts.Labels[0])
+			for k, label := range want[i].Labels {
+				assert.Equal(t, prompb.Label{Name: label.Name, Value: label.Value}, ts.Labels[1+k])
+			}
+			assert.Equal(t, []prompb.Sample{{Value: in[i].Value, Timestamp: in[i].TimeMs}}, ts.Samples)
+		}
+		got, err := d.decode(raw[len("before"):])
+		require.NoError(t, err)
 		for i := range got {
 			if len(got[i].Labels) == 0 {
 				got[i].Labels = nil
