@@ -10,11 +10,30 @@ import (
 const (
 	// fewLoaders is how many loaders of the same code are worth a look at what holds them.
 	fewLoaders = 3
+	// maxAnchorFamilies bounds the families of loaders that are weighed for it.
+	maxAnchorFamilies = 20
 	// maxAnchorRounds bounds the ways that are followed to one loader.
 	maxAnchorRounds = 8
-	// maxAnchorFamilies bounds the families of loaders whose holders are looked at.
-	maxAnchorFamilies = 20
 )
+
+// lookForForgotten looks for the loaders of a family that their host has forgotten, where none says
+// that it is stopped and all of them retain enough for a walk through the heap. Errors: that of
+// ctx; no memory.
+func (h *Heap) lookForForgotten(ctx context.Context, f *family, p pressure) error {
+	if len(f.stopped) > 0 || len(f.all) < fewLoaders {
+		return nil
+	}
+	var code []heap.ObjID
+	for _, l := range f.all {
+		code = append(append(code, l.object), l.mirrors...)
+	}
+	bytes, err := h.retainedTogether(code)
+	if err != nil || bytes < suspectBytes || bytes*100 < p.liveBytes*worthShare {
+		return err
+	}
+	f.forgotten, err = h.forgotten(ctx, f)
+	return err
+}
 
 // forgotten returns the loaders of a family that nothing of their host holds: only what code that
 // they loaded has left behind does. A host that still wants them holds them itself. Errors: that

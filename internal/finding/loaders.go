@@ -63,14 +63,11 @@ func (loaderLeaks) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	}
 	p := h.pressure()
 	var found []Finding
-	looks := 0
-	for _, f := range families(loaders) {
-		if len(f.stopped) == 0 && len(f.all) >= fewLoaders && looks < maxAnchorFamilies {
-			var err error
-			if f.forgotten, err = h.forgotten(ctx, f); err != nil {
+	for i, f := range families(loaders) {
+		if i < maxAnchorFamilies {
+			if err := h.lookForForgotten(ctx, f, p); err != nil {
 				return nil, err
 			}
-			looks++
 		}
 		if len(f.stopped) == 0 && len(f.all) < manyLoaders && !f.left() {
 			continue
