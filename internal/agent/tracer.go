@@ -161,7 +161,7 @@ func (tr *tracer) down(err error) {
 		tr.log.Warn("transactions cannot be followed", "reason", reason, "error", err)
 		tr.reason = reason
 	}
-	tr.keep(tr.tracker.Gone(time.Now()))
+	tr.keep(tr.tracker.Gone(time.Now(), jmx.Reason(err) == jmx.ReasonDial))
 	tr.say("down")
 	tr.publishSamples(time.Now())
 }

@@ -12,7 +12,7 @@ import (
 
 const (
 	// stackBudget is the number of stacks of one look, of requests that have some already and
-	// as many of others; these may have what those leave.
+	// as many of others.
 	stackBudget = 16
 	// youngBudget is the number of stacks of requests that began after the look before: most
 	// of these are gone at the next one. It goes to the oldest, who are least likely to be.
@@ -69,9 +69,7 @@ func (tr *tracer) moved(r *jvm.Requests, wanted []tx.Wanted) []tx.Wanted {
 			fresh = append(fresh, w)
 		}
 	}
-	known = known[:min(len(known), stackBudget)]
-	fresh = fresh[:min(len(fresh), 2*stackBudget-len(known))]
-	return slices.Concat(known, fresh, young[:min(len(young), youngBudget)])
+	return slices.Concat(known[:min(len(known), stackBudget)], fresh[:min(len(fresh), stackBudget)], young[:min(len(young), youngBudget)])
 }
 
 // took takes up a look and returns what it cost the JVM.

@@ -257,14 +257,15 @@ func (t *Tracker) blank(r *jvm.Requests, p *processor, row jvm.RequestProcessor,
 }
 
 // Gone says that the JVM does not answer: nobody knows what became of those in
-// flight. They stay open; Requests ends them or takes them up again.
-func (t *Tracker) Gone(now time.Time) []*Record {
+// flight. They stay open; Requests ends them or takes them up again. dead says that nobody
+// is there who could: they were no older than at the last look.
+func (t *Tracker) Gone(now time.Time, dead bool) []*Record {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var saved []*Record
 	for _, p := range t.sorted() {
 		o := p.open
-		if o == nil || o.lost || o.age(now) < o.threshold {
+		if o == nil || o.lost || o.age(now) < o.threshold || dead && o.age(o.lastSeen) < o.threshold {
 			continue
 		}
 		o.lost = true // once

@@ -224,6 +224,21 @@ func TestARestartLosesThoseInFlight(t *testing.T) {
 	assert.Contains(t, records[0].Notes, "its end was not seen: the JVM was restarted")
 }
 
+// TestWhatWasInFlightWhenTheJVMFellSilent: behind a JVM that is stuck requests go on; those of
+// one that is dead were no older than at the last look.
+func TestWhatWasInFlightWhenTheJVMFellSilent(t *testing.T) {
+	t.Parallel()
+	for dead, want := range map[bool]int{true: 1, false: 2} {
+		tracker := newTracker(3 * time.Second)
+		require.Empty(t, tracker.Requests(look(4000, 0, worker{"p", []request{{start: 500, end: 90_000, path: "/old"}}}, worker{"q", []request{{start: 3900, end: 90_000, path: "/young"}}})))
+		records := tracker.Gone(epoch().Add(9*time.Second), dead)
+		require.Len(t, records, want, "dead: %v", dead)
+		assert.Equal(t, "/old", records[0].Path)
+		assert.Equal(t, tx.StateLost, records[0].State)
+		assert.Empty(t, tracker.Gone(epoch().Add(10*time.Second), dead), "once")
+	}
+}
+
 func TestAVanishedWorkerLosesItsRequest(t *testing.T) {
 	t.Parallel()
 	tracker := newTracker(3 * time.Second)
