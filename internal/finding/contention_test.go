@@ -136,6 +136,26 @@ func TestOwnerIsInMethod(t *testing.T) {
 	assert.Equal(t, int64(5), f.Objects)
 }
 
+// TestConvoyWithoutStacks has virtual threads as JDK 21 writes them: their objects, but no stacks.
+func TestConvoyWithoutStacks(t *testing.T) {
+	j := hproftest.NewJDK(21, 8)
+	base := j.Class("java.lang.BaseVirtualThread", j.Thread)
+	virtual := j.Class("java.lang.VirtualThread", base, hproftest.Int("state")).Static("RUNNING", int32(2)).Static("PARKED", int32(4))
+	owner := j.NewThread(j.Thread, "token-refresh", hproftest.Frame{Class: j.Class("com.acme.Tokens", j.Object), Method: "refresh", Line: 5})
+	j.SetThread(owner, 5, false, hproftest.Asleep)
+	lock := j.Lock(owner)
+	var waiting []*hproftest.Object
+	for range 200 {
+		waiting = append(waiting, j.New(virtual).Set("parkBlocker", lock).Set("state", int32(4)))
+	}
+	j.Class("com.acme.Waiters", j.Object).Static("NODES", j.Array(j.Objects, waiting...))
+	f := alone(t, j)
+	assert.Equal(t, "lock-convoy", f.Kind)
+	assert.Equal(t, "token-refresh", f.Culprit.Thread)
+	assert.Equal(t, "com.acme.Tokens", f.Culprit.Class)
+	assert.Equal(t, int64(200), f.Objects)
+}
+
 func TestLockConvoy(t *testing.T) {
 	f := func(waiting int, owner int32, native bool) []finding.Finding {
 		h := newLocksHeap()

@@ -18,13 +18,33 @@ type link struct {
 	proof  string
 }
 
-// readLinks finds out who waits for whom, of all threads with a stack. Errors: that of ctx.
+// maxUnmounted bounds the virtual threads without a stack that are looked at.
+const maxUnmounted = 100_000
+
+// unmounted returns the virtual threads that are alive and not among those with a stack: JDK 21
+// writes none of those that wait. What they are parked on tells who waits all the same.
+func (h *Heap) unmounted(known []heap.ObjID) []heap.ObjID {
+	have := h.NewSet()
+	for _, t := range known {
+		have.Add(t)
+	}
+	var found []heap.ObjID
+	for _, o := range h.Tables[tableThread].Objects {
+		if h.Class(o).Name == "java.lang.VirtualThread" && h.reachable(o) && have.Add(o) && len(found) < maxUnmounted {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+// readLinks finds out who waits for whom, of all threads with a stack and the virtual ones. Errors: that of ctx.
 func (h *Heap) readLinks(ctx context.Context) error {
 	h.links = map[heap.ObjID]link{}
 	threads := make([]heap.ObjID, 0, len(h.Threads))
 	for _, t := range h.Threads {
 		threads = append(threads, t.Object)
 	}
+	threads = append(threads, h.unmounted(threads)...)
 	var err error
 	if h.threadInfos, err = h.ThreadInfos(ctx, threads); err != nil {
 		return err
