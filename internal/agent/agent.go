@@ -149,16 +149,16 @@ func (a *Agent) Run(ctx context.Context) error {
 	wg.Go(func() { a.joinSpans(ctx) })
 	wg.Go(func() { a.opts.wheel.run(ctx) })
 	for ctx.Err() == nil {
-		for _, f := range a.startNew(ctx) {
-			wg.Go(f.end)
-		}
+		a.startNew(ctx)
+		a.endLeaving(&wg)
 		select {
 		case <-ctx.Done():
 		case <-a.changed:
 		}
 	}
-	for _, f := range a.endAll() {
-		wg.Go(f.end)
+	a.endLeaving(&wg)
+	for _, f := range a.started() {
+		wg.Go(func() { f.end(false) })
 	}
 	wg.Wait()
 	a.spans.flush()

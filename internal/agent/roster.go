@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
@@ -24,7 +25,7 @@ type follower struct {
 	turns []*turn
 	// stop ends the rounds; nil before it was started.
 	stop context.CancelFunc
-	// gone says that the target vanished: its series are to be ended.
+	// gone says of one that is to be ended that the target vanished, and its series with it.
 	gone bool
 }
 
@@ -68,12 +69,12 @@ func (f *follower) start(ctx context.Context, now time.Time) {
 
 // end ends what was started, waits for the rounds under way, ends the target's series if
 // it is gone, and closes its client.
-func (f *follower) end() {
+func (f *follower) end(gone bool) {
 	f.stop()
 	for _, t := range f.turns {
 		f.wheel.stop(t)
 	}
-	if f.gone {
+	if gone {
 		f.watcher.end(time.Now())
 		if f.tracer != nil {
 			f.tracer.end(time.Now())
@@ -135,8 +136,8 @@ func (a *Agent) leave(f *follower, gone bool) {
 	}
 }
 
-// startNew starts the followers that were not yet, and gives those to be ended.
-func (a *Agent) startNew(ctx context.Context) (leaving []*follower) {
+// startNew starts the followers that were not yet.
+func (a *Agent) startNew(ctx context.Context) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
@@ -145,22 +146,23 @@ func (a *Agent) startNew(ctx context.Context) (leaving []*follower) {
 			f.start(ctx, now)
 		}
 	}
-	leaving, a.leaving = a.leaving, nil
-	return leaving
 }
 
-// endAll gives all followers that were started and are to be ended now.
-func (a *Agent) endAll() []*follower {
+// endLeaving ends the followers that are leaving; wg waits for it.
+func (a *Agent) endLeaving(wg *sync.WaitGroup) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	all := a.leaving
-	for _, f := range a.followers {
-		if f.stop != nil {
-			all = append(all, f)
-		}
+	for _, f := range a.leaving {
+		wg.Go(func() { f.end(f.gone) })
 	}
 	a.leaving = nil
-	return all
+}
+
+// started are all followers that were started and are not leaving.
+func (a *Agent) started() []*follower {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(a.followers), func(f *follower) bool { return f.stop == nil })
 }
 
 // all are the followers of the moment, by the names of their targets.

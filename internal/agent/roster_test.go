@@ -107,6 +107,25 @@ func TestTargetsComeAndGo(t *testing.T) {
 	})
 }
 
+// TestFollowWhileTheAgentEnds: whoever finds targets does not know that it does.
+func TestFollowWhileTheAgentEnds(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		c := &connections{opened: map[string]int{}, closed: map[string]int{}}
+		a := agent.New(agent.Options{Interval: time.Second, Sink: &sink{}, Connect: c.connect, Logger: slog.New(slog.DiscardHandler)})
+		a.Follow(named("a", "b"))
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { assert.NoError(t, a.Run(ctx)) })
+		wg.Go(cancel)
+		wg.Go(func() { a.Follow(named("b")) })
+		wg.Wait()
+		_, closed := c.counts()
+		assert.LessOrEqual(t, closed["a"], 1)
+		assert.LessOrEqual(t, closed["b"], 1)
+	}
+}
+
 func TestFollowBeforeRunClosesWhatItReplaces(t *testing.T) {
 	c := &connections{opened: map[string]int{}, closed: map[string]int{}}
 	a := agent.New(agent.Options{Interval: time.Second, Sink: &sink{}, Connect: c.connect, Logger: slog.New(slog.DiscardHandler)})
