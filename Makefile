@@ -2,6 +2,8 @@
 
 GO      ?= go
 MVN     ?= mvn
+# A repository that fails for a moment is asked again; Maven 3.9 and older ones have each their name for it.
+MVN_RETRIES := -Daether.connector.http.retryHandler.count=5 -Dmaven.wagon.http.retryHandler.count=5
 GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT := build/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
@@ -23,7 +25,7 @@ endif
 export HEAPSCAN_MAT_DUMPS ?= $(wildcard $(CURDIR)/../shared/dumps)
 
 .DEFAULT_GOAL := help
-.PHONY: help build image-root testbed postgres receivers chromium demo demo-once test lint fuzz bench dumps bench-peers e2e-full clean tools
+.PHONY: help build image-root testbed postgres mariadb receivers chromium demo demo-once test downloads lint fuzz bench dumps bench-peers e2e-full clean tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,35 +41,25 @@ image-root: ## the root folder of the container image, in build/image
 testbed: tools $(TESTBED_STAMP) ## build the Java programs of the testbed
 
 $(TESTBED_STAMP): $(TESTBED_SOURCES)
-	$(MVN) --batch-mode --quiet --file testbed/pom.xml package
+	$(MVN) $(MVN_RETRIES) --batch-mode --quiet --file testbed/pom.xml package
 	@mkdir -p $(@D) && touch $@
 
 postgres: ## install PostgreSQL if it is missing (Debian, as root)
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "installing PostgreSQL" && apt-get update -qq && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql; \
-	  else \
-	    echo "PostgreSQL is missing. Install it, on Debian: sudo apt-get install postgresql" >&2; exit 1; \
-	  fi; }
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || testbed/install.sh postgresql || \
+	  { echo "PostgreSQL is missing" >&2; exit 1; }
+
+mariadb: ## install MariaDB for its tests if it is missing (Debian, as root)
+	@{ command -v mariadbd && command -v mariadb-install-db; } >/dev/null || testbed/install.sh mariadb-server || \
+	  echo "MariaDB is missing: its tests are skipped" >&2
 
 receivers: ## install the receivers of samples and alerts that are missing (Debian, as root)
-	@{ command -v victoria-metrics && command -v prometheus && command -v prometheus-alertmanager; } >/dev/null || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "installing VictoriaMetrics, Prometheus and its Alertmanager" && apt-get update -qq && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq victoria-metrics prometheus prometheus-alertmanager; \
-	  else \
-	    echo "VictoriaMetrics, Prometheus or its Alertmanager is missing, their tests are skipped. Install them, on Debian: sudo apt-get install victoria-metrics prometheus prometheus-alertmanager" >&2; \
-	  fi; }
+	@{ command -v victoria-metrics && command -v prometheus && command -v prometheus-alertmanager; } >/dev/null || \
+	  testbed/install.sh victoria-metrics prometheus prometheus-alertmanager || \
+	  echo "VictoriaMetrics, Prometheus or its Alertmanager is missing: their tests are skipped" >&2
 
 chromium: ## install Chromium for the tests of the report's page if it is missing (Debian, as root)
-	@command -v chromium chromium-browser google-chrome >/dev/null || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "installing Chromium" && apt-get update -qq && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; \
-	  else \
-	    echo "Chromium is missing: the page is not looked at. Install it, on Debian: sudo apt-get install chromium" >&2; \
-	  fi; }
+	@command -v chromium chromium-browser google-chrome >/dev/null || testbed/install.sh chromium || \
+	  echo "Chromium is missing: the page is not looked at" >&2
 
 demo: build testbed postgres ## watch a leak being caught, until Ctrl-C
 	@$(GO) build -o bin/demo ./testbed/demo && exec bin/demo
@@ -75,9 +67,13 @@ demo: build testbed postgres ## watch a leak being caught, until Ctrl-C
 demo-once: build testbed postgres ## the same, but exit after the verdict
 	@$(GO) build -o bin/demo ./testbed/demo && exec bin/demo -once
 
-test: lint build testbed postgres receivers chromium ## every check there is, end-to-end tests included
-	$(RACE) $$($(GO) list ./... | grep -v '/testbed/e2e$$')
-	$(GO) test -count=1 -timeout 8m ./testbed/e2e
+# The time limits are for what hangs: slow machines take several times what others do.
+test: lint build testbed postgres mariadb receivers chromium ## every check there is, end-to-end tests included
+	$(RACE) -timeout 30m $$($(GO) list ./... | grep -v '/testbed/e2e$$')
+	$(GO) test -count=1 -timeout 30m ./testbed/e2e
+
+downloads: $(GOLANGCI_LINT) ## get the modules and the linter
+	$(GO) mod download
 
 lint: $(GOLANGCI_LINT) ## go vet and golangci-lint
 	$(GO) vet ./...
@@ -118,7 +114,7 @@ $(PEERS):
 	@command -v cargo >/dev/null || { echo "cargo is missing. Install Rust, on Debian: sudo apt-get install cargo" >&2; exit 1; }
 	cargo install --locked --root build/peers $(notdir $@)@$(PEER_VERSION)
 
-e2e-full: build testbed postgres receivers ## all finalizer states on every JDK found, all collectors
+e2e-full: build testbed postgres mariadb receivers ## all finalizer states on every JDK found, all collectors
 	E2E_FULL=1 $(GO) test -count=1 -v -timeout 60m ./testbed/e2e
 
 clean: ## remove everything that was built

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -33,7 +32,7 @@ func sidecarOutput(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	program, err := harness.Program("apm-sidecar")
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, program, args...).Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -49,7 +48,7 @@ func startIdle(t *testing.T, bench *harness.Bench, dir string, options ...string
 	require.NoError(t, os.WriteFile(source, []byte(idleSource), 0o600))
 	idle, err := bench.Start(t.Context(), harness.Command{Name: "idle", Path: "java", Args: append(options, source)})
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	_, err = idle.AwaitOutput(ctx, regexp.MustCompile("ready"))
 	require.NoError(t, err)

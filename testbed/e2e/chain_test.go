@@ -19,16 +19,7 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/testbed/harness"
 )
 
-const (
-	// verdictTimeout is for the heap to fill, the dump, and its analysis.
-	verdictTimeout = 3 * time.Minute
-	// seriesTimeout is for samples to become visible to queries.
-	seriesTimeout = time.Minute
-	// sidecarGrace is how long the sidecar may take to end.
-	sidecarGrace = 5 * time.Second
-
-	leakedClass = "org.postgresql.jdbc3g.Jdbc3gPreparedStatement"
-)
+const leakedClass = "org.postgresql.jdbc3g.Jdbc3gPreparedStatement"
 
 // TestChain runs the case from the leak to the verdict: a web application leaks
 // statements through an old driver, the sidecar sees the old region fill, takes
@@ -66,7 +57,7 @@ func testChain(t *testing.T, j jdk, jvmOptions ...string) {
 	java := j.java
 	bench := newBench(t)
 
-	ctx, cancel := context.WithTimeout(t.Context(), verdictTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	db, err := bench.StartPostgres(ctx)
 	if errors.Is(err, harness.ErrNoPostgres) {
@@ -80,9 +71,12 @@ func testChain(t *testing.T, j jdk, jvmOptions ...string) {
 	require.NoError(t, err)
 	sidecar, err := bench.StartSidecar(ctx, app.JolokiaURL, 0.6)
 	require.NoError(t, err)
-	_, err = bench.StartLoad(ctx, java, app.OrderURL, 4000, 8)
+	load, err := bench.StartLoad(ctx, java, app.OrderURL, 4000, 8)
 	require.NoError(t, err)
 
+	_, err = sidecar.AwaitDump(ctx)
+	require.NoError(t, err)
+	require.NoError(t, load.Stop(time.Minute)) // the JVM is to live on, however long the analysis takes
 	r, err := sidecar.AwaitReport(ctx)
 	require.NoError(t, err)
 	assertVerdict(t, r)
@@ -174,7 +168,7 @@ func assertSeries(t *testing.T, sidecar *harness.Sidecar) {
 		`max_over_time(jvm_memory_objects_pending_finalization[5m]) < bool 10000`: one(atLeast(1)),
 	} {
 		var seen []float64
-		ctx, cancel := context.WithTimeout(t.Context(), seriesTimeout)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		err := harness.Poll(ctx, func() (bool, error) {
 			var err error
 			seen, err = sidecar.Query(ctx, expression)

@@ -6,7 +6,6 @@ import (
 	"math"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -18,7 +17,7 @@ import (
 // the times of locks and of waits are those, whatever the looks happened to hit.
 func TestContentionIsExact(t *testing.T) {
 	bench := newBench(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	x := experiment{}
 	jdbcURL, _ := x.startDatabase(ctx, t, bench)
@@ -27,7 +26,7 @@ func TestContentionIsExact(t *testing.T) {
 	require.NoError(t, ask(ctx, app.URL+"/run/warm/1?steps=sync:10,sleep:10,sql:10,http:10"))
 	sidecar, err := bench.StartSidecarWith(ctx, app.JolokiaURL, "transactions: {interval: 500ms, threshold: 1500ms}\n")
 	require.NoError(t, err)
-	pause(ctx, 2*time.Second)
+	awaitFollowed(ctx, t, sidecar)
 	var asked sync.WaitGroup
 	for n := range 4 { // they queue for the one monitor
 		asked.Go(func() {
@@ -41,19 +40,17 @@ func TestContentionIsExact(t *testing.T) {
 		})
 	}
 	asked.Wait()
-	pause(ctx, 2*time.Second)
 	truths, err := app.Truths()
 	require.NoError(t, err)
-	var list struct{ Transactions []tx.Summary }
-	require.NoError(t, sidecar.Get(ctx, "/api/transactions", &list))
-	require.Len(t, list.Transactions, 8)
+	list := awaitRecords(ctx, t, sidecar, func(l []tx.Summary) bool { return len(l) >= 8 })
+	require.Len(t, list, 8)
 	late, err := sidecar.Metric(ctx, "apm_sidecar_looks_missed_total")
 	require.NoError(t, err)
 	if late > 0 {
 		t.Skipf("%.0f looks were late: on so busy a machine nobody saw what there was to measure", late)
 	}
 	seen := 0
-	for _, s := range list.Transactions {
+	for _, s := range list {
 		var rec tx.Record
 		require.NoError(t, sidecar.Get(ctx, "/api/transactions/"+s.ID, &rec))
 		did := truths[rec.Path].Classes

@@ -57,7 +57,7 @@ func TestDeathsLoseNothing(t *testing.T) {
 		t.Skip("E2E_FULL=1 runs it: it takes two minutes")
 	}
 	bench := newBench(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	churn, err := bench.StartChurn(ctx, defaultJDK(t).java, harness.ChurnLoad{AllocateMiB: 5, AliveMiB: 5}, "-Xmx64m")
 	require.NoError(t, err)
@@ -96,7 +96,7 @@ func TestDeathsLoseNothing(t *testing.T) {
 	same := assert.Eventually(t, func() bool {
 		here, there = until(exported(t, sidecar.URL)), until(exported(t, vm.QueryURL))
 		return len(here) > 0 && maps.Equal(here, there)
-	}, 2*time.Minute, time.Second)
+	}, patience, time.Second)
 	if !same {
 		missing := func(in, from map[string]bool) []string {
 			var out []string

@@ -58,7 +58,7 @@ func TestImage(t *testing.T) {
 	sidecar := inside(t.Context(), "run", "--config", "/etc/apm-sidecar/config.yaml")
 	sidecar.Stdout, sidecar.Stderr = &log, &log
 	require.NoError(t, sidecar.Start())
-	ready := assert.Eventually(t, func() bool { return inside(t.Context(), "health", "--ready").Run() == nil }, 20*time.Second, 100*time.Millisecond)
+	ready := assert.Eventually(t, func() bool { return inside(t.Context(), "health", "--ready").Run() == nil }, patience, 100*time.Millisecond)
 	said, err := inside(t.Context(), "health").Output()
 	assert.NoError(t, err)
 	assert.Equal(t, "healthy\n", string(said))

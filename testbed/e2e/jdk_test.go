@@ -8,15 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/apm-sidecar/apm-sidecar/testbed/harness"
 )
-
-// probeTimeout limits a JVM that only prints its version.
-const probeTimeout = 30 * time.Second
 
 // jdk is one Java installation.
 type jdk struct {
@@ -68,7 +64,7 @@ func (j jdk) collectors(t *testing.T) []collector {
 	}
 	var present []collector
 	for _, c := range all {
-		ctx, cancel := context.WithTimeout(t.Context(), probeTimeout)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		err := exec.CommandContext(ctx, j.java, append(c.options, "-version")...).Run()
 		cancel()
 		if err == nil {

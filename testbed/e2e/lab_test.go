@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,7 +22,6 @@ import (
 )
 
 const (
-	labTimeout = 2 * time.Minute
 	// labCount is how many objects a scenario makes. It divides by 12: some
 	// scenarios take a third or a quarter of it.
 	labCount = 3000
@@ -150,7 +148,7 @@ func runLab(t *testing.T, jdk jdk, c collector, scenario, dump, mode string) cen
 		"--add-opens", "java.base/jdk.internal.ref=ALL-UNNAMED",
 	}, append(c.options, jdk.optionsOf(scenario)...)...), "-jar", jar, scenario, strconv.Itoa(labCount), dump, mode)
 
-	ctx, cancel := context.WithTimeout(t.Context(), labTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, jdk.java, args...)
@@ -194,7 +192,7 @@ func analyse(t *testing.T, dump string) *report.Report {
 	t.Helper()
 	program, err := harness.Program("heapscan")
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), labTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, "report", "--format", "json", dump)

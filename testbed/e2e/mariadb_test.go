@@ -88,28 +88,34 @@ func TestSessionsOfMariaDB(t *testing.T) {
 	}
 	assert.False(t, ask(watcher, client.socket).Active, "it does nothing")
 
-	ended := client.start(t.Context(), "select sleep(4) as napping")
+	id, err := client.conn.Query(t.Context(), "select connection_id()")
+	require.NoError(t, err)
+	began := time.Now()
+	ended := client.start(t.Context(), "select sleep(600) as napping")
 	var session database.Session
 	require.Eventually(t, func() bool {
 		session = ask(watcher, client.socket)
 		return session.Active && session.Wait != ""
-	}, 3*time.Second, 20*time.Millisecond)
-	assert.Equal(t, "select sleep(4) as napping", session.Query)
+	}, patience, 20*time.Millisecond)
+	assert.Equal(t, "select sleep(600) as napping", session.Query)
 	assert.Equal(t, "User sleep", session.Wait)
 	assert.Positive(t, session.Age)
-	assert.Less(t, session.Age, time.Minute)
+	assert.Less(t, session.Age, time.Since(began)+time.Second)
 	assert.Zero(t, ask(blind, client.socket), "without the right nothing is seen")
 	stranger := client.socket
 	stranger.Local = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.9"), client.socket.Local.Port())
 	assert.Zero(t, ask(watcher, stranger), "another client of the same port")
-	require.NoError(t, <-ended)
+	holder.run(t.Context(), t, "kill query "+id[0][0].String)
+	interrupted := (*mysql.Error)(nil)
+	require.ErrorAs(t, <-ended, &interrupted)
 
+	client.run(t.Context(), t, "set session innodb_lock_wait_timeout = 600")
 	holder.run(t.Context(), t, "begin", "update mysql.t set n = 2 where id = 1")
 	ended = client.start(t.Context(), "update mysql.t set n = 3 where id = 1")
 	require.Eventually(t, func() bool {
 		session = ask(watcher, client.socket)
 		return session.Wait != ""
-	}, 10*time.Second, 250*time.Millisecond, "InnoDB tells the same as before to who asks again within a tenth of a second")
+	}, patience, 250*time.Millisecond, "InnoDB tells the same as before to who asks again within a tenth of a second")
 	assert.Equal(t, "Lock: row", session.Wait)
 	assert.Equal(t, "update mysql.t set n = 3 where id = 1", session.Query)
 	holder.run(t.Context(), t, "rollback")

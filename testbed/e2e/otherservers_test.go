@@ -47,7 +47,7 @@ func TestOtherServers(t *testing.T) {
 				java = jdkFrom(t, 21)
 			}
 			bench := newBench(t)
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 			defer cancel()
 			server, err := bench.StartOtherServer(ctx, java, tc.server, tc.virtual)
 			require.NoError(t, err)

@@ -68,8 +68,8 @@ func send(spec string) error {
 	}
 }
 
-// sendFor lets a child send, kills it after d, and returns how many samples it had
-// accepted for sure; one more may be in the queue.
+// sendFor lets a child send, kills it d after the first sample, and returns how many
+// samples it had accepted for sure; one more may be in the queue.
 func sendFor(t *testing.T, dir, url string, first int, d time.Duration) int {
 	t.Helper()
 	exe, err := os.Executable()
@@ -79,12 +79,15 @@ func sendFor(t *testing.T, dir, url string, first int, d time.Duration) int {
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	kill := time.AfterFunc(d, func() { _ = cmd.Process.Kill() })
-	defer kill.Stop()
 	n := 0
 	for lines := bufio.NewScanner(stdout); lines.Scan(); n++ {
 		require.Equal(t, strconv.Itoa(first+n), lines.Text())
+		if n == 0 {
+			kill := time.AfterFunc(d, func() { _ = cmd.Process.Kill() })
+			defer kill.Stop()
+		}
 	}
+	require.Positive(t, n)
 	require.Error(t, cmd.Wait(), "it ends by the signal alone")
 	return n
 }
@@ -156,7 +159,7 @@ func drain(t *testing.T, dir, url string) {
 			}
 		}
 		return false
-	}, 2*time.Minute, 100*time.Millisecond, "everything is delivered")
+	}, patience, 100*time.Millisecond, "everything is delivered")
 }
 
 // TestReceivers: real receivers get every sample, whoever is killed. Receiver and
@@ -219,7 +222,7 @@ func TestReceivers(t *testing.T) {
 					}
 				}
 				return true
-			}, 30*time.Second, 500*time.Millisecond, "no sample is lost")
+			}, patience, 500*time.Millisecond, "no sample is lost")
 			assert.Equal(t, len(got), count, "none is counted twice")
 			assert.LessOrEqual(t, len(got)-len(accepted), rounds, "at most one a round was queued unprinted")
 			t.Logf("%d accepted, %d stored", len(accepted), len(got))

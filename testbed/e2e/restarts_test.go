@@ -25,7 +25,7 @@ func TestTransactionsAcrossDeaths(t *testing.T) {
 	const threshold, phase = 1500 * time.Millisecond, 10 * time.Second
 	config := fmt.Sprintf("transactions: {interval: 500ms, threshold: %v}\n", threshold)
 	bench := newBench(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	db, err := bench.StartPostgres(ctx)
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -96,7 +97,7 @@ func runExperiment(t *testing.T, x experiment) {
 	t.Helper()
 	java := defaultJDK(t).java
 	bench := newBench(t)
-	ctx, cancel := context.WithTimeout(t.Context(), x.lasts+90*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), x.lasts+testTimeout)
 	defer cancel()
 	jdbcURL, url := x.startDatabase(ctx, t, bench)
 	app, err := bench.StartSlowWebApp(ctx, java, x.tomcat, jdbcURL, x.jvm...)
@@ -110,22 +111,13 @@ func runExperiment(t *testing.T, x experiment) {
 	sidecar, err := bench.StartSidecarWith(ctx, app.JolokiaURL, fmt.Sprintf("transactions:\n  interval: %v\n  threshold: %v\ndatabases:\n  - {name: shop, url: %q}\n", x.interval, x.threshold, url))
 	require.NoError(t, err)
 
+	awaitFollowed(ctx, t, sidecar)
 	x.load(ctx, t, app.URL)
-
-	// The last ones end with the load; two looks later they are on record.
-	timer := time.NewTimer(2*x.interval + time.Second)
-	defer timer.Stop()
-	<-timer.C
 	truths, err := app.Truths()
 	require.NoError(t, err)
-	var list struct {
-		Total        int          `json:"total"`
-		Transactions []tx.Summary `json:"transactions"`
-	}
-	require.NoError(t, sidecar.Get(ctx, "/api/transactions?limit=20000", &list))
-	require.Len(t, list.Transactions, list.Total)
 	c := newComparison(x.threshold, truths)
-	for _, s := range list.Transactions {
+	slow, _ := c.slow()
+	for _, s := range awaitRecords(ctx, t, sidecar, func(l []tx.Summary) bool { return len(l) >= slow }) {
 		var rec tx.Record
 		require.NoError(t, sidecar.Get(ctx, "/api/transactions/"+s.ID, &rec))
 		c.add(&rec)
@@ -134,11 +126,40 @@ func runExperiment(t *testing.T, x experiment) {
 	late, err := sidecar.Metric(ctx, "apm_sidecar_looks_missed_total")
 	require.NoError(t, err)
 	within := 0.9
-	if slow, _ := c.slow(); slow < 50 {
+	if slow < 50 {
 		within = 0.7 // chance has its part in a few
 	}
 	c.assert(t, late, within)
 	assert.NoError(t, sidecar.Stop(sidecarGrace))
+}
+
+// awaitFollowed waits until the sidecar follows the transactions of its target.
+func awaitFollowed(ctx context.Context, t *testing.T, sidecar *harness.Sidecar) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, err := sidecar.AwaitOutput(ctx, regexp.MustCompile("transactions are followed"))
+	require.NoError(t, err)
+}
+
+// awaitRecords waits until what is on record suffices, at most for half a minute, and returns
+// what is on record two seconds later: what is too much is there by then, too.
+func awaitRecords(ctx context.Context, t *testing.T, sidecar *harness.Sidecar, suffice func([]tx.Summary) bool) []tx.Summary {
+	t.Helper()
+	var list struct {
+		Total        int
+		Transactions []tx.Summary
+	}
+	get := func() []tx.Summary {
+		require.NoError(t, sidecar.Get(ctx, "/api/transactions?limit=20000", &list))
+		require.Len(t, list.Transactions, list.Total)
+		return list.Transactions
+	}
+	for end := time.Now().Add(30 * time.Second); !suffice(get()) && time.Now().Before(end); {
+		pause(ctx, 100*time.Millisecond)
+	}
+	pause(ctx, 2*time.Second)
+	return get()
 }
 
 // load asks for random requests until the time is over, and waits for their ends.

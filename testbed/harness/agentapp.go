@@ -2,7 +2,6 @@ package harness
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"strings"
 )
@@ -38,7 +37,7 @@ func (b *Bench) StartAgentServlet(ctx context.Context, java string) (*AgentWebAp
 // startAgentWebApp starts it on one of Tomcats. The option says which agent, lib is
 // what else it needs on the class path.
 func (b *Bench) startAgentWebApp(ctx context.Context, java, tomcat, path, option, lib string) (*AgentWebApp, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, webAppStartTimeout, fmt.Errorf("not up within %v", webAppStartTimeout))
+	ctx, cancel := withStartTimeout(ctx)
 	defer cancel()
 	base, err := b.Folder("agent-webapp")
 	if err != nil {

@@ -10,8 +10,13 @@ import (
 	"time"
 )
 
-// stopGrace is how long a process may take to end before it is killed.
-const stopGrace = 6 * time.Second
+const (
+	// startTimeout is how long a program may take until it serves, and stopGrace how long
+	// until it has ended. Whoever fails says so at once; these are for machines that are
+	// slow, busy or cold.
+	startTimeout = 3 * time.Minute
+	stopGrace    = time.Minute
+)
 
 // Bench is a temporary folder and the processes that work in it.
 // It is safe for use by several goroutines.

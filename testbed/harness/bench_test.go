@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const testTimeout = 30 * time.Second
+const testTimeout = time.Minute
 
 // TestMain plays the owner of a bench that is to be killed, when told so.
 func TestMain(m *testing.M) {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"time"
 )
 
 // ErrNoJava says that there is no usable JDK.
@@ -17,9 +16,6 @@ var ErrNoJava = errors.New("no usable Java: install a JDK of version 17 or newer
 
 // ErrNotBuilt says that the testbed's Java programs are not built.
 var ErrNotBuilt = errors.New("testbed is not built: make testbed")
-
-// javaAsksTimeout limits "java -version".
-const javaAsksTimeout = 20 * time.Second
 
 // FindJava returns the java launcher of JAVA_HOME, else of the PATH, else
 // ErrNoJava.
@@ -40,7 +36,7 @@ func FindJava() (string, error) {
 
 // JavaVersion returns the feature version of a java launcher: 11, 17, 25.
 func JavaVersion(ctx context.Context, java string) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, javaAsksTimeout)
+	ctx, cancel := withStartTimeout(ctx)
 	defer cancel()
 	output, err := exec.CommandContext(ctx, java, "-version").CombinedOutput() // the caller's choice of JDK
 	if err != nil {

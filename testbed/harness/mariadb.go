@@ -10,16 +10,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/testbed/certs"
 )
 
 // ErrNoMariaDB says that MariaDB's server is not installed.
 var ErrNoMariaDB = errors.New("MariaDB not found: apt-get install mariadb-server")
-
-// mariaDBStartTimeout is for the install script and the start of the server.
-const mariaDBStartTimeout = 60 * time.Second
 
 // MariaDB is a throwaway server whose root needs no password.
 type MariaDB struct {
@@ -43,7 +39,7 @@ func (m *MariaDB) URLOf(user, password string) string {
 // StartMariaDB makes a server's folder within the bench's and waits until it accepts
 // connections. It returns ErrNoMariaDB if there is no server to start.
 func (b *Bench) StartMariaDB(ctx context.Context) (*MariaDB, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, mariaDBStartTimeout, fmt.Errorf("not up within %v", mariaDBStartTimeout))
+	ctx, cancel := withStartTimeout(ctx)
 	defer cancel()
 	install, installErr := exec.LookPath("mariadb-install-db")
 	server, serverErr := exec.LookPath("mariadbd")

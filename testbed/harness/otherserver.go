@@ -2,7 +2,6 @@ package harness
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,7 +20,7 @@ type OtherServer struct {
 // JVMs from 17 on run it. virtual has requests handled on virtual threads, which JVMs from 21
 // on have.
 func (b *Bench) StartOtherServer(ctx context.Context, java, server string, virtual bool) (*OtherServer, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, webAppStartTimeout, fmt.Errorf("not up within %v", webAppStartTimeout))
+	ctx, cancel := withStartTimeout(ctx)
 	defer cancel()
 	base, err := b.Folder("other-server")
 	if err != nil {

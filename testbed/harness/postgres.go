@@ -12,19 +12,14 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // ErrNoPostgres says that PostgreSQL is not installed.
 var ErrNoPostgres = errors.New("PostgreSQL not found: apt-get install postgresql")
 
 const (
-	// portAttempts is how often another port is tried when one was taken.
-	portAttempts = 5
-	// postgresStartTimeout is for initdb and the start of the server.
-	postgresStartTimeout = 60 * time.Second
-	postgresUser         = "app"
-	postgresDatabase     = "postgres"
+	postgresUser     = "app"
+	postgresDatabase = "postgres"
 )
 
 // Postgres is a throwaway cluster that trusts whoever connects.
@@ -79,7 +74,7 @@ func FindPostgres() (string, error) {
 // StartPostgres makes a cluster in the bench's folder and waits until it
 // accepts connections.
 func (b *Bench) StartPostgres(ctx context.Context) (*Postgres, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, postgresStartTimeout, fmt.Errorf("not up within %v", postgresStartTimeout))
+	ctx, cancel := withStartTimeout(ctx)
 	defer cancel()
 	bin, err := FindPostgres()
 	if err != nil {

@@ -173,6 +173,11 @@ func (p *Process) Stop(grace time.Duration) error {
 // killGroup kills what is left of the group; nothing left is fine.
 func (p *Process) killGroup() { _ = syscall.Kill(-p.pid, syscall.SIGKILL) }
 
+// withStartTimeout limits the start of a program.
+func withStartTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("not up within %v", startTimeout))
+}
+
 // Poll calls check at a steady pace until it says true or fails, or ctx ends.
 func Poll(ctx context.Context, check func() (bool, error)) error {
 	ticker := time.NewTicker(pollInterval)

@@ -8,11 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"time"
 )
-
-// receiverStartTimeout is for a receiver to answer.
-const receiverStartTimeout = 60 * time.Second
 
 // ErrNoReceiver says that a receiver of samples is not installed.
 var ErrNoReceiver = errors.New("not installed")
@@ -125,7 +121,7 @@ func (b *Bench) startReceiver(ctx context.Context, r *Receiver) (*Receiver, erro
 
 // Start starts the processes and waits until all answer.
 func (r *Receiver) Start(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, receiverStartTimeout, fmt.Errorf("not up within %v", receiverStartTimeout))
+	ctx, cancel := withStartTimeout(ctx)
 	defer cancel()
 	r.running = nil
 	for _, c := range r.commands {

@@ -21,10 +21,8 @@ import (
 // ErrNoPrograms says that bin/ lacks our own programs.
 var ErrNoPrograms = errors.New("programs are not built: make build")
 
-const (
-	sidecarStartTimeout = 60 * time.Second
-	queryTimeout        = 5 * time.Second
-)
+// queryTimeout is how long a page of the sidecar may take.
+const queryTimeout = 2 * time.Minute
 
 // Program returns the path of a program in bin/, or ErrNoPrograms.
 func Program(name string) (string, error) {
@@ -69,7 +67,7 @@ func (b *Bench) StartSidecar(ctx context.Context, target string, oldAfterGCRatio
 // StartSidecarWith starts bin/apm-sidecar against one target with the text of a
 // configuration file. It polls each second.
 func (b *Bench) StartSidecarWith(ctx context.Context, target, text string) (*Sidecar, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, sidecarStartTimeout, fmt.Errorf("not up within %v", sidecarStartTimeout))
+	ctx, cancel := withStartTimeout(ctx)
 	defer cancel()
 	program, err := Program("apm-sidecar")
 	if err != nil {

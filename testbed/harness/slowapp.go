@@ -51,7 +51,7 @@ func Tomcats() []string { return []string{"tomcat8", "tomcat9", "tomcat10", "tom
 // StartSlowWebApp starts it on one of Tomcats with the Jolokia agent, on free ports
 // of 127.0.0.1; jdbcURL is its database's.
 func (b *Bench) StartSlowWebApp(ctx context.Context, java, tomcat, jdbcURL string, jvmOptions ...string) (*SlowWebApp, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, webAppStartTimeout, fmt.Errorf("not up within %v", webAppStartTimeout))
+	ctx, cancel := withStartTimeout(ctx)
 	defer cancel()
 	base, err := b.Folder("slow-webapp")
 	if err != nil {

@@ -5,15 +5,10 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-	"time"
 )
 
-const (
-	// webAppStartTimeout is for a JVM with agent and Tomcat on a busy machine.
-	webAppStartTimeout = 60 * time.Second
-	// minJolokiaJava is the oldest JVM that the Jolokia agent runs on.
-	minJolokiaJava = 17
-)
+// minJolokiaJava is the oldest JVM that the Jolokia agent runs on.
+const minJolokiaJava = 17
 
 // SmallHeap sizes a heap for the leak: the first collection of the old region
 // comes after some 65,000 leaked statements and finds it full, and the large
@@ -35,7 +30,7 @@ type LeakyWebApp struct {
 // StartLeakyWebApp starts the web application with the Jolokia agent on free
 // ports of 127.0.0.1. jvmOptions size the heap and choose the collector.
 func (b *Bench) StartLeakyWebApp(ctx context.Context, java string, db *Postgres, jvmOptions ...string) (*LeakyWebApp, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, webAppStartTimeout, fmt.Errorf("not up within %v", webAppStartTimeout))
+	ctx, cancel := withStartTimeout(ctx)
 	defer cancel()
 	version, err := JavaVersion(ctx, java)
 	if err != nil {
@@ -86,7 +81,7 @@ func (b *Bench) StartLeakyWebApp(ctx context.Context, java string, db *Postgres,
 // StartLoad asks url for orders at a rate per second from several clients, in
 // a process of its own.
 func (b *Bench) StartLoad(ctx context.Context, java, url string, requestsPerSecond, clients int) (*Process, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, webAppStartTimeout, fmt.Errorf("not up within %v", webAppStartTimeout))
+	ctx, cancel := withStartTimeout(ctx)
 	defer cancel()
 	jar, err := built("leaky-webapp", "target", "leaky-webapp.jar")
 	if err != nil {
