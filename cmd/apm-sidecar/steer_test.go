@@ -48,7 +48,7 @@ func TestHangUpAtTheStart(t *testing.T) {
 	assert.Eventually(t, func() bool {
 		_, body := r.get(t, "metrics")
 		return regexp.MustCompile(`(?m)^apm_sidecar_targets 2$`).MatchString(body)
-	}, 20*time.Second, 50*time.Millisecond, "the second configuration is not read")
+	}, time.Minute, 50*time.Millisecond, "the second configuration is not read")
 	r.end(t)
 }
 
@@ -72,7 +72,7 @@ func TestReloadKeepsTheLastGoodConfiguration(t *testing.T) {
 		assert.Eventually(t, func() bool {
 			_, body := r.get(t, "api/targets")
 			return regexp.MustCompile(pattern).MatchString(body)
-		}, 20*time.Second, 50*time.Millisecond, pattern)
+		}, time.Minute, 50*time.Millisecond, pattern)
 	}
 	shows(`"name":"found/[^"]+".*"state":"up".*"name":"one/[^"]+".*"state":"up"`)
 	_, page := r.get(t, "targets")

@@ -23,7 +23,7 @@ func TestAgentCapturesOnceInTime(t *testing.T) {
 	b := newCaptureBench(t, goodReport, nil)
 	c := writer(b.directory)
 	n := 0
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	c.poll = func(context.Context) (*jvm.Snapshot, error) {
 		if n++; n == 20 {
@@ -45,12 +45,12 @@ func TestAgentCapturesOnceInTime(t *testing.T) {
 func TestADumpIsNoOutage(t *testing.T) {
 	t.Parallel()
 	b := newCaptureBench(t, goodReport, nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	c := writer(b.directory)
 	write := c.dump
 	c.dump = func(ctx context.Context, file string, live bool) error {
-		assert.Eventually(t, func() bool { return len(b.sink.values(series.NameDumping, "h:1")) >= 4 }, 20*time.Second, time.Millisecond)
+		assert.Eventually(t, func() bool { return len(b.sink.values(series.NameDumping, "h:1")) >= 4 }, time.Minute, time.Millisecond)
 		return write(ctx, file, live)
 	}
 	polls := 0
@@ -86,7 +86,7 @@ func TestARestartedSidecarKeepsTheCoolDown(t *testing.T) {
 			t.Parallel()
 			b := newCaptureBench(t, goodReport, nil)
 			require.NoError(t, os.WriteFile(filepath.Join(b.directory, name), nil, 0o600))
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			c := writer(b.directory)
 			polls := 0
@@ -108,7 +108,7 @@ func TestG1IsCaughtBeforeItsFullCollection(t *testing.T) {
 	f := func(name string, want int, gcs ...jvm.GC) {
 		t.Helper()
 		b := newCaptureBench(t, goodReport, nil)
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		c := writer(b.directory)
 		polls := 0
@@ -139,7 +139,7 @@ func TestG1IsCaughtBeforeItsFullCollection(t *testing.T) {
 func TestAgentEndsDuringADump(t *testing.T) {
 	t.Parallel()
 	b := newCaptureBench(t, goodReport, nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	c := &fakeClient{
 		poll: func(context.Context) (*jvm.Snapshot, error) { return filled(1), nil },

@@ -125,7 +125,7 @@ func TestAWaitIsNamed(t *testing.T) {
 				Interval: 200 * time.Millisecond, Sink: s, Logger: slog.New(slog.DiscardHandler), Tracing: o,
 				Watched: []agent.Watched{{Target: jvm.Target{Job: "shop", Instance: "a:1"}, Client: &fakeClient{}, Requests: f}},
 			})
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			ended := make(chan error, 1)
 			go func() { ended <- ag.Run(ctx) }()
@@ -136,7 +136,7 @@ func TestAWaitIsNamed(t *testing.T) {
 					row = rows[0]
 				}
 				return row.Peer != "" && row.ElapsedMs > 1500
-			}, 20*time.Second, 20*time.Millisecond)
+			}, time.Minute, 20*time.Millisecond)
 			cancel()
 			require.NoError(t, <-ended)
 			assert.Equal(t, tc.sql, row.SQL)

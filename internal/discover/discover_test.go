@@ -62,7 +62,7 @@ func names(targets []jvm.Target) []string {
 
 func eventually(t *testing.T, d *discover.Discoverer, want ...string) {
 	t.Helper()
-	assert.Eventually(t, func() bool { return slices.Equal(names(d.Targets()), want) }, 20*time.Second, 20*time.Millisecond,
+	assert.Eventually(t, func() bool { return slices.Equal(names(d.Targets()), want) }, time.Minute, 20*time.Millisecond,
 		"want %v", want)
 	if t.Failed() {
 		t.Log(names(d.Targets()))

@@ -60,7 +60,7 @@ func Examine(ctx context.Context, t jvm.Target, c Client) []Finding {
 	}
 	v.say(OK, "answers in %s", time.Since(began).Round(time.Millisecond))
 	v.parts(snapshot.Missing)
-	v.clock(snapshot)
+	v.clock(snapshot, began)
 	v.servers(snapshot)
 	if details, err := c.Details(ctx); err != nil {
 		v.say(Warn, "details cannot be read: %v", err)
@@ -94,13 +94,18 @@ func (v *visit) parts(missing []jvm.Missing) {
 // maxSkew is the difference of clocks that starts to matter.
 const maxSkew = 5 * time.Second
 
-// clock compares the JVM's with ours.
-func (v *visit) clock(s *jvm.Snapshot) {
+// clock compares the JVM's with ours. The JVM looked at its own some time between asked
+// and the snapshot's.
+func (v *visit) clock(s *jvm.Snapshot, asked time.Time) {
 	if s.Runtime == nil || !s.Runtime.StartMs.Known() || !s.Runtime.UptimeMs.Known() {
 		return
 	}
 	there := time.UnixMilli(s.Runtime.StartMs.Or(0) + s.Runtime.UptimeMs.Or(0))
-	if skew := there.Sub(s.Time).Round(time.Second); skew.Abs() > maxSkew {
+	skew := there.Sub(s.Time)
+	if skew < 0 {
+		skew = min(0, there.Sub(asked))
+	}
+	if skew = skew.Round(time.Second); skew.Abs() > maxSkew {
 		v.say(Warn, "the JVM's clock differs by %s from the one here (or was set since the JVM started): times of collections are off by as much", skew)
 	}
 }

@@ -17,7 +17,7 @@ import (
 // patient answers as told; the zero value is a healthy JVM.
 type patient struct {
 	down, queue error
-	skew        time.Duration
+	skew, takes time.Duration
 	missing     []jvm.Missing
 	version, vm string
 	allowed     []string
@@ -30,7 +30,7 @@ func (p patient) Poll(context.Context) (*jvm.Snapshot, error) {
 	now := time.Now()
 	start := now.Add(-time.Hour).Add(p.skew)
 	return &jvm.Snapshot{
-		Time: now, Missing: p.missing, Servers: p.servers,
+		Time: now.Add(p.takes), Missing: p.missing, Servers: p.servers,
 		Runtime: &jvm.Runtime{StartMs: jvm.Some(start.UnixMilli()), UptimeMs: jvm.Some(time.Hour.Milliseconds())},
 	}, p.down
 }
@@ -60,6 +60,8 @@ func TestExamine(t *testing.T) {
 		"down":            {patient{down: errors.New("refused")}, "fail no answer: refused"},
 		"a missing part":  {patient{missing: []jvm.Missing{{Part: "pools", Reason: "denied"}}}, "warn pools cannot be read: denied"},
 		"clock behind":    {patient{skew: -time.Minute}, "warn the JVM's clock differs by -1m0s"},
+		"clock ahead":     {patient{skew: time.Minute}, "warn the JVM's clock differs by 1m0s"},
+		"slow":            {patient{takes: 20 * time.Second}, ""},
 		"old JDK":         {patient{vm: "25.402-b06"}, "warn JDK 8"},
 		"JDK 25":          {patient{vm: "25.0.1+8-LTS"}, ""},
 		"agent with NaN":  {patient{version: "2.4.1"}, "warn Jolokia 2.4.1: attributes"},

@@ -52,7 +52,7 @@ func TestSocketOfARealProcess(t *testing.T) {
 		s, ok := sockets[1]
 		return ok && s.Near && s.Remote.String() == conn.LocalAddr().String() && s.Local.String() == conn.RemoteAddr().String() &&
 			s.RTT > 0 && s.Unanswered > 0 && s.Unanswered < time.Minute
-	}, 30*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 }
 
 // ranNs is the time on a processor of a process's first thread.

@@ -47,7 +47,8 @@ func TestBackToBackPollsDontWaitForAcknowledgements(t *testing.T) {
 	}
 	took = took[20:] // the kernel itself acknowledges at once on a new connection
 	slices.Sort(took)
-	assert.Less(t, took[len(took)/2], 30*time.Millisecond)
+	// All would take 40 ms; on a busy machine some take that anyway.
+	assert.Less(t, took[len(took)/4], 30*time.Millisecond)
 }
 
 // answerLikeTheJDK answers every request on the connection.

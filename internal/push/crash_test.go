@@ -73,12 +73,16 @@ type forgetful struct {
 	disk   map[float64]bool
 	// forgotten counts what restarts have cost.
 	forgotten int
+	// got is closed and replaced when something arrives.
+	got chan struct{}
 }
 
 func (f *forgetful) accept(values []float64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := time.Now()
+	close(f.got)
+	f.got = make(chan struct{})
 	for _, v := range values {
 		f.memory[v] = now
 	}
@@ -95,6 +99,13 @@ func (f *forgetful) flush(t time.Time) {
 	}
 }
 
+// arrival is closed when something arrives the next time.
+func (f *forgetful) arrival() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.got
+}
+
 // restart forgets what is in memory.
 func (f *forgetful) restart() {
 	f.mu.Lock()
@@ -107,7 +118,7 @@ func (f *forgetful) restart() {
 // Sender and receiver are killed again and again; whatever Append accepted
 // arrives.
 func TestNothingIsLostWhenEitherSideIsKilled(t *testing.T) {
-	f := &forgetful{memory: map[float64]time.Time{}, disk: map[float64]bool{}}
+	f := &forgetful{memory: map[float64]time.Time{}, disk: map[float64]bool{}, got: make(chan struct{})}
 	rc := newReceiver(t, nil)
 	rc.onValues = f.accept
 	dir := t.TempDir()
@@ -121,30 +132,39 @@ func TestNothingIsLostWhenEitherSideIsKilled(t *testing.T) {
 		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s|%s|%d", crashEnv, dir, rc.URL, next))
 		stdout, err := cmd.StdoutPipe()
 		require.NoError(t, err)
+		arrived := f.arrival()
 		require.NoError(t, cmd.Start())
-		life := 4*gatherTime + time.Duration(rand.IntN(400))*time.Millisecond // something has arrived by half of it
-		if round%2 == 1 {
-			time.AfterFunc(life/2, func() {
+		var killer sync.WaitGroup
+		over := make(chan struct{})
+		killer.Go(func() {
+			select {
+			case <-arrived:
+			case <-over:
+			}
+			if round%2 == 1 { // while something is in memory alone, the first time for sure
+				<-time.After(time.Duration(round-1) * crashMemory / 4)
 				f.restart()
 				rc.CloseClientConnections()
-			})
-		}
-		kill := time.AfterFunc(life, func() { _ = cmd.Process.Kill() })
+			}
+			<-time.After(time.Duration(rand.IntN(400)) * time.Millisecond)
+			_ = cmd.Process.Kill()
+		})
 		for lines := bufio.NewScanner(stdout); lines.Scan(); {
 			v, err := strconv.Atoi(lines.Text())
 			require.NoError(t, err, lines.Text())
 			accepted = append(accepted, float64(v))
 			next = v + 1
 		}
+		close(over)
+		killer.Wait()
 		require.Error(t, cmd.Wait(), "the child only ends by the signal")
-		kill.Stop()
 		next++ // one more may be queued, unprinted
 	}
 	require.Greater(t, len(accepted), 100)
 
 	d := remote(t, rc.URL, RemoteWriteOptions{Window: crashWindow})
 	p, stop := startPusher(t, dir, d)
-	require.Eventually(t, func() bool { return p.workers[0].queue.stats().samples == 0 }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return p.workers[0].queue.stats().samples == 0 }, time.Minute, 20*time.Millisecond)
 	stop()
 	f.mu.Lock()
 	defer f.mu.Unlock()

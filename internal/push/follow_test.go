@@ -25,7 +25,7 @@ func has(t *testing.T, d *scripted, value float64) {
 			}
 		}
 		return false
-	}, 20*time.Second, 5*time.Millisecond, "%s has not got %v", d.Info().Label, value)
+	}, time.Minute, 5*time.Millisecond, "%s has not got %v", d.Info().Label, value)
 }
 
 // TestDestinationsComeAndGo under a stream of samples: each gets all that was appended

@@ -71,7 +71,7 @@ func play(t *testing.T, login mysql.Login, plays func(*server)) (*mysql.Conn, er
 		defer close(played)
 		plays(&server{t: t, stream: far, plain: far})
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	c, err := mysql.NewConn(ctx, near, login)
 	if err != nil {
