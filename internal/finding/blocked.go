@@ -30,7 +30,7 @@ func (tasksBlocked) Detect(_ context.Context, h *Heap) ([]Finding, error) {
 	var found []Finding
 	for _, s := range h.schedulers {
 		e := h.keeper(s)
-		if e == nil {
+		if e == nil || s.RetainedBytes == nil {
 			continue
 		}
 		b := backlog{done: -1, bytes: *s.RetainedBytes}
@@ -70,6 +70,10 @@ func (h *Heap) keeper(s *scheduler) *errand {
 			}
 			queues := h.Tables[tableTaskQueue]
 			if q := queues.Row(h.Tables[tableTimerThread].Ref(row, columnQueue)); q >= 0 && queues.Ref(q, columnQueue) == s.array {
+				return e
+			}
+		case turning:
+			if e.local(e.base, func(o heap.ObjID) bool { return slices.Contains(slices.Collect(h.References(o)), s.owner) }) != 0 {
 				return e
 			}
 		case scheduling:

@@ -17,6 +17,8 @@ const (
 	// its owner waits itself, reads or writes, and waitingRunning while its owner runs.
 	waitingStanding = 4
 	waitingRunning  = 10
+	// waitingEver is the same for one whose owner has ended: they never go on.
+	waitingEver = 2
 	// waitingMany is how many more threads make a deadlock critical.
 	waitingMany = 10
 	// maxContended bounds the findings of each of the two kinds.
@@ -165,6 +167,10 @@ func (h *Heap) lastLink(t heap.ObjID) (last heap.ObjID, ok bool) {
 
 // manyFor says how many threads that wait are worth a remark.
 func (h *Heap) manyFor(c *convoy) int {
+	first := h.threadOf(c.first)
+	if h.waitsFor(&first).owner.ended() {
+		return waitingEver
+	}
 	owner := h.threadOf(h.links[c.first].owners[0])
 	if owner.stuck() || owner.paused() || owner.inIO() {
 		return waitingStanding

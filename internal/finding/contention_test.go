@@ -186,6 +186,30 @@ func TestLockConvoy(t *testing.T) {
 	assert.Equal(t, []string{"com.acme.Orders.export(Orders.java:5)"}, found[0].Evidence.Lock.OwnerStack)
 }
 
+// TestLockOfEndedThread alarms from two threads on: nobody can let go of a lock whose owner ended
+// with it.
+func TestLockOfEndedThread(t *testing.T) {
+	f := func(waiting int) []finding.Finding {
+		h := newLocksHeap()
+		ended := h.NewThread(h.Thread, "importer-7")
+		h.SetThread(ended, 5, false, hproftest.Ended)
+		lock := h.Lock(ended)
+		for i := range waiting {
+			h.parked(fmt.Sprintf("exec-%d", i), lock)
+		}
+		return specific(t, h.JDK)
+	}
+	assert.Empty(t, f(1))
+	found := f(2)
+	require.Len(t, found, 1)
+	assert.Equal(t, "lock-convoy", found[0].Kind)
+	assert.Equal(t, finding.SeverityWarning, found[0].Severity)
+	assert.Equal(t, "com.acme.Orders", found[0].Culprit.Class)
+	assert.Equal(t, "importer-7", found[0].Culprit.Thread)
+	assert.Contains(t, found[0].Summary, "has ended without letting go")
+	assert.Contains(t, found[0].Advice, "in a finally block")
+}
+
 // TestLockConvoyKeepsMemory alarms where what the threads have in hand fills the heap, and
 // counts nothing that others refer to as well.
 func TestLockConvoyKeepsMemory(t *testing.T) {

@@ -108,6 +108,26 @@ func (h *Heap) convoyFinding(ctx context.Context, c *convoy) (Finding, error) {
 	if bytes >= suspectBytes && bytes*100 >= total*criticalShare {
 		f.Severity = SeverityWarning
 	}
+	if w.owner.ended() {
+		h.wordEnded(&f, &first, &w)
+	} else {
+		h.wordOwner(&f, c.lock, &w)
+	}
+	alone := "They alone"
+	if len(h.blockedQueues(c.waiting)) > 0 {
+		alone = "They are all threads of their pool, and with its queue"
+	}
+	f.Summary += fmt.Sprintf(" Those that wait are %s. %s keep %s (%s of what is in use).",
+		h.crowdAt(c.waiting), alone, unit.Bytes(bytes), unit.Share(bytes, total))
+	f.Fingerprint = fingerprint(f.Kind, stableClass(h.Class(c.lock).Name), stableClass(f.Culprit.Class))
+	f.Evidence.Facts = append(f.Evidence.Facts, fact("threads that wait", "%s, %s", unit.Count(n), h.crowdAt(c.waiting)))
+	f.Evidence.Refutes = "a thread dump some seconds later in which other threads wait, or none"
+	return f, nil
+}
+
+// wordOwner is about what the owner of a lock does with it.
+func (h *Heap) wordOwner(f *Finding, lock heap.ObjID, w *wait) {
+	owner := &w.owner.thread
 	f.Summary = "The owner"
 	switch {
 	case w.owner.others > 0:
@@ -115,7 +135,7 @@ func (h *Heap) convoyFinding(ctx context.Context, c *convoy) (Finding, error) {
 	case w.owner.proof != proofField:
 		f.Summary += " (inferred from its stack)"
 	}
-	took := owner.taker(c.lock)
+	took := owner.taker(lock)
 	if took != nil {
 		f.Culprit.Class = took.Class
 	}
@@ -128,16 +148,15 @@ func (h *Heap) convoyFinding(ctx context.Context, c *convoy) (Finding, error) {
 	} else {
 		f.Summary += " has no code of the program on its stack."
 	}
-	alone := "They alone"
-	if len(h.blockedQueues(c.waiting)) > 0 {
-		alone = "They are all threads of their pool, and with its queue"
-	}
-	f.Summary += fmt.Sprintf(" %s Those that wait are %s. %s keep %s (%s of what is in use).",
-		h.waiting(owner, h.waitsFor(owner)), h.crowdAt(c.waiting), alone, unit.Bytes(bytes), unit.Share(bytes, total))
-	f.Fingerprint = fingerprint(f.Kind, stableClass(h.Class(c.lock).Name), stableClass(f.Culprit.Class))
-	f.Evidence.Facts = append(f.Evidence.Facts, fact("threads that wait", "%s, %s", unit.Count(n), h.crowdAt(c.waiting)))
-	f.Evidence.Refutes = "a thread dump some seconds later in which other threads wait, or none"
-	return f, nil
+	f.Summary += " " + h.waiting(owner, h.waitsFor(owner))
+}
+
+// wordEnded is about an owner that ended with the lock: whoever waits for it never goes on.
+func (h *Heap) wordEnded(f *Finding, first *thread, w *wait) {
+	f.Severity = SeverityWarning
+	f.Culprit.Class = h.contender(first).Class
+	f.Summary = "That thread has ended without letting go: nobody can any more."
+	f.Advice = w.advice("what must not hang") + " Only a restart of the JVM ends this."
 }
 
 // crowdAt says how most of these threads are called, and where most are.

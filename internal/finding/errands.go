@@ -22,6 +22,8 @@ const (
 	timing
 	// scheduling is that of a thread of a ScheduledThreadPoolExecutor.
 	scheduling
+	// turning is that of the worker of a HashedWheelTimer.
+	turning
 )
 
 // errand is a service thread in the middle of code that others gave it: a
@@ -53,7 +55,8 @@ func (h *Heap) readErrands() []errand {
 // errandOf says what the thread of a stack is at for others, if anything.
 //
 // Source: java.lang.ref.Finalizer, jdk.internal.ref.CleanerImpl and Cleaner,
-// sun.misc.Cleaner, java.util.Timer and java.util.concurrent of JDK 6 to 25.
+// sun.misc.Cleaner, java.util.Timer and java.util.concurrent of JDK 6 to 25;
+// io.netty.util.HashedWheelTimer, whose timeouts run their tasks themselves.
 func (h *Heap) errandOf(s heap.Stack) (errand, bool) {
 	for base, f := range slices.Backward(s.Frames) {
 		e := errand{thread: thread{Stack: s}, base: base, entry: -1}
@@ -84,6 +87,9 @@ func (h *Heap) errandOf(s heap.Stack) (errand, bool) {
 				continue // waits for the next task
 			}
 		}
+		if timer, worker := strings.CutSuffix(f.Class, "$Worker"); worker && f.Method == "run" && strings.HasSuffix(timer, "."+kindWheel) {
+			e.service, e.entry = turning, slices.IndexFunc(s.Frames[:base], isRunOf(timer+"$HashedWheelTimeout"))-1
+		}
 		if e.entry >= 0 {
 			return e, true
 		}
@@ -107,6 +113,12 @@ func isInvokeFinalize(f heap.Frame) bool { return strings.HasPrefix(f.Method, "i
 
 func isMethodOf(class string) func(heap.Frame) bool {
 	return func(f heap.Frame) bool { return f.Class == class }
+}
+
+// isRunOf fits the calls in which objects of the class run what they were given: run in current
+// versions of Netty, expire in older ones.
+func isRunOf(class string) func(heap.Frame) bool {
+	return func(f heap.Frame) bool { return f.Class == class && (f.Method == "run" || f.Method == "expire") }
 }
 
 // isNot fits the frames of classes whose names have none of these prefixes.

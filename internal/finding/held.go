@@ -1,6 +1,7 @@
 package finding
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -27,6 +28,12 @@ const (
 	lasting = time.Minute
 )
 
+// classCount is how many objects of a class there are.
+type classCount struct {
+	class string
+	count int64
+}
+
 // loss is what only the cancelled tasks of one scheduler keep alive.
 type loss struct {
 	objects, bytes int64
@@ -35,6 +42,8 @@ type loss struct {
 	class       string
 	instances   []heap.ObjID
 	finalizable bool
+	// others are the other finalizable classes behind the tasks, those of most objects first.
+	others []classCount
 	// closed is how many of the instances say that they are closed, -1 if their
 	// class has no such field.
 	closed int64
@@ -163,6 +172,14 @@ func (h *Heap) lossBy(ctx context.Context, s *scheduler) (loss, error) {
 		}
 	}
 	l.class, l.instances = most(finalizable, func(heap.ObjID) int64 { return 1 })
+	for name, objects := range finalizable {
+		if name != l.class {
+			l.others = append(l.others, classCount{name, int64(len(objects))})
+		}
+	}
+	slices.SortFunc(l.others, func(a, b classCount) int {
+		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.class, b.class))
+	})
 	if l.finalizable = l.class != ""; !l.finalizable {
 		payload := map[string][]heap.ObjID{}
 		seen := h.NewSet()

@@ -33,18 +33,37 @@ func (h *Heap) heldFinding(s *scheduler, l loss, total int64) Finding {
 	}
 	f.Summary = fmt.Sprintf("%s of the %s tasks in %s are cancelled %s; only they keep %s alive (%s of the reachable heap).",
 		unit.Count(s.Cancelled), unit.Count(s.Size), in, clip(simpleName(task), 60), unit.Bytes(l.bytes), unit.Share(l.bytes, total))
+	if len(l.others) > 0 {
+		f.Summary += fmt.Sprintf(" They hold %s %s, too.", unit.Count(l.others[0].count), clip(simpleName(l.others[0].class), 60))
+	}
 	if l.finalizable {
 		f.Summary += " Their Finalizers are registered, not pending: finalization is not the cause."
 	}
 	if l.class == "" {
 		f.Summary += " They are empty shells: what they were to run is let go."
 	}
-	f.Summary += " " + h.whenItLetsGo(s)
 	f.Evidence = Evidence{
 		Facts:   h.heldFacts(s, l, total, task),
 		Refutes: "a second dump after the last task's time in which the queue is empty without a restart or a purge()",
 	}
+	if e := h.keeper(s); e != nil && s.Kind == kindWheel {
+		h.wordWheelKept(&f, e)
+	} else {
+		f.Summary += " " + h.whenItLetsGo(s)
+	}
 	return f
+}
+
+// wordWheelKept says what keeps the worker of a wheel from its next tick, at which it would let go of
+// the cancelled tasks.
+func (h *Heap) wordWheelKept(f *Finding, e *errand) {
+	class, method := e.call()
+	w := h.waitOf(&e.thread)
+	f.Summary += fmt.Sprintf(" Its thread takes them out at its next tick, but %s.%s() keeps it. %s", short(class), clip(method, 60), h.waiting(&e.thread, w))
+	v := h.threadEvidence(&e.thread, w)
+	f.Evidence.Stack, f.Evidence.Lock = v.Stack, v.Lock
+	f.Evidence.Facts = append(append(f.Evidence.Facts, fact("kept by", "%s.%s", class, method)), v.Facts...)
+	f.Evidence.Refutes = "a thread dump some seconds later in which the thread is elsewhere"
 }
 
 // heldKind is the kind of a finding on what the scheduler's queue holds.
@@ -110,6 +129,9 @@ func (h *Heap) heldFacts(s *scheduler, l loss, total int64, task string) []Fact 
 	}
 	if l.class != "" {
 		facts = append(facts, fact("held class", "%s: %s", l.class, unit.Plural(int64(len(l.instances)), "object", "objects")))
+	}
+	for _, o := range l.others[:min(len(l.others), 3)] {
+		facts = append(facts, fact("held, too", "%s: %s", o.class, unit.Plural(o.count, "object", "objects")))
 	}
 	if v := h.driverVersion(task); v != "" {
 		facts = append(facts, fact("driver", "%s", v))

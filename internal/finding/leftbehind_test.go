@@ -30,7 +30,7 @@ func deployed(leave func(j *hproftest.JDK, app *hproftest.Class, loader *hprofte
 }
 
 func TestLoadersLeftBehind(t *testing.T) {
-	info, drivers := 0, []*hproftest.Object{}
+	info, drivers, hooks := 0, []*hproftest.Object{}, []*hproftest.Object{}
 	for name, leave := range map[string]func(j *hproftest.JDK, app *hproftest.Class, l *hproftest.Object){
 		"static field DriverManager.registeredDrivers": func(j *hproftest.JDK, app *hproftest.Class, _ *hproftest.Object) {
 			if info++; info%4 == 1 {
@@ -40,6 +40,12 @@ func TestLoadersLeftBehind(t *testing.T) {
 			drivers = append(drivers, j.New(driver).Set("driver", j.New(app)))
 			if info%4 == 0 {
 				j.Class("java.sql.DriverManager", j.Object).Static("registeredDrivers", j.Array(j.Objects, drivers...))
+			}
+		},
+		"shutdown hooks of class com.acme.host.Hook": func(j *hproftest.JDK, _ *hproftest.Class, l *hproftest.Object) {
+			hook := j.Class("com.acme.host.Hook", j.Thread, hproftest.Ref("contextClassLoader"))
+			if hooks = append(hooks, j.New(hook).Set("contextClassLoader", l)); len(hooks)%4 == 0 {
+				j.Class("java.lang.ApplicationShutdownHooks", j.Object).Static("hooks", j.Array(j.Objects, hooks[len(hooks)-4:]...))
 			}
 		},
 		`a ThreadLocal of threads such as "exec-1"`: func(j *hproftest.JDK, app *hproftest.Class, _ *hproftest.Object) {

@@ -14,6 +14,8 @@ const (
 	maxAnchorFamilies = 20
 	// maxAnchorRounds bounds the ways that are followed to one loader.
 	maxAnchorRounds = 8
+	// hooksClass has the shutdown hooks: threads that do not run yet.
+	hooksClass = "java.lang.ApplicationShutdownHooks"
 )
 
 // lookForForgotten looks for the loaders of a family that their host has forgotten, where none says
@@ -109,7 +111,7 @@ func (a *anchors) on(way []heap.ObjID) heap.ObjID {
 			return o
 		}
 		switch {
-		case a.h.NameOf(o) == "java.lang.ApplicationShutdownHooks":
+		case a.h.NameOf(o) == hooksClass:
 			return o
 		case a.h.IsSubclass(a.h.ClassOf(o), "java.lang.Thread"):
 			thread = o

@@ -75,22 +75,24 @@ func (h *Heap) loaderFinding(f *family, bytes int64, p pressure, paths []Path) F
 
 // undo names the call that lets go of what a way leads through, "" where that is nothing known.
 func undo(p Path) string {
-	passes := func(class string) bool {
-		return slices.ContainsFunc(p.Steps, func(s Step) bool { return strings.TrimPrefix(s.Class, "class ") == class })
-	}
 	switch {
-	case passes(threadLocalEntry):
+	case passes(p, threadLocalEntry):
 		return "Call ThreadLocal.remove() before a thread goes back to its pool."
-	case passes("java.sql.DriverManager"):
+	case passes(p, "java.sql.DriverManager"):
 		return "Call DriverManager.deregisterDriver() for the drivers that the application has registered."
-	case passes("java.lang.ApplicationShutdownHooks"):
+	case passes(p, hooksClass):
 		return "Call Runtime.removeShutdownHook() for the application's hooks."
-	case passes("com.sun.jmx.mbeanserver.Repository"):
+	case passes(p, "com.sun.jmx.mbeanserver.Repository"):
 		return "Call MBeanServer.unregisterMBean() for the application's MBeans."
 	case p.Thread != "":
 		return "End the threads, and cancel the Timers, that the application has started."
 	}
 	return ""
+}
+
+// passes says whether a way leads through an object of the class, or the class itself.
+func passes(p Path, class string) bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return strings.TrimPrefix(s.Class, "class ") == class })
 }
 
 // pinnedWord names what a holder refers to.
@@ -158,8 +160,12 @@ func throughWords(p Path) string {
 		switch {
 		case s.Class == threadLocalEntry:
 			return "a ThreadLocal of " + threadOn(p)
-		case s.Field == "contextClassLoader":
+		case s.Field == "contextClassLoader" && p.Thread != "":
 			return "the context class loader of " + threadOn(p)
+		case s.Field == "contextClassLoader" && passes(p, hooksClass):
+			return "shutdown hooks of class " + clip(s.Class, 80)
+		case s.Field == "contextClassLoader":
+			return "the context class loader of a " + clip(s.Class, 80) + " that does not run"
 		}
 	}
 	return ""

@@ -107,6 +107,9 @@ func TestPoolUsedUp(t *testing.T) {
 			case "field":
 				repository := j.Class("com.acme.Repository", j.Object, hproftest.Ref("open"))
 				repository.Static("INSTANCE", j.New(repository).Set("open", j.Array(j.Objects, had...)))
+				j.NewThread(j.Thread, "PostgreSQL-JDBC-Cleaner", // idle, though in the driver
+					hproftest.Frame{Class: j.Class("java.lang.ref.ReferenceQueue", j.Object), Method: "remove"},
+					hproftest.Frame{Class: j.Class("org.postgresql.util.LazyCleaner$1", j.Object), Method: "run"})
 			case "borrower":
 				call.Locals = had
 			case "worker":
@@ -214,24 +217,35 @@ func TestWheelTimer(t *testing.T) {
 		head.Set("deadline", int64(5000+(i+1990)%2000))
 	}
 	wheel := j.Array(buckets, nil, j.New(bucket).Set("head", head), nil, nil)
-	worker := j.NewThread(j.Thread, "grpc-timer-1-1")
-	j.Root(hprof.SubRootJNIGlobal, j.New(timer).Set("wheel", wheel).Set("workerThread", worker))
+	// The worker has a timeout in hand, between the queue and its bucket, and runs another one's task.
+	one := j.New(timer).Set("wheel", wheel)
+	work := j.Class(name+"$Worker", j.Object, hproftest.Ref("this$0"))
+	hand := j.New(timeout).Set("task", j.New(call)).Set("deadline", int64(9000))
+	worker := j.NewThread(j.Thread, "grpc-timer-1-1",
+		hproftest.Frame{Class: j.Class("com.acme.Notify", j.Object), Method: "send", Line: 7},
+		hproftest.Frame{Class: timeout, Method: "expire", Line: 701},
+		hproftest.Frame{Class: work, Method: "run", Line: 501, Locals: []*hproftest.Object{j.New(work).Set("this$0", one), hand}})
+	j.SetThread(worker, 5, false, hproftest.Parked)
+	j.Root(hprof.SubRootJNIGlobal, one.Set("workerThread", worker))
 	h := analyse(t, j.Finish())
 	schedulers, _ := h.Schedulers()
 	require.Len(t, schedulers, 1)
 	s := schedulers[0]
 	assert.Equal(t, "HashedWheelTimer", s.Kind)
 	assert.Equal(t, "grpc-timer-1-1", s.Thread)
-	assert.Equal(t, int64(1950), s.Size)
+	assert.Equal(t, int64(1951), s.Size)
+	assert.Greater(t, *s.RetainedBytes, int64(2000*500))
 	assert.Equal(t, int64(1850), s.Cancelled)
 	assert.Equal(t, "com.acme.Ping", s.HeadTask)
-	assert.Equal(t, []finding.TaskCount{{Class: "com.acme.Call", State: "cancelled", Count: 1850}, {Class: "com.acme.Call", State: "scheduled", Count: 99},
+	assert.Equal(t, []finding.TaskCount{{Class: "com.acme.Call", State: "cancelled", Count: 1850}, {Class: "com.acme.Call", State: "scheduled", Count: 100},
 		{Class: "com.acme.Ping", State: "scheduled", Count: 1}}, s.Tasks)
 	found, err := finding.Detect(context.Background(), h)
 	require.NoError(t, err)
 	f := only(t, "scheduler-held", found)
 	assert.Equal(t, "com.acme.Call", f.Culprit.Class)
 	assert.Equal(t, finding.SeverityCritical, f.Severity)
+	assert.Contains(t, f.Summary, "at its next tick, but Notify.send() keeps it. It waits without a time limit")
+	assert.Contains(t, f.Evidence.Stack, "com.acme.Notify.send(Notify.java:7)")
 }
 
 // TestDelayScheduler has the scheduler of a ForkJoinPool of JDK 25.

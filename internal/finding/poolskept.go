@@ -44,7 +44,7 @@ func (h *Heap) appendKept(ctx context.Context, found []Finding, p *connectionPoo
 		kept = append(kept, o)
 	}
 	// A thread at work may have its connection by a field, too.
-	n := int64(len(kept)) - h.atWorkWith(p)
+	n := int64(len(kept)) - h.atWorkWith(p, busy)
 	if n*2 < p.size {
 		return found, nil
 	}
@@ -66,7 +66,7 @@ func (h *Heap) appendKept(ctx context.Context, found []Finding, p *connectionPoo
 type business int
 
 const (
-	idle      business = iota // waits for work, or has no stack
+	idle      business = iota // waits for work or for the collector, or has no stack
 	borrowing                 // waits for a connection
 	working
 )
@@ -78,7 +78,7 @@ func (h *Heap) busyThreads() map[heap.ObjID]business {
 		switch {
 		case slices.ContainsFunc(s.Frames, waitsForConnection):
 			busy[s.Object] = borrowing
-		case len(s.Frames) > 0 && !slices.ContainsFunc(s.Frames, poolWaits):
+		case len(s.Frames) > 0 && !slices.ContainsFunc(s.Frames, poolWaits) && !slices.ContainsFunc(s.Frames, waitsForReference):
 			busy[s.Object] = working
 		}
 	}
@@ -163,15 +163,18 @@ func (h *Heap) threadOfRoot(o heap.ObjID) heap.ObjID {
 	return h.Threads[at].Object
 }
 
+// waitsForReference says whether a call is that in which a thread waits for the collector: a driver
+// has such a thread to clean up with (pgjdbc's LazyCleaner, MySQL's AbandonedConnectionCleanupThread).
+func waitsForReference(f heap.Frame) bool {
+	return f.Class == "java.lang.ref.ReferenceQueue" && strings.HasPrefix(f.Method, "remove")
+}
+
 // atWorkWith counts the threads in calls of the driver or of the pool's wrappers, without those
-// that wait for a connection.
-func (h *Heap) atWorkWith(p *connectionPool) (n int64) {
+// that wait for a connection or for work.
+func (h *Heap) atWorkWith(p *connectionPool, busy map[heap.ObjID]business) (n int64) {
 	packages := p.packages(h)
 	for s := range h.Stacks() {
-		if slices.ContainsFunc(s.Frames, waitsForConnection) {
-			continue
-		}
-		if slices.ContainsFunc(s.Frames, func(f heap.Frame) bool { return hasPrefix(f.Class, packages) }) {
+		if busy[s.Object] == working && slices.ContainsFunc(s.Frames, func(f heap.Frame) bool { return hasPrefix(f.Class, packages) }) {
 			n++
 		}
 	}

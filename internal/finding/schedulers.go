@@ -42,7 +42,7 @@ const (
 )
 
 // readSchedulers returns all schedulers that hold a task, biggest first. Errors:
-// that of ctx.
+// that of ctx; no memory.
 func (h *Heap) readSchedulers(ctx context.Context) ([]*scheduler, error) {
 	wheels, err := h.wheelTimers(ctx)
 	if err != nil {
@@ -57,7 +57,16 @@ func (h *Heap) readSchedulers(ctx context.Context) ([]*scheduler, error) {
 		if s.array == 0 {
 			continue
 		}
-		s.RetainedBytes = new(h.retained(s.array))
+		// What waits for the next tick of a wheel is not in its array yet.
+		held := []heap.ObjID{s.array}
+		if s.Kind == kindWheel {
+			held = append(held, s.tasks...)
+		}
+		bytes, err := h.retainedTogether(held)
+		if err != nil {
+			return nil, err
+		}
+		s.RetainedBytes = new(bytes)
 		arrays[s.array] = s
 	}
 	ids := make([]heap.ObjID, 0, len(arrays))

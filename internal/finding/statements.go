@@ -103,6 +103,13 @@ func (h *Heap) openStatements(ctx context.Context, d driverConnection, connectio
 	if bytes*100 >= total*criticalShare && bytes >= suspectBytes {
 		f.Severity = SeverityCritical
 	}
+	pool, pooled, err := h.statementPoolOn(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if pooled {
+		h.wordPooled(f, pool, largest, many)
+	}
 	if v := h.driverVersion(d.class); v != "" {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("driver", "%s", v))
 	}

@@ -84,6 +84,19 @@ func TestFinalizerStuckOnLock(t *testing.T) {
 	}
 }
 
+// TestFinalizerBehindEndedThread is about a lock whose owner has ended with it.
+func TestFinalizerBehindEndedThread(t *testing.T) {
+	h := newStuckHeap(17, 3000, noFrames)
+	owner := h.NewThread(h.Thread, "importer-7")
+	h.SetThread(owner, 5, false, hproftest.Ended)
+	h.Park(h.thread, h.Lock(owner))
+	f := alone(t, h.JDK)
+	assert.Equal(t, "finalizer-stuck", f.Kind)
+	assert.Contains(t, f.Summary, `which thread "importer-7" has: it has ended without letting go, so nobody can any more`)
+	assert.Contains(t, f.Advice, "Unlock in a finally block")
+	assert.Contains(t, f.Advice, "A restart")
+}
+
 func TestFinalizerStuckOnMonitor(t *testing.T) {
 	build := func(others int) (*stuckHeap, *hproftest.Object) {
 		var monitor *hproftest.Object

@@ -104,6 +104,8 @@ func (h *Heap) waiting(t *thread, w wait) string {
 		s = "It waits without a time limit"
 	case t.stuck():
 		s = "It waits without a time limit for " + lock
+	case t.paused() && t.own() != nil:
+		return fmt.Sprintf("It waits, with a time limit, in %s.%s.", short(t.own().Class), clip(t.own().Method, 60))
 	case t.paused() && len(t.Frames) > 0:
 		return fmt.Sprintf("It waits, with a time limit, in %s.%s.", short(t.Frames[0].Class), t.Frames[0].Method)
 	case t.inIO() && h.reads(t):
@@ -118,6 +120,8 @@ func (h *Heap) waiting(t *thread, w wait) string {
 	switch o := w.owner; {
 	case o == nil:
 		return s + "; the dump does not tell who could end that."
+	case o.ended():
+		return s + fmt.Sprintf(", which thread %q has: it has ended without letting go, so nobody can any more.", clip(o.Name, 60))
 	case o.proof == proofField:
 		s += fmt.Sprintf(", owned by thread %q", clip(o.Name, 60))
 	case o.proof == proofQueue:
@@ -153,6 +157,9 @@ func (w *wait) advice(what string) string {
 	switch {
 	case w.owner == nil:
 		return fmt.Sprintf("Do not wait in %s without a time limit: hand the work to a thread of its own, or close explicitly.", what)
+	case w.owner.ended():
+		return fmt.Sprintf("Unlock in a finally block wherever this lock is taken (thread %q left with it), and take it out of %s: use tryLock with a timeout. No thread can free it any more.",
+			clip(w.owner.Name, 60), what)
 	case w.owner.proof == proofQueue:
 		return fmt.Sprintf("End what keeps thread %q (a time limit for what it does), and do not wait in %s for tasks of a pool: let the pool go on by itself.",
 			clip(w.owner.Name, 60), what)

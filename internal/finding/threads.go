@@ -22,6 +22,7 @@ const (
 	stateBlocked      = "BLOCKED"
 	stateWaiting      = "WAITING"
 	stateTimedWaiting = "TIMED_WAITING"
+	stateTerminated   = "TERMINATED"
 )
 
 // stuck says whether the thread waits without a limit of time.

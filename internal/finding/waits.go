@@ -41,6 +41,12 @@ type owner struct {
 	waits *wait
 }
 
+// ended says whether the owner is a thread that ended with the lock: then nobody can let go of it
+// any more. JVMs give up a thread's monitors at its end, but not its locks of java.util.concurrent.
+func (o *owner) ended() bool {
+	return o != nil && o.proof == proofField && o.State == stateTerminated
+}
+
 // maxOwners bounds how many owners are followed that wait for each other.
 const maxOwners = 4
 

@@ -135,6 +135,9 @@ func (h *Heap) wheelTimeouts(s *scheduler) []heap.ObjID {
 			visit(o)
 		case h.threadNames[o] != "":
 			s.Thread = h.threadNames[o]
+			for _, t := range h.inWorkersHand(o) {
+				visit(t)
+			}
 		}
 	}
 	for len(todo) > 0 {
@@ -147,6 +150,25 @@ func (h *Heap) wheelTimeouts(s *scheduler) []heap.ObjID {
 		for r := range h.References(o) {
 			if class := h.Class(r).Name; wheelTimeout(class) || !timeout && wheelPart(class) {
 				visit(r)
+			}
+		}
+	}
+	return found
+}
+
+// inWorkersHand returns the timeouts that a worker thread has taken from the queue and not yet put into
+// their bucket.
+func (h *Heap) inWorkersHand(worker heap.ObjID) []heap.ObjID {
+	var found []heap.ObjID
+	for s := range h.Stacks() {
+		if s.Object != worker {
+			continue
+		}
+		for _, f := range s.Frames {
+			for _, l := range f.Locals {
+				if strings.Contains(f.Class, "."+kindWheel+"$") && wheelTimeout(h.Class(l.Object).Name) {
+					found = append(found, l.Object)
+				}
 			}
 		}
 	}

@@ -35,7 +35,7 @@ var scenarios = []string{
 	"held", "dead", "dead-chain", "soft", "weak", "phantom", "frame", "thread-local",
 	"pending", "enqueued", "done", "mixed",
 	"timer-cancelled", "timer-scheduled", "timer-mixed", "executor-cancelled", "executor-mixed",
-	"stuck-monitor", "stuck-lock", "stuck-second", "stuck-class", "stuck-future", "stuck-socket", "slow-wait", "slow-work", "stuck-and-timer",
+	"stuck-monitor", "stuck-lock", "stuck-ended", "stuck-second", "stuck-class", "stuck-future", "stuck-socket", "slow-wait", "slow-work", "stuck-and-timer",
 	"cleaner-blocked", "cleaner-handler", "cleaner-self", "timer-blocked", "executor-blocked", "old-dead",
 	"healthy", "cleaner-live", "in-use-live", "in-use-died", "in-use-draining", "in-use-timer", "disabled",
 }

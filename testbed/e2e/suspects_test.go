@@ -26,7 +26,7 @@ var suspectScenarios = []string{
 	"direct-buffers", "growing-concurrent-map", "growing-queue", "growing-blocking-queue", "big-retainer", "duplicate-strings", "sparse-maps",
 	"thread-local-idle", "redeploy-closed", "pool-tomcat", "pool-dbcp", "executor-reads", "growing-work-queue", "weak-map-of-itself",
 	"deadlock-methods", "deadlock-locks", "deadlock-mixed", "deadlock-pool", "convoy-monitor", "convoy-buffers",
-	"redeploy-left-behind", "pool-kept", "queue-unpolled",
+	"redeploy-left-behind", "pool-kept", "pool-statements", "queue-unpolled",
 	"threads-of-held-pools", "threads-of-timers", "threads-of-clients", "threads-waiting",
 	"healthy-thread-local", "healthy-redeploy", "healthy-plugins", "healthy-idle", "healthy-cache", "healthy-timer", "healthy-idle-tomcat",
 	"healthy-pool-hikari", "healthy-pool-tomcat", "healthy-pool-dbcp", "healthy-wheel", "healthy-timeouts", "healthy-pools", "healthy-weak-map", "healthy-locks",

@@ -8,6 +8,7 @@ const (
 	Blocked = 0x401
 	Parked  = 0x291
 	Asleep  = 0xE1
+	Ended   = 0x2
 )
 
 // locks adds what java.util.concurrent parks threads on.

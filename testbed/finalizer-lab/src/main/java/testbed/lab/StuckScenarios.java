@@ -35,6 +35,7 @@ final class StuckScenarios {
     static void addTo(Map<String, Scenario> all) {
         all.put("stuck-monitor", StuckScenarios::monitor);
         all.put("stuck-lock", StuckScenarios::lock);
+        all.put("stuck-ended", StuckScenarios::ended);
         all.put("stuck-second", StuckScenarios::second);
         all.put("stuck-class", StuckScenarios::initialiser);
         all.put("stuck-future", StuckScenarios::future);
@@ -176,6 +177,17 @@ final class StuckScenarios {
             HolderScenarios.parkForever();
         });
         held.await();
+        behind(LockConnection::new, count, census);
+        Vm.await("waiting", () -> Vm.thread("Finalizer").getState() == Thread.State.WAITING);
+        census.finalizers(LockConnection.class, "in_processing", 1);
+        census.finding("finalizer-stuck", LockConnection.class, count, OWNER);
+    }
+
+    /** The lock's owner has ended without letting go of it. */
+    private static void ended(int count, Census census) throws Exception {
+        Thread owner = new Thread(LOCK::lock, OWNER);
+        owner.start();
+        owner.join();
         behind(LockConnection::new, count, census);
         Vm.await("waiting", () -> Vm.thread("Finalizer").getState() == Thread.State.WAITING);
         census.finalizers(LockConnection.class, "in_processing", 1);

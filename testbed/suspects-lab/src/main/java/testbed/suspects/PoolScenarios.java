@@ -16,6 +16,7 @@ import org.apache.commons.dbcp2.BasicDataSource;
 final class PoolScenarios {
     private static final int SIZE = 10;
     private static final int LOST = 8;
+    private static final int STATEMENTS = 3000;
     private static final String URL = "jdbc:h2:mem:lab";
     private static DataSource pool;
     private static List<Connection> inUse = new ArrayList<>();
@@ -38,6 +39,18 @@ final class PoolScenarios {
             pool = dbcp();
             abandon(LOST);
             expected.finding("abandoned-connections", "org.h2.jdbc.JdbcConnection", LOST, "critical");
+        });
+        // Closed statements lie in the pool's own cache, which has no bound.
+        all.put("pool-statements", expected -> {
+            BasicDataSource source = (BasicDataSource) dbcp();
+            source.setPoolPreparedStatements(true);
+            pool = source;
+            try (Connection connection = pool.getConnection()) {
+                for (int i = 0; i < STATEMENTS; i++) {
+                    connection.prepareStatement("select " + i).close();
+                }
+            }
+            expected.finding("statement-cache", "org.h2.jdbc.JdbcPreparedStatement", STATEMENTS, "info");
         });
         // All connections lie in a list, and a request waits for one.
         all.put("pool-kept", expected -> {
