@@ -122,8 +122,8 @@ func (g *Graph) References(o ObjID) iter.Seq[ObjID] {
 	}
 }
 
-// Dominators computes the dominator tree of the graph; weights are bytes. Errors:
-// that of ctx; no memory.
+// Dominators computes the dominator tree of the graph; weights are bytes. It can be done
+// once. Errors: that of ctx; no memory.
 func (g *Graph) Dominators(ctx context.Context) (*dom.Tree, error) {
 	objects := g.RootObjects()
 	roots := make([]uint32, len(objects))

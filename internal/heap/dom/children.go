@@ -33,10 +33,10 @@ func (t *Tree) IsChild(v, child uint32) bool {
 	if i := t.numberOf(child); i != 0 {
 		return t.vertex.Items[t.idom.Items[i]] == v
 	}
-	if !t.live.has(child) {
+	if !t.live.has(v) || !t.live.has(child) {
 		return false
 	}
-	run := t.graph.Edges.From(v) // a peeled node has one predecessor
+	run := t.graph.Edges.From(v) // a peeled node has one that is live
 	for w, ok := t.graph.Edges.Next(&run); ok; w, ok = t.graph.Edges.Next(&run) {
 		if w == child {
 			return true

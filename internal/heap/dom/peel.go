@@ -19,19 +19,20 @@ const (
 	worthPeeling = 64
 )
 
-// peel finds the nodes that need no algorithm: those with one predecessor whose
-// successors are all peeled. Their dominator is that predecessor, and no path
+// peel finds the nodes that need no algorithm: those with one predecessor, orphans aside,
+// whose successors are all peeled. Their dominator is that predecessor, and no path
 // to another node leads through them. Roots have the virtual root as predecessor
-// and stay. t.core is what is left.
-func (t *Tree) peel(ctx context.Context) error {
+// and stay. t.core is what is left; references is how many there are between its nodes at
+// most.
+func (t *Tree) peel(ctx context.Context) (references int64, err error) {
 	p := peeling{graph: &t.graph}
 	defer p.free()
 	if err := p.begin(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	for pass, poor := 0, 0; pass < maxPeels && poor < 2 && p.open >= int64(t.graph.Nodes)/worthPeeling; pass++ {
 		if err := ctx.Err(); err != nil {
-			return err
+			return 0, err
 		}
 		if gain := p.pass(pass%2 == 0); gain < int64(t.graph.Nodes)/worthPeeling {
 			poor++
@@ -39,20 +40,25 @@ func (t *Tree) peel(ctx context.Context) error {
 			poor = 0
 		}
 	}
-	var err error
-	t.core, err = newCore(t.graph.Memory, &p.off, t.graph.Nodes)
-	return err
+	if t.core, err = newCore(t.graph.Memory, &p.off, t.graph.Nodes); err != nil {
+		return 0, err
+	}
+	// A peeled node has one predecessor that is no orphan, and refers to no core node.
+	peeled := int64(t.graph.Nodes) - int64(t.core.count) - p.orphans
+	return int64(t.graph.Edges.Successors()) - p.lost - peeled, nil
 }
 
 // peeling is the state of peel.
 type peeling struct {
 	graph *Graph
-	// off are the nodes that are peeled, and those that nothing leads to, which are as
-	// good as not there; stay those that never will be peeled: those with several
-	// predecessors, and those that lead to one that stays.
+	// off are the nodes that are peeled, and the orphans, which are as good as not there;
+	// stay those that never will be peeled: those with several predecessors, and those that
+	// lead to one that stays.
 	off, stay bitset
 	// open is how many are neither yet.
 	open int64
+	// orphans is how many there are, and lost how many references they have.
+	orphans, lost int64
 }
 
 func (p *peeling) free() {
@@ -60,8 +66,8 @@ func (p *peeling) free() {
 	p.stay.free()
 }
 
-// begin finds the nodes that stay for their predecessors' sake. Errors: that of ctx; no
-// memory.
+// begin finds the orphans, and the nodes that stay for their predecessors' sake. Errors:
+// that of ctx; no memory.
 func (p *peeling) begin(ctx context.Context) (err error) {
 	if p.off, err = newBitset(p.graph.Memory, p.graph.Nodes); err != nil {
 		return err
@@ -72,11 +78,26 @@ func (p *peeling) begin(ctx context.Context) (err error) {
 	for _, r := range p.graph.Roots {
 		p.stay.set(r)
 	}
-	var open atomic.Int64
+	degrees := p.graph.Edges.TakeDegrees()
+	defer degrees.Free()
 	stay, off := p.stay.words.Items, p.off.words.Items
 	err = each(ctx, len(stay), func(from, to int) error {
 		for i := from; i < to; i++ {
-			none, one := p.graph.Edges.Predecessors(i)
+			none, _ := degrees.Of(i)
+			off[i] = none &^ stay[i]
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.disown(ctx, &degrees); err != nil {
+		return err
+	}
+	var open atomic.Int64
+	err = each(ctx, len(stay), func(from, to int) error {
+		for i := from; i < to; i++ {
+			none, one := degrees.Of(i)
 			off[i] = none &^ stay[i]
 			stay[i] |= ^(none | one)
 			open.Add(int64(bits.OnesCount64(^(stay[i] | off[i]))))

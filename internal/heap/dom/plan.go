@@ -18,10 +18,9 @@ func Bytes(nodes, core, references int64) int64 {
 	return nodes/8 + max(search+backlog, dominate+backlog-6*core, renumber)
 }
 
-// plan tells what is to come once the core is known.
-func (t *Tree) plan() error {
+// plan tells what is to come once the core is known, with some references in it.
+func (t *Tree) plan(references int64) error {
 	core, nodes := int64(t.core.count), int64(t.graph.Nodes)
-	references := int64(t.graph.Edges.Successors()) - (nodes - core) // a peeled node has one, and refers to no core node
 	// Some of what is kept has an item for each place, and a whole core more places than
 	// nodes.
 	return t.graph.Memory.Plan(offheap.Need{Phase: Phase, Bytes: Bytes(nodes, int64(t.core.places), references), Nodes: core, References: references})

@@ -1,47 +1,74 @@
 package edges
 
-import "github.com/apm-sidecar/apm-sidecar/internal/offheap"
+import (
+	"sync/atomic"
 
-// degrees tells nodes with no, one and more predecessors apart: two bits a node, 0, 1
-// or 2.
-type degrees struct{ words offheap.Array[uint64] }
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
+)
 
-func newDegrees(m *offheap.Memory, n int) (degrees, error) {
-	words, err := offheap.Make[uint64](m, n/64*2+2)
-	return degrees{words}, err
+// Degrees are how many predecessors the nodes have: four bits a node, of which mostDegree
+// stands for that many and more.
+type Degrees struct{ words offheap.Array[uint64] }
+
+const (
+	mostDegree  = 15
+	degreesWord = 16 // nodes
+)
+
+func newDegrees(m *offheap.Memory, n int) (Degrees, error) {
+	words, err := offheap.Make[uint64](m, n/64*4+4)
+	return Degrees{words}, err
 }
 
 // count counts a reference to v in the words of degrees. It takes no branch: whether v
-// has two already is known late, as its word comes from memory.
+// has the most already is known late, as its word comes from memory.
 func count(words []uint64, v uint32) {
-	word, shift := &words[v/32], v%32*2
-	*word += (^(*word >> shift) >> 1 & 1) << shift
+	word, shift := &words[v/degreesWord], v%degreesWord*4
+	x := *word >> shift
+	*word += (^(x & (x >> 1) & (x >> 2) & (x >> 3)) & 1) << shift
 }
 
 // join adds what was counted elsewhere.
-func (d *degrees) join(other *degrees) {
-	const low = 0x5555555555555555
+func (d *Degrees) join(other *Degrees) {
+	const low, one = 0x0f0f0f0f0f0f0f0f, 0x0101010101010101
 	for i, b := range other.words.Items {
 		a := d.words.Items[i]
-		two := (a | b) >> 1 & low // one of them has two already
-		two |= a & b & low        // both have one
-		d.words.Items[i] = two<<1 | (a^b)&low&^two
+		even, odd := a&low+b&low, a>>4&low+b>>4&low // every other node, in a byte each
+		even |= even >> 4 & one * mostDegree
+		odd |= odd >> 4 & one * mostDegree
+		d.words.Items[i] = even&low | odd&low<<4
 	}
 }
 
-// Predecessors tells which of the nodes 64i to 64i+63 are the successor of no node,
-// and which of exactly one, once: bit k stands for node 64i+k.
-func (g *Graph) Predecessors(i int) (none, one uint64) {
-	a, b := g.degrees[0].words.Items[2*i], g.degrees[0].words.Items[2*i+1]
-	return lower(^(a | a>>1)) | lower(^(b|b>>1))<<32, lower(a&^(a>>1)) | lower(b&^(b>>1))<<32
+// Disown takes a predecessor away from v, and says whether that was the last one. Of a node
+// with very many it takes none. Several goroutines may at once.
+func (d *Degrees) Disown(v uint32) (last bool) {
+	word, shift := &d.words.Items[v/degreesWord], v%degreesWord*4
+	if atomic.LoadUint64(word)>>shift&mostDegree == mostDegree {
+		return false
+	}
+	return atomic.AddUint64(word, -(1<<shift))>>shift&mostDegree == 0
 }
 
-// lower returns the lower one of each pair of bits of x.
-func lower(x uint64) uint64 {
-	x &= 0x5555555555555555
-	x = (x | x>>1) & 0x3333333333333333
-	x = (x | x>>2) & 0x0f0f0f0f0f0f0f0f
-	x = (x | x>>4) & 0x00ff00ff00ff00ff
-	x = (x | x>>8) & 0x0000ffff0000ffff
-	return (x | x>>16) & 0xffffffff
+// Of tells which of the nodes 64i to 64i+63 are the successor of no node, and which of
+// exactly one, once: bit k stands for node 64i+k.
+func (d *Degrees) Of(i int) (none, one uint64) {
+	for k, w := range d.words.Items[4*i : 4*i+4] {
+		more := w>>1 | w>>2 | w>>3
+		none |= fourth(^(w | more)) << (degreesWord * k)
+		one |= fourth(w&^more) << (degreesWord * k)
+	}
+	return none, one
+}
+
+// Free gives the memory back.
+func (d *Degrees) Free() { d.words.Free() }
+
+// fourth returns the lowest one of each four bits of x.
+func fourth(x uint64) uint64 {
+	x &= 0x1111111111111111
+	x = (x | x>>3) & 0x0303030303030303
+	x = (x | x>>6) & 0x000f000f000f000f
+	x = (x | x>>12) & 0x000000ff000000ff
+	return (x | x>>24) & 0xffff
 }

@@ -31,7 +31,7 @@ type Graph struct {
 	places [][blockNodes]uint64
 	// degrees is what the writers have counted: first each for itself, the first one's
 	// is the sum once all are closed.
-	degrees []degrees
+	degrees []Degrees
 	// successors is how many there are in all.
 	successors uint64
 }
@@ -131,6 +131,13 @@ func (g *Graph) Next(r *Run) (v uint32, ok bool) {
 // Successors returns how many successors all nodes have together.
 func (g *Graph) Successors() uint64 { return g.successors }
 
+// TakeDegrees hands over how many predecessors the nodes have, once.
+func (g *Graph) TakeDegrees() Degrees {
+	d := g.degrees[0]
+	g.degrees = nil
+	return d
+}
+
 // Prefetch has the place of v's successors fetched from memory.
 func (g *Graph) Prefetch(v uint32) { g.directory.Prefetch(uint64(v / blockNodes)) }
 
@@ -177,7 +184,7 @@ func (g *Graph) Free() {
 	g.blob.Free()
 	g.directory.Free()
 	for i := range g.degrees {
-		g.degrees[i].words.Free()
+		g.degrees[i].Free()
 	}
 	g.places = nil
 }

@@ -85,7 +85,7 @@ type Writer struct {
 	last    uint32
 	start   uint64
 	added   uint64 // successors so far
-	degrees *degrees
+	degrees *Degrees
 
 	// The block being written: count nodes from first on are at places.
 	block  uint32
@@ -200,7 +200,7 @@ func (w *Writer) Close() {
 	g.successors += w.added
 	if sum := &g.degrees[0]; w.degrees != sum {
 		sum.join(w.degrees)
-		w.degrees.words.Free()
+		w.degrees.Free()
 	}
 }
 
