@@ -43,3 +43,13 @@ func each(ctx context.Context, n int, work func(from, to int) error) error {
 	}
 	return g.Wait()
 }
+
+// atOnce runs work on the numbers below n, as many at once as there are cores.
+func atOnce(ctx context.Context, n int, work func(ctx context.Context, i int) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(cores.Workers())
+	for i := range n {
+		g.Go(func() error { return work(ctx, i) })
+	}
+	return g.Wait()
+}

@@ -71,3 +71,44 @@ func TestSurveyOfAChain(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []uint64{n*(n+1)/2 - 1, n * (n + 1) / 2}, sums.Retained[0])
 }
+
+// TestSurveyOfAWideNode: what hangs on one node is shared out, and adds up to the same.
+func TestSurveyOfAWideNode(t *testing.T) {
+	const children = 5 * pieceNodes / 2
+	successors := make([][]uint32, 3*children+3)
+	successors[1] = []uint32{2}
+	for i := range uint32(children) {
+		child := 3 + 3*i
+		successors[2] = append(successors[2], child)
+		successors[child] = []uint32{child + 1, child + 2}
+	}
+	class := func(v uint32) uint32 {
+		if v < 3 {
+			return v
+		}
+		return 3 + v%3
+	}
+	tree := build(t, successors, []uint32{1, 2}) // 2 is no peeled node
+	sums, err := tree.Survey(context.Background(), survey(class, 6, 0))
+	require.NoError(t, err)
+	var want [3]uint64
+	for v := uint32(3); v < 3*children+3; v++ {
+		want[v%3] += uint64(v)
+	}
+	below := want[0] + want[1] + want[2]
+	assert.Equal(t, []uint64{0, 1, 2 + below, below, want[1], want[2]}, sums.Retained[0])
+	assert.Equal(t, []uint64{3 + below}, sums.Retained[1])
+	require.Len(t, sums.Merged, 5)
+	for _, e := range sums.Merged {
+		switch e.Class {
+		case 3:
+			assert.Equal(t, below, e.Retained)
+			assert.Equal(t, uint64(3*children), e.RetainedNodes)
+			assert.Equal(t, uint32(2), sums.Merged[e.Parent].Class)
+		case 4, 5:
+			assert.Equal(t, want[e.Class-3], e.Retained)
+			assert.Equal(t, uint64(children), e.Nodes)
+			assert.Equal(t, uint32(3), sums.Merged[e.Parent].Class)
+		}
+	}
+}
