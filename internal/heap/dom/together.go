@@ -1,8 +1,10 @@
 package dom
 
 import (
+	"context"
 	"iter"
 	"math/bits"
+	"sync/atomic"
 )
 
 // Dominates says whether every way from a root to v leads through d. It costs a walk
@@ -46,67 +48,57 @@ func RetainedTogether[N ~uint32](t *Tree, nodes []N) (uint64, error) {
 		return 0, err
 	}
 	defer tops.free()
-	var peeled []N
+	peeled, err := newBitset(t.graph.Memory, t.graph.Nodes)
+	if err != nil {
+		return 0, err
+	}
+	defer peeled.free()
+	least, most := t.graph.Nodes, uint32(0) // of the peeled ones
 	for _, n := range nodes {
-		if i := t.numberOf(uint32(n)); i != 0 {
+		v := uint32(n)
+		if i := t.numberOf(v); i != 0 {
 			tops.set(i)
-		} else if t.live.has(uint32(n)) {
-			peeled = append(peeled, n)
+		} else if t.live.has(v) {
+			peeled.set(v)
+			least, most = min(least, v), max(most, v)
 		}
 	}
-	sum := uint64(0)
-	if len(peeled) == 0 {
-		for i := range t.topmost(&tops) {
-			sum += t.retained.of(i)
-		}
-		return sum, nil
-	}
-	wanted, err := newBitset(t.graph.Memory, t.graph.Nodes)
-	if err != nil {
-		return 0, err
-	}
-	defer wanted.free()
-	below, err := newBitset(t.graph.Memory, t.graph.Nodes) // those that another one dominates
-	if err != nil {
-		return 0, err
-	}
-	defer below.free()
-	rest := 0
-	for _, n := range peeled {
-		if !wanted.has(uint32(n)) {
-			wanted.set(uint32(n))
-			rest++
-		}
-	}
-	w := walker{t: t}
+	sum, w := uint64(0), walker{t: t}
 	for i := range t.topmost(&tops) {
 		sum += t.retained.of(i)
-		for k := i; k < t.end.Items[i] && rest > 0; k++ {
+		for k := i; k < t.end.Items[i] && most != 0; k++ {
 			if t.bearing.has(k) {
-				w.subtree(t.vertex.Items[k], func(u uint32) (into bool) {
-					if wanted.has(u) && !below.has(u) {
-						below.set(u)
-						rest--
-					}
+				w.subtree(t.vertex.Items[k], func(u uint32) bool {
+					peeled.clear(u)
 					return true
 				})
 			}
 		}
 	}
-	if rest == 0 {
+	if most == 0 {
 		return sum, nil
 	}
-	if err := markNested(t, peeled, &wanted, &below); err != nil {
-		return 0, err
-	}
-	for _, n := range peeled {
-		v := uint32(n)
-		if !below.has(v) {
-			sum += w.subtree(v, nil)
-			below.set(v) // once, if it comes again
+	return sum + t.unionBelow(&peeled, least/64, most/64+1), nil
+}
+
+// unionBelow returns what the peeled nodes of a set and those below them weigh, each counted
+// once: each node's walk ends where another one's begins. Their words in the set are from,
+// ..., to-1.
+func (t *Tree) unionBelow(set *bitset, from, to uint32) uint64 {
+	var sum atomic.Uint64
+	others := func(u uint32) bool { return !set.has(u) }
+	// It never fails: nothing of it does, and nobody cancels it.
+	_ = each(context.Background(), int(to-from), func(begin, end int) error {
+		own, w := uint64(0), walker{t: t}
+		for i := from + uint32(begin); i < from+uint32(end); i++ {
+			for word := set.words.Items[i]; word != 0; word &= word - 1 {
+				own += w.subtree(64*i+uint32(bits.TrailingZeros64(word)), others)
+			}
 		}
-	}
-	return sum, nil
+		sum.Add(own)
+		return nil
+	})
+	return sum.Load()
 }
 
 // topmost yields the core nodes of a set of numbers that no other one of it dominates.
@@ -126,32 +118,4 @@ func (t *Tree) topmost(set *bitset) iter.Seq[uint32] {
 			}
 		}
 	}
-}
-
-// markNested adds to below the peeled nodes, all wanted, that another one dominates. It
-// goes to each node once. Errors: no memory.
-func markNested[N ~uint32](t *Tree, nodes []N, wanted, below *bitset) error {
-	walked, err := newBitset(t.graph.Memory, t.graph.Nodes) // the wanted nodes that all below has been walked over
-	if err != nil {
-		return err
-	}
-	defer walked.free()
-	w := walker{t: t}
-	for _, n := range nodes {
-		v := uint32(n)
-		if below.has(v) || walked.has(v) {
-			continue
-		}
-		walked.set(v)
-		w.subtree(v, func(u uint32) (into bool) {
-			if !wanted.has(u) {
-				return true
-			}
-			below.set(u)
-			into = !walked.has(u)
-			walked.set(u)
-			return into
-		})
-	}
-	return nil
 }
