@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// maxBelow bounds the objects below a suspect that are counted by class.
-	maxBelow = 4 << 20
+	// maxBelow bounds the objects below a suspect that are counted by class. After sampleBelow
+	// of them it is given up where they are likely to be more than that.
+	maxBelow, sampleBelow = 4 << 20, 512 << 10
 	// ownClasses and ownSample bound the program's classes of which it is looked up how much
 	// their objects retain, and the objects of each.
 	ownClasses, ownSample = 8, 16
@@ -32,20 +33,22 @@ type below struct {
 func (h *Heap) below(objects []heap.ObjID, retained int64, but string) (b below) {
 	counts, bytes := make([]int64, len(h.Classes)), make([]int64, len(h.Classes))
 	samples := make([][]heap.ObjID, len(h.Classes))
-	n := 0
+	n, total, few := 0, int64(0), true
 	for _, object := range objects {
 		h.Tree.Below(uint32(object), func(o uint32) bool {
-			class := h.ClassOf(heap.ObjID(o))
+			class, size := h.ClassOf(heap.ObjID(o)), h.ShallowBytes(heap.ObjID(o))
 			counts[class]++
-			bytes[class] += h.ShallowBytes(heap.ObjID(o))
+			bytes[class] += size
+			total += size
 			if len(samples[class]) < ownSample {
 				samples[class] = append(samples[class], heap.ObjID(o))
 			}
 			n++
-			return n < maxBelow
+			few = few && n < maxBelow && (n != sampleBelow || retained < total*(maxBelow/sampleBelow))
+			return few
 		})
 	}
-	if n >= maxBelow {
+	if !few {
 		return below{}
 	}
 	most := heap.ClassID(slices.Index(bytes, slices.Max(bytes)))
@@ -81,22 +84,11 @@ func (h *Heap) ownAmong(counts []int64, but string) []heap.ClassID {
 // they have Finalizers, "" for others.
 func (h *Heap) notTheCause(class string) string {
 	for _, c := range h.ClassesNamed(class) {
-		if h.finalizable[c] {
+		if h.registry.classes[c].of(registeredHeld) > 0 {
 			return fmt.Sprintf(" Those of %s have Finalizers, registered and not pending: finalization is not the cause.", short(class))
 		}
 	}
 	return ""
-}
-
-// readFinalizable notes the classes of which objects are held that have Finalizers.
-func (h *Heap) readFinalizable() {
-	h.finalizable = map[heap.ClassID]bool{}
-	states := newFinalizerStates(h.Graph)
-	for row := range states.table.Len() {
-		if s, referent := states.of(row); s == registered && referent != 0 && h.reachable(referent) {
-			h.finalizable[h.ClassOf(referent)] = true
-		}
-	}
 }
 
 // words names the program's objects, "" where there are none.

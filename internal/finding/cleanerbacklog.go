@@ -94,26 +94,22 @@ func (p phantoms) queued(queue heap.ObjID) (backlog, error) {
 func (p phantoms) unhandled(ctx context.Context) (backlog, error) {
 	b := backlog{done: -1}
 	classes := map[string]int64{}
-	var cleaners, referents []heap.ObjID
+	var cleaners []heap.ObjID
 	for row := range p.table.Len() {
 		if p.of(row) == pending {
 			classes[p.class(row)]++
 			cleaners = append(cleaners, p.table.Objects[row])
 		}
 	}
-	states := newFinalizerStates(p.h.Graph)
-	for row := range states.table.Len() {
-		if s, referent := states.of(row); s == pending && referent != 0 {
-			classes[p.h.Class(referent).Name]++
-			referents = append(referents, referent)
-		}
+	for class, n := range p.h.registry.byName(p.h, in(pending)) {
+		classes[class] += n
 	}
 	b.count(classes)
 	var err error
 	if b.bytes, err = p.h.retainedTogether(cleaners); err != nil {
 		return b, err
 	}
-	_, bytes, err := p.h.kept(ctx, referents)
+	_, bytes, err := p.h.kept(ctx, p.h.registry.referents(p.h, in(pending)))
 	b.bytes += bytes
 	return b, err
 }

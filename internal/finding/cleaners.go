@@ -174,8 +174,8 @@ func (h *Heap) Cleaners() (c *Cleaners, omitted int64) {
 		s, held := p.of(row), h.reachable(p.table.Ref(row, phantomReferent))
 		c.Total++
 		k.Total++
-		c.States.add(s, held)
-		k.States.add(s, held)
+		c.States.add(s, held, 1)
+		k.States.add(s, held, 1)
 		if s == registered && held && p.captures(row) {
 			k.SelfReferencing++
 		}

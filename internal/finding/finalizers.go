@@ -80,45 +80,30 @@ func (h *Heap) Census(ctx context.Context) (f *Finalizers, omitted int64, err er
 	if enabled, ok := h.Static(finalizerClass, "ENABLED"); ok {
 		f.Disabled = enabled == 0
 	}
-	states := newFinalizerStates(h.Graph)
-	if row := h.Tables[tableQueue].Row(states.own); row >= 0 && h.Tables[tableQueue].Found[queueLength] {
+	if row := h.Tables[tableQueue].Row(h.registry.states.own); row >= 0 && h.Tables[tableQueue].Found[queueLength] {
 		n := h.Tables[tableQueue].Long(row, queueLength)
 		f.QueueLength = &n
 	}
 	classes := map[string]*referents{}
-	byClass := make([]*referents, len(h.Classes)) // the same, without a look-up by name
-	named := func(name string) *referents {
-		if classes[name] == nil {
-			classes[name] = &referents{FinalizerClass: FinalizerClass{Class: name}}
+	add := func(name string, counted *fates) *referents {
+		c := classes[name]
+		if c == nil {
+			c = &referents{FinalizerClass: FinalizerClass{Class: name}}
+			classes[name] = c
 		}
-		return classes[name]
+		n := counted.of(anyFate)
+		f.Total += n
+		c.Total += n
+		counted.addTo(&f.States)
+		counted.addTo(&c.States)
+		return c
 	}
-	for row := range states.table.Len() {
-		state, referent := states.of(row)
-		var c *referents
-		switch {
-		case referent != 0:
-			id := h.ClassOf(referent)
-			if byClass[id] == nil {
-				byClass[id] = named(h.Classes[id].Name)
-			}
-			c = byClass[id]
-			c.ShallowBytes += h.ShallowBytes(referent)
-		case state == done:
-			c = named(noReferent)
-		default:
-			c = named(missingReferent)
+	for id := range h.registry.classes {
+		if counted := &h.registry.classes[id]; counted.of(anyFate) > 0 {
+			add(h.Classes[id].Name, &counted.fates).ShallowBytes += counted.shallowBytes
 		}
-		f.Total++
-		c.Total++
-		if state == registered && referent == 0 {
-			f.RegisteredUnknown++
-			continue
-		}
-		reachable := h.reachable(referent)
-		f.States.add(state, reachable)
-		c.States.add(state, reachable)
 	}
+	h.addAbsent(f, add)
 	sorted := make([]*referents, 0, len(classes))
 	for _, c := range classes {
 		sorted = append(sorted, c)
@@ -129,7 +114,7 @@ func (h *Heap) Census(ctx context.Context) (f *Finalizers, omitted int64, err er
 	if n := len(sorted) - maxClasses; n > 0 {
 		sorted, omitted = sorted[:maxClasses], int64(n)
 	}
-	if err := h.addPaths(ctx, states, sorted); err != nil {
+	if err := h.addPaths(ctx, sorted); err != nil {
 		return nil, 0, err
 	}
 	for _, c := range sorted {
@@ -139,29 +124,45 @@ func (h *Heap) Census(ctx context.Context) (f *Finalizers, omitted int64, err er
 	return f, omitted, nil
 }
 
+// addAbsent adds the Finalizers without a referent in the dump.
+func (h *Heap) addAbsent(f *Finalizers, add func(class string, counted *fates) *referents) {
+	ran, missing := fates{done: h.registry.absent[done]}, h.registry.absent
+	missing[done] = [2]int64{}
+	f.RegisteredUnknown = missing[registered][0] // held or dead
+	missing[registered] = [2]int64{}
+	if ran.of(anyFate) > 0 {
+		add(noReferent, &ran)
+	}
+	if f.RegisteredUnknown > 0 || missing.of(anyFate) > 0 {
+		c := add(missingReferent, &missing)
+		c.Total += f.RegisteredUnknown
+		f.Total += f.RegisteredUnknown
+	}
+}
+
 // referents are the referents of one class.
 type referents struct {
 	FinalizerClass
 	held []heap.ObjID // those that are held, where paths are wanted
 }
 
-// add counts a Finalizer in state s whose referent is reachable or not.
-func (c *States) add(s state, reachable bool) {
+// add counts n Finalizers in state s whose referents are reachable or not.
+func (c *States) add(s state, reachable bool, n int64) {
 	switch s {
 	case registered:
 		if reachable {
-			c.RegisteredHeld++
+			c.RegisteredHeld += n
 		} else {
-			c.RegisteredDead++
+			c.RegisteredDead += n
 		}
 	case pending:
-		c.Pending++
+		c.Pending += n
 	case enqueued:
-		c.Enqueued++
+		c.Enqueued += n
 	case inProcessing:
-		c.InProcessing++
+		c.InProcessing += n
 	case done:
-		c.Done++
+		c.Done += n
 	}
 }
 
@@ -177,7 +178,7 @@ const (
 
 // addPaths says who holds the held referents of the biggest classes, and what the
 // many ones retain, both at once.
-func (h *Heap) addPaths(ctx context.Context, states finalizerStates, classes []*referents) error {
+func (h *Heap) addPaths(ctx context.Context, classes []*referents) error {
 	var chosen []*referents
 	byName := map[string]*referents{}
 	for _, c := range classes {
@@ -193,11 +194,9 @@ func (h *Heap) addPaths(ctx context.Context, states finalizerStates, classes []*
 	for id := range h.Classes {
 		of[id] = byName[h.Classes[id].Name]
 	}
-	for row := range states.table.Len() {
-		if state, referent := states.of(row); state == registered && referent != 0 && h.reachable(referent) {
-			if c := of[h.ClassOf(referent)]; c != nil {
-				c.held = append(c.held, referent)
-			}
+	for state, referent := range h.registry.each {
+		if c := of[h.ClassOf(referent)]; c != nil && registeredHeld(state, h.reachable(referent)) {
+			c.held = append(c.held, referent)
 		}
 	}
 	g, ctx := errgroup.WithContext(ctx)

@@ -22,7 +22,7 @@ type Heap struct {
 	threadInfos map[heap.ObjID]heap.ThreadInfo // of threads with a stack
 	links       map[heap.ObjID]link            // who waits for whom
 	readings    map[heap.ObjID]reading         // of threads that read from sockets
-	finalizable map[heap.ClassID]bool          // classes of held objects with Finalizers
+	registry    *registry                      // all Finalizers
 	schedulers  []*scheduler                   // biggest first
 	drivers     map[string]string              // by the prefix of their packages: name and version
 	errands     []errand                       // what service threads are at
@@ -148,6 +148,7 @@ func Watches() []heap.Watch {
 // have been built with Watches. Errors: that of ctx.
 func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Time) (*Heap, error) {
 	h := &Heap{Graph: g, Tree: tree, Created: created, threadNames: map[heap.ObjID]string{}}
+	h.registry = newRegistry(h)
 	threads := g.Tables[tableThread]
 	names := map[heap.ObjID]heap.ObjID{} // thread -> name
 	add := func(thread heap.ObjID) {
@@ -190,7 +191,6 @@ func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Ti
 		return nil, err
 	}
 	h.errands = h.readErrands()
-	h.readFinalizable()
 	return h, h.measureKept(ctx)
 }
 

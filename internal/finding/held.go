@@ -164,9 +164,8 @@ func (h *Heap) lossBy(ctx context.Context, s *scheduler) (loss, error) {
 	// What the tasks refer to, by class: the finalizable ones first, as those are
 	// what an operator sees piling up; else what retains most.
 	finalizable := map[string][]heap.ObjID{}
-	states := newFinalizerStates(h.Graph)
-	for row := range states.table.Len() {
-		if s, referent := states.of(row); s == registered && lost(referent) {
+	for s, referent := range h.registry.each {
+		if s == registered && lost(referent) {
 			name := h.Class(referent).Name
 			finalizable[name] = append(finalizable[name], referent)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
@@ -21,23 +20,12 @@ const fewDone = 10
 // measureKept measures what only finalization keeps, and finds out whether the dump is
 // one of the whole heap. Errors: that of ctx.
 func (h *Heap) measureKept(ctx context.Context) (err error) {
-	states := newFinalizerStates(h.Graph)
-	var referents []heap.ObjID
-	ran := 0
-	for row := range states.table.Len() {
-		s, referent := states.of(row)
-		if referent != 0 && !h.reachable(referent) {
-			referents = append(referents, referent)
-		}
-		if s == done {
-			ran++
-		}
-	}
-	if h.keptObjects, h.keptBytes, err = h.kept(ctx, referents); err != nil {
+	unreachable := h.registry.referents(h, func(_ state, reachable bool) bool { return !reachable })
+	if h.keptObjects, h.keptBytes, err = h.kept(ctx, unreachable); err != nil {
 		return err
 	}
 	all := int64(h.Objects())
-	h.whole = ran > fewDone || (all-h.Tree.Size()-h.keptObjects)*100 >= all*garbageShare
+	h.whole = h.registry.total(in(done)) > fewDone || (all-h.Tree.Size()-h.keptObjects)*100 >= all*garbageShare
 	return nil
 }
 

@@ -46,33 +46,20 @@ func (finalizerAtWork) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 // finalizerBacklog returns what waits for the Finalizer thread. A dump of live objects
 // begins with a collection that makes what was dead pending: that is no backlog.
 func (h *Heap) finalizerBacklog(ctx context.Context) (backlog, error) {
-	states := newFinalizerStates(h.Graph)
+	waits := func(s state, _ bool) bool { return s == enqueued || s == pending && h.whole }
 	b := backlog{done: -1}
-	var waiting []heap.ObjID
-	classes := map[string]int64{}
-	var ran int64
-	for row := range states.table.Len() {
-		s, referent := states.of(row)
-		switch {
-		case s == enqueued, s == pending && h.whole:
-			name := missingReferent
-			if referent != 0 {
-				name = h.Class(referent).Name
-				waiting = append(waiting, referent)
-			}
-			classes[name]++
-		case s == done:
-			ran++
-		}
+	classes := h.registry.byName(h, waits)
+	if n := h.registry.absent.of(waits); n > 0 {
+		classes[missingReferent] = n
 	}
 	b.count(classes)
 	if h.whole {
-		b.done = ran
+		b.done = h.registry.total(in(done))
 	}
 	b.peak = h.longestQueue()
 	b.lasts = h.lasts(&b)
 	var err error
-	_, b.bytes, err = h.kept(ctx, waiting)
+	_, b.bytes, err = h.kept(ctx, h.registry.referents(h, waits))
 	return b, err
 }
 
@@ -115,21 +102,15 @@ func (h *Heap) handlerIdle() bool {
 
 // referentAtWork returns the object whose finalize() the errand is at, 0 if unknown.
 func (h *Heap) referentAtWork(e *errand) heap.ObjID {
-	states := newFinalizerStates(h.Graph)
+	states := h.registry.states
 	if f := e.local(e.base, func(o heap.ObjID) bool { return states.table.Row(o) >= 0 }); f != 0 {
 		if _, referent := states.of(states.table.Row(f)); referent != 0 {
 			return referent
 		}
 	}
 	// In JDK 7 and before the frames do not tell, but there is only one.
-	var at heap.ObjID
-	for row := range states.table.Len() {
-		if s, referent := states.of(row); s == inProcessing {
-			if at != 0 {
-				return 0
-			}
-			at = referent
-		}
+	if at := h.registry.referents(h, in(inProcessing)); len(at) == 1 && h.registry.total(in(inProcessing)) == 1 {
+		return at[0]
 	}
-	return at
+	return 0
 }

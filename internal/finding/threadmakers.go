@@ -92,12 +92,8 @@ func (h *Heap) keepMakers(c *crowd, pools []heap.ObjID) {
 // is gone: what newSingleThreadExecutor returns, up to JDK 20 and since.
 func (h *Heap) endingPools() map[heap.ObjID]bool {
 	pools := map[heap.ObjID]bool{}
-	states := newFinalizerStates(h.Graph)
-	for row := range states.table.Len() {
-		_, referent := states.of(row)
-		if referent == 0 || h.Class(referent).Name != "java.util.concurrent.Executors$FinalizableDelegatedExecutorService" {
-			continue
-		}
+	wrappers := h.ClassesNamed("java.util.concurrent.Executors$FinalizableDelegatedExecutorService")
+	for _, referent := range h.registry.instances(h, wrappers) {
 		for o := range h.References(referent) {
 			pools[o] = true
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
@@ -16,21 +15,14 @@ type deadUndiscovered struct{}
 
 // Detect implements Detector.
 func (deadUndiscovered) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
-	states := newFinalizerStates(h.Graph)
-	var dead []heap.ObjID
-	classes := map[string]int64{}
-	for row := range states.table.Len() {
-		s, referent := states.of(row)
-		// The collection that a dump of live objects begins with makes them pending.
-		if (s == registered || s == pending && !h.whole) && referent != 0 && !h.reachable(referent) {
-			dead = append(dead, referent)
-			classes[h.Class(referent).Name]++
-		}
+	// The collection that a dump of live objects begins with makes them pending.
+	dead := func(s state, reachable bool) bool {
+		return !reachable && (s == registered || s == pending && !h.whole)
 	}
 	b := backlog{done: -1}
-	b.count(classes)
+	b.count(h.registry.byName(h, dead))
 	var err error
-	if _, b.bytes, err = h.kept(ctx, dead); err != nil || !b.worth(h.inUse()) {
+	if _, b.bytes, err = h.kept(ctx, h.registry.referents(h, dead)); err != nil || !b.worth(h.inUse()) {
 		return nil, err
 	}
 	return []Finding{{
