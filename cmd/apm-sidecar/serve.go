@@ -17,6 +17,10 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
+// gatherTime is how long samples wait for others before they are packed: targets are
+// polled together, and what they say goes out together.
+const gatherTime = 100 * time.Millisecond
+
 // serve builds the parts back to front, runs them until ctx ends or one fails,
 // and stops them front to back: first whatever makes samples, then whatever
 // carries and shows them, at last the store.
@@ -35,6 +39,7 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 		Destinations: dest.list,
 		MaxBytes:     int64(c.Store.Queue),
 		MinFreeBytes: int64(c.Store.MinFreeDisk) / 2, // the store stops before the queue does
+		Gather:       gatherTime,
 		Logger:       log,
 	})
 	if err != nil {

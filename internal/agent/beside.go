@@ -31,7 +31,7 @@ func (w *watcher) readHost(vm *jvm.VM) {
 		}
 	}
 	if b.pid == 0 {
-		w.hand(w.deriver.HostGone(time.Now().UnixMilli()))
+		w.keep(w.deriver.HostGone(time.Now().UnixMilli()))
 		return
 	}
 	h, err := b.machine.Read(b.pid)
@@ -39,5 +39,5 @@ func (w *watcher) readHost(vm *jvm.VM) {
 		w.log.Debug("the machine beside the JVM cannot be read", "error", err)
 		return
 	}
-	w.hand(w.deriver.Host(h))
+	w.keep(w.deriver.Host(h))
 }

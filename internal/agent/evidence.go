@@ -210,5 +210,5 @@ func (w *watcher) enterHistogram(r *jvm.Evidence, h *jvm.ClassHistogram) {
 		r.Suspicion = fmt.Sprintf("a timer seems to hold %s objects of %s in its queue (%s): there are as many Finalizers and as many tasks of %s",
 			unit.Count(sign.Finalizers), sign.Referent, sign.Queue, sign.Task)
 	}
-	w.hand(w.deriver.Histogram(h))
+	w.keep(w.deriver.Histogram(h))
 }

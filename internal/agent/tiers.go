@@ -107,7 +107,7 @@ func (w *watcher) askDetails(ctx context.Context) {
 		}
 		w.tiers.threadIDs = d.ThreadIDs
 		w.noteMissing(d.Missing, &w.tiers.missing)
-		w.hand(w.deriver.Details(d))
+		w.keep(w.deriver.Details(d))
 		w.readHost(d.VM)
 		return nil
 	})
@@ -126,7 +126,7 @@ func (w *watcher) askThreads(ctx context.Context, s *jvm.Snapshot) {
 	w.timed(ctx, &w.tiers.threads, tierThreads, func() error {
 		states, err := w.client.ThreadStates(ctx, ids)
 		if err == nil {
-			w.hand(w.deriver.ThreadStates(states))
+			w.keep(w.deriver.ThreadStates(states))
 		}
 		return err
 	})
@@ -154,7 +154,7 @@ func (w *watcher) askFinalizer(ctx context.Context, s *jvm.Snapshot) {
 		}
 		health, samples := w.deriver.FinalizerThread(thread, pending)
 		w.evidence.sawThread(thread, health)
-		w.hand(samples)
+		w.keep(samples)
 		return nil
 	})
 	if answered && pending.Or(0) < queueThreshold {
@@ -171,7 +171,7 @@ func (w *watcher) askQueue(ctx context.Context, s *jvm.Snapshot) {
 		queue, err := w.client.FinalizerQueue(ctx)
 		if err == nil {
 			w.evidence.sawQueue(queue)
-			w.hand(w.deriver.Queue(queue, s.Time))
+			w.keep(w.deriver.Queue(queue, s.Time))
 		}
 		return err
 	})
@@ -191,7 +191,7 @@ func (w *watcher) askRegistered(ctx context.Context, s *jvm.Snapshot) {
 		}
 		if recording = registered != nil; recording {
 			w.evidence.sawRegistered(registered)
-			w.hand(w.deriver.Registered(registered, s.Time))
+			w.keep(w.deriver.Registered(registered, s.Time))
 		}
 		return nil
 	})

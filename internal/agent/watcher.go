@@ -39,6 +39,8 @@ type watcher struct {
 	began bool
 	// dumped is true when this round took a heap dump.
 	dumped bool
+	// kept are samples of this round that are handed over at its end.
+	kept []series.Sample
 	// losing is true while the sink takes no samples: only changes are logged.
 	losing bool
 	// missing is the number of missing parts at the last success.
@@ -129,6 +131,7 @@ func (w *watcher) round(ctx context.Context) {
 	w.hand(w.deriver.Derive(snapshot))
 	w.askTiers(ctx, snapshot, took)
 	w.takeEvidence(ctx, snapshot)
+	w.handKept()
 	w.judge(ctx, snapshot)
 }
 
@@ -179,6 +182,24 @@ func (w *watcher) noteMissing(missing []jvm.Missing, before *int) {
 		w.log.Warn("part of the target cannot be read", "part", m.Part, "reason", m.Reason)
 	}
 	*before = len(missing)
+}
+
+// keep has samples of the deriver handed over together with others of this round: the
+// sink takes its time, and that is not what a tier has cost the JVM.
+func (w *watcher) keep(samples []series.Sample) {
+	if len(w.kept) == 0 {
+		w.kept = samples
+		return
+	}
+	w.kept = append(w.kept, samples...)
+	w.memory.Free(samples)
+}
+
+// handKept hands over what was kept.
+func (w *watcher) handKept() {
+	kept := w.kept
+	w.kept = nil
+	w.hand(kept)
 }
 
 // hand gives samples of the deriver to the sink; they are nobody's afterwards.

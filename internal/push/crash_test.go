@@ -10,11 +10,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
@@ -28,6 +30,9 @@ const crashEnv = "PUSH_TEST_CRASH"
 const (
 	crashWindow = 400 * time.Millisecond
 	crashMemory = 200 * time.Millisecond
+	// crashTogether append at once, whose samples wait for each other so long.
+	crashTogether = 8
+	crashGather   = 10 * time.Millisecond
 )
 
 func TestMain(m *testing.M) {
@@ -52,18 +57,26 @@ func appendUntilKilled(spec string) error {
 	if err != nil {
 		return err
 	}
-	p, err := Open(Options{Dir: part[0], Destinations: []Destination{d}})
+	p, err := Open(Options{Dir: part[0], Destinations: []Destination{d}, Gather: crashGather})
 	if err != nil {
 		return err
 	}
 	go func() { _ = p.Run(context.Background()) }()
-	for tick := time.Tick(time.Millisecond); ; value++ {
-		if err := p.Append([]series.Sample{testSample(float64(value))}); err != nil {
-			return err
-		}
-		fmt.Println(value)
-		<-tick
+	var next atomic.Int64
+	next.Store(int64(value))
+	var g errgroup.Group
+	for range crashTogether {
+		g.Go(func() error {
+			for {
+				value := next.Add(1)
+				if err := p.Append([]series.Sample{testSample(float64(value))}); err != nil {
+					return err
+				}
+				fmt.Println(value)
+			}
+		})
 	}
+	return g.Wait()
 }
 
 // forgetful is a receiver that loses its memory when it restarts.
@@ -153,12 +166,12 @@ func TestNothingIsLostWhenEitherSideIsKilled(t *testing.T) {
 			v, err := strconv.Atoi(lines.Text())
 			require.NoError(t, err, lines.Text())
 			accepted = append(accepted, float64(v))
-			next = v + 1
+			next = max(next, v)
 		}
 		close(over)
 		killer.Wait()
 		require.Error(t, cmd.Wait(), "the child only ends by the signal")
-		next++ // one more may be queued, unprinted
+		next += crashTogether // more may be queued, unprinted
 	}
 	require.Greater(t, len(accepted), 100)
 

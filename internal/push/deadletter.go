@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 const (
@@ -23,11 +21,9 @@ const (
 // sent: a WriteRequest in a zstd frame. The oldest ones go when there are too
 // many. put is called by one goroutine.
 type deadLetters struct {
-	dir     string
-	encoder *zstd.Encoder
+	dir string
 	// letters are the files, oldest first: their names sort by time.
 	letters []deadLetter
-	packed  []byte
 	// bytes is the size of the files; evicted counts samples in deleted ones.
 	bytes, evicted atomic.Int64
 }
@@ -41,11 +37,7 @@ type deadLetter struct {
 
 // openDeadLetters finds what earlier processes left in the folder of a queue.
 func openDeadLetters(queueDir string) (*deadLetters, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return nil, fmt.Errorf("push: zstd: %w", err)
-	}
-	d := &deadLetters{dir: filepath.Join(queueDir, deadLetterFolder), encoder: enc}
+	d := &deadLetters{dir: filepath.Join(queueDir, deadLetterFolder)}
 	entries, err := os.ReadDir(d.dir)
 	if err != nil && !os.IsNotExist(err) {
 		return nil, fmt.Errorf("push: dead letters: %w", err)
@@ -66,20 +58,19 @@ func openDeadLetters(queueDir string) (*deadLetters, error) {
 	return d, nil
 }
 
-// put keeps one refused WriteRequest.
-func (d *deadLetters) put(writeRequest []byte, samples int, at time.Time) error {
+// put keeps one refused WriteRequest, which is in a zstd frame.
+func (d *deadLetters) put(frame []byte, samples int, at time.Time) error {
 	if err := os.MkdirAll(d.dir, 0o750); err != nil {
 		return err
 	}
 	serial := d.evicted.Load() + int64(len(d.letters))
-	d.packed = d.encoder.EncodeAll(writeRequest, d.packed[:0])
 	l := deadLetter{
 		name:    fmt.Sprintf("%013d-%06d-%d%s", at.UnixMilli(), serial, samples, deadLetterSuffix),
 		samples: samples,
-		bytes:   int64(len(d.packed)),
+		bytes:   int64(len(frame)),
 	}
 	path := filepath.Join(d.dir, l.name)
-	if err := os.WriteFile(path+".part", d.packed, 0o640); err != nil {
+	if err := os.WriteFile(path+".part", frame, 0o640); err != nil {
 		_ = os.Remove(path + ".part") // the error that counts is the first one
 		return err
 	}

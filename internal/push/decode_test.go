@@ -14,12 +14,13 @@ import (
 // anything else in it, is an error; neither is ever read beyond its end.
 func TestDamagedRequestsAreRefused(t *testing.T) {
 	var e encoder
-	e.writeRequest([]series.Sample{
+	e.add([]series.Sample{
 		{Name: "a", Labels: []series.Label{{Name: "k", Value: "v"}}, TimeMs: 1, Value: 2},
 		{Name: "b", TimeMs: 3, Value: 4},
 	})
 	whole := bytes.Clone(e.raw)
-	e.writeRequest([]series.Sample{{Name: "a", Labels: []series.Label{{Name: "k", Value: "v"}}, TimeMs: 1, Value: 2}})
+	e.reset()
+	e.add([]series.Sample{{Name: "a", Labels: []series.Label{{Name: "k", Value: "v"}}, TimeMs: 1, Value: 2}})
 	first := len(e.raw)
 	var d decoder
 	for n := range len(whole) {
@@ -47,7 +48,7 @@ func TestDamagedRequestsAreRefused(t *testing.T) {
 // reads again once encoded.
 func FuzzDecode(f *testing.F) {
 	var e encoder
-	e.writeRequest(poll(1))
+	e.add(poll(1))
 	f.Add(bytes.Clone(e.raw))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var first, second decoder
@@ -57,7 +58,8 @@ func FuzzDecode(f *testing.F) {
 		}
 		var e encoder
 		for rest := samples; len(rest) > 0; {
-			n := e.writeRequest(rest)
+			e.reset()
+			n := e.add(rest)
 			again, err := second.decode(e.raw)
 			require.NoError(t, err)
 			require.Len(t, again, n)

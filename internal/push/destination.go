@@ -36,13 +36,23 @@ type DestinationInfo struct {
 	Label string
 }
 
-// Batch is what is handed over at once.
+// Batch is what is handed over at once: a WriteRequest, the protobuf message of
+// Prometheus remote write 1.0.
 type Batch struct {
-	// WriteRequest is the protobuf message of Prometheus remote write 1.0,
-	// uncompressed.
-	WriteRequest []byte
+	// Frame is the WriteRequest in a zstd frame; empty if nothing is in it.
+	Frame []byte
 	// Samples is the number of samples in it.
 	Samples int
+
+	packing *packing
+}
+
+// WriteRequest appends the WriteRequest to dst.
+func (b Batch) WriteRequest(dst []byte) ([]byte, error) {
+	if len(b.Frame) == 0 {
+		return dst, nil
+	}
+	return b.packing.unpack(dst, b.Frame)
 }
 
 // Receipt tells what the worker must know about a delivery.

@@ -1,10 +1,11 @@
 // Package push brings samples to their destinations and loses none on the way.
 //
-//	Append ──► encode once ──► queue on disk ──► worker ──► Destination
-//	                           one per destination, one worker each
+//	Append ──► group ──► pack once ──► queue on disk ──► worker ──► Destination
+//	                                   one per destination, one worker each
 //
-// Append returns when the samples are in the queue of every destination; from
-// then on they survive a kill -9 of this process. A worker hands them over in
+// What is appended within a moment is one record: it is packed once, for the queues and
+// for the receivers. Append returns when it is in the queue of every destination; from
+// then on the samples survive a kill -9 of this process. A worker hands them over in
 // order, at least once: a receiver that keeps fresh data in memory only (as
 // VictoriaMetrics does) is trusted when it is seen to be still the same process
 // after a window, and gets everything again that was not trusted to it when it

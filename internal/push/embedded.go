@@ -20,6 +20,7 @@ type Writer interface {
 // embedded delivers to the store inside the process.
 type embedded struct {
 	w       Writer
+	raw     []byte
 	decoder decoder
 }
 
@@ -35,7 +36,12 @@ func (*embedded) Info() DestinationInfo {
 
 // Deliver implements Destination.
 func (e *embedded) Deliver(_ context.Context, b Batch) (Receipt, error) {
-	samples, err := e.decoder.decode(b.WriteRequest)
+	var samples []series.Sample
+	raw, err := b.WriteRequest(e.raw[:0])
+	if err == nil {
+		e.raw = raw
+		samples, err = e.decoder.decode(raw)
+	}
 	if err != nil {
 		return Receipt{Code: "undecodable"}, fmt.Errorf("%w: %w", ErrRejected, err)
 	}

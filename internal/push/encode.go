@@ -2,11 +2,8 @@ package push
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"math/bits"
-
-	"github.com/klauspost/compress/s2"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
@@ -15,11 +12,11 @@ import (
 const nameLabel = "__name__"
 
 const (
-	// maxRecordSamples and maxRequestBytes bound one record of the queue.
-	maxRecordSamples = 5000
-	maxRequestBytes  = 4 << 20
-	// maxDecodedBytes bounds what a record may inflate to.
-	maxDecodedBytes = 2 * maxRequestBytes
+	// maxRecordSamples and maxRecordBytes bound one record of the queue before it is packed.
+	maxRecordSamples = 12_000
+	maxRecordBytes   = 4 << 20
+	// maxUnpackedBytes bounds what a record may inflate to.
+	maxUnpackedBytes = 2 * maxRecordBytes
 )
 
 // The bytes that begin the fields of a WriteRequest (prometheus, prompb/remote.proto
@@ -34,34 +31,31 @@ const (
 	tagTimestamp  = 2 << 3
 )
 
-// encoder turns samples into queue payloads: a WriteRequest in an S2 block, which
-// costs a third of what a zstd frame does, for every record is packed twice: here for
-// the queue and later, in bigger batches, for the receiver. Its buffers are reused:
+// encoder turns samples into a WriteRequest, a TimeSeries each. Its buffers are reused:
 // one goroutine at a time.
 type encoder struct {
-	raw, labels, packed []byte
+	// raw is the WriteRequest of n samples.
+	raw []byte
+	n   int
+	// labels are those that were encoded last.
+	labels []byte
 }
 
-// encode encodes the first n samples that fit one record, at least one. The payload is
-// valid until the next call.
-func (e *encoder) encode(samples []series.Sample) (payload []byte, n int) {
-	n = e.writeRequest(samples)
-	e.packed = s2.Encode(e.packed[:cap(e.packed)], e.raw)
-	return e.packed, n
-}
+// reset begins another WriteRequest.
+func (e *encoder) reset() { e.raw, e.n = e.raw[:0], 0 }
 
-// writeRequest makes raw a WriteRequest of the first n samples that fit, a TimeSeries
-// each. Neighbours often share their labels: those are encoded once.
-func (e *encoder) writeRequest(samples []series.Sample) (n int) {
-	e.raw = e.raw[:0]
-	for n < len(samples) && n < maxRecordSamples {
-		s := &samples[n]
-		if n == 0 || !s.SharesLabels(&samples[n-1]) {
+// add encodes the first samples that the WriteRequest has room for, if only one in an
+// empty one, and tells how many they are. Neighbours often share their labels: those are
+// encoded once.
+func (e *encoder) add(samples []series.Sample) (added int) {
+	for added < len(samples) && e.n < maxRecordSamples {
+		s := &samples[added]
+		if added == 0 || !s.SharesLabels(&samples[added-1]) {
 			e.labels = appendLabels(e.labels[:0], s.Target, s.Labels)
 		}
 		sample := 1 + 8 + 1 + varintBytes(uint64(s.TimeMs))
 		size := 1 + lengthPrefixed(labelBytes(nameLabel, s.Name)) + len(e.labels) + 1 + lengthPrefixed(sample)
-		if n > 0 && len(e.raw)+1+lengthPrefixed(size) > maxRequestBytes {
+		if e.n > 0 && len(e.raw)+1+lengthPrefixed(size) > maxRecordBytes {
 			break
 		}
 		e.raw = binary.AppendUvarint(append(e.raw, tagTimeSeries), uint64(size))
@@ -70,9 +64,10 @@ func (e *encoder) writeRequest(samples []series.Sample) (n int) {
 		e.raw = binary.AppendUvarint(append(e.raw, tagSample), uint64(sample))
 		e.raw = binary.LittleEndian.AppendUint64(append(e.raw, tagValue), math.Float64bits(s.Value))
 		e.raw = binary.AppendUvarint(append(e.raw, tagTimestamp), uint64(s.TimeMs))
-		n++
+		e.n++
+		added++
 	}
-	return n
+	return added
 }
 
 // appendLabels appends two lists of labels that are sorted by name as one that is.
@@ -111,22 +106,3 @@ func labelBytes(name, value string) int {
 func lengthPrefixed(n int) int { return varintBytes(uint64(n)) + n }
 
 func varintBytes(n uint64) int { return (bits.Len64(n|1) + 6) / 7 }
-
-// appendDecoded is the inverse of the encoder: it appends the WriteRequest to dst.
-func appendDecoded(dst, payload []byte) ([]byte, error) {
-	n, err := s2.DecodedLen(payload)
-	if err != nil {
-		return dst, err
-	}
-	if n > maxDecodedBytes {
-		return dst, fmt.Errorf("record inflates to %d bytes, more than %d", n, maxDecodedBytes)
-	}
-	room := len(dst)
-	if cap(dst)-room < n {
-		dst = append(make([]byte, 0, 2*room+n), dst...)
-	}
-	if _, err := s2.Decode(dst[room:room+n:room+n], payload); err != nil {
-		return dst, err
-	}
-	return dst[:room+n], nil
-}

@@ -49,16 +49,16 @@ func BenchmarkEncode(b *testing.B) {
 	samples := poll(1)
 	b.ReportAllocs()
 	for b.Loop() {
-		e.encode(samples)
+		e.reset()
+		e.add(samples)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(samples)), "ns/sample")
 	b.ReportMetric(float64(len(e.raw))/float64(len(samples)), "raw-B/sample")
-	b.ReportMetric(float64(len(e.packed))/float64(len(samples)), "packed-B/sample")
 }
 
 func BenchmarkDecode(b *testing.B) {
 	var e encoder
-	e.writeRequest(poll(1))
+	e.add(poll(1))
 	var d decoder
 	b.ReportAllocs()
 	for b.Loop() {

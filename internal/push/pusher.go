@@ -35,6 +35,9 @@ type Options struct {
 	// MinFreeBytes is the space on the disk below which the queues do not grow any
 	// more, for the good of whatever else needs it; zero means none.
 	MinFreeBytes int64
+	// Gather is how long samples wait for others that are packed and sent together with
+	// them, and Append for that; zero means not at all.
+	Gather time.Duration
 	// Logger receives what goes wrong and right again; nil discards it.
 	Logger *slog.Logger
 }
@@ -73,6 +76,7 @@ type Pusher struct {
 	opts    Options
 	lock    *os.File
 	metrics *pushMetrics
+	packing *packing
 	// changed has a value when there are workers that were not started yet.
 	changed chan struct{}
 	// following is held by the one who replaces destinations.
@@ -81,7 +85,11 @@ type Pusher struct {
 	// mu guards the rest, and keeps queues in the same order.
 	mu      sync.Mutex
 	workers []*worker
+	// open is the group that Append adds to; nil while there is none.
+	open *group
+	// encoder and packed are the memory of groups.
 	encoder encoder
+	packed  []byte
 }
 
 // Open opens the queues; what an earlier process left in them is delivered
@@ -96,7 +104,11 @@ func Open(opts Options) (_ *Pusher, err error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	p := &Pusher{opts: opts, metrics: newPushMetrics(), changed: make(chan struct{}, 1)}
+	packing, err := newPacking()
+	if err != nil {
+		return nil, err
+	}
+	p := &Pusher{opts: opts, metrics: newPushMetrics(), packing: packing, changed: make(chan struct{}, 1)}
 	if err := os.MkdirAll(opts.Dir, 0o750); err != nil {
 		return nil, fmt.Errorf("push: create folder: %w", err)
 	}
@@ -135,30 +147,19 @@ func warnOrphans(dir string, known map[string]bool, log *slog.Logger) {
 	}
 }
 
-// Append queues the samples for every destination. When it returns nil they
-// outlive this process. On an error some destinations may have got them; to
-// append them again is safe. Samples no receiver would store (not finite, label
-// limits) are dropped and counted. The samples are not kept.
+// Append queues the samples for every destination, together with those of other calls
+// within Options.Gather. When it returns nil they outlive this process. On an error some
+// destinations may have got them; to append them again is safe. Samples no receiver
+// would store (not finite, label limits) are dropped and counted. The samples are not
+// kept.
 func (p *Pusher) Append(samples []series.Sample) error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	samples = p.accepted(samples)
-	var errs []error
-	for len(samples) > 0 {
-		payload, n := p.encoder.encode(samples)
-		samples = samples[n:]
-		r := record{timeMs: time.Now().UnixMilli(), samples: n, payload: payload}
-		for _, w := range p.workers {
-			if err := w.queue.append(r); err != nil {
-				w.metrics.appendErrors.Inc()
-				errs = append(errs, err)
-			}
-		}
+	g, began, err := p.enter(p.accepted(samples))
+	p.mu.Unlock()
+	if g != nil {
+		err = errors.Join(err, p.await(g, began))
 	}
-	if len(errs) > 0 {
-		return fmt.Errorf("push: %w", errors.Join(errs...))
-	}
-	return nil
+	return err
 }
 
 // accepted returns the samples without the refused ones; it copies only when

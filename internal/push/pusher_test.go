@@ -95,14 +95,17 @@ func TestBigAppendIsSplit(t *testing.T) {
 	}
 	var e encoder
 	for rest := wide; len(rest) > 0; {
-		n := e.writeRequest(rest)
+		e.reset()
+		n := e.add(rest)
 		assert.Positive(t, n)
-		assert.LessOrEqual(t, len(e.raw), maxRequestBytes)
+		assert.LessOrEqual(t, len(e.raw), maxRecordBytes)
 		rest = rest[n:]
 	}
 }
 
 func TestEncodedSamplesComeBackExactly(t *testing.T) {
+	packing, err := newPacking()
+	require.NoError(t, err)
 	var e encoder
 	var d decoder
 	shared := []series.Label{{Name: "job", Value: "jvm"}, {Name: "long", Value: strings.Repeat("v", 300)}}
@@ -125,9 +128,9 @@ func TestEncodedSamplesComeBackExactly(t *testing.T) {
 		want[i] = series.Sample{Name: s.Name, Labels: s.AllLabels(), TimeMs: s.TimeMs, Value: s.Value}
 	}
 	for range 2 { // buffers are reused
-		payload, n := e.encode(in)
-		require.Equal(t, len(in), n)
-		raw, err := appendDecoded([]byte("before"), payload)
+		e.reset()
+		require.Equal(t, len(in), e.add(in))
+		raw, err := packing.unpack([]byte("before"), packing.pack(nil, e.raw))
 		require.NoError(t, err)
 		var u prompb.WriteRequestUnmarshaler
 		wr, err := u.UnmarshalProtobuf(raw[len("before"):])

@@ -85,8 +85,8 @@ func (q *queue) append(r record) error {
 		return ErrClosed
 	}
 	q.writeBuf = appendRecord(q.writeBuf[:0], r)
-	if len(q.writeBuf) > headBytes+maxRecordBytes {
-		return fmt.Errorf("record of %d bytes is longer than %d", len(q.writeBuf), headBytes+maxRecordBytes)
+	if len(q.writeBuf) > headBytes+maxBodyBytes {
+		return fmt.Errorf("record of %d bytes is longer than %d", len(q.writeBuf), headBytes+maxBodyBytes)
 	}
 	if q.segments[len(q.segments)-1].size >= q.segmentBytes() {
 		if err := q.roll(); err != nil {

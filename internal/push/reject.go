@@ -8,11 +8,14 @@ import (
 	"time"
 )
 
+// siftedSamples is how many may become a dead letter together: those of one poll.
+const siftedSamples = 100
+
 // reject deals with a batch that the receiver refused for good. Of several records
-// each is tried alone; a single one becomes a dead letter, if the receiver takes
-// requests at all: what answers the same to an empty one is no receiver, but a
-// wrong address or something in between, and that an operator can cure. The
-// results are those of deliver.
+// each is tried alone; of a single one the parts that the receiver does not take become
+// dead letters, if it takes requests at all: what answers the same to an empty one is no
+// receiver, but a wrong address or something in between, and that an operator can cure.
+// The results are those of deliver.
 func (w *worker) reject(ctx context.Context, b pending, cause error) (time.Duration, error) {
 	if len(b.records) == 0 {
 		return 0, nil
@@ -31,15 +34,69 @@ func (w *worker) reject(ctx context.Context, b pending, cause error) (time.Durat
 		}
 		return min(receipt.RetryAfter, retryAfterMax), err
 	}
+	refused, restarted, err := w.sift(ctx, b.Batch)
+	switch {
+	case err != nil:
+		w.queue.stepBack(b.start, b.fresh)
+		return 0, err
+	case restarted && w.replays < maxReplays && w.replay():
+		w.replays++
+		return 0, nil
+	}
 	if w.dropped == 0 {
 		w.log.Error("samples dropped until further notice, they are kept as dead letters",
 			slog.String("folder", w.refused.dir), slog.Any("error", cause))
 	}
-	if err := w.refused.put(b.WriteRequest, b.Samples, time.Now()); err != nil {
-		w.log.Error("dead letter not written", slog.Any("error", err))
+	for _, letter := range refused {
+		if err := w.refused.put(letter.Frame, letter.Samples, time.Now()); err != nil {
+			w.log.Error("dead letter not written", slog.Any("error", err))
+		}
+		w.dropped += letter.Samples
+		w.metrics.rejected.Add(letter.Samples)
+		b.Samples -= letter.Samples
 	}
-	w.dropped += b.Samples
-	w.metrics.rejected.Add(b.Samples)
-	w.settle(b, 0)
+	w.metrics.samples.Add(b.Samples)
+	w.settle(b, receipt.Window)
 	return 0, nil
+}
+
+// sift halves a batch that the receiver refused until what it refuses is small, and gives
+// that; all else it has taken. It tells whether the receiver may have restarted meanwhile.
+func (w *worker) sift(ctx context.Context, b Batch) (refused []Batch, restarted bool, err error) {
+	if b.Samples <= siftedSamples {
+		return []Batch{b}, false, nil
+	}
+	raw, err := b.WriteRequest(nil)
+	if err != nil {
+		return []Batch{b}, false, nil //nolint:nilerr // what cannot be unpacked cannot be halved
+	}
+	left := b.Samples / 2
+	at := firstSeries(raw, left)
+	for _, half := range []Batch{
+		{w.packing.pack(nil, raw[:at]), left, w.packing},
+		{w.packing.pack(nil, raw[at:]), b.Samples - left, w.packing},
+	} {
+		receipt, err := w.dest.Deliver(ctx, half)
+		w.metrics.requests(receipt.Code).Inc()
+		restarted = restarted || receipt.MayHaveRestarted
+		if errors.Is(err, ErrRejected) {
+			var more []Batch
+			var again bool
+			more, again, err = w.sift(ctx, half)
+			refused, restarted = append(refused, more...), restarted || again
+		}
+		if err != nil {
+			return nil, restarted, err
+		}
+	}
+	return refused, restarted, nil
+}
+
+// firstSeries is the length of the first n TimeSeries of a WriteRequest.
+func firstSeries(raw []byte, n int) int {
+	rest := raw
+	for range n {
+		_, rest, _ = field(rest, tagTimeSeries)
+	}
+	return len(raw) - len(rest)
 }

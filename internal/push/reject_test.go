@@ -41,6 +41,51 @@ func TestRejectedRecordIsIsolatedAndCounted(t *testing.T) {
 	})
 }
 
+// Of many samples in one record no more are lost with a refused one than its neighbours.
+func TestARefusedSampleCostsItsNeighboursAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{poison: 4321}
+		p, stop := startPusher(t, t.TempDir(), d)
+		many := manySamples(10_000)
+		require.NoError(t, p.Append(many))
+		pass(10 * time.Second)
+		refused := metric(t, p, `apm_sidecar_push_dropped_samples_total{url="scripted",reason="rejected"}`)
+		assert.Positive(t, refused)
+		assert.LessOrEqual(t, refused, float64(siftedSamples))
+		assert.Len(t, valuesOf(acceptedOf(d)), len(many)-int(refused))
+		assert.InDelta(t, float64(len(many))-refused, metric(t, p, `apm_sidecar_push_samples_total{url="scripted"}`), 0)
+		assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
+		stop()
+	})
+}
+
+// A receiver that restarts, or fails, while a refused record is searched gets it again.
+func TestTroubleWhileARefusedRecordIsSearchedLosesNothing(t *testing.T) {
+	ok := answer{receipt: Receipt{Code: "200", Window: time.Minute}}
+	refuses := answer{receipt: Receipt{Code: "400"}, err: ErrRejected}
+	for name, trouble := range map[string]answer{
+		"restart": {receipt: Receipt{Code: "200", Window: time.Minute, MayHaveRestarted: true}},
+		"failure": {receipt: Receipt{Code: "500"}, err: errors.New("busy")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &scripted{window: time.Minute}
+				p, stop := startPusher(t, t.TempDir(), d)
+				appendValues(t, p, 1)
+				pass(time.Second)
+				d.answerNext(refuses, ok, ok, trouble) // the record, the probe, a half, the other half
+				require.NoError(t, p.Append(manySamples(1000)))
+				pass(10 * time.Second)
+				last := batchesOf(d)[len(batchesOf(d))-1]
+				assert.Contains(t, last, 0.0, "all of it goes out again")
+				assert.Contains(t, last, 999.0)
+				assert.Zero(t, metric(t, p, `apm_sidecar_push_dropped_samples_total{url="scripted",reason="rejected"}`))
+				stop()
+			})
+		})
+	}
+}
+
 func TestAReceiverThatTakesNothingIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -95,7 +140,7 @@ func TestRejectedSamplesAreKeptAsDeadLetters(t *testing.T) {
 func TestDeadLettersAreBounded(t *testing.T) {
 	d, err := openDeadLetters(t.TempDir())
 	require.NoError(t, err)
-	noise := make([]byte, 16<<20)
+	noise := make([]byte, 16<<20+1)
 	random := rand.NewChaCha8([32]byte{})
 	for range 6 {
 		_, _ = random.Read(noise)

@@ -16,16 +16,12 @@ import (
 
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promauth"
 	"github.com/klauspost/compress/snappy"
-	"github.com/klauspost/compress/zstd"
 )
 
 const (
 	defaultTimeout = 30 * time.Second
 	// maxAnswerBytes is how much of an answer is read for its text.
 	maxAnswerBytes = 4 << 10
-	// packWindowBytes is how far back the packing looks for what repeats: a whole
-	// batch. The usual window takes some 6 MiB of memory more.
-	packWindowBytes = 1 << 20
 	// maxDrainBytes is how much more of it is read and thrown away.
 	maxDrainBytes = 64 << 10
 )
@@ -45,15 +41,15 @@ type RemoteWriteOptions struct {
 // remoteWrite speaks Prometheus remote write 1.0 with zstd (the flavour of
 // VictoriaMetrics) or, where that is refused, with snappy.
 type remoteWrite struct {
-	info     DestinationInfo
-	url      string
-	auth     *promauth.Config
-	opts     RemoteWriteOptions
-	client   *http.Client
-	encoder  *zstd.Encoder
-	snappy   bool
-	packed   []byte
-	answered bool
+	info   DestinationInfo
+	url    string
+	auth   *promauth.Config
+	opts   RemoteWriteOptions
+	client *http.Client
+	snappy bool
+	// raw and packed are memory for snappy.
+	raw, packed []byte
+	answered    bool
 }
 
 // RemoteWrite is the destination at rawURL, such as
@@ -74,22 +70,16 @@ func RemoteWrite(rawURL string, opts RemoteWriteOptions) (Destination, error) {
 	if opts.Window == 0 {
 		opts.Window = memoryWindow
 	}
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
-		zstd.WithWindowSize(packWindowBytes), zstd.WithLowerEncoderMem(true))
-	if err != nil {
-		return nil, fmt.Errorf("push: zstd: %w", err)
-	}
 	auth, err := opts.Auth.config(u.User)
 	if err != nil {
 		return nil, fmt.Errorf("push: remote-write URL %s: %w", maskURL(u), err)
 	}
 	u.User, u.Fragment = nil, ""
 	return &remoteWrite{
-		info:    DestinationInfo{ID: u.String(), Label: maskURL(u)},
-		url:     u.String(),
-		auth:    auth,
-		opts:    opts,
-		encoder: enc,
+		info: DestinationInfo{ID: u.String(), Label: maskURL(u)},
+		url:  u.String(),
+		auth: auth,
+		opts: opts,
 		client: &http.Client{
 			Transport: opts.Auth.transport(auth),
 			// Following one turns POST into GET for most statuses.
@@ -174,13 +164,17 @@ func (d *remoteWrite) send(ctx context.Context, b Batch, useSnappy bool) (Receip
 // request builds the POST for b.
 func (d *remoteWrite) request(ctx context.Context, b Batch, useSnappy bool) (*http.Request, error) {
 	encoding, versionKey, version := "zstd", "X-VictoriaMetrics-Remote-Write-Version", "1"
+	body := b.Frame
 	if useSnappy {
 		encoding, versionKey, version = "snappy", "X-Prometheus-Remote-Write-Version", "0.1.0"
-		d.packed = snappy.Encode(d.packed[:cap(d.packed)], b.WriteRequest)
-	} else {
-		d.packed = d.encoder.EncodeAll(b.WriteRequest, d.packed[:0])
+		raw, err := b.WriteRequest(d.raw[:0])
+		if err != nil {
+			return nil, err
+		}
+		d.raw, d.packed = raw, snappy.Encode(d.packed[:cap(d.packed)], raw)
+		body = d.packed
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url, bytes.NewReader(d.packed))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.New("request cannot be built from the URL")
 	}

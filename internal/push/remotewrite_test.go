@@ -94,8 +94,10 @@ func unpack(t *testing.T, encoding string, body []byte) []byte {
 func batch(t *testing.T, value float64) Batch {
 	t.Helper()
 	var e encoder
-	e.encode([]series.Sample{testSample(value)})
-	return Batch{WriteRequest: e.raw, Samples: 1}
+	e.add([]series.Sample{testSample(value)})
+	p, err := newPacking()
+	require.NoError(t, err)
+	return Batch{p.pack(nil, e.raw), e.n, p}
 }
 
 func remote(t *testing.T, url string, opts RemoteWriteOptions) *remoteWrite {

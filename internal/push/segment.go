@@ -21,8 +21,8 @@ const (
 	segmentSuffix = ".seg"
 	headBytes     = 8
 	metaBytes     = 12
-	// maxRecordBytes bounds what a length field may claim.
-	maxRecordBytes = 16 << 20
+	// maxBodyBytes bounds what a length field may claim.
+	maxBodyBytes = 16 << 20
 )
 
 // record is one appended batch.
@@ -73,7 +73,7 @@ func readRecord(f io.ReaderAt, off, size int64, buf *[]byte) (record, int64, err
 		return record{}, 0, fmt.Errorf("read record head at offset %d: %w", off, err)
 	}
 	n := int64(binary.LittleEndian.Uint32(head[:]))
-	if n < metaBytes || n > maxRecordBytes || n > size-off-headBytes {
+	if n < metaBytes || n > maxBodyBytes || n > size-off-headBytes {
 		return record{}, 0, &damage{what: fmt.Sprintf("impossible length %d", n)}
 	}
 	if int64(cap(*buf)) < n {

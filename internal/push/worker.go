@@ -23,8 +23,6 @@ const (
 	// maxReplays bounds replays in a row without progress: a receiver that closes
 	// each connection would cause them for ever.
 	maxReplays = 5
-	// gatherTime is how long a worker waits for what is appended together.
-	gatherTime = 100 * time.Millisecond
 	// batchBytes and batchSamples end a batch: a backlog goes in few requests.
 	batchBytes   = 1 << 20
 	batchSamples = 10000
@@ -40,8 +38,10 @@ type worker struct {
 	log     *slog.Logger
 	metrics *destinationMetrics
 	refused *deadLetters
+	packing *packing
 
-	raw []byte
+	// raw and frame are memory for batches.
+	raw, frame []byte
 	// confirmed is when the receiver was last seen to be the one that accepted
 	// what waits for its acknowledgement: the start of a delivery that went well.
 	confirmed time.Time
@@ -89,7 +89,6 @@ func (w *worker) run(ctx context.Context) error {
 			case <-ctx.Done():
 				return nil
 			case <-w.queue.more:
-				w.gather(ctx)
 			case <-tick.C:
 				w.sync()
 			}
@@ -162,17 +161,6 @@ func (w *worker) wait(ctx context.Context, tick *time.Ticker, pause time.Duratio
 	}
 }
 
-// gather lets a moment pass: targets are polled together, and what they say goes out
-// together.
-func (w *worker) gather(ctx context.Context) {
-	timer := time.NewTimer(gatherTime)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
 // sync brings the queue to the disk.
 func (w *worker) sync() {
 	if err := w.queue.sync(); err != nil {
@@ -203,10 +191,11 @@ func (w *worker) nextBatch() (pending, error) {
 	return w.collect(false, overtaking)
 }
 
-// collect makes a batch of records from one side of the queue.
+// collect makes a batch of records from one side of the queue. One that is alone in it
+// goes out as it lies in the queue, several are unpacked and packed together.
 func (w *worker) collect(fresh, overtaking bool) (pending, error) {
 	b := pending{fresh: fresh}
-	w.raw = w.raw[:0]
+	w.raw, w.frame = w.raw[:0], w.frame[:0]
 	for len(b.records) == 0 || !w.alone(b.start) && b.Samples < batchSamples && len(w.raw) < batchBytes {
 		r, start, end, ok, err := w.queue.next(fresh)
 		if err != nil {
@@ -215,7 +204,8 @@ func (w *worker) collect(fresh, overtaking bool) (pending, error) {
 		if !ok {
 			break
 		}
-		if len(b.records) == 0 {
+		switch len(b.records) {
+		case 0:
 			b.start = start
 			old := time.Since(time.UnixMilli(r.timeMs)) > freshAge
 			if w.anyOrder && old && fresh == overtaking {
@@ -224,20 +214,36 @@ func (w *worker) collect(fresh, overtaking bool) (pending, error) {
 					return pending{}, nil
 				}
 			}
+			w.frame = append(w.frame, r.payload...)
+			b.Samples = r.samples
+		case 1:
+			b.Samples = w.unpacked(w.frame, b.Samples) + w.unpacked(r.payload, r.samples)
+		default:
+			b.Samples += w.unpacked(r.payload, r.samples)
 		}
 		b.records = append(b.records, delivery{end: end, samples: r.samples, timeMs: r.timeMs})
-		raw, err := appendDecoded(w.raw, r.payload)
-		if err != nil {
-			w.log.Error("queue record does not decode, dropped", slog.Any("error", err))
-			w.metrics.undecodable.Add(r.samples)
-			continue
-		}
-		w.raw = raw
-		b.Samples += r.samples
 	}
-	// Messages of protobuf concatenate to one with the elements of both.
-	b.WriteRequest = w.raw
+	if len(b.records) > 1 {
+		// Messages of protobuf concatenate to one with the elements of both.
+		w.frame = w.packing.pack(w.frame[:0], w.raw)
+	} else {
+		w.raw = nil // what a backlog needed goes with it
+	}
+	b.Batch = Batch{w.frame, b.Samples, w.packing}
 	return b, nil
+}
+
+// unpacked appends the samples in a frame to raw and tells how many they are: what cannot
+// be unpacked is dropped.
+func (w *worker) unpacked(frame []byte, samples int) int {
+	raw, err := w.packing.unpack(w.raw, frame)
+	if err != nil {
+		w.log.Error("queue record does not decode, dropped", slog.Any("error", err))
+		w.metrics.undecodable.Add(samples)
+		return 0
+	}
+	w.raw = raw
+	return samples
 }
 
 // alone tells whether the record at off goes in a batch of its own.

@@ -51,7 +51,11 @@ func (s *scripted) Info() DestinationInfo {
 }
 
 func (s *scripted) Deliver(ctx context.Context, b Batch) (Receipt, error) {
-	values := decodeValues(b.WriteRequest)
+	raw, err := b.WriteRequest(nil)
+	if err != nil {
+		panic(err)
+	}
+	values := decodeValues(raw)
 	s.mu.Lock()
 	if b.Samples == 0 {
 		s.probes++
