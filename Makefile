@@ -118,7 +118,7 @@ e2e-full: build testbed postgres mariadb receivers ## all finalizer states on ev
 	E2E_FULL=1 $(GO) test -count=1 -v -timeout 60m ./testbed/e2e
 
 clean: ## remove everything that was built
-	rm -rf bin build testbed/target testbed/*/target
+	rm -rf bin build testbed/target testbed/*/target testbed/*/*/target
 
 tools:
 	@command -v $(GO) >/dev/null || { echo "Go is missing: see https://go.dev/doc/install" >&2; exit 1; }

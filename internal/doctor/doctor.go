@@ -37,6 +37,8 @@ type Client interface {
 	Version(ctx context.Context) (*jmx.Agent, error)
 	Allows(ctx context.Context) ([]string, error)
 	ServesOneAtATime(ctx context.Context) (bool, error)
+	TakesGET(ctx context.Context) bool
+	Elsewhere(ctx context.Context) (url string)
 }
 
 // visit collects findings about one target.
@@ -56,6 +58,7 @@ func Examine(ctx context.Context, t jvm.Target, c Client) []Finding {
 	snapshot, err := c.Poll(ctx)
 	if err != nil {
 		v.say(Fail, "no answer: %v", err)
+		v.door(ctx, c, jmx.Reason(err))
 		return v.findings
 	}
 	v.say(OK, "answers in %s", time.Since(began).Round(time.Millisecond))
@@ -75,6 +78,21 @@ func Examine(ctx context.Context, t jvm.Target, c Client) []Finding {
 		v.say(Warn, "the agent serves one request at a time: one slow client blocks all others. Start it with executor=fixed,threadNr=5")
 	}
 	return v.findings
+}
+
+// door looks for who it is that does not let us in.
+func (v *visit) door(ctx context.Context, c Client, reason string) {
+	switch reason {
+	case "http_401", "http_403":
+		if c.TakesGET(ctx) {
+			v.say(Warn, "the agent answers GET with these credentials: it is POST that is refused, for want of a CSRF token. "+
+				"Exempt the agent's path from it, in Spring Security by csrf(c -> c.ignoringRequestMatchers(\"/actuator/jolokia/**\")), in version 5 ignoringAntMatchers")
+		}
+	case "http_404", "http_405":
+		if url := c.Elsewhere(ctx); url != "" {
+			v.say(Warn, "an agent answers at %s: give that as the target's URL", url)
+		}
+	}
 }
 
 // connection judges how the target is reached.

@@ -24,6 +24,8 @@ type patient struct {
 	single      bool
 	unchecked   bool
 	servers     jvm.Servers
+	takesGET    bool
+	elsewhere   string
 }
 
 func (p patient) Poll(context.Context) (*jvm.Snapshot, error) {
@@ -48,6 +50,35 @@ func (p patient) Version(context.Context) (*jmx.Agent, error) {
 func (p patient) Allows(context.Context) ([]string, error) { return p.allowed, nil }
 
 func (p patient) ServesOneAtATime(context.Context) (bool, error) { return p.single, nil }
+
+func (p patient) TakesGET(context.Context) bool { return p.takesGET }
+
+func (p patient) Elsewhere(context.Context) string { return p.elsewhere }
+
+// TestExamineFindsTheDoor: an agent that does not let us in.
+func TestExamineFindsTheDoor(t *testing.T) {
+	t.Parallel()
+	f := func(reason string, p patient, want ...string) {
+		t.Helper()
+		p.down = &jmx.Error{Reason: reason, Err: errors.New("refused")}
+		var got []string
+		for _, f := range doctor.Examine(t.Context(), jvm.Target{}, p) {
+			got = append(got, string(f.Level)+" "+f.Text)
+		}
+		if assert.Len(t, got, len(want)) {
+			for i := range want {
+				assert.Contains(t, got[i], want[i])
+			}
+		}
+	}
+	f("http_401", patient{}, "fail no answer: refused")
+	f("http_401", patient{takesGET: true}, "fail no answer", "warn the agent answers GET with these credentials")
+	f("http_403", patient{takesGET: true, elsewhere: "http://h/x/"}, "fail no answer", "CSRF")
+	f("http_404", patient{takesGET: true}, "fail no answer")
+	f("http_404", patient{elsewhere: "http://h/x/"}, "fail no answer", "warn an agent answers at http://h/x/")
+	f("http_405", patient{elsewhere: "http://h/x/"}, "fail no answer", "warn an agent answers at http://h/x/")
+	f("dial", patient{takesGET: true, elsewhere: "http://h/x/"}, "fail no answer")
+}
 
 func TestExamine(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-resty/resty/v2"
+
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
 
@@ -128,12 +130,8 @@ func (c *Client) exchange(ctx context.Context, a *answer, b bulk) error {
 	if b.repeatable {
 		req.Header[repeatableHeader] = nil
 	}
-	authorization, err := authorization(c.target.Credentials)
-	if err != nil {
-		return &Error{ReasonCredentials, err}
-	}
-	if authorization != "" {
-		req.SetHeader("Authorization", authorization)
+	if err := authorize(req, c.target.Credentials); err != nil {
+		return err
 	}
 	resp, err := req.Post(c.target.URL)
 	if err != nil {
@@ -148,7 +146,19 @@ func (c *Client) exchange(ctx context.Context, a *answer, b bulk) error {
 	case 400:
 		return fmt.Errorf("%w: %s", errRejected, clip(a.body.String()))
 	}
-	return statusError(resp.StatusCode())
+	return statusError(resp.StatusCode(), resp.Header())
+}
+
+// authorize sends the credentials with a request.
+func authorize(req *resty.Request, credentials jvm.Credentials) error {
+	authorization, err := authorization(credentials)
+	if err != nil {
+		return &Error{ReasonCredentials, err}
+	}
+	if authorization != "" {
+		req.SetHeader("Authorization", authorization)
+	}
+	return nil
 }
 
 // rejection turns an errRejected that reached the caller into an *Error.

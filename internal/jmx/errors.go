@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -93,24 +94,35 @@ func transportError(err error) *Error {
 	return &Error{ReasonOther, err}
 }
 
-// statusError explains an HTTP status other than 200.
-func statusError(code int) *Error {
+// statusError explains an HTTP status other than 200. The header is that of the answer.
+func statusError(code int, header http.Header) *Error {
 	hint := ""
 	switch code {
 	case 301, 302, 303, 307, 308:
-		hint = ", a redirect, which is not followed; give the URL that it leads to, with its scheme"
+		hint = ", a redirect" + leadsTo(header) + ", which is not followed; give the URL that it leads to, with its scheme; " +
+			"if it is a page to log in on, have basic authentication taken on the agent's path, and give the target username and password_file"
 	case 401:
-		hint = "; give the target username and password_file (or bearer_token_file) in the configuration; if it has them, they are not the agent's"
+		hint = "; give the target username and password_file (or bearer_token_file) in the configuration; if it has them, they are not the agent's, " +
+			"or what guards it wants a CSRF token with every POST (Spring Security does)"
 	case 403:
-		hint = "; the agent's policy (jolokia-access.xml) must allow POST, read and this host"
+		hint = "; the agent's policy (jolokia-access.xml) must allow POST, read and this host, and what guards the agent must want no CSRF token (Spring Security does)"
 	case 404:
-		hint = "; the path is not the agent's: it usually ends in /jolokia/ or /actuator/jolokia/"
+		hint = "; the path is not the agent's: it usually ends in /jolokia/ or, where management.endpoints.web.exposure.include of Spring Boot names jolokia, in /actuator/jolokia/"
 	case 405, 501:
 		hint = "; whoever answers there is no Jolokia agent, or takes no POST"
 	case 502, 503, 504:
 		hint = "; a proxy or server before the agent answers in its place: is the application up?"
 	}
 	return &Error{fmt.Sprintf("http_%d", code), fmt.Errorf("the agent answered HTTP status %d%s", code, hint)}
+}
+
+// leadsTo is where a redirect leads to, without its query, which may hold a secret.
+func leadsTo(header http.Header) string {
+	u, err := url.Parse(header.Get("Location"))
+	if err != nil || u.Path+u.Host == "" {
+		return ""
+	}
+	return " to " + clip((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String())
 }
 
 // clip shortens an agent's own words for an error or a log line, and keeps them

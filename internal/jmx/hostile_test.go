@@ -37,9 +37,10 @@ func TestFailuresHaveAReason(t *testing.T) {
 		{"fewer items", jmx.ReasonDecode, "1 items", saying(200, `[{"status":200,"value":{}}]`)},
 		{"too deep", jmx.ReasonTruncated, "no JSON", saying(200, strings.Repeat("[", 100_000))},
 		{"everything refused", jmx.ReasonBulkRejected, "refused", saying(400, "no")},
-		{"redirect", "http_302", "302, a redirect, which is not followed", func(w http.ResponseWriter, r *http.Request, _ []item) {
-			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
+		{"redirect", "http_302", "302, a redirect to http://192.0.2.1/login, which is not followed", func(w http.ResponseWriter, r *http.Request, _ []item) {
+			http.Redirect(w, r, "http://bob:hush@192.0.2.1/login?token=hush", http.StatusFound)
 		}},
+		{"redirect to nowhere", "http_302", "302, a redirect, which is not followed", saying(302, "")},
 		{"huge", jmx.ReasonTooLarge, "longer than", func(w http.ResponseWriter, _ *http.Request, _ []item) {
 			chunk := []byte(strings.Repeat(" ", 1<<20))
 			for range 64 {
@@ -62,6 +63,7 @@ func TestFailuresHaveAReason(t *testing.T) {
 			assert.Equal(t, tc.reason, jmx.Reason(err), err.Error())
 			assert.Contains(t, err.Error(), tc.message)
 			assert.Less(t, len(err.Error()), 600)
+			assert.NotContains(t, err.Error(), "hush")
 		})
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,4 +69,28 @@ func answerVersion(conn net.Conn, takes time.Duration) {
 		return
 	}
 	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: "+strconv.Itoa(len(versionAnswer))+"\r\nConnection: close\r\n\r\n"+versionAnswer)
+}
+
+// TestDoor: an agent that takes GET alone, and one at another path.
+func TestDoor(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /guarded/version", func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user+":"+password != "bob:s3cret" {
+			http.Error(w, "no", http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, `{"status":200,"value":{"agent":"2.6.0","protocol":"8.0"}}`)
+	})
+	mux.HandleFunc("GET /page/version", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
+	mux.HandleFunc("POST /actuator/jolokia/{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, versionAnswer) })
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	with := strings.Replace(server.URL, "//", "//bob:s3cret@", 1)
+	assert.True(t, client(t, with+"/guarded/").TakesGET(t.Context()))
+	assert.False(t, client(t, server.URL+"/guarded/").TakesGET(t.Context()), "without the password")
+	assert.False(t, client(t, with+"/page/").TakesGET(t.Context()), "no agent")
+	assert.False(t, client(t, "http://127.0.0.1:1/").TakesGET(t.Context()))
+	assert.Equal(t, server.URL+"/actuator/jolokia/", client(t, with).Elsewhere(t.Context()))
+	assert.Empty(t, client(t, server.URL+"/actuator/jolokia/").Elsewhere(t.Context()))
 }
