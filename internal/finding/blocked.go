@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
@@ -161,3 +162,6 @@ func (h *Heap) blockedFinding(s *scheduler, e *errand, w wait, b backlog) Findin
 
 // capital makes the first letter of a sentence a capital.
 func capital(s string) string { return string(s[0]-'a'+'A') + s[1:] }
+
+// lower makes the first letter of a sentence a small one.
+func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }

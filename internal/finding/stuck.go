@@ -2,9 +2,11 @@ package finding
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
 // finalizerAtWork finds a Finalizer thread that does not get on: stuck in a
@@ -70,8 +72,12 @@ func (h *Heap) lasts(b *backlog) string {
 	switch {
 	case h.pressure().outOfMemory:
 		return "Memory ran out while they waited."
-	case h.handlerIdle() && (b.done >= 0 && b.done*10 < b.waiting || b.peak > 0 && b.waiting*4 >= b.peak*3):
-		return "Hardly any of it was worked off so far."
+	case !h.handlerIdle():
+		return ""
+	case b.peak > 0 && b.waiting*4 >= b.peak*3:
+		return fmt.Sprintf("Of the longest queue so far (%s) %s is worked off.", unit.Count(b.peak), unit.Share(max(b.peak-b.waiting, 0), b.peak))
+	case b.done >= 0 && b.done*10 < b.waiting:
+		return fmt.Sprintf("Only %s were worked off since the last collection.", unit.Count(b.done))
 	}
 	return ""
 }

@@ -291,7 +291,7 @@ func TestFinalizerComputesInLiveDump(t *testing.T) {
 		assert.Equal(t, want, found.Severity)
 		assert.Contains(t, found.Summary, words)
 	}
-	f(20_000, 20_100, false, finding.SeverityWarning, "Hardly any of it was worked off")
+	f(20_000, 20_100, false, finding.SeverityWarning, "Of the longest queue so far (20,100) 0.5 % is worked off.")
 	f(20_000, 20_100, true, finding.SeverityInfo, "one dump does not tell for how long")
 	f(20_000, 40_000, false, finding.SeverityInfo, "one dump does not tell for how long")
 	f(1_500, 1_500, false, finding.SeverityInfo, "") // too little

@@ -41,10 +41,15 @@ func (h *Heap) finalizerFinding(e *errand, w wait, b backlog) Finding {
 	f.Fingerprint = fingerprint(f.Kind, stableClass(class))
 	f.Summary = h.waiting(&e.thread, w) + b.words(total)
 	switch {
-	case (endless || e.pace(w) == computing) && b.lasts != "":
+	case endless && b.lasts != "":
 		f.Summary += " " + b.lasts
-	case e.pace(w) == computing:
+	case e.pace(w) != computing:
+	case b.lasts != "":
+		f.Summary += " " + b.lasts
+		f.Advice = "See whether the queue gets shorter (jcmd PID GC.finalizer_info): then it is being worked off. If not: " + lower(f.Advice)
+	default:
 		f.Confidence = ConfidenceLow
+		f.Title = strings.Replace(f.Title, " is slow:", " is at work:", 1)
 	}
 	if b.ofClass > 0 && !h.inherits(b.class, class) {
 		f.Summary += " They are victims: the finalize() that does not return is the cause."

@@ -47,6 +47,9 @@ type suspect struct {
 	collection *collection
 	// weak is what was seen of the collection where it is a WeakHashMap, else nil.
 	weak *weakEntries
+	// kept is what the threads are at that are to take tasks from the collection, where all of
+	// them wait for ever; else nil.
+	kept []errand
 	// tasks is the scheduler whose queue this is, nil for none.
 	tasks *scheduler
 	// group are objects of one class that retain much together; object is one of them.

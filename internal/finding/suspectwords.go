@@ -37,7 +37,10 @@ func (h *Heap) suspectFinding(s *suspect, p pressure, paths []Path) Finding {
 	if f.Severity != SeverityInfo {
 		f.Confidence = ConfidenceHigh
 	}
-	if !s.weak.keptByThemselves() {
+	switch {
+	case s.kept != nil:
+		h.wordPoolKept(&f, s, p)
+	case !s.weak.keptByThemselves():
 		f.Summary = strings.TrimSpace(f.Summary + " " + p.words())
 	}
 	f.Evidence.Facts = append(f.Evidence.Facts, p.facts()...)
@@ -86,7 +89,9 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	f.Advice = boundIt(w)
 	if p := f.Evidence.Path; p != nil && slices.ContainsFunc(p.Steps, isWorkQueue) {
 		f.Advice = "Find out why the threads of this pool do not keep up, and give it a queue of bounded size (ArrayBlockingQueue) with a RejectedExecutionHandler that slows its callers down."
-		f.Summary += h.poolAtWork(c.object)
+		if s.kept = h.poolKept(c.object); s.kept == nil {
+			f.Summary += h.poolAtWork(c.object)
+		}
 	}
 	f.Evidence.Refutes = "a later dump under the same load in which it has no more elements: then it is a cache of bounded size"
 	if s.weak.keptByThemselves() {

@@ -129,7 +129,7 @@ final class ExecutorScenarios {
             for (int i = 0; i < COUNT; i++) {
                 workers.execute(new Request());
             }
-            expected.finding("growing-collection", ThreadPoolExecutor.class.getName(), COUNT, "info");
+            expected.finding("growing-collection", ThreadPoolExecutor.class.getName(), COUNT, "warning");
         });
     }
 
