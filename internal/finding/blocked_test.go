@@ -154,3 +154,16 @@ func TestDeadUndiscovered(t *testing.T) {
 		assert.Equal(t, int64(9000*16), f.Bytes)
 	}
 }
+
+// TestDeadOfTheJDK names whom the JDK's own finalizable objects serve.
+func TestDeadOfTheJDK(t *testing.T) {
+	j := hproftest.NewJDK(11, 8)
+	class := j.Class("java.util.zip.Deflater$DeflaterZStreamRef$FinalizableZStreamRef", j.Object, hproftest.Ref("def"))
+	packer := j.Class("com.acme.Packer", j.Object)
+	for range 2000 {
+		j.Finalizer(j.New(class).Set("def", j.New(packer)), hproftest.Registered)
+	}
+	f := alone(t, j)
+	assert.Equal(t, "finalizers-waiting-for-old-gc", f.Kind)
+	assert.Contains(t, f.Summary, "They serve 2,000 com.acme.Packer. Each may have native memory besides")
+}

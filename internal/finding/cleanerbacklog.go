@@ -109,8 +109,8 @@ func (p phantoms) unhandled(ctx context.Context) (backlog, error) {
 	if b.bytes, err = p.h.retainedTogether(cleaners); err != nil {
 		return b, err
 	}
-	_, bytes, err := p.h.kept(ctx, p.h.registry.referents(p.h, in(pending)))
-	b.bytes += bytes
+	k, err := p.h.kept(ctx, p.h.registry.referents(p.h, in(pending)))
+	b.bytes += k.bytes
 	return b, err
 }
 

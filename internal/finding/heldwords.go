@@ -31,8 +31,8 @@ func (h *Heap) heldFinding(s *scheduler, l loss, total int64) Finding {
 	if s.others > 0 {
 		in = "their queues"
 	}
-	f.Summary = fmt.Sprintf("%s of the %s tasks in %s are cancelled %s; only they keep %s alive (%s of the reachable heap).",
-		unit.Count(s.Cancelled), unit.Count(s.Size), in, clip(simpleName(task), 60), unit.Bytes(l.bytes), unit.Share(l.bytes, total))
+	f.Summary = fmt.Sprintf("%s of the %s tasks in %s are cancelled %s; only they keep %s alive (%s of what is in use).",
+		unit.Count(s.Cancelled), unit.Count(s.Size), in, clip(simpleName(task), 60), unit.Bytes(l.bytes), unit.Share(l.bytes, h.inUse()))
 	if len(l.others) > 0 {
 		f.Summary += fmt.Sprintf(" They hold %s %s, too.", unit.Count(l.others[0].count), clip(simpleName(l.others[0].class), 60))
 	}

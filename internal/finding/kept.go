@@ -9,36 +9,48 @@ import (
 // checkEvery is how many objects go by between two looks at the context.
 const checkEvery = 1 << 16
 
-// kept returns how many objects, and how many bytes of them, only finalization keeps
-// on account of the given referents: what they reach and no GC root does. Each is
-// counted once. Errors: that of ctx.
-func (h *Heap) kept(ctx context.Context, referents []heap.ObjID) (objects, bytes int64, err error) {
+// keep is what only finalization keeps on account of some referents.
+type keep struct {
+	objects, bytes int64
+	// byClass are the bytes by the class of the referent: what several of them reach is
+	// counted for one.
+	byClass map[heap.ClassID]int64
+}
+
+// kept measures what only finalization keeps on account of the given referents: what they reach and
+// no GC root does. Each object is counted once. Errors: that of ctx.
+func (h *Heap) kept(ctx context.Context, referents []heap.ObjID) (keep, error) {
+	k := keep{byClass: map[heap.ClassID]int64{}}
 	if len(referents) == 0 {
-		return 0, 0, nil
+		return k, nil
 	}
 	seen := h.NewSet()
-	var todo []heap.ObjID
-	meet := func(o heap.ObjID) {
-		if !h.reachable(o) && seen.Add(o) {
-			todo = append(todo, o)
-			objects++
-			bytes += h.ShallowBytes(o)
-		}
-	}
+	own := make([]heap.ObjID, 0, len(referents)) // each on its own account, whoever else reaches it
 	for _, o := range referents {
-		meet(o)
-	}
-	for n := 1; len(todo) > 0; n++ {
-		if n%checkEvery == 0 && ctx.Err() != nil {
-			return 0, 0, ctx.Err()
-		}
-		o := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for target := range h.References(o) {
-			meet(target)
+		if !h.reachable(o) && seen.Add(o) {
+			own = append(own, o)
 		}
 	}
-	return objects, bytes, nil
+	var todo []heap.ObjID
+	for _, referent := range own {
+		before := k.bytes
+		todo = append(todo, referent)
+		for len(todo) > 0 {
+			o := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			if k.objects++; k.objects%checkEvery == 0 && ctx.Err() != nil {
+				return keep{}, ctx.Err()
+			}
+			k.bytes += h.ShallowBytes(o)
+			for target := range h.References(o) {
+				if !h.reachable(target) && seen.Add(target) {
+					todo = append(todo, target)
+				}
+			}
+		}
+		k.byClass[h.ClassOf(referent)] += k.bytes - before
+	}
+	return k, nil
 }
 
 // backlog is what waits for one service thread.
@@ -49,6 +61,9 @@ type backlog struct {
 	// class is the class of most of them, and ofClass how many that are.
 	class   string
 	ofClass int64
+	// heavy is another class, if most bytes are kept for that one, and heavyBytes are those.
+	heavy      string
+	heavyBytes int64
 	// done is how many the thread has done since the last collection, -1 if the dump
 	// cannot tell.
 	done int64
@@ -67,6 +82,18 @@ func (b *backlog) count(classes map[string]int64) {
 			b.class, b.ofClass = class, n
 		}
 	}
+}
+
+// weigh takes over what is kept for the sake of what waits. Errors: that of ctx.
+func (b *backlog) weigh(ctx context.Context, h *Heap, referents []heap.ObjID) error {
+	k, err := h.kept(ctx, referents)
+	b.bytes = k.bytes
+	for class, bytes := range k.byClass {
+		if name := h.Classes[class].Name; bytes*2 > k.bytes && name != b.class {
+			b.heavy, b.heavyBytes = name, bytes
+		}
+	}
+	return err
 }
 
 // The numbers of waiting objects that nobody needs to hear of, that are worth a

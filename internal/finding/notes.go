@@ -19,11 +19,13 @@ const fewDone = 10
 
 // measureKept measures what only finalization keeps, and finds out whether the dump is
 // one of the whole heap. Errors: that of ctx.
-func (h *Heap) measureKept(ctx context.Context) (err error) {
+func (h *Heap) measureKept(ctx context.Context) error {
 	unreachable := h.registry.referents(h, func(_ state, reachable bool) bool { return !reachable })
-	if h.keptObjects, h.keptBytes, err = h.kept(ctx, unreachable); err != nil {
+	k, err := h.kept(ctx, unreachable)
+	if err != nil {
 		return err
 	}
+	h.keptObjects, h.keptBytes = k.objects, k.bytes
 	all := int64(h.Objects())
 	h.whole = h.registry.total(in(done)) > fewDone || (all-h.Tree.Size()-h.keptObjects)*100 >= all*garbageShare
 	return nil

@@ -60,8 +60,7 @@ func (h *Heap) finalizerBacklog(ctx context.Context) (backlog, error) {
 	}
 	b.peak = h.longestQueue()
 	b.lasts = h.lasts(&b)
-	var err error
-	_, b.bytes, err = h.kept(ctx, h.registry.referents(h, waits))
+	err := b.weigh(ctx, h, h.registry.referents(h, waits))
 	return b, err
 }
 

@@ -116,3 +116,21 @@ func TestLongNames(t *testing.T) {
 	f := alone(t, h.JDK) // within the bounds of a verdict
 	assert.Contains(t, f.Summary, "owned by thread")
 }
+
+// TestFinalizerFillsQueue waits in a queue that nobody empties, with many small objects behind it and
+// a few big ones, which take most of the memory.
+func TestFinalizerFillsQueue(t *testing.T) {
+	h := newStuckHeap(17, 3000, func(h *stuckHeap) []hproftest.Frame {
+		return []hproftest.Frame{{Class: h.Class("java.util.concurrent.ArrayBlockingQueue", h.Object), Method: "put", Line: 370}}
+	})
+	h.Park(h.thread, h.New(h.Class("java.util.concurrent.locks.AbstractQueuedSynchronizer$ConditionObject", h.Object)))
+	huge := h.Class("com.acme.Huge", h.Object, hproftest.Ref("data"))
+	for range 20 {
+		h.Finalizer(h.New(huge).Set("data", h.Bytes(make([]byte, 100_000))), hproftest.Enqueued)
+	}
+	f := alone(t, h.JDK)
+	assert.Equal(t, int64(3020), f.Objects)
+	assert.Contains(t, f.Summary, "It waits without a time limit in ArrayBlockingQueue.put;")
+	assert.Contains(t, f.Summary, "3,000 are Victim")
+	assert.Contains(t, f.Summary, "1.91 MiB of that for Huge")
+}

@@ -107,6 +107,8 @@ func (h *Heap) waiting(t *thread, w wait) string {
 		s = "It is blocked by the monitor " + lock
 	case t.stuck() && w.lock == 0:
 		s = "It waits without a time limit"
+	case t.stuck() && strings.HasSuffix(h.Class(w.lock).Name, "$ConditionObject") && t.through() != nil:
+		s = fmt.Sprintf("It waits without a time limit in %s.%s", short(t.through().Class), clip(t.through().Method, 60))
 	case t.stuck():
 		s = "It waits without a time limit for " + lock
 	case t.paused() && t.own() != nil:
@@ -181,14 +183,21 @@ func (b *backlog) words(total int64) string {
 	if b.waiting == 0 {
 		return " Nothing waits behind it yet."
 	}
-	return fmt.Sprintf(" Of what waits %s are %s; for all of it %s stay in memory (%s of what is in use).",
-		unit.Count(b.ofClass), short(b.class), unit.Bytes(b.bytes), unit.Share(b.bytes, total))
+	heavy := ""
+	if b.heavy != "" {
+		heavy = fmt.Sprintf(", %s of that for %s", unit.Bytes(b.heavyBytes), short(b.heavy))
+	}
+	return fmt.Sprintf(" Of what waits %s are %s; for all of it %s stay in memory (%s of what is in use)%s.",
+		unit.Count(b.ofClass), short(b.class), unit.Bytes(b.bytes), unit.Share(b.bytes, total), heavy)
 }
 
 // facts lists what the words rest on.
 func (b *backlog) facts(name string, total int64) []Fact {
 	facts := []Fact{fact(name, "%s, %s of them %s", unit.Count(b.waiting), unit.Count(b.ofClass), cmp.Or(b.class, noReferent)),
 		fact("kept for them", "%s, compared with %s in use", unit.Bytes(b.bytes), unit.Bytes(total))}
+	if b.heavy != "" {
+		facts = append(facts, fact("most of it kept for", "%s, %s", b.heavy, unit.Bytes(b.heavyBytes)))
+	}
 	if b.done >= 0 {
 		facts = append(facts, fact("done since the last collection", "%s", unit.Count(b.done)))
 	}

@@ -58,6 +58,16 @@ func (t *thread) own() *heap.Frame {
 	return &t.Frames[i]
 }
 
+// through returns the call by which the program's own code came to wait in the JDK's queues,
+// latches and such: what it is parked on is an inner part of those. nil if there is none.
+func (t *thread) through() *heap.Frame {
+	i := slices.IndexFunc(t.Frames, isNot("java.", "jdk.", "sun."))
+	if i < 1 || !strings.HasPrefix(t.Frames[i-1].Class, "java.util.concurrent.") || strings.HasPrefix(t.Frames[i-1].Class, "java.util.concurrent.locks.") {
+		return nil
+	}
+	return &t.Frames[i-1]
+}
+
 // taker returns the innermost frame that is not the JDK's and refers to a lock: the one that has
 // taken a monitor; nil if there is none.
 func (t *thread) taker(lock heap.ObjID) *heap.Frame {

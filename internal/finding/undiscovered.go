@@ -21,8 +21,8 @@ func (deadUndiscovered) Detect(ctx context.Context, h *Heap) ([]Finding, error) 
 	}
 	b := backlog{done: -1}
 	b.count(h.registry.byName(h, dead))
-	var err error
-	if _, b.bytes, err = h.kept(ctx, h.registry.referents(h, dead)); err != nil || !b.worth(h.inUse()) {
+	referents := h.registry.referents(h, dead)
+	if err := b.weigh(ctx, h, referents); err != nil || !b.worth(h.inUse()) {
 		return nil, err
 	}
 	return []Finding{{
@@ -31,7 +31,7 @@ func (deadUndiscovered) Detect(ctx context.Context, h *Heap) ([]Finding, error) 
 		Title: fmt.Sprintf("%s dead finalizable objects, most are %s, wait to be found by a collection", unit.Count(b.waiting), short(b.class)),
 		Summary: fmt.Sprintf("Nobody holds them, and no collection has found them yet. If they died just now, all is well. If their number lasts, they lie in the old generation "+
 			"and wait for its collection: %s, %s of what is in use, that finalize() and one more collection must pass before they are free.",
-			unit.Bytes(b.bytes), unit.Share(b.bytes, h.inUse())),
+			unit.Bytes(b.bytes), unit.Share(b.bytes, h.inUse())) + h.outside(b.class, referents),
 		Advice: "Take a second dump, or count them with GC.class_histogram -all, after some young collections. If they stay: let the old generation be collected " +
 			"sooner (-XX:InitiatingHeapOccupancyPercent of G1), or close such objects and do without finalize().",
 		Fingerprint: fingerprint("finalizers-waiting-for-old-gc", stableClass(b.class)),
