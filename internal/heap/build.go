@@ -94,7 +94,7 @@ type builder struct {
 // Memory: 1/32 of the used address range, 4 bytes an object, 1 to 5 a reference,
 // and what the watches keep, all of that but for graphs that are Counted; Graph.Close gives it back. Errors: that of ctx; a file
 // of the hprof agent without a heap; ErrNoDump; more than 2^32-2 objects; no memory.
-func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
+func Build(ctx context.Context, f *hprof.File, o Options) (g *Graph, err error) {
 	outline, err := f.Outline(ctx)
 	if err != nil {
 		return nil, err
@@ -104,6 +104,11 @@ func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
 		options: o,
 		idSize:  f.Header.IDSize,
 	}
+	defer func() {
+		if err != nil {
+			b.Close()
+		}
+	}()
 	b.rules = newRules(b)
 	for _, e := range outline.Extents {
 		if e.Dump == o.Dump {
@@ -125,7 +130,6 @@ func Build(ctx context.Context, f *hprof.File, o Options) (*Graph, error) {
 			return nil, err
 		}
 		if err := b.edgePass(ctx); err != nil {
-			b.Close()
 			return nil, err
 		}
 		debug.FreeOSMemory() // what the passes left behind, before others take their own

@@ -171,6 +171,9 @@ func (g *Graph) Survey(ctx context.Context, tree *dom.Tree, s Survey) (*dom.Sums
 
 // Close gives the graph's memory back; nothing of it may be used afterwards.
 func (g *Graph) Close() {
+	if g.index != nil {
+		g.index.free()
+	}
 	if g.kinds != nil {
 		g.kinds.free()
 	}

@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"math/bits"
 	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
 // ObjID numbers the objects of a dump densely by address: the object with the
@@ -20,16 +23,17 @@ const (
 	maxDirectory = 64 << 20
 )
 
-// word holds 64 slots: a bit for each object and how many objects lie before.
-type word struct {
-	bits uint64
-	rank uint64
-}
+// pageBits are the slots of a page, two words for each 64 of them: a bit for each object,
+// and how many objects lie before.
+type pageBits = [2 * pageWords]uint64
 
 type page struct {
 	number uint64 // slot >> 15
-	words  [pageWords]word
+	words  *pageBits
 }
+
+// slabPages is how many pages memory is taken for at once.
+const slabPages = 64
 
 // index maps addresses to ObjIDs without sorting them: one bit per slot of
 // 1<<shift bytes, plus counts. Its memory is 1/32 of the address space that has
@@ -38,76 +42,112 @@ type page struct {
 // Marking is safe from several goroutines through markers; after freeze the index
 // is read-only.
 type index struct {
-	shift uint
-	mu    sync.Mutex
-	pages map[uint64]*page
+	shift  uint
+	memory *offheap.Memory
+	mu     sync.Mutex
+	pages  map[uint64]*pageBits
+	slabs  []offheap.Array[uint64]
+	left   []uint64 // of the last slab
 
 	// Since freeze:
-	sorted    []*page // by number
-	first     uint64  // number of sorted[0]
-	directory []*page // directory[n-first]; nil where the range is too wide
+	sorted    []page      // by number
+	first     uint64      // number of sorted[0]
+	directory []*pageBits // directory[n-first]; nil where the range is too wide
 	count     uint64
 }
 
-func newIndex(shift uint) *index { return &index{shift: shift, pages: map[uint64]*page{}} }
+func newIndex(m *offheap.Memory, shift uint) *index {
+	return &index{shift: shift, memory: m, pages: map[uint64]*pageBits{}}
+}
+
+// free gives the memory back; no object is found then.
+func (x *index) free() {
+	for i := range x.slabs {
+		x.slabs[i].Free()
+	}
+	*x = index{shift: x.shift}
+}
 
 // marker marks objects; it remembers the last page, and collects the bits of the
 // last word, as neighbours come one after the other. One goroutine each; flush ends
 // its work.
 type marker struct {
 	x    *index
-	last *page
+	last page
 	word uint64 // slot / 64
 	bits uint64 // of that word, not yet in the page
+	err  error  // there was no memory for a page
 }
 
 // mark notes that an object begins at address.
 func (m *marker) mark(address uint64) {
 	slot := address >> m.x.shift
-	if word := slot / 64; word != m.word || m.last == nil {
-		m.flush()
+	if word := slot / 64; word != m.word || m.last.words == nil {
+		m.add()
 		m.word = word
-		if number := slot / pageSlots; m.last == nil || m.last.number != number {
-			m.last = m.x.page(number)
+		if number := slot / pageSlots; m.last.words == nil || m.last.number != number {
+			m.last = m.page(number)
 		}
 	}
 	m.bits |= 1 << (slot % 64)
 }
 
-// flush hands over the bits collected.
-func (m *marker) flush() {
+// add hands over the bits collected.
+func (m *marker) add() {
 	if m.bits != 0 {
-		atomic.OrUint64(&m.last.words[m.word%pageWords].bits, m.bits)
+		atomic.OrUint64(&m.last.words[m.word%pageWords*2], m.bits)
 		m.bits = 0
 	}
 }
 
-// page returns the page of that number, made if need be.
-func (x *index) page(number uint64) *page {
+// flush hands over the last bits. Errors: no memory for all that was marked.
+func (m *marker) flush() error {
+	m.add()
+	return m.err
+}
+
+// page returns the page of that number, one that is in no index where there is no memory.
+func (m *marker) page(number uint64) page {
+	words, err := m.x.page(number)
+	if err != nil {
+		m.err, words = err, new(pageBits)
+	}
+	return page{number, words}
+}
+
+// page returns the page of that number, made if need be. Errors: no memory.
+func (x *index) page(number uint64) (*pageBits, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	p := x.pages[number]
-	if p == nil {
-		p = &page{number: number}
-		x.pages[number] = p
+	if p := x.pages[number]; p != nil {
+		return p, nil
 	}
-	return p
+	if len(x.left) == 0 {
+		slab, err := offheap.Make[uint64](x.memory, slabPages*len(pageBits{}))
+		if err != nil {
+			return nil, err
+		}
+		x.slabs, x.left = append(x.slabs, slab), slab.Items
+	}
+	p := (*pageBits)(x.left)
+	x.pages[number], x.left = p, x.left[len(p):]
+	return p, nil
 }
 
 // freeze counts the objects and makes id and address usable.
 func (x *index) freeze() {
-	x.sorted = make([]*page, 0, len(x.pages))
-	for _, p := range x.pages {
-		x.sorted = append(x.sorted, p)
+	x.sorted = make([]page, 0, len(x.pages))
+	for number, words := range x.pages {
+		x.sorted = append(x.sorted, page{number, words})
 	}
-	x.pages = nil
-	slices.SortFunc(x.sorted, func(a, b *page) int {
+	x.pages, x.left = nil, nil
+	slices.SortFunc(x.sorted, func(a, b page) int {
 		return cmp.Compare(a.number, b.number)
 	})
 	for _, p := range x.sorted {
-		for i := range p.words {
-			p.words[i].rank = x.count
-			x.count += uint64(bits.OnesCount64(p.words[i].bits))
+		for i := 0; i < len(p.words); i += 2 {
+			p.words[i+1] = x.count
+			x.count += uint64(bits.OnesCount64(p.words[i]))
 		}
 	}
 	if len(x.sorted) == 0 {
@@ -115,9 +155,9 @@ func (x *index) freeze() {
 	}
 	x.first = x.sorted[0].number
 	if span := x.sorted[len(x.sorted)-1].number - x.first + 1; span <= maxDirectory && span <= 1024*uint64(len(x.sorted))+1024 {
-		x.directory = make([]*page, span)
+		x.directory = make([]*pageBits, span)
 		for _, p := range x.sorted {
-			x.directory[p.number-x.first] = p
+			x.directory[p.number-x.first] = p.words
 		}
 	}
 }
@@ -126,7 +166,7 @@ func (x *index) freeze() {
 func (x *index) id(address uint64) ObjID {
 	slot := address >> x.shift
 	at := slot/pageSlots - x.first
-	var p *page
+	var p *pageBits
 	if x.directory == nil {
 		p = x.find(slot / pageSlots)
 	} else if at < uint64(len(x.directory)) {
@@ -135,12 +175,11 @@ func (x *index) id(address uint64) ObjID {
 	if p == nil {
 		return 0
 	}
-	w := &p.words[slot%pageSlots/64]
-	bit := uint64(1) << (slot % 64)
-	if w.bits&bit == 0 || address&(1<<x.shift-1) != 0 {
+	i, bit := slot%pageSlots/64*2, uint64(1)<<(slot%64)
+	if p[i]&bit == 0 || address&(1<<x.shift-1) != 0 {
 		return 0
 	}
-	return ObjID(w.rank + uint64(bits.OnesCount64(w.bits&(bit-1))) + 1)
+	return ObjID(p[i+1] + uint64(bits.OnesCount64(p[i]&(bit-1))) + 1)
 }
 
 // ids replaces addresses by the objects that begin there, 0 where none does. The lookups
@@ -161,23 +200,23 @@ func (x *index) ids(of []uint64) {
 		if at >= uint64(len(directory)) || directory[at] == nil {
 			continue
 		}
-		w := &directory[at].words[slot%pageSlots/64]
+		w := directory[at][slot%pageSlots/64*2:][:2:2]
 		below := uint64(1)<<(slot%64) - 1
-		if w.bits&(below+1) != 0 && address&odd == 0 {
-			of[i] = w.rank + uint64(bits.OnesCount64(w.bits&below)) + 1
+		if w[0]&(below+1) != 0 && address&odd == 0 {
+			of[i] = w[1] + uint64(bits.OnesCount64(w[0]&below)) + 1
 		}
 	}
 }
 
-// find looks a page up where there is no directory.
-func (x *index) find(number uint64) *page {
-	i, ok := slices.BinarySearchFunc(x.sorted, number, func(p *page, n uint64) int {
+// find looks a page up where there is no directory, nil if there is none.
+func (x *index) find(number uint64) *pageBits {
+	i, ok := slices.BinarySearchFunc(x.sorted, number, func(p page, n uint64) int {
 		return cmp.Compare(p.number, n)
 	})
 	if !ok {
 		return nil
 	}
-	return x.sorted[i]
+	return x.sorted[i].words
 }
 
 // address returns where the object begins, the inverse of id. It costs a binary
@@ -187,24 +226,13 @@ func (x *index) address(id ObjID) uint64 {
 		return 0
 	}
 	rank := uint64(id) - 1
-	i, _ := slices.BinarySearchFunc(x.sorted, rank, func(p *page, r uint64) int {
-		if p.words[0].rank <= r {
-			return -1
-		}
-		return 1
-	})
+	i := sort.Search(len(x.sorted), func(i int) bool { return x.sorted[i].words[1] > rank })
 	p := x.sorted[i-1]
-	j, _ := slices.BinarySearchFunc(p.words[:], rank, func(w word, r uint64) int {
-		if w.rank <= r {
-			return -1
-		}
-		return 1
-	})
-	w := p.words[j-1]
-	b := w.bits
-	for range rank - w.rank {
+	j := sort.Search(pageWords, func(j int) bool { return p.words[2*j+1] > rank }) - 1
+	b := p.words[2*j]
+	for range rank - p.words[2*j+1] {
 		b &= b - 1
 	}
-	slot := p.number*pageSlots + uint64(j-1)*64 + uint64(bits.TrailingZeros64(b))
+	slot := p.number*pageSlots + uint64(j)*64 + uint64(bits.TrailingZeros64(b))
 	return slot << x.shift
 }

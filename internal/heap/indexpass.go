@@ -97,7 +97,10 @@ func (b *builder) indexPass(ctx context.Context) error {
 }
 
 func (b *builder) runIndexers(ctx context.Context, shift uint) ([]*indexer, error) {
-	b.index = newIndex(shift)
+	if b.index != nil {
+		b.index.free()
+	}
+	b.index = newIndex(b.memory, shift)
 	var workers []*indexer
 	err := each(ctx, len(b.extents), func() func(context.Context, int) error {
 		w := &indexer{b: b, o: hprof.NewObjects(b.file, b.idSize), marker: marker{x: b.index}, tally: newTally(), number: b.options.Depth != Counted}
@@ -157,9 +160,8 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 		w.damage = append(w.damage, err)
 		end = err.Offset
 	}
-	w.marker.flush()
 	w.finish(u, end)
-	return nil
+	return w.marker.flush()
 }
 
 // small counts and numbers the instances and arrays at the front of b that lie in it as a

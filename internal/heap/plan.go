@@ -62,7 +62,7 @@ func (b *builder) planLinks(edge *edges.Builder, linkers []*linker, some sample,
 		references = min(references, some.scaled(added)+inArrays)
 		notes = some.scaled(kept)
 	}
-	graph := blob + nodes/2 + int64(len(linkers))*nodes/4 + 2*nodes
+	graph := blob + nodes/2 + int64(len(linkers))*nodes/2 + 2*nodes
 	tables := b.tableBytes()
 	return b.memory.Plan(offheap.Need{
 		Phase: "resolving references", Nodes: nodes, References: references,
