@@ -199,23 +199,27 @@ func (h *Heap) addPaths(ctx context.Context, classes []*referents) error {
 			c.held = append(c.held, referent)
 		}
 	}
+	tracks, err := h.NewTracks()
+	if err != nil {
+		return err
+	}
+	defer tracks.Free()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return h.addHolders(ctx, chosen) })
+	g.Go(func() error { return h.addHolders(ctx, tracks, chosen) })
 	g.Go(func() error { return h.addRetained(chosen) })
 	return g.Wait()
 }
 
 // addHolders says who holds the referents.
-func (h *Heap) addHolders(ctx context.Context, classes []*referents) error {
+func (h *Heap) addHolders(ctx context.Context, tracks *heap.Tracks, classes []*referents) error {
 	targets := make([][]heap.ObjID, len(classes))
 	for i, c := range classes {
 		targets[i] = c.held
 	}
-	tracks, err := h.ShortestTracks(ctx, targets...)
+	err := tracks.Find(ctx, nil, targets...)
 	if err != nil {
 		return err
 	}
-	defer tracks.Free()
 	for _, c := range classes {
 		if c.Paths, err = h.mergePaths(ctx, tracks, c.held, pathsPerClass); err != nil {
 			return err

@@ -31,6 +31,15 @@ type merger struct {
 	child  map[[2]uint32]int32    // parent, class -> trail
 	known  map[heap.ObjID]reached // objects on the way to others
 	todo   []heap.ObjID
+	last   sibling
+}
+
+// sibling is an object that a way ended at. Of many in a row the next one is often held by the
+// same object, and of the same class.
+type sibling struct {
+	before heap.ObjID
+	class  heap.ClassID
+	trail  int32
 }
 
 // reached says where a way has come to: a trail, and how many objects of its class
@@ -39,6 +48,13 @@ type reached struct{ trail, run int32 }
 
 // trailOf returns the trail of o.
 func (m *merger) trailOf(o heap.ObjID) int32 {
+	before, class := m.tracks.Before(o), m.h.ClassOf(o)
+	if before != 0 && before == m.last.before && class == m.last.class {
+		if t := &m.trails[m.last.trail]; t.object != o {
+			t.object = 0
+		}
+		return m.last.trail
+	}
 	m.todo = m.todo[:0]
 	var at reached
 	for p := range m.tracks.Back(o) {
@@ -53,6 +69,9 @@ func (m *merger) trailOf(o heap.ObjID) int32 {
 		if p != o { // the objects themselves are many, and seldom lead to each other
 			m.known[p] = at
 		}
+	}
+	if m.last = (sibling{before, class, at.trail}); before == o {
+		m.last = sibling{} // a root's children are one step further
 	}
 	return at.trail
 }

@@ -67,6 +67,7 @@ func (g *Graph) ReachableWithout(ctx context.Context, barred *Set) (*Set, error)
 
 // Tracks holds a shortest way from a GC root to each of some objects.
 type Tracks struct {
+	g    *Graph
 	from offheap.Array[ObjID] // by ObjID: the object before it, itself for a root, 0 if not met
 }
 
@@ -83,18 +84,33 @@ func (g *Graph) ShortestTracks(ctx context.Context, targets ...[]ObjID) (*Tracks
 
 // TracksAround is ShortestTracks without the ways through the objects of barred.
 func (g *Graph) TracksAround(ctx context.Context, barred []ObjID, targets ...[]ObjID) (*Tracks, error) {
-	if err := g.planTracks(); err != nil {
-		return nil, err
-	}
-	from, err := offheap.Make[ObjID](g.memory, g.Objects()+1)
+	t, err := g.NewTracks()
 	if err != nil {
 		return nil, err
 	}
-	t := &Tracks{from}
-	for _, o := range barred {
-		from.Items[o] = o // as if it had been met already
+	if err := t.Find(ctx, barred, targets...); err != nil {
+		t.Free()
+		return nil, err
 	}
-	wanted, left := g.NewSet(), 0
+	return t, nil
+}
+
+// NewTracks returns room for tracks, which Find fills. As with every plan for memory, nothing
+// else may be at work meanwhile. Errors: no memory.
+func (g *Graph) NewTracks() (*Tracks, error) {
+	if err := g.planTracks(); err != nil {
+		return nil, err
+	}
+	from, err := offheap.MakeBrief[ObjID](g.memory, g.Objects()+1)
+	return &Tracks{g, from}, err
+}
+
+// Find finds the ways, once, see TracksAround. Errors: that of ctx; no memory.
+func (t *Tracks) Find(ctx context.Context, barred []ObjID, targets ...[]ObjID) error {
+	for _, o := range barred {
+		t.from.Items[o] = o // as if it had been met already
+	}
+	wanted, left := t.g.NewSet(), 0
 	for _, some := range targets {
 		for _, o := range some {
 			if wanted.Add(o) {
@@ -102,16 +118,15 @@ func (g *Graph) TracksAround(ctx context.Context, barred []ObjID, targets ...[]O
 			}
 		}
 	}
-	w := wave{g: g, t: t, wanted: wanted, left: left}
+	w := wave{g: t.g, t: t, wanted: wanted, left: left}
 	defer w.layer.Free()
 	defer w.next.Free()
 	for _, local := range []bool{false, true} {
 		if err := w.spread(ctx, local); err != nil {
-			t.Free()
-			return nil, err
+			return err
 		}
 	}
-	return t, nil
+	return nil
 }
 
 // wave is a walk in breadth: next are the objects at its front.
@@ -169,6 +184,10 @@ func (w *wave) spread(ctx context.Context, local bool) error {
 func (r Root) Local() bool {
 	return r.Kind == hprof.SubRootJavaFrame || r.Kind == hprof.SubRootJNILocal || r.Kind == hprof.SubRootNativeStack
 }
+
+// Before returns the object before o on its way, o itself if that is a root, 0 if it was not
+// met.
+func (t *Tracks) Before(o ObjID) ObjID { return t.from.Items[o] }
 
 // Back yields o, the object before it, and so on to a root; nothing for an
 // object that was not met.

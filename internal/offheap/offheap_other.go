@@ -9,6 +9,8 @@ func allocate(bytes int) ([]byte, error) { return make([]byte, bytes), nil }
 
 func release([]byte) {}
 
+func adviseHuge([]byte) {}
+
 func canSpill() error { return ErrNoSpill }
 
 func allocateInFile(int) ([]byte, error) { return nil, ErrNoSpill }
