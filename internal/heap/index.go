@@ -127,6 +127,7 @@ func (x *index) page(number uint64) (*pageBits, error) {
 		if err != nil {
 			return nil, err
 		}
+		slab.Populate()
 		x.slabs, x.left = append(x.slabs, slab), slab.Items
 	}
 	p := (*pageBits)(x.left)

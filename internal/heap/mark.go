@@ -107,10 +107,11 @@ func (g *Graph) NewTracks() (*Tracks, error) {
 
 // Find finds the ways, once, see TracksAround. Errors: that of ctx; no memory.
 func (t *Tracks) Find(ctx context.Context, barred []ObjID, targets ...[]ObjID) error {
+	met, wanted, left := t.g.NewSet(), t.g.NewSet(), 0
 	for _, o := range barred {
-		t.from.Items[o] = o // as if it had been met already
+		t.from.Items[o] = o
+		met.Add(o)
 	}
-	wanted, left := t.g.NewSet(), 0
 	for _, some := range targets {
 		for _, o := range some {
 			if wanted.Add(o) {
@@ -118,7 +119,7 @@ func (t *Tracks) Find(ctx context.Context, barred []ObjID, targets ...[]ObjID) e
 			}
 		}
 	}
-	w := wave{g: t.g, t: t, wanted: wanted, left: left}
+	w := wave{g: t.g, t: t, met: met, wanted: wanted, left: left}
 	defer w.layer.Free()
 	defer w.next.Free()
 	for _, local := range []bool{false, true} {
@@ -133,7 +134,7 @@ func (t *Tracks) Find(ctx context.Context, barred []ObjID, targets ...[]ObjID) e
 type wave struct {
 	g           *Graph
 	t           *Tracks
-	wanted      *Set
+	met, wanted *Set
 	left        int // how many of wanted are not met
 	layer, next offheap.List[ObjID]
 }
@@ -150,10 +151,10 @@ func (w *wave) meet(o, before ObjID) error {
 // spread walks from the roots that are locals of stack frames, or from the others,
 // until all wanted objects are met.
 func (w *wave) spread(ctx context.Context, local bool) error {
-	from, edges := w.t.from.Items, w.g.edges
+	edges := w.g.edges
 	w.next.Clear()
 	for _, r := range w.g.Roots {
-		if r.Local() == local && from[r.Object] == 0 {
+		if r.Local() == local && w.met.Add(r.Object) {
 			if err := w.meet(r.Object, r.Object); err != nil {
 				return err
 			}
@@ -169,7 +170,7 @@ func (w *wave) spread(ctx context.Context, local bool) error {
 			o := w.layer.At(i)
 			run := edges.From(uint32(o))
 			for v, ok := edges.Next(&run); ok; v, ok = edges.Next(&run) {
-				if from[v] == 0 {
+				if w.met.Add(ObjID(v)) {
 					if err := w.meet(ObjID(v), o); err != nil {
 						return err
 					}

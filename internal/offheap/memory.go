@@ -121,6 +121,16 @@ func (m *Memory) Drop() {
 	}
 }
 
+// inFile says whether an array is in a temporary file.
+func (m *Memory) inFile(raw []byte) bool {
+	if m == nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.arrays[unsafe.SliceData(raw)].inFile
+}
+
 func (m *Memory) allocate(bytes int, full bool) (raw []byte, err error) {
 	if m == nil {
 		return allocate(bytes)

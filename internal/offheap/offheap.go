@@ -60,6 +60,15 @@ func makeArray[T Number](m *Memory, n int, full bool) (Array[T], error) {
 	return Array[T]{Items: unsafe.Slice((*T)(unsafe.Pointer(&raw[0])), n), of: m, raw: raw}, nil
 }
 
+// Populate has the system give all of the array's memory at once. What is read before it is
+// written to would get each page twice: one of zeros, which all cores then have to be told to
+// forget.
+func (a *Array[T]) Populate() {
+	if a.raw != nil && !a.of.inFile(a.raw) {
+		populate(a.raw)
+	}
+}
+
 // adviseHuge asks for huge pages for a big array.
 func (a *Array[T]) adviseHuge() {
 	if len(a.raw) >= hugeBytes {

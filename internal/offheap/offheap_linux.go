@@ -18,6 +18,10 @@ func adviseHuge(b []byte) {
 	_ = unix.Madvise(b, unix.MADV_HUGEPAGE) // a hint: without it all works, only slower
 }
 
+func populate(b []byte) {
+	_ = unix.Madvise(b, unix.MADV_POPULATE_WRITE) // a hint: systems before Linux 5.14 don't know it
+}
+
 func release(b []byte) {
 	// The only errors are those of arguments that are no mapping.
 	_ = unix.Munmap(b)

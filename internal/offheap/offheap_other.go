@@ -11,6 +11,8 @@ func release([]byte) {}
 
 func adviseHuge([]byte) {}
 
+func populate([]byte) {}
+
 func canSpill() error { return ErrNoSpill }
 
 func allocateInFile(int) ([]byte, error) { return nil, ErrNoSpill }

@@ -58,3 +58,38 @@ func TestDiscard(t *testing.T) {
 	a.Discard(5, 6) // less than a page: stays
 	assert.Equal(t, uint32(7), a.Items[5])
 }
+
+func TestPopulate(t *testing.T) {
+	a, err := Make[uint32](&Memory{}, 4<<20)
+	require.NoError(t, err)
+	defer a.Free()
+	before, err := Resident()
+	if err != nil {
+		t.Skip(err)
+	}
+	a.Items[1<<20] = 7
+	a.Populate()
+	after, err := Resident()
+	require.NoError(t, err)
+	assert.Greater(t, after, before+15<<20, "of 16 MiB")
+	assert.Equal(t, uint32(7), a.Items[1<<20])
+	assert.Zero(t, a.Items[2<<20])
+
+	var none Array[uint8]
+	none.Populate()
+}
+
+// TestPopulateSpilled: what is on the disk does not come into memory ahead of its use.
+func TestPopulateSpilled(t *testing.T) {
+	m := spilling(t)
+	require.NoError(t, m.Spill())
+	a, err := Make[uint32](m, 4<<20)
+	require.NoError(t, err)
+	defer a.Free()
+	before, err := Resident()
+	require.NoError(t, err)
+	a.Populate()
+	after, err := Resident()
+	require.NoError(t, err)
+	assert.Less(t, after, before+4<<20)
+}

@@ -12,6 +12,7 @@ type bitset struct{ words offheap.Array[uint64] }
 
 func newBitset(m *offheap.Memory, last uint32) (bitset, error) {
 	words, err := offheap.Make[uint64](m, int(last)/64+1)
+	words.Populate()
 	return bitset{words}, err
 }
 

@@ -96,6 +96,7 @@ func (s *searcher) allocate() (err error) {
 	if s.t.number, err = offheap.Make[uint32](s.t.graph.Memory, int(s.t.core.places)); err != nil {
 		return err
 	}
+	s.t.number.Populate()
 	for place := range s.t.core.others {
 		s.t.number.Items[place] = outside
 	}

@@ -46,6 +46,7 @@ func NewBuilder(m *offheap.Memory, n int, bound uint64, writers int) (*Builder, 
 	if g.directory, err = offheap.Make[uint64](m, n/blockNodes+2); err != nil {
 		return nil, err
 	}
+	g.directory.Populate()
 	for range writers {
 		d, err := newDegrees(m, n)
 		if err != nil {
