@@ -82,15 +82,20 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 	if err != nil {
 		return nil, err
 	}
+	edge.Populate()
 	b.edges = edge.Freeze()
 	b.done.Store(0)
 	start := func() *linker {
 		return &linker{b: b, o: hprof.NewObjects(b.file, b.idSize), edges: edge.NewWriter(), kinds: newKindWriter(b.kinds), waiting: newBatch(),
 			tables: make([]rows, len(b.options.Watches)), fills: make([]Fill, len(b.Classes)), contents: &contents{}}
 	}
-	for range cores.Workers() + 1 {
-		workers = append(workers, start())
+	for range cores.Workers() {
+		w := start()
+		w.edges.Populate()
+		workers = append(workers, w)
 	}
+	last := start() // for the few objects that classes are
+	workers = append(workers, last)
 	some := newSample(b.units)
 	if err := linkUnits(ctx, workers, some.units); err != nil {
 		return workers, err
@@ -104,7 +109,6 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 	if err := linkUnits(ctx, workers, some.rest); err != nil {
 		return workers, err
 	}
-	last := workers[len(workers)-1]
 	for i := range b.Classes {
 		if err := last.class(ClassID(i)); err != nil {
 			return workers, err

@@ -17,7 +17,6 @@ const (
 
 func newDegrees(m *offheap.Memory, n int) (Degrees, error) {
 	words, err := offheap.Make[uint64](m, n/64*4+4)
-	words.Populate()
 	return Degrees{words}, err
 }
 

@@ -46,7 +46,6 @@ func NewBuilder(m *offheap.Memory, n int, bound uint64, writers int) (*Builder, 
 	if g.directory, err = offheap.Make[uint64](m, n/blockNodes+2); err != nil {
 		return nil, err
 	}
-	g.directory.Populate()
 	for range writers {
 		d, err := newDegrees(m, n)
 		if err != nil {
@@ -63,6 +62,9 @@ func NewBuilder(m *offheap.Memory, n int, bound uint64, writers int) (*Builder, 
 	b.next.Store(1) // blob[0] is an end: that of nodes never written
 	return b, nil
 }
+
+// Populate takes the memory at once that all nodes have a part in.
+func (b *Builder) Populate() { b.graph.directory.Populate() }
 
 // Size returns how many bytes of address space the runs have.
 func (b *Builder) Size() int64 { return int64(len(b.graph.blob.Items)) }
@@ -99,6 +101,9 @@ func (b *Builder) NewWriter() *Writer {
 	b.writers++
 	return &Writer{b: b, blob: b.graph.blob.Items, block: ^uint32(0), degrees: &b.graph.degrees[b.writers-1]}
 }
+
+// Populate takes the memory at once that the successors of all nodes have a part in.
+func (w *Writer) Populate() { w.degrees.words.Populate() }
 
 // Begin starts the run of a node with at most n successors.
 func (w *Writer) Begin(node uint32, n int) error {
