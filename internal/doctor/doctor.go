@@ -4,6 +4,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -139,15 +140,12 @@ func (v *visit) servers(s *jvm.Snapshot) {
 	}
 }
 
-// machine judges the virtual machine's age.
+// machine names the virtual machine.
 func (v *visit) machine(vm *jvm.VM) {
 	if vm == nil || vm.Version == "" {
 		return
 	}
 	v.say(OK, "%s %s of %s", vm.Name, vm.Version, vm.Vendor)
-	if major := majorOf(vm.Version); major > 0 && major < 11 {
-		v.say(Warn, "JDK %d: the finalizer queue by class needs 9, registered finalizers 21", major)
-	}
 }
 
 // agent judges the version of the Jolokia agent.
@@ -181,7 +179,11 @@ func (v *visit) policy(ctx context.Context, c Client) {
 
 // diagnostics tries the operation that the finalizer queue needs.
 func (v *visit) diagnostics(ctx context.Context, c Client) {
-	if _, err := c.FinalizerQueue(ctx); err != nil {
+	_, err := c.FinalizerQueue(ctx)
+	switch {
+	case errors.Is(err, jmx.ErrUnsupported):
+		v.say(Warn, "the finalizer queue by class is not to be had: HotSpot has it from JDK 9 on, and late updates of JDK 8 do")
+	case err != nil:
 		v.say(Warn, "the finalizer queue by class is not to be had: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package doctor_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -93,8 +94,7 @@ func TestExamine(t *testing.T) {
 		"clock behind":    {patient{skew: -time.Minute}, "warn the JVM's clock differs by -1m0s"},
 		"clock ahead":     {patient{skew: time.Minute}, "warn the JVM's clock differs by 1m0s"},
 		"slow":            {patient{takes: 20 * time.Second}, ""},
-		"old JDK":         {patient{vm: "25.402-b06"}, "warn JDK 8"},
-		"JDK 25":          {patient{vm: "25.0.1+8-LTS"}, ""},
+		"old JDK":         {patient{vm: "25.202-b08", queue: fmt.Errorf("finalizer queue: %w", jmx.ErrUnsupported)}, "warn the finalizer queue by class is not to be had: HotSpot has it"},
 		"agent with NaN":  {patient{version: "2.4.1"}, "warn Jolokia 2.4.1: attributes"},
 		"agent with CSRF": {patient{version: "1.6.0"}, "warn Jolokia 1.6.0: a web page"},
 		"last 1.x":        {patient{version: "1.7.2"}, ""},

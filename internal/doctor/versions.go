@@ -37,19 +37,3 @@ func numbersOf(version string) []int {
 	}
 	return out
 }
-
-// majorOf is the JDK's number in the version of its HotSpot: "17.0.15+6" is 17,
-// "25.402-b06" is that of JDK 8, whose HotSpot counted for itself; 0 if unknown.
-func majorOf(version string) int {
-	first, rest, _ := strings.Cut(version, ".")
-	n, err := strconv.Atoi(strings.TrimRight(first, "+-abcdefghijklmnopqrstuvwxyz"))
-	switch {
-	case err != nil:
-		return 0
-	case n == 25 && strings.Contains(rest, "-b"):
-		return 8
-	case n == 24 && strings.Contains(rest, "-b"):
-		return 7
-	}
-	return n
-}

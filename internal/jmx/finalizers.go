@@ -16,8 +16,8 @@ import (
 const maxQueueClasses = 1000
 
 // FinalizerQueue asks what waits for the Finalizer thread, by class. It costs the
-// JVM neither a safepoint nor a collection. JVMs before JDK 9 and those of other
-// vendors give an error that is ErrUnsupported.
+// JVM neither a safepoint nor a collection. JVMs before JDK 9, but for late updates of
+// JDK 8, and those of other vendors give an error that is ErrUnsupported.
 func (c *Client) FinalizerQueue(ctx context.Context) (*jvm.FinalizerQueue, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
@@ -28,7 +28,7 @@ func (c *Client) FinalizerQueue(ctx context.Context) (*jvm.FinalizerQueue, error
 	return parseFinalizerInfo(out), nil
 }
 
-// parseFinalizerInfo reads the text of jcmd's GC.finalizer_info (JDK 9 to 25:
+// parseFinalizerInfo reads the text of jcmd's GC.finalizer_info (JDK 8u504, 9 to 25:
 // java.lang.ref.Finalizer and diagnosticCommand.cpp, FinalizerInfoDCmd): a
 // heading, then one line of count and class each.
 func parseFinalizerInfo(out string) *jvm.FinalizerQueue {

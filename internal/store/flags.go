@@ -9,7 +9,9 @@ import (
 
 // setFlags configures VictoriaMetrics the only way it can be: through the flags
 // its packages registered in the standard flag set. The program's own command
-// line is not read: cobra owns it and never shows these flags.
+// line is not read: cobra owns it and never shows these flags. One that has its value is
+// left alone: goroutines of VictoriaMetrics outlive the store that was open before, and
+// read those of the logger.
 func setFlags(opts Options) error {
 	hours := (opts.Retention + time.Hour - 1) / time.Hour
 	for _, f := range []struct{ name, value string }{
@@ -24,6 +26,9 @@ func setFlags(opts Options) error {
 		// The slog bridge adds its own time.
 		{"loggerDisableTimestamps", "true"},
 	} {
+		if set := flag.Lookup(f.name); set != nil && set.Value.String() == f.value {
+			continue
+		}
 		if err := flag.Set(f.name, f.value); err != nil {
 			return fmt.Errorf("store: set %s: %w", f.name, err)
 		}

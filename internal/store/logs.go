@@ -5,29 +5,38 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/logger"
 )
 
+// engineLog mirrors the global state of VictoriaMetrics, as opened does: where its log
+// goes, set once, for goroutines of a store that was open before go on writing to it.
+var engineLog = sync.OnceValue(func() *logWriter {
+	w := &logWriter{}
+	w.l.Store(slog.New(slog.DiscardHandler))
+	logger.SetOutputForTests(w)
+	return w
+})
+
 // bridgeLogs sends the log of VictoriaMetrics to l. Its logger offers no other
 // hook than the one named for tests.
-func bridgeLogs(l *slog.Logger) {
-	logger.SetOutputForTests(logWriter{l})
-}
+func bridgeLogs(l *slog.Logger) { engineLog().l.Store(l) }
 
 // logWriter turns lines of the form "level\tlocation\tmessage\n" into records.
 type logWriter struct {
-	l *slog.Logger
+	l atomic.Pointer[slog.Logger]
 }
 
 // Write implements io.Writer for one line per call.
-func (w logWriter) Write(p []byte) (int, error) {
+func (w *logWriter) Write(p []byte) (int, error) {
 	level, rest, _ := bytes.Cut(bytes.TrimRight(p, "\n"), []byte("\t"))
 	location, text, ok := bytes.Cut(rest, []byte("\t"))
 	if !ok {
 		location, text = nil, p
 	}
-	w.l.Log(context.Background(), slogLevel(string(level)), "store engine",
+	w.l.Load().Log(context.Background(), slogLevel(string(level)), "store engine",
 		slog.String("text", string(text)), slog.String("location", inModule(string(location))))
 	return len(p), nil
 }

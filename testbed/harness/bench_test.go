@@ -122,6 +122,7 @@ func TestAwaitOutputTellsWhyTheProcessEnded(t *testing.T) {
 
 func TestJavaVersion(t *testing.T) {
 	for output, want := range map[string]int{
+		`openjdk version "1.8.0_504"`:          8,
 		`openjdk version "11.0.13" 2021-10-19`: 11,
 		`openjdk version "25" 2025-09-16`:      25,
 	} {

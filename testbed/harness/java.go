@@ -34,7 +34,7 @@ func FindJava() (string, error) {
 	return java, nil
 }
 
-// JavaVersion returns the feature version of a java launcher: 11, 17, 25.
+// JavaVersion returns the feature version of a java launcher: 8, 17, 25.
 func JavaVersion(ctx context.Context, java string) (int, error) {
 	ctx, cancel := withStartTimeout(ctx)
 	defer cancel()
@@ -42,7 +42,7 @@ func JavaVersion(ctx context.Context, java string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%s -version: %w", java, err)
 	}
-	match := regexp.MustCompile(`version "(\d+)`).FindSubmatch(output)
+	match := regexp.MustCompile(`version "(?:1\.)?(\d+)`).FindSubmatch(output)
 	if match == nil {
 		return 0, fmt.Errorf("%s -version: no version in %.100q", java, output)
 	}
