@@ -63,6 +63,7 @@ const maxKeptBytes = 256 << 10
 func (a *answer) free() {
 	if a.figures != nil {
 		a.figures.answer = nil
+		clear(a.figures.replies)
 		a.buffers.figures.Put(a.figures)
 	}
 	if a.body == nil || a.body.Cap() > maxKeptBytes {
@@ -115,5 +116,9 @@ func (a *answer) alike(n int, hint **shape) ([]reply, error) {
 		return a.replies(n)
 	}
 	*hint = found
-	return bulkReplies(value{found.root, a.figures}, n)
+	replies, err := bulkReplies(a.figures.replies, value{found.root, a.figures}, n)
+	if err == nil {
+		a.figures.replies = replies
+	}
+	return replies, err
 }

@@ -57,6 +57,8 @@ type span struct{ from, to int }
 type figures struct {
 	answer []byte
 	at     []span
+	// replies is memory for those that the numbers are in.
+	replies []reply
 }
 
 // of is the number whose place is in a value of the shape, valid as long as the answer.

@@ -125,6 +125,24 @@ func (t *tier[T]) ask(ctx context.Context, c *Client, result *T) ([]jvm.Missing,
 // it is halved until the guilty items stand alone; they are returned, and the rest
 // is answered.
 func (t *tier[T]) askAround(ctx context.Context, c *Client, a *answer, asked []int) (replies []reply, refused []int, err error) {
+	whole, err := t.bulk(asked)
+	if err != nil {
+		return nil, nil, err
+	}
+	replies, err = t.send(ctx, c, a, whole, len(asked))
+	switch {
+	case err == nil:
+		return replies, nil, nil
+	case !errors.Is(err, errRejected):
+		return nil, nil, err
+	case len(asked) == 1:
+		return nil, nil, rejection(err)
+	}
+	return t.askHalves(ctx, c, asked)
+}
+
+// askHalves is askAround for items whose bulk was refused.
+func (t *tier[T]) askHalves(ctx context.Context, c *Client, asked []int) (replies []reply, refused []int, err error) {
 	var reason error
 	var ask func(part []int) error
 	ask = func(part []int) error {
@@ -145,20 +163,6 @@ func (t *tier[T]) askAround(ctx context.Context, c *Client, a *answer, asked []i
 			return err
 		}
 		return ask(part[half:])
-	}
-	whole, err := t.bulk(asked)
-	if err != nil {
-		return nil, nil, err
-	}
-	replies, err = t.send(ctx, c, a, whole, len(asked))
-	switch {
-	case err == nil:
-		return replies, nil, nil
-	case !errors.Is(err, errRejected):
-		return nil, nil, err
-	}
-	if len(asked) == 1 {
-		return nil, nil, rejection(err)
 	}
 	half := len(asked) / 2
 	if err := ask(asked[:half]); err != nil {

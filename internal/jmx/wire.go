@@ -79,19 +79,19 @@ func parseBulk(parser *fastjson.Parser, body []byte, n int) ([]reply, error) {
 	if err != nil {
 		return nil, &Error{parseReason(body), fmt.Errorf("the agent's answer of %d bytes is no JSON: %s", len(body), clip(err.Error()))}
 	}
-	return bulkReplies(value{json: root}, n)
+	return bulkReplies(nil, value{json: root}, n)
 }
 
-// bulkReplies is parseBulk for a parsed answer.
-func bulkReplies(root value, n int) ([]reply, error) {
+// bulkReplies is parseBulk for a parsed answer, with memory for the replies, if any.
+func bulkReplies(memory []reply, root value, n int) ([]reply, error) {
 	switch root.kind() {
 	case fastjson.TypeArray:
 		if root.elements() != n {
 			return nil, &Error{ReasonDecode, fmt.Errorf("the agent answered %d items where %d were asked", root.elements(), n)}
 		}
-		replies := make([]reply, n)
-		for i := range replies {
-			replies[i] = parseItem(root.at(i))
+		replies := slices.Grow(memory[:0], n)
+		for i := range n {
+			replies = append(replies, parseItem(root.at(i)))
 		}
 		return replies, nil
 	case fastjson.TypeObject:

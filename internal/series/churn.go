@@ -46,10 +46,6 @@ func (c *churn) observe(s *jvm.Snapshot) churned {
 // collect is what the collections since the last poll freed in the whole heap, and
 // what the young ones among them moved to the old region.
 func (c *churn) collect(s *jvm.Snapshot) (reclaimed, promoted float64) {
-	kinds := map[string]jvm.PoolKind{}
-	for _, p := range s.Pools {
-		kinds[p.Name] = p.Kind
-	}
 	first := c.collections == nil
 	if first {
 		c.collections = map[string]int64{}
@@ -62,7 +58,7 @@ func (c *churn) collect(s *jvm.Snapshot) (reclaimed, promoted float64) {
 		since := float64(max(0, n-c.collections[gc.Name]))
 		c.collections[gc.Name] = n
 		for _, p := range gc.Last.Pools {
-			old := kinds[p.Pool] == jvm.PoolOld
+			old := isOld(s.Pools, p.Pool)
 			c.generations = c.generations || (old && gc.Generation == jvm.GenerationYoung)
 			if first {
 				continue
@@ -74,4 +70,14 @@ func (c *churn) collect(s *jvm.Snapshot) (reclaimed, promoted float64) {
 		}
 	}
 	return reclaimed, promoted
+}
+
+// isOld tells whether a pool, by its name, is the old region or part of it.
+func isOld(pools []jvm.Pool, name string) bool {
+	for i := range pools {
+		if pools[i].Name == name {
+			return pools[i].Kind == jvm.PoolOld
+		}
+	}
+	return false
 }

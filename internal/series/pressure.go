@@ -46,15 +46,15 @@ func (p *pressure) observe(s *jvm.Snapshot) []pressureRatio {
 		*p = pressure{startMs: startMs}
 	}
 	p.history = append(p.history, point)
-	var out []pressureRatio
+	out := make([]pressureRatio, 0, 3*2) // three windows, two phases
 	if n := len(p.history); n > 1 {
-		out = append(out, between("poll", p.history[n-2], point)...)
+		out = appendBetween(out, "poll", p.history[n-2], point)
 	}
 	if from, ok := p.before(point.uptimeMs - minute); ok {
-		out = append(out, between("1m", from, point)...)
+		out = appendBetween(out, "1m", from, point)
 	}
 	if from, ok := p.before(point.uptimeMs - fiveMinutes); ok {
-		out = append(out, between("5m", from, point)...)
+		out = appendBetween(out, "5m", from, point)
 	}
 	p.forget(point.uptimeMs - fiveMinutes)
 	return out
@@ -88,13 +88,13 @@ func (p *pressure) forget(uptimeMs int64) {
 	p.history = append(p.history[:0], p.history[drop:]...)
 }
 
-func between(window string, from, to pressurePoint) []pressureRatio {
+// appendBetween appends the shares of the time between two points.
+func appendBetween(out []pressureRatio, window string, from, to pressurePoint) []pressureRatio {
 	elapsed := float64(to.uptimeMs - from.uptimeMs)
 	share := func(ms int64) float64 { return min(1, float64(ms)/elapsed) }
-	return []pressureRatio{
-		{jvm.PhasePause, window, share(to.pauseMs - from.pauseMs)},
-		{jvm.PhaseConcurrent, window, share(to.concurrentMs - from.concurrentMs)},
-	}
+	return append(out,
+		pressureRatio{jvm.PhasePause, window, share(to.pauseMs - from.pauseMs)},
+		pressureRatio{jvm.PhaseConcurrent, window, share(to.concurrentMs - from.concurrentMs)})
 }
 
 // pressureOf sums the collectors. One that hides its time hides the whole.
