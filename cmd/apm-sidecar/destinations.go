@@ -75,7 +75,7 @@ func (d *destinations) embedded(before *destinations) push.Destination {
 	if before.store == d.store {
 		return before.list[len(before.list)-1]
 	}
-	return push.Embedded(d.store)
+	return push.Embedded(d.store, store.HeldFor)
 }
 
 // handler answers queries; nil without a store.

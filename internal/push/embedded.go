@@ -8,10 +8,6 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
-// memoryWindow is how long VictoriaMetrics may keep accepted samples in memory
-// only: up to 14 s with its default settings, and some.
-const memoryWindow = 20 * time.Second
-
 // Writer stores samples in this process; *store.Store is one.
 type Writer interface {
 	Write(samples []series.Sample) error
@@ -20,14 +16,15 @@ type Writer interface {
 // embedded delivers to the store inside the process.
 type embedded struct {
 	w       Writer
+	window  time.Duration
 	raw     []byte
 	decoder decoder
 }
 
 // Embedded is the destination that writes to w. A process that is killed loses
-// what w holds in memory, so batches are kept for a window and written again at
-// the next start.
-func Embedded(w Writer) Destination { return &embedded{w: w} }
+// what w holds in memory, so batches are kept for the window that w may do so, and
+// written again at the next start.
+func Embedded(w Writer, window time.Duration) Destination { return &embedded{w: w, window: window} }
 
 // Info implements Destination.
 func (*embedded) Info() DestinationInfo {
@@ -48,5 +45,5 @@ func (e *embedded) Deliver(_ context.Context, b Batch) (Receipt, error) {
 	if err := e.w.Write(samples); err != nil {
 		return Receipt{Code: "error"}, err
 	}
-	return Receipt{Code: "ok", Window: memoryWindow, AnyOrder: true}, nil
+	return Receipt{Code: "ok", Window: e.window, AnyOrder: true}, nil
 }

@@ -29,7 +29,7 @@ func TestAppendedSamplesAreInTheStoreAfterAStop(t *testing.T) {
 	for range 2 { // the second round replays the window of the first
 		s, err := store.Open(store.Options{Dir: storeDir})
 		require.NoError(t, err)
-		p, err := push.Open(push.Options{Dir: queueDir, Destinations: []push.Destination{push.Embedded(s)}})
+		p, err := push.Open(push.Options{Dir: queueDir, Destinations: []push.Destination{push.Embedded(s, store.HeldFor)}})
 		require.NoError(t, err)
 		require.NoError(t, p.Append([]series.Sample{sample}))
 
@@ -54,7 +54,7 @@ func TestAnEndedSeriesIsNotRepeated(t *testing.T) {
 	dir := t.TempDir()
 	s, err := store.Open(store.Options{Dir: dir})
 	require.NoError(t, err)
-	p, err := push.Open(push.Options{Dir: t.TempDir(), Destinations: []push.Destination{push.Embedded(s)}})
+	p, err := push.Open(push.Options{Dir: t.TempDir(), Destinations: []push.Destination{push.Embedded(s, store.HeldFor)}})
 	require.NoError(t, err)
 	at := time.Now().Add(-2 * time.Minute)
 	f := func(name string, last float64) {

@@ -20,6 +20,9 @@ import (
 
 const (
 	defaultTimeout = 30 * time.Second
+	// memoryWindow is how long VictoriaMetrics may keep accepted samples in memory
+	// only: up to 14 s with its default settings, and some.
+	memoryWindow = 20 * time.Second
 	// maxAnswerBytes is how much of an answer is read for its text.
 	maxAnswerBytes = 4 << 10
 	// maxDrainBytes is how much more of it is read and thrown away.

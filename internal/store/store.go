@@ -7,7 +7,7 @@
 // package variables, so a process has at most one open Store; it may be closed
 // and opened again, but memory limit and retention of the first Open stay.
 //
-// Accepted samples live in memory for up to 15 s before they reach the disk and
+// Accepted samples live in memory for up to HeldFor before they reach the disk and
 // there is no log of them: a killed process loses them. Whoever must not lose
 // samples keeps them until then (see package push). Samples of one series with
 // equal milliseconds are merged, which makes writing them twice harmless.
@@ -50,8 +50,14 @@ const (
 
 	// dedupInterval merges samples of a series with equal milliseconds.
 	dedupInterval = time.Millisecond
-	// flushInterval is how often in-memory parts are written to disk.
-	flushInterval = 5 * time.Second
+	// flushInterval is how often in-memory parts are written to disk. With the default of
+	// 5 s no file has two samples of a series, and all of them are merged once more.
+	flushInterval = 20 * time.Second
+
+	// HeldFor is how long accepted samples may be in memory only: 4 s as rows, an interval
+	// until their part is due, another until that is looked at, and one more if it is being
+	// merged then.
+	HeldFor = 3*flushInterval + 10*time.Second
 )
 
 // Options say where and how much to store.
