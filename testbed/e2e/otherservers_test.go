@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -59,7 +58,7 @@ func TestOtherServers(t *testing.T) {
 			require.NoError(t, askBy(ctx, client, server.URL+"/orders/1?ms=1")) // classes are loaded
 			sidecar, err := bench.StartSidecarWith(ctx, target, "transactions: {interval: 500ms, threshold: 1500ms}\n")
 			require.NoError(t, err)
-			pause(ctx, 2*time.Second)
+			awaitFollowed(ctx, t, sidecar)
 			const slow, slowMs = 4, 3000
 			var asked sync.WaitGroup
 			for n := range slow {
@@ -81,16 +80,13 @@ func TestOtherServers(t *testing.T) {
 			default:
 				assert.NotContains(t, notes, "virtual")
 			}
-			pause(ctx, 2*time.Second)
-
-			var list struct{ Transactions []tx.Summary }
-			require.NoError(t, sidecar.Get(ctx, "/api/transactions", &list))
+			list := awaitRecords(ctx, t, sidecar, func(l []tx.Summary) bool { return tc.source == "" || len(l) >= slow })
 			if tc.source == "" {
-				assert.Empty(t, list.Transactions)
+				assert.Empty(t, list)
 				return
 			}
-			require.Len(t, list.Transactions, slow)
-			for _, s := range list.Transactions {
+			require.Len(t, list, slow)
+			for _, s := range list {
 				var rec tx.Record
 				require.NoError(t, sidecar.Get(ctx, "/api/transactions/"+s.ID, &rec))
 				t.Logf("%s %s %+v %+v %v", rec.Path, rec.Thread, rec.Elapsed, rec.Classes, rec.Notes)
