@@ -63,7 +63,8 @@ func (tasksHeld) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s.wasteful() && s.Cancelled < manyCancelled && l.bytes*100 < total*worthShare || !s.wasteful() && !much(l.bytes) {
+		few := s.Cancelled < manyCancelled && (l.bytes < suspectBytes || l.bytes*100 < total*worthShare)
+		if s.wasteful() && few || !s.wasteful() && !much(l.bytes) {
 			continue
 		}
 		behind := l.instances

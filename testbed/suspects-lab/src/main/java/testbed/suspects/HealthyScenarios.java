@@ -43,11 +43,12 @@ final class HealthyScenarios {
             }
         });
         all.put("healthy-timer", expected -> {
-            for (int i = 0; i < 90; i++) {
+            for (int i = 0; i < 400; i++) {
+                byte[] request = new byte[2000];
                 TimerTask task = new TimerTask() {
                     @Override
                     public void run() {
-                        CACHE.size();
+                        request[0] = 1;
                     }
                 };
                 TIMER.schedule(task, TimeUnit.MINUTES.toMillis(50));
