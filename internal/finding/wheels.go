@@ -157,16 +157,19 @@ func (h *Heap) wheelTimeouts(s *scheduler) []heap.ObjID {
 }
 
 // inWorkersHand returns the timeouts that a worker thread has taken from the queue and not yet put into
-// their bucket.
+// their bucket: they are on its stack, below the call of a timeout's own task.
 func (h *Heap) inWorkersHand(worker heap.ObjID) []heap.ObjID {
 	var found []heap.ObjID
 	for s := range h.Stacks() {
 		if s.Object != worker {
 			continue
 		}
-		for _, f := range s.Frames {
+		for _, f := range slices.Backward(s.Frames) {
+			if wheelTimeout(f.Class) && isRunOf(f.Class)(f) {
+				break
+			}
 			for _, l := range f.Locals {
-				if strings.Contains(f.Class, "."+kindWheel+"$") && wheelTimeout(h.Class(l.Object).Name) {
+				if wheelTimeout(h.Class(l.Object).Name) {
 					found = append(found, l.Object)
 				}
 			}
