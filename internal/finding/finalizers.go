@@ -234,13 +234,31 @@ func (h *Heap) addRetained(classes []*referents) error {
 		if len(c.held) < worthRetained {
 			continue
 		}
-		bytes, err := h.retainedTogether(c.held)
-		if err != nil {
-			return err
+		bytes, ok := h.allRetain(c)
+		if !ok {
+			var err error
+			if bytes, err = h.retainedTogether(c.held); err != nil {
+				return err
+			}
 		}
 		c.RetainedBytes = &bytes
 	}
 	return nil
+}
+
+// allRetain returns what the held ones retain where they are all instances that there are.
+func (h *Heap) allRetain(c *referents) (bytes int64, ok bool) {
+	ids := h.ClassesNamed(c.Class)
+	if h.ClassRetained == nil || len(ids) != 1 || h.Classes[ids[0]].Instances != int64(len(c.held)) {
+		return 0, false
+	}
+	seen := h.NewSet()
+	for _, o := range c.held {
+		if !seen.Add(o) {
+			return 0, false // twice on the chain: another one is not on it
+		}
+	}
+	return int64(h.ClassRetained[ids[0]]), true
 }
 
 // retainedTogether returns what the objects retain in all, none counted twice.

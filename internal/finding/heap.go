@@ -17,6 +17,9 @@ type Heap struct {
 	Tree *dom.Tree
 	// Created is when the dump was taken, by the JVM's clock.
 	Created time.Time
+	// ClassRetained is what the reachable instances of a class retain together, by ClassID;
+	// nil where that was not summed up.
+	ClassRetained []uint64
 
 	threadNames map[heap.ObjID]string
 	threadInfos map[heap.ObjID]heap.ThreadInfo // of threads with a stack

@@ -59,12 +59,12 @@ func File(ctx context.Context, path string, o Options) (r *report.Report, err er
 	if err := d.dominate(ctx); err != nil {
 		return nil, err
 	}
-	merged, err := d.survey(ctx)
+	sums, err := d.survey(ctx)
 	if err != nil {
 		return nil, err
 	}
 	d.progress.say("looking for trouble", 2*d.file.Size+3*d.file.Size/4)
-	if err := d.judge(ctx, o, merged); err != nil {
+	if err := d.judge(ctx, o, sums); err != nil {
 		return nil, err
 	}
 	d.progress.say("done", phases*d.file.Size)
@@ -73,16 +73,17 @@ func File(ctx context.Context, path string, o Options) (r *report.Report, err er
 
 // judge adds the biggest objects and, of the strong graph, what is wrong: by the
 // rules of others a Finalizer holds what it waits for, and all verdicts would be off.
-func (d *dump) judge(ctx context.Context, o Options, merged []dom.Merged) error {
+func (d *dump) judge(ctx context.Context, o Options, sums *dom.Sums) error {
 	r := d.report
 	h, err := finding.NewHeap(ctx, d.graph, d.tree, d.file.Header.Created)
 	if err != nil {
 		return err
 	}
+	h.ClassRetained = sums.Retained[0]
 	if err := d.addDominators(ctx, h); err != nil {
 		return err
 	}
-	addDominatorTree(r, h, merged)
+	addDominatorTree(r, h, sums.Merged)
 	if o.Edges != heap.EdgesStrong {
 		return nil
 	}

@@ -23,8 +23,8 @@ const (
 )
 
 // survey adds to the report what classes, loaders and packages retain, and returns the
-// merged tree. Errors: that of ctx.
-func (d *dump) survey(ctx context.Context) ([]dom.Merged, error) {
+// sums by class and the merged tree. Errors: that of ctx.
+func (d *dump) survey(ctx context.Context) (*dom.Sums, error) {
 	d.progress.say("adding up by class", 2*d.file.Size+d.file.Size/2)
 	s := groupClasses(d.graph)
 	sums, err := d.graph.Survey(ctx, d.tree, heap.Survey{
@@ -35,7 +35,7 @@ func (d *dump) survey(ctx context.Context) ([]dom.Merged, error) {
 		return nil, err
 	}
 	addRetained(d.report, d.classes, sums.Retained[0])
-	return sums.Merged, d.addGroups(ctx, s, sums.Retained[1], sums.Retained[2])
+	return sums, d.addGroups(ctx, s, sums.Retained[1], sums.Retained[2])
 }
 
 // addDominatorTree adds the dominator tree, merged by class.
