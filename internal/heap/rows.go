@@ -16,6 +16,13 @@ type rows struct {
 	last    ObjID
 	mixed   bool     // the objects do not come in order
 	order   []uint32 // since sort, where they do not: the rows by object
+	recent  []lookup // by column
+}
+
+// lookup is an address and the object there, 0 for none.
+type lookup struct {
+	address uint64
+	object  ObjID
 }
 
 func (r *rows) free() {
@@ -44,9 +51,7 @@ func (r *rows) add(id ObjID, body []byte, p *tablePlan, b *builder) error {
 	for i := range p.offsets {
 		v := p.value(i, body, b.idSize)
 		if p.types[i] == hprof.TypeObject && v != 0 {
-			if v = uint64(b.index.id(v)); v == 0 {
-				v = uint64(missing)
-			}
+			v = r.resolve(i, v, b.index)
 		}
 		if err := r.words.Append(b.memory, uint32(v)); err != nil {
 			return err
@@ -58,6 +63,22 @@ func (r *rows) add(id ObjID, body []byte, p *tablePlan, b *builder) error {
 		}
 	}
 	return nil
+}
+
+// resolve returns the object at an address, missing if there is none. Many rows in a row
+// refer to the same one, such as the queue of all Finalizers.
+func (r *rows) resolve(column int, address uint64, x *index) uint64 {
+	for len(r.recent) <= column {
+		r.recent = append(r.recent, lookup{})
+	}
+	last := &r.recent[column]
+	if last.address != address {
+		*last = lookup{address, x.id(address)}
+	}
+	if last.object == 0 {
+		return uint64(missing)
+	}
+	return uint64(last.object)
 }
 
 // readValue decodes a value of the given width, integers sign-extended.
