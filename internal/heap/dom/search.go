@@ -54,8 +54,9 @@ const (
 	// batch is how many successors are looked at together: their numbers come from
 	// memory at the same time.
 	batch = 16
-	// lookDown is how far below the top of the stack numbers are fetched.
-	lookDown = 8
+	// lookDown is how far below the top of the stack numbers are fetched, a multiple of three.
+	// What the number asks for comes in the third after it, the successors in the last one.
+	lookDown = 12
 	// stackSpare is how much of the stack, in items, is kept above its top.
 	stackSpare = 1 << 20
 	// outside is the number, while the search goes on, of what is no core node.
@@ -146,8 +147,18 @@ func (s *searcher) drain(ctx context.Context) error {
 		if s.height >= lookDown {
 			place, _ := core.guess(stack[s.height-lookDown])
 			s.t.number.Prefetch(uint64(place))
-			place, _ = core.guess(stack[s.height-lookDown/2])
-			s.links.Prefetch(uint64(number[place]))
+			w := stack[s.height-lookDown*2/3]
+			place, _ = core.guess(w)
+			if n := number[place]; n != 0 {
+				s.links.Prefetch(uint64(n))
+			} else {
+				s.t.graph.Edges.Prefetch(w)
+			}
+			w = stack[s.height-lookDown/3]
+			place, _ = core.guess(w)
+			if number[place] == 0 {
+				s.t.graph.Edges.PrefetchRun(w)
+			}
 		}
 		place, _ := core.guess(v)
 		if n := number[place]; n != 0 {
