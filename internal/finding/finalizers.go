@@ -143,7 +143,8 @@ func (h *Heap) addAbsent(f *Finalizers, add func(class string, counted *fates) *
 // referents are the referents of one class.
 type referents struct {
 	FinalizerClass
-	held []heap.ObjID // those that are held, where paths are wanted
+	held []heap.ObjID // those that are held, while paths are looked for
+	room heap.List    // of held
 }
 
 // add counts n Finalizers in state s whose referents are reachable or not.
@@ -181,10 +182,20 @@ const (
 func (h *Heap) addPaths(ctx context.Context, classes []*referents) error {
 	var chosen []*referents
 	byName := map[string]*referents{}
+	defer func() {
+		for _, c := range chosen {
+			c.room.Free()
+			c.held = nil
+		}
+	}()
 	for _, c := range classes {
 		if n := c.States.RegisteredHeld; n > 0 && len(chosen) < pathClasses {
-			c.held = make([]heap.ObjID, 0, n)
 			chosen, byName[c.Class] = append(chosen, c), c
+			var err error
+			if c.room, err = h.NewList(n); err != nil {
+				return err
+			}
+			c.held = c.room.Items[:0]
 		}
 	}
 	if len(chosen) == 0 {

@@ -86,6 +86,38 @@ func TestTables(t *testing.T) {
 	assert.Equal(t, -1, table.Row(1<<20))
 }
 
+// TestLongTables: of many rows, columns have few values, as many as that, one more, or many.
+func TestLongTables(t *testing.T) {
+	const rows = 70_000
+	j := hproftest.NewJDK(17, 8)
+	node := j.Class("com.acme.Node", j.Object, hproftest.Ref("queue"), hproftest.Int("few"), hproftest.Int("more"), hproftest.Long("due"), hproftest.Int("own"))
+	queues := []*hproftest.Object{j.New(j.Object), j.New(j.Object), nil}
+	var nodes []*hproftest.Object
+	for i := range rows {
+		o := j.New(node).Set("few", int32(-i%16)).Set("more", int32(i%17)).Set("due", int64(i%3)<<33-1).Set("own", int32(i))
+		if q := queues[i%3]; q != nil {
+			o.Set("queue", q)
+		}
+		nodes = append(nodes, o)
+	}
+	var fields []heap.FieldName
+	for _, name := range []string{"queue", "few", "more", "due", "own"} {
+		fields = append(fields, heap.FieldName{Class: "com.acme.Node", Field: name, Long: name == "due"})
+	}
+	g := build(t, j.Finish(), hproftest.Shape{Shuffle: 5, SegmentBytes: 1 << 16}, heap.Options{Watches: []heap.Watch{{Class: "com.acme.Node", Fields: fields}}})
+	table := g.Tables[0]
+	require.Equal(t, rows, table.Len())
+	for i, o := range nodes {
+		row := table.Row(g.Object(o.ID))
+		require.Equal(t, queues[i%3] == nil, table.IsNull(row, 0))
+		if q := queues[i%3]; q != nil {
+			require.Equal(t, g.Object(q.ID), table.Ref(row, 0))
+		}
+		require.Equal(t, []int64{int64(-i % 16), int64(i % 17), int64(i%3)<<33 - 1, int64(i)},
+			[]int64{table.Int(row, 1), table.Int(row, 2), table.Long(row, 3), table.Int(row, 4)})
+	}
+}
+
 func TestStrings(t *testing.T) {
 	for _, version := range []int{8, 17} {
 		j := hproftest.NewJDK(version, 8)

@@ -27,6 +27,14 @@ func (s *Set) Add(o ObjID) bool {
 	return true
 }
 
+// List is memory for many objects, to be freed.
+type List = offheap.Array[ObjID]
+
+// NewList returns a list with room for n objects. Errors: no memory.
+func (g *Graph) NewList(n int64) (List, error) {
+	return offheap.MakeBrief[ObjID](g.memory, int(n))
+}
+
 // RootObjects returns the objects that are GC roots, each once, in the order of
 // the roots.
 func (g *Graph) RootObjects() []ObjID {

@@ -103,7 +103,7 @@ func readValue(b []byte, t hprof.Type, width int) uint64 {
 // newTable joins the workers' parts of a table in the order of the objects. Errors: no
 // memory.
 func newTable(m *offheap.Memory, w Watch, parts []*rows, found []bool) (t *Table, err error) {
-	t = &Table{Found: found, stride: w.stride()}
+	t = &Table{Found: found}
 	at := 0
 	for _, f := range w.Fields {
 		t.at = append(t.at, at)
@@ -117,9 +117,14 @@ func newTable(m *offheap.Memory, w Watch, parts []*rows, found []bool) (t *Table
 	if t.ids, err = offheap.Make[ObjID](m, n); err != nil {
 		return nil, err
 	}
-	if t.words, err = offheap.Make[uint32](m, n*t.stride); err != nil {
-		t.free()
-		return nil, err
+	stride := w.stride()
+	for k := range stride {
+		c, err := newColumn(m, parts, k, stride, n)
+		t.columns = append(t.columns, c)
+		if err != nil {
+			t.free()
+			return nil, err
+		}
 	}
 	t.Objects = t.ids.Items
 	all := merge{parts, make([]int, len(parts))}
@@ -158,8 +163,8 @@ func (m *merge) run(t *Table, row int) int {
 			break
 		}
 		t.Objects[row] = o
-		for k := range t.stride {
-			t.words.Items[row*t.stride+k] = p.words.At(at*t.stride + k)
+		for k := range t.columns {
+			t.columns[k].set(row, p.words.At(at*len(t.columns)+k))
 		}
 	}
 	m.next[least] = next

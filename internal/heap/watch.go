@@ -50,12 +50,11 @@ type Table struct {
 	// Found says which columns the dump knows; the others are all zero.
 	Found []bool
 
-	// The value of column c in row i is words[i*stride+at[c]], followed by its upper
-	// half if it is a long.
-	words  offheap.Array[uint32]
-	stride int
-	at     []int
-	ids    offheap.Array[ObjID]
+	// The value of column c in row i is columns[at[c]].at(i), and its upper half in the
+	// column after it if it is a long.
+	columns []column
+	at      []int
+	ids     offheap.Array[ObjID]
 }
 
 // Len returns the number of rows.
@@ -72,7 +71,7 @@ func (t *Table) Row(o ObjID) int {
 
 // Ref returns the object that a reference column refers to.
 func (t *Table) Ref(row, column int) ObjID {
-	if w := t.words.Items[row*t.stride+t.at[column]]; w != missing {
+	if w := t.columns[t.at[column]].at(row); w != missing {
 		return ObjID(w)
 	}
 	return 0
@@ -80,24 +79,26 @@ func (t *Table) Ref(row, column int) ObjID {
 
 // IsNull says whether a reference column is null, not merely a reference to an
 // object that the dump does not have.
-func (t *Table) IsNull(row, column int) bool { return t.words.Items[row*t.stride+t.at[column]] == 0 }
+func (t *Table) IsNull(row, column int) bool { return t.columns[t.at[column]].at(row) == 0 }
 
 // missing is the value of a reference to an object that is not in the dump.
 const missing = ^uint32(0)
 
 // Int returns a primitive column of at most 32 bits, sign-extended.
 func (t *Table) Int(row, column int) int64 {
-	return int64(int32(t.words.Items[row*t.stride+t.at[column]]))
+	return int64(int32(t.columns[t.at[column]].at(row)))
 }
 
 // Long returns a column of type long.
 func (t *Table) Long(row, column int) int64 {
-	i := row*t.stride + t.at[column]
-	return int64(t.words.Items[i]) | int64(t.words.Items[i+1])<<32
+	lower, upper := &t.columns[t.at[column]], &t.columns[t.at[column]+1]
+	return int64(lower.at(row)) | int64(upper.at(row))<<32
 }
 
 func (t *Table) free() {
-	t.words.Free()
+	for i := range t.columns {
+		t.columns[i].free()
+	}
 	t.ids.Free()
 }
 
