@@ -17,7 +17,7 @@ const heldStatements = 2000
 func scenarios() map[string]func() *hproftest.Dump {
 	return map[string]func() *hproftest.Dump{
 		"timer-held":     func() *hproftest.Dump { return timerHeld(heldStatements) },
-		"timer-held-few": func() *hproftest.Dump { return timerHeld(heldStatements / 20) },
+		"timer-held-few": func() *hproftest.Dump { return timerHeld(heldStatements / 2) },
 		"healthy":        healthy,
 		"hostile":        hostile,
 	}
