@@ -99,7 +99,9 @@ func TestAttachUnderTheOwnPolicy(t *testing.T) {
 	out, err = sidecarOutput(t, "attach", pid, "--agent", policyFile)
 	require.Error(t, err, "no agent")
 	assert.Contains(t, out, "cannot open the agent")
-	out, err = sidecarOutput(t, "attach", strconv.Itoa(os.Getpid()), "--agent", agent)
+	self := strconv.Itoa(os.Getpid())
+	_ = os.Remove(filepath.Join(os.TempDir(), ".java_pid"+self)) // of a JVM that had this number before
+	out, err = sidecarOutput(t, "attach", self, "--agent", agent)
 	require.Error(t, err)
 	assert.Contains(t, out, "is no running HotSpot JVM")
 
