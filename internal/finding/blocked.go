@@ -74,7 +74,7 @@ func (h *Heap) keeper(s *scheduler) *errand {
 				return e
 			}
 		case turning:
-			if e.local(e.base, func(o heap.ObjID) bool { return slices.Contains(slices.Collect(h.References(o)), s.owner) }) != 0 {
+			if e.local(e.base, func(o heap.ObjID) bool { return h.hasReference(o, s.owner) }) != 0 {
 				return e
 			}
 		case scheduling:

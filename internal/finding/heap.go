@@ -215,6 +215,16 @@ func (h *Heap) retained(o heap.ObjID) int64 { return int64(h.Tree.Retained(uint3
 // reachable says whether a GC root reaches the object in the strong graph.
 func (h *Heap) reachable(o heap.ObjID) bool { return h.Tree.Reachable(uint32(o)) }
 
+// hasReference says whether an object refers to another one.
+func (h *Heap) hasReference(from, to heap.ObjID) bool {
+	for o := range h.References(from) {
+		if o == to {
+			return true
+		}
+	}
+	return false
+}
+
 // Kept returns what no GC root reaches and finalization keeps: all that has a
 // Finalizer and has not been finalized, with all that it refers to.
 func (h *Heap) Kept() (objects, bytes int64) { return h.keptObjects, h.keptBytes }

@@ -26,13 +26,13 @@ func (h *Heap) poolKept(queue heap.ObjID) []errand {
 	var kept []errand
 	pools, threads := h.poolsOf(), 0
 	for _, pool := range pools {
-		if slices.Contains(slices.Collect(h.References(pool)), queue) {
+		if h.hasReference(pool, queue) {
 			threads++
 		}
 	}
 	for s := range h.Stacks() {
 		pool := pools[s.Object]
-		if pool == 0 || !slices.Contains(slices.Collect(h.References(pool)), queue) {
+		if pool == 0 || !h.hasReference(pool, queue) {
 			continue
 		}
 		e, ok := h.jobOf(s)

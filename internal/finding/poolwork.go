@@ -2,7 +2,6 @@ package finding
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
@@ -16,7 +15,7 @@ func (h *Heap) poolAtWork(queue heap.ObjID) string {
 	var threads int64
 	for s := range h.Stacks() {
 		pool := pools[s.Object]
-		if pool == 0 || !slices.Contains(slices.Collect(h.References(pool)), queue) {
+		if pool == 0 || !h.hasReference(pool, queue) {
 			continue
 		}
 		threads++

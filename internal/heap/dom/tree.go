@@ -40,8 +40,8 @@ type Graph struct {
 // Tree is the dominator tree of the nodes that are reachable from a virtual
 // root. It is read-only once built.
 //
-// The dominator of a peeled node is its only predecessor that is no orphan, so the children of a
-// peeled node are its successors, and what it retains is what it leads to.
+// The dominator of a peeled node is its only predecessor that is no orphan, so the
+// children of a peeled node are its successors, and what it retains is what it leads to.
 type Tree struct {
 	graph Graph
 	core  core   // the nodes that are not peeled
