@@ -82,6 +82,16 @@ func (b *backlog) chunk() (c chunk, err error) {
 	return chunk{s.to.Items[at:][:chunkItems], s.from.Items[at:][:chunkItems], len(b.slabs) - 1, at}, nil
 }
 
+// newSorted returns room for any bucket. Errors: no memory.
+func (b *backlog) newSorted() (*sorted, error) {
+	most := 0
+	for i := range b.buckets {
+		most = max(most, b.buckets[i].n)
+	}
+	room, err := offheap.Reserve[uint32](b.memory, most)
+	return &sorted{room: room}, err
+}
+
 // take copies the references of bucket i into s, and gives their memory back.
 func (b *backlog) take(i int, s *sorted) {
 	k := &b.buckets[i]
@@ -97,15 +107,13 @@ func (b *backlog) take(i int, s *sorted) {
 type sorted struct {
 	start [bucketNodes + 1]uint32
 	from  []uint32
+	room  offheap.Array[uint32] // for from
 }
 
 // sort copies the references of a bucket into s.
 func (k *bucket) sort(s *sorted) {
 	clear(s.start[:])
-	if cap(s.from) < k.n {
-		s.from = make([]uint32, k.n)
-	}
-	s.from = s.from[:k.n]
+	s.from = s.room.Items[:k.n]
 	for i := range k.chunks {
 		for _, to := range k.chunks[i].to[:k.length(i)] {
 			s.start[to]++

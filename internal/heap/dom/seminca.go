@@ -146,8 +146,14 @@ func (s *scouts) step(i uint32) {
 func (f *forest) semidominators(ctx context.Context, s *found, semi []uint32) error {
 	buckets := s.later.buckets
 	next, free := make(chan *sorted, 2), make(chan *sorted, 2)
-	free <- &sorted{}
-	free <- &sorted{}
+	for range cap(free) {
+		k, err := s.later.newSorted()
+		defer k.room.Free()
+		if err != nil {
+			return err
+		}
+		free <- k
+	}
 	go func() { // sorts one bucket ahead, on another core
 		defer close(next)
 		for b := len(buckets) - 1; b >= 0; b-- {
