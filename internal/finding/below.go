@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	// maxBelow bounds the objects below a suspect that are counted by class. After sampleBelow
-	// of them it is given up where they are likely to be more than that.
-	maxBelow, sampleBelow = 4 << 20, 512 << 10
+	// maxBelow bounds the objects below a suspect that are counted by class. It is given up
+	// where they are likely to be more than that, by the second sampleBelow of them: among the
+	// first ones may be the one array that refers to all others.
+	maxBelow, sampleBelow = 4 << 20, 64 << 10
 	// ownClasses and ownSample bound the program's classes of which it is looked up how much
 	// their objects retain, and the objects of each.
 	ownClasses, ownSample = 8, 16
@@ -33,7 +34,7 @@ type below struct {
 func (h *Heap) below(objects []heap.ObjID, retained int64, but string) (b below) {
 	counts, bytes := make([]int64, len(h.Classes)), make([]int64, len(h.Classes))
 	samples := make([][]heap.ObjID, len(h.Classes))
-	n, total, few := 0, int64(0), true
+	n, total, before, few := 0, int64(0), int64(0), true
 	for _, object := range objects {
 		h.Tree.Below(uint32(object), func(o uint32) bool {
 			class, size := h.ClassOf(heap.ObjID(o)), h.ShallowBytes(heap.ObjID(o))
@@ -43,8 +44,14 @@ func (h *Heap) below(objects []heap.ObjID, retained int64, but string) (b below)
 			if len(samples[class]) < ownSample {
 				samples[class] = append(samples[class], heap.ObjID(o))
 			}
-			n++
-			few = few && n < maxBelow && (n != sampleBelow || retained < total*(maxBelow/sampleBelow))
+			switch n++; n {
+			case sampleBelow:
+				before = total
+			case 2 * sampleBelow:
+				few = retained-total < (total-before)*(maxBelow/sampleBelow)
+			case maxBelow:
+				few = false
+			}
 			return few
 		})
 	}

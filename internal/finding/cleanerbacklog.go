@@ -85,7 +85,7 @@ func (p phantoms) queued(queue heap.ObjID) (backlog, error) {
 	}
 	b.count(classes)
 	var err error
-	b.bytes, err = p.h.retainedTogether(waiting)
+	b.bytes, err = p.h.retainedTogether(slices.Values(waiting))
 	return b, err
 }
 
@@ -106,7 +106,7 @@ func (p phantoms) unhandled(ctx context.Context) (backlog, error) {
 	}
 	b.count(classes)
 	var err error
-	if b.bytes, err = p.h.retainedTogether(cleaners); err != nil {
+	if b.bytes, err = p.h.retainedTogether(slices.Values(cleaners)); err != nil {
 		return b, err
 	}
 	k, err := p.h.kept(ctx, p.h.registry.referents(p.h, in(pending)))

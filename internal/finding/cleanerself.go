@@ -32,7 +32,7 @@ func (cleanersOfThemselves) Detect(ctx context.Context, h *Heap) ([]Finding, err
 		rows := slices.DeleteFunc(capturing[class], func(row int) bool {
 			return !h.Tree.Dominates(uint32(p.table.Objects[row]), uint32(p.table.Ref(row, phantomReferent)))
 		})
-		bytes, err := h.retainedTogether(p.objects(rows))
+		bytes, err := h.retainedTogether(slices.Values(p.objects(rows)))
 		if err != nil {
 			return nil, err
 		}

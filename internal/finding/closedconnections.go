@@ -3,6 +3,7 @@ package finding
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
@@ -43,7 +44,7 @@ func (closedConnections) Detect(ctx context.Context, h *Heap) ([]Finding, error)
 	if len(gone) < closedRemark {
 		return nil, nil
 	}
-	bytes, err := h.retainedTogether(gone)
+	bytes, err := h.retainedTogether(slices.Values(gone))
 	if err != nil {
 		return nil, err
 	}

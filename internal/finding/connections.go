@@ -92,7 +92,7 @@ func (h *Heap) looseFinding(ctx context.Context, d driverConnection, open []heap
 	if err != nil {
 		return nil, err
 	}
-	bytes, err := h.retainedTogether(open)
+	bytes, err := h.retainedTogether(slices.Values(open))
 	if err != nil {
 		return nil, err
 	}

@@ -235,5 +235,5 @@ func (h *Heap) heldAlone(ctx context.Context, threads []heap.ObjID) (int64, erro
 			alone = append(alone, r.Object)
 		}
 	}
-	return h.retainedTogether(append(alone, h.blockedQueues(threads)...))
+	return h.retainedTogether(slices.Values(append(alone, h.blockedQueues(threads)...)))
 }

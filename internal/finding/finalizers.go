@@ -5,10 +5,7 @@ import (
 	"context"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
-	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
 )
 
 // state is what happened to a Finalizer, by its own fields.
@@ -143,8 +140,8 @@ func (h *Heap) addAbsent(f *Finalizers, add func(class string, counted *fates) *
 // referents are the referents of one class.
 type referents struct {
 	FinalizerClass
-	held []heap.ObjID // those that are held, while paths are looked for
-	room heap.List    // of held
+	held  int64   // how many objects are held, each counted once
+	holds *merger // of the ways to them
 }
 
 // add counts n Finalizers in state s whose referents are reachable or not.
@@ -165,115 +162,4 @@ func (c *States) add(s state, reachable bool, n int64) {
 	case done:
 		c.Done += n
 	}
-}
-
-const (
-	// pathClasses is how many classes of referents get paths.
-	pathClasses = 10
-	// pathsPerClass is how many paths each of them gets.
-	pathsPerClass = 3
-	// worthRetained is the least number of held referents of a class for which it is
-	// measured what they retain: that costs a pass over the tree.
-	worthRetained = 1000
-)
-
-// addPaths says who holds the held referents of the biggest classes, and what the
-// many ones retain, both at once.
-func (h *Heap) addPaths(ctx context.Context, classes []*referents) error {
-	var chosen []*referents
-	byName := map[string]*referents{}
-	defer func() {
-		for _, c := range chosen {
-			c.room.Free()
-			c.held = nil
-		}
-	}()
-	for _, c := range classes {
-		if n := c.States.RegisteredHeld; n > 0 && len(chosen) < pathClasses {
-			chosen, byName[c.Class] = append(chosen, c), c
-			var err error
-			if c.room, err = h.NewList(n); err != nil {
-				return err
-			}
-			c.held = c.room.Items[:0]
-		}
-	}
-	if len(chosen) == 0 {
-		return nil
-	}
-	of := make([]*referents, len(h.Classes))
-	for id := range h.Classes {
-		of[id] = byName[h.Classes[id].Name]
-	}
-	for state, referent := range h.registry.each {
-		if c := of[h.ClassOf(referent)]; c != nil && registeredHeld(state, h.reachable(referent)) {
-			c.held = append(c.held, referent)
-		}
-	}
-	tracks, err := h.NewTracks()
-	if err != nil {
-		return err
-	}
-	defer tracks.Free()
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return h.addHolders(ctx, tracks, chosen) })
-	g.Go(func() error { return h.addRetained(chosen) })
-	return g.Wait()
-}
-
-// addHolders says who holds the referents.
-func (h *Heap) addHolders(ctx context.Context, tracks *heap.Tracks, classes []*referents) error {
-	targets := make([][]heap.ObjID, len(classes))
-	for i, c := range classes {
-		targets[i] = c.held
-	}
-	err := tracks.Find(ctx, nil, targets...)
-	if err != nil {
-		return err
-	}
-	for _, c := range classes {
-		if c.Paths, err = h.mergePaths(ctx, tracks, c.held, pathsPerClass); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// addRetained says what the many ones retain.
-func (h *Heap) addRetained(classes []*referents) error {
-	for _, c := range classes {
-		if len(c.held) < worthRetained {
-			continue
-		}
-		bytes, ok := h.allRetain(c)
-		if !ok {
-			var err error
-			if bytes, err = h.retainedTogether(c.held); err != nil {
-				return err
-			}
-		}
-		c.RetainedBytes = &bytes
-	}
-	return nil
-}
-
-// allRetain returns what the held ones retain where they are all instances that there are.
-func (h *Heap) allRetain(c *referents) (bytes int64, ok bool) {
-	ids := h.ClassesNamed(c.Class)
-	if h.ClassRetained == nil || len(ids) != 1 || h.Classes[ids[0]].Instances != int64(len(c.held)) {
-		return 0, false
-	}
-	seen := h.NewSet()
-	for _, o := range c.held {
-		if !seen.Add(o) {
-			return 0, false // twice on the chain: another one is not on it
-		}
-	}
-	return int64(h.ClassRetained[ids[0]]), true
-}
-
-// retainedTogether returns what the objects retain in all, none counted twice.
-func (h *Heap) retainedTogether(objects []heap.ObjID) (int64, error) {
-	bytes, err := dom.RetainedTogether(h.Tree, objects)
-	return int64(bytes), err
 }

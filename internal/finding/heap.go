@@ -3,6 +3,7 @@ package finding
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -29,6 +30,7 @@ type Heap struct {
 	schedulers  []*scheduler                   // biggest first
 	drivers     map[string]string              // by the prefix of their packages: name and version
 	errands     []errand                       // what service threads are at
+	accumulated accumulated
 	// keptObjects and keptBytes are what only finalization keeps.
 	keptObjects, keptBytes int64
 	// whole is true for a dump of the whole heap, garbage and all.
@@ -211,6 +213,12 @@ func address(a uint64) string { return fmt.Sprintf("%#x", a) }
 
 // retained returns what the object retains, in bytes.
 func (h *Heap) retained(o heap.ObjID) int64 { return int64(h.Tree.Retained(uint32(o))) }
+
+// retainedTogether returns what the objects retain in all, none counted twice.
+func (h *Heap) retainedTogether(objects iter.Seq[heap.ObjID]) (int64, error) {
+	bytes, err := dom.RetainedTogether(h.Tree, objects)
+	return int64(bytes), err
+}
 
 // reachable says whether a GC root reaches the object in the strong graph.
 func (h *Heap) reachable(o heap.ObjID) bool { return h.Tree.Reachable(uint32(o)) }

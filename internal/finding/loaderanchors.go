@@ -29,7 +29,7 @@ func (h *Heap) lookForForgotten(ctx context.Context, f *family, p pressure) erro
 	for _, l := range f.all {
 		code = append(append(code, l.object), l.mirrors...)
 	}
-	bytes, err := h.retainedTogether(code)
+	bytes, err := h.retainedTogether(slices.Values(code))
 	if err != nil || bytes < suspectBytes || bytes*100 < p.liveBytes*worthShare {
 		return err
 	}

@@ -77,7 +77,7 @@ func (loaderLeaks) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 			held = append(held, l.object)
 			code = append(append(code, l.object), l.mirrors...)
 		}
-		bytes, err := h.retainedTogether(code)
+		bytes, err := h.retainedTogether(slices.Values(code))
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package finding
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
@@ -32,14 +33,15 @@ type merger struct {
 	known  map[heap.ObjID]reached // objects on the way to others
 	todo   []heap.ObjID
 	last   sibling
+	groups map[int32]*group // by trail
 }
 
 // sibling is an object that a way ended at. Of many in a row the next one is often held by the
 // same object, and of the same class.
 type sibling struct {
-	before heap.ObjID
+	before heap.ObjID // 0 where no other one can be like it
 	class  heap.ClassID
-	trail  int32
+	group  *group
 }
 
 // reached says where a way has come to: a trail, and how many objects of its class
@@ -48,13 +50,6 @@ type reached struct{ trail, run int32 }
 
 // trailOf returns the trail of o.
 func (m *merger) trailOf(o heap.ObjID) int32 {
-	before, class := m.tracks.Before(o), m.h.ClassOf(o)
-	if before != 0 && before == m.last.before && class == m.last.class {
-		if t := &m.trails[m.last.trail]; t.object != o {
-			t.object = 0
-		}
-		return m.last.trail
-	}
 	m.todo = m.todo[:0]
 	var at reached
 	for p := range m.tracks.Back(o) {
@@ -69,9 +64,6 @@ func (m *merger) trailOf(o heap.ObjID) int32 {
 		if p != o { // the objects themselves are many, and seldom lead to each other
 			m.known[p] = at
 		}
-	}
-	if m.last = (sibling{before, class, at.trail}); before == o {
-		m.last = sibling{} // a root's children are one step further
 	}
 	return at.trail
 }
@@ -111,23 +103,47 @@ type group struct {
 // mergePaths merges the shortest ways from GC roots to the objects by class and
 // returns the most frequented ones. Errors: that of ctx.
 func (h *Heap) mergePaths(ctx context.Context, tracks *heap.Tracks, objects []heap.ObjID, limit int) ([]Path, error) {
-	m := &merger{h: h, tracks: tracks, trails: make([]trail, 1), child: map[[2]uint32]int32{}, known: map[heap.ObjID]reached{}}
-	groups := map[int32]*group{}
+	m := newMerger(h, tracks)
 	for _, o := range objects {
-		t := m.trailOf(o)
-		g := groups[t]
-		if g == nil {
-			g = &group{trail: t, example: o}
-			groups[t] = g
+		m.add(o)
+	}
+	return m.paths(ctx, limit)
+}
+
+func newMerger(h *Heap, tracks *heap.Tracks) *merger {
+	return &merger{h: h, tracks: tracks, trails: make([]trail, 1), child: map[[2]uint32]int32{},
+		known: map[heap.ObjID]reached{}, groups: map[int32]*group{}}
+}
+
+// add merges the way to an object with the others.
+func (m *merger) add(o heap.ObjID) {
+	before, class := m.tracks.Before(o), m.h.ClassOf(o)
+	if s := &m.last; before == 0 || before != s.before || class != s.class {
+		*s = sibling{before, class, m.groupOf(o)}
+		if before == o {
+			s.before = 0 // a root's children are one step further
 		}
-		g.objects++
-		g.bytes += h.ShallowBytes(o)
+	} else if t := &m.trails[s.group.trail]; t.object != o {
+		t.object = 0
 	}
-	sorted := make([]*group, 0, len(groups))
-	for _, g := range groups {
-		sorted = append(sorted, g)
+	m.last.group.objects++
+	m.last.group.bytes += m.h.ShallowBytes(o)
+}
+
+// groupOf returns the group that the way to o ends in.
+func (m *merger) groupOf(o heap.ObjID) *group {
+	t := m.trailOf(o)
+	g := m.groups[t]
+	if g == nil {
+		g = &group{trail: t, example: o}
+		m.groups[t] = g
 	}
-	slices.SortFunc(sorted, func(a, b *group) int {
+	return g
+}
+
+// paths returns the most frequented ways. Errors: that of ctx.
+func (m *merger) paths(ctx context.Context, limit int) ([]Path, error) {
+	sorted := slices.SortedFunc(maps.Values(m.groups), func(a, b *group) int {
 		return cmp.Or(cmp.Compare(b.objects, a.objects), cmp.Compare(a.example, b.example))
 	})
 	paths := []Path{}

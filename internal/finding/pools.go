@@ -114,7 +114,7 @@ func (poolsDrained) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		bytes, err := h.retainedTogether(p.lost)
+		bytes, err := h.retainedTogether(slices.Values(p.lost))
 		if err != nil {
 			return nil, err
 		}

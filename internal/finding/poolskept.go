@@ -52,7 +52,7 @@ func (h *Heap) appendKept(ctx context.Context, found []Finding, p *connectionPoo
 	if err != nil || len(paths) == 0 {
 		return found, err
 	}
-	bytes, err := h.retainedTogether(slices.Concat(p.connections, p.lent))
+	bytes, err := h.retainedTogether(slices.Values(slices.Concat(p.connections, p.lent)))
 	f := h.keptFinding(p, n, bytes, &paths[0])
 	if nested*2 > int64(len(kept)) {
 		f.Summary = fmt.Sprintf("%s for one, and such threads have %s themselves: each needs another connection (%s) before it gives back its own.",

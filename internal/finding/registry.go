@@ -15,6 +15,7 @@ type registry struct {
 	classes []referentCount // by the ClassID of the referent
 	// absent are those without a referent in the dump.
 	absent fates
+	held   *heap.Set // the referents of those that nothing has happened to
 }
 
 // fates counts Finalizers by state, and by whether no GC root, or one, reaches the referent.
@@ -70,13 +71,13 @@ func (c *fates) join(other *fates) {
 
 // newRegistry counts the Finalizers, on all cores.
 func newRegistry(h *Heap) *registry {
-	r := &registry{states: newFinalizerStates(h.Graph), classes: make([]referentCount, len(h.Classes))}
+	r := &registry{states: newFinalizerStates(h.Graph), classes: make([]referentCount, len(h.Classes)), held: h.NewSet()}
 	n, parts := r.states.table.Len(), cores.Workers()
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for k := range parts {
 		wg.Go(func() {
-			part := registry{states: r.states, classes: make([]referentCount, len(h.Classes))}
+			part := registry{states: r.states, classes: make([]referentCount, len(h.Classes)), held: r.held}
 			part.count(h, n*k/parts, n*(k+1)/parts)
 			mu.Lock()
 			defer mu.Unlock()
@@ -100,6 +101,9 @@ func (r *registry) count(h *Heap, from, to int) {
 			reachable = 1
 		}
 		c.fates[s][reachable]++
+		if registeredHeld(s, reachable == 1) {
+			r.held.AddAmong(referent)
+		}
 		c.shallowBytes += h.ShallowBytes(referent)
 	}
 }

@@ -62,7 +62,7 @@ func (h *Heap) readSchedulers(ctx context.Context) ([]*scheduler, error) {
 		if s.Kind == kindWheel {
 			held = append(held, s.tasks...)
 		}
-		bytes, err := h.retainedTogether(held)
+		bytes, err := h.retainedTogether(slices.Values(held))
 		if err != nil {
 			return nil, err
 		}

@@ -33,7 +33,7 @@ func (h *Heap) statementCaches(ctx context.Context, d driverConnection, connecti
 	if len(caches) == 0 {
 		return nil, nil
 	}
-	bytes, err := h.retainedTogether(caches)
+	bytes, err := h.retainedTogether(slices.Values(caches))
 	if err != nil {
 		return nil, err
 	}

@@ -71,7 +71,7 @@ func (h *Heap) openStatements(ctx context.Context, d driverConnection, connectio
 	if many == 0 {
 		return nil, nil
 	}
-	bytes, err := h.retainedTogether(all)
+	bytes, err := h.retainedTogether(slices.Values(all))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
@@ -60,13 +61,11 @@ type suspect struct {
 
 // Detect implements Detector.
 func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
-	known, err := h.bigCollections(ctx)
-	if err != nil {
+	if err := h.Accumulate(ctx); err != nil {
 		return nil, err
 	}
-	all := h.accumulations(known)
-	all = append(all, h.collectionSuspects(known, all)...)
-	all = append(all, h.groups()...)
+	known, found := h.accumulated.collections, h.accumulated.suspects
+	all := slices.Concat(found, h.collectionSuspects(known, found), h.groups())
 	all = slices.DeleteFunc(all, h.explained)
 	if len(all) == 0 {
 		return nil, nil
@@ -80,7 +79,7 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		return nil, err
 	}
 	defer tracks.Free()
-	var found []Finding
+	var told []Finding
 	p := h.pressure()
 	for _, s := range all {
 		paths, err := h.mergePaths(ctx, tracks, s.targets(), 1)
@@ -95,9 +94,29 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if s.retained*100 >= p.liveBytes*suspectShare && throughThreadLocal(paths) {
 			continue // threadLocals tells of it
 		}
-		found = addAlike(found, h.suspectFinding(s, p, paths))
+		told = addAlike(told, h.suspectFinding(s, p, paths))
 	}
-	return tellAlike(found), nil
+	return tellAlike(told), nil
+}
+
+// accumulated is where much comes together.
+type accumulated struct {
+	once        sync.Once
+	err         error
+	collections map[heap.ObjID]*collection
+	suspects    []*suspect
+}
+
+// Accumulate looks for where much comes together, once. Detect does so if nobody has before:
+// beside other work it costs no time, as it goes down the tree and only reads. Errors: that of ctx.
+func (h *Heap) Accumulate(ctx context.Context) error {
+	a := &h.accumulated
+	a.once.Do(func() {
+		if a.collections, a.err = h.bigCollections(ctx); a.err == nil {
+			a.suspects = h.accumulations(a.collections)
+		}
+	})
+	return a.err
 }
 
 // addAlike adds a finding to the list, to one with the same fingerprint where there is

@@ -30,9 +30,6 @@ func (l *List[T]) Len() int { return l.n }
 // At returns item i.
 func (l *List[T]) At(i int) T { return l.slabs[i/slabItems].Items[i%slabItems] }
 
-// Clear empties the list but keeps its room.
-func (l *List[T]) Clear() { l.n = 0 }
-
 // Free gives the memory back; the list is empty then.
 func (l *List[T]) Free() {
 	for i := range l.slabs {

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/apm-sidecar/apm-sidecar/internal/finding"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
@@ -87,8 +89,13 @@ func (d *dump) judge(ctx context.Context, o Options, sums *dom.Sums) error {
 	if o.Edges != heap.EdgesStrong {
 		return nil
 	}
-	r.Finalizers, r.Limits.FinalizerOmitted, err = h.Census(ctx)
-	if err != nil {
+	atOnce, both := errgroup.WithContext(ctx)
+	atOnce.Go(func() (err error) {
+		r.Finalizers, r.Limits.FinalizerOmitted, err = h.Census(both)
+		return err
+	})
+	atOnce.Go(func() error { return h.Accumulate(both) })
+	if err := atOnce.Wait(); err != nil {
 		return err
 	}
 	r.Limits.FinalizerClassRows = len(r.Finalizers.Classes)

@@ -42,7 +42,7 @@ func (t *Tree) Dominates(d, v uint32) bool {
 // another one of them dominates. It costs a walk over what is peeled off below those of
 // the nodes that are peeled, and, if there are any, over what the others retain.
 // Memory while it runs: two bits a node. Errors: no memory.
-func RetainedTogether[N ~uint32](t *Tree, nodes []N) (uint64, error) {
+func RetainedTogether[N ~uint32](t *Tree, nodes iter.Seq[N]) (uint64, error) {
 	tops, err := newBitset(t.graph.Memory, uint32(len(t.vertex.Items))) // the numbers of the core nodes
 	if err != nil {
 		return 0, err
@@ -54,7 +54,7 @@ func RetainedTogether[N ~uint32](t *Tree, nodes []N) (uint64, error) {
 	}
 	defer peeled.free()
 	least, most := t.graph.Nodes, uint32(0) // of the peeled ones
-	for _, n := range nodes {
+	for n := range nodes {
 		v := uint32(n)
 		if i := t.numberOf(v); i != 0 {
 			tops.set(i)

@@ -170,7 +170,7 @@ func TestRetainedTogether(t *testing.T) {
 		for w := range want {
 			sum += uint64(w)
 		}
-		got, err := RetainedTogether(tree, nodes)
+		got, err := RetainedTogether(tree, slices.Values(nodes))
 		require.NoError(t, err)
 		require.Equal(t, sum, got, "seed %d", seed)
 	}
