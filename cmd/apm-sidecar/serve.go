@@ -100,6 +100,7 @@ func newAgent(env environment, c config.Config, sink agent.Sink, follow *agent.T
 			CoolDown:        time.Duration(c.Capture.CoolDown),
 		},
 		Tracing: follow,
+		Asking:  buffers.Asking,
 		Logger:  env.logger(),
 	}
 	return agent.New(opts), nil

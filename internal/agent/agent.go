@@ -95,7 +95,10 @@ type Options struct {
 	Trigger TriggerOptions
 	// Tracing follows transactions; nil follows none.
 	Tracing *TracingOptions
-	Logger  *slog.Logger
+	// Asking tells how many requests of the clients wait for an answer; nil if that is not
+	// known. The agent holds back with rounds while too many others are under way.
+	Asking func() int
+	Logger *slog.Logger
 
 	// memory is that of all targets' samples, wheel has their rounds done.
 	memory *series.Memory
@@ -132,7 +135,7 @@ func New(opts Options) *Agent {
 	if opts.SlowInterval == 0 {
 		opts.SlowInterval = defaultSlowInterval
 	}
-	opts.memory, opts.wheel = &series.Memory{}, newWheel()
+	opts.memory, opts.wheel = &series.Memory{}, newWheel(opts.Asking)
 	a := &Agent{opts: opts, changed: make(chan struct{}, 1)}
 	if opts.Tracing != nil {
 		a.spans = newSpanDesk(*opts.Tracing)

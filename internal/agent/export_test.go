@@ -4,3 +4,6 @@ import "github.com/apm-sidecar/apm-sidecar/internal/jvm"
 
 // ReadingOf is readingOf.
 func ReadingOf(s *jvm.Snapshot) (Reading, bool) { return readingOf(s) }
+
+// MaxAtWork is maxAtWork.
+const MaxAtWork = maxAtWork

@@ -19,10 +19,10 @@ func OwnMetrics() []series.Metric {
 		{Name: "apm_sidecar_poll_duration_seconds", Type: series.Histogram, Unit: series.Seconds, Labels: []string{"le"}, Help: "Duration of polls, failed ones included."},
 		{Name: "apm_sidecar_poll_errors_total", Type: series.Counter, Unit: series.Count, Labels: []string{"reason"}, Help: "Polls without an answer: dial, tls, timeout, too_large, truncated, decode, denied, bulk_rejected, credentials, http_ and a status, other."},
 		{Name: "apm_sidecar_poll_missing_parts", Type: series.Gauge, Unit: series.Count, Help: "MBeans and attributes that the last successful poll did not get."},
-		{Name: "apm_sidecar_poll_skipped_total", Type: series.Counter, Unit: series.Count, Labels: []string{"reason"}, Help: "Polls left out: busy (the one before took longer than the interval), dump (so did a heap dump), backoff (the target does not answer for long)."},
+		{Name: "apm_sidecar_poll_skipped_total", Type: series.Counter, Unit: series.Count, Labels: []string{"reason"}, Help: "Polls left out: busy (the one before took longer than the interval), late (so did others, on a machine that is too slow for all), dump (so did a heap dump), backoff (the target does not answer for long)."},
 		{Name: "apm_sidecar_tier_duration_seconds_total", Type: series.Counter, Unit: series.Seconds, Labels: []string{"tier"}, Help: "Time spent on questions beside the fast poll: details, threads, finalizer, queue, registered, histogram."},
 		{Name: "apm_sidecar_tier_polls_total", Type: series.Counter, Unit: series.Count, Labels: []string{"tier"}, Help: "Those questions, failed ones included."},
-		{Name: "apm_sidecar_tier_skipped_total", Type: series.Counter, Unit: series.Count, Labels: []string{"reason"}, Help: "Polls after which no more was asked: cold (the JVM is younger than 30 s), slow (the poll took more than a second), threads (more than 2,000 threads)."},
+		{Name: "apm_sidecar_tier_skipped_total", Type: series.Counter, Unit: series.Count, Labels: []string{"reason"}, Help: "Polls after which no more was asked: cold (the JVM is younger than 30 s), slow (the poll took more than a second), threads (more than 2,000 threads), late (the poll began more than a second after its time)."},
 		{Name: "apm_sidecar_target_restarts_total", Type: series.Counter, Unit: series.Count, Help: "Restarts of the JVM seen."},
 		{Name: "apm_sidecar_samples_total", Type: series.Counter, Unit: series.Count, Help: "Samples handed over for storing."},
 		{Name: "apm_sidecar_samples_lost_total", Type: series.Counter, Unit: series.Count, Help: "Samples that could not be handed over."},
@@ -45,10 +45,10 @@ type selfMetrics struct {
 
 func newSelfMetrics(t jvm.Target) *selfMetrics {
 	m := &selfMetrics{target: t}
-	for _, reason := range []string{skippedBusy, skippedDump, skippedBackOff} {
+	for _, reason := range []string{skippedBusy, skippedLate, skippedDump, skippedBackOff} {
 		m.skips.add(reason, 0)
 	}
-	for _, reason := range []string{skippedCold, skippedSlow, skippedThreads} {
+	for _, reason := range []string{skippedCold, skippedSlow, skippedThreads, skippedLate} {
 		m.tierSkips.add(reason, 0)
 	}
 	return m
@@ -110,6 +110,7 @@ func (m *selfMetrics) handed(samples int, lost bool) {
 // The reasons why polls are left out.
 const (
 	skippedBusy    = "busy"
+	skippedLate    = "late" // questions beside polls are left out for it, too
 	skippedDump    = "dump"
 	skippedBackOff = "backoff"
 )

@@ -45,9 +45,13 @@ func newTiers(slow time.Duration) tiers {
 }
 
 // askTiers asks what is due after a poll of the fast tier that took so long, as far
-// as the JVM is fit for it.
+// as the JVM is fit for it, and the machine of the sidecar is.
 func (w *watcher) askTiers(ctx context.Context, s *jvm.Snapshot, took time.Duration) {
-	if reason := unfit(s, took); reason != "" {
+	reason := unfit(s, took)
+	if w.late > tooLate {
+		reason = skippedLate
+	}
+	if reason != "" {
 		w.own.tierSkipped(reason, 1)
 		return
 	}

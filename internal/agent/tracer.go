@@ -104,7 +104,7 @@ func urlPath(raw string) string {
 func (tr *tracer) turn(ctx context.Context) *turn {
 	return &turn{
 		interval: tr.interval,
-		round:    func() { tr.round(ctx) },
+		round:    func(time.Duration) { tr.round(ctx) },
 		missed:   func(n int) { tr.own.missed.Add(n) },
 	}
 }

@@ -37,6 +37,8 @@ type watcher struct {
 	rest backOff
 	// began is true after the first round.
 	began bool
+	// late is how long after its moment this round began.
+	late time.Duration
 	// dumped is true when this round took a heap dump.
 	dumped bool
 	// kept are samples of this round that are handed over at its end.
@@ -90,26 +92,33 @@ func newWatcher(w Watched, opts Options) *watcher {
 func (w *watcher) turn(ctx context.Context) *turn {
 	return &turn{
 		interval: w.interval,
-		round:    func() { w.round(ctx) },
+		round:    func(late time.Duration) { w.round(ctx, late) },
 		missed:   func(n int) { w.own.skipped(w.reasonToBeLate(), n) },
 	}
 }
 
 // reasonToBeLate says what made the round that has just ended a long one.
 func (w *watcher) reasonToBeLate() string {
-	if w.dumped {
+	switch {
+	case w.dumped:
 		return skippedDump
+	case w.late > tooLate:
+		return skippedLate
 	}
 	return skippedBusy
 }
 
+// tooLate is how late a round may begin before questions beside the poll are left out: the
+// sidecar's own machine has too much to do.
+const tooLate = time.Second
+
 // round asks, derives, hands over and judges, or leaves it at saying that the
 // target is down still.
-func (w *watcher) round(ctx context.Context) {
+func (w *watcher) round(ctx context.Context, late time.Duration) {
 	if !w.began && w.capture != nil {
 		w.capture.Resume(ctx, w.target, w.labels, w.sink)
 	}
-	w.began, w.dumped = true, false
+	w.began, w.late, w.dumped = true, late, false
 	if w.rest.skip() {
 		w.own.skipped(skippedBackOff, 1)
 		w.hand(w.deriver.Down(time.Now()))

@@ -24,9 +24,9 @@ type wheel struct {
 // turn has a round done at every interval. Rounds of one turn never overlap.
 type turn struct {
 	interval time.Duration
-	// round is done by one of the crew; missed is told afterwards how many moments went by
-	// meanwhile, if any did: they are left out.
-	round  func()
+	// round is done by one of the crew, and told how long after its moment it begins; missed
+	// is told afterwards how many moments went by meanwhile, if any did: they are left out.
+	round  func(late time.Duration)
 	missed func(n int)
 
 	// The rest belongs to the wheel. shift is the round with what comes after it.
@@ -37,13 +37,16 @@ type turn struct {
 	ended chan struct{}
 }
 
-func newWheel() *wheel { return &wheel{sooner: make(chan struct{}, 1)} }
+// newWheel is one for rounds of which so many as asking tells wait for their targets.
+func newWheel(asking func() int) *wheel {
+	return &wheel{crew: crew{asking: asking}, sooner: make(chan struct{}, 1)}
+}
 
 // start has the rounds of a turn done, the first one at the given time.
 func (w *wheel) start(t *turn, first time.Time) {
 	t.next = first
 	t.shift = func() {
-		t.round()
+		t.round(time.Since(t.next))
 		w.again(t)
 	}
 	w.mu.Lock()
@@ -106,6 +109,7 @@ func (w *wheel) run(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		for _, t := range w.due(time.Now()) {
+			w.crew.await(ctx)
 			w.crew.do(t.shift)
 		}
 		timer.Reset(w.untilNext(time.Now()))

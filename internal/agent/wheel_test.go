@@ -20,7 +20,7 @@ func (d *diary) turn(ctx context.Context, interval, takes time.Duration) *turn {
 	start := time.Now()
 	return &turn{
 		interval: interval,
-		round: func() {
+		round: func(time.Duration) {
 			d.rounds = append(d.rounds, time.Since(start).Seconds())
 			select {
 			case <-ctx.Done():
@@ -36,7 +36,7 @@ func spin(t *testing.T, work func(ctx context.Context, w *wheel)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWheel()
+		w := newWheel(nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -23,12 +24,17 @@ type Buffers struct {
 	// *fastjson.Parser, figures *figures, readers *bufio.Reader.
 	requests, bodies, encoded, parsers, figures, readers sync.Pool
 	shapes                                               *shapes
+	// asking counts the requests of all clients that are under way.
+	asking atomic.Int64
 }
 
 // NewBuffers are empty ones.
 func NewBuffers() *Buffers {
 	return &Buffers{fast: newPlan(fastTier()), slow: newPlan(slowTier()), http: newHTTP(), shapes: newShapes()}
 }
+
+// Asking is how many requests of all clients wait for their answer, or for their turn.
+func (b *Buffers) Asking() int { return int(b.asking.Load()) }
 
 // request is one without anything in it, until it is done.
 func (b *Buffers) request() *resty.Request {

@@ -115,11 +115,8 @@ func (c *Client) postEncoded(ctx context.Context, b bulk, n int) ([]reply, error
 
 // send sends a bulk and reads what is answered to it. Errors are those of post.
 func (c *Client) send(ctx context.Context, a *answer, b bulk) error {
-	if err := c.turn.take(ctx); err != nil {
-		return err
-	}
-	defer c.turn.end()
-	return c.exchange(ctx, a, b)
+	_, err := c.inTurn(ctx, a, b)
+	return err
 }
 
 // exchange is send for whoever has the turn.

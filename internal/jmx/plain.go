@@ -92,8 +92,15 @@ func (t *plainTransport) exchange(conn *plainConn, encoded []byte, req *http.Req
 	ctx := req.Context()
 	// A connection that is closed wakes whoever waits for it.
 	release := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	conn.left, conn.beyond = maxHeaderBytes, errHeaderTooLong
+	if _, err := conn.Write(encoded); err != nil {
+		release()
+		_ = conn.Close()
+		return nil, err
+	}
+	awaitData(conn.Conn) // a thousand wait at once, and not all of them need a buffer
 	reader := t.buffers.reader(conn)
-	resp, err := answerTo(conn, reader, encoded, req)
+	resp, err := answerTo(conn, reader, req)
 	if err != nil {
 		release()
 		_ = conn.Close()
@@ -104,12 +111,8 @@ func (t *plainTransport) exchange(conn *plainConn, encoded []byte, req *http.Req
 	return resp, nil
 }
 
-// answerTo is the answer to an encoded request, with its body to be read.
-func answerTo(conn *plainConn, reader *bufio.Reader, encoded []byte, req *http.Request) (*http.Response, error) {
-	conn.left, conn.beyond = maxHeaderBytes, errHeaderTooLong
-	if _, err := conn.Write(encoded); err != nil {
-		return nil, err
-	}
+// answerTo is the answer to a request that was sent, with its body to be read.
+func answerTo(conn *plainConn, reader *bufio.Reader, req *http.Request) (*http.Response, error) {
 	for range maxInformational {
 		resp, err := http.ReadResponse(reader, req)
 		if err != nil {

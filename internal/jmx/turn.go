@@ -43,16 +43,24 @@ func (c *Client) timedInto(ctx context.Context, a *answer, items []request) ([]r
 	if err != nil {
 		return nil, timing{}, err
 	}
-	if err := c.turn.take(ctx); err != nil {
-		return nil, timing{}, err
-	}
-	defer c.turn.end()
-	sent := time.Now()
-	err = c.exchange(ctx, a, encoded)
-	took := timing{sent, time.Now()}
+	took, err := c.inTurn(ctx, a, encoded)
 	if err != nil {
 		return nil, took, err
 	}
 	replies, err := a.replies(len(items))
 	return replies, took, err
+}
+
+// inTurn sends a bulk when its turn has come, and reads what is answered to it. Errors are
+// those of post.
+func (c *Client) inTurn(ctx context.Context, a *answer, b bulk) (timing, error) {
+	c.opts.Buffers.asking.Add(1)
+	defer c.opts.Buffers.asking.Add(-1)
+	if err := c.turn.take(ctx); err != nil {
+		return timing{}, err
+	}
+	defer c.turn.end()
+	sent := time.Now()
+	err := c.exchange(ctx, a, b)
+	return timing{sent, time.Now()}, err
 }

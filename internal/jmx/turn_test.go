@@ -90,3 +90,33 @@ func TestWaitForATurn(t *testing.T) {
 	_, err = c.Version(t.Context())
 	require.NoError(t, err)
 }
+
+// TestAsking: who waits for an answer is counted, and so is who waits for his turn.
+func TestAsking(t *testing.T) {
+	t.Parallel()
+	asked, release := make(chan struct{}), make(chan struct{})
+	agent := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ []item) {
+		asked <- struct{}{}
+		<-release
+		_, _ = io.WriteString(w, versionAnswer)
+	})
+	target, err := jvm.ParseTarget(agent.URL)
+	require.NoError(t, err)
+	buffers := jmx.NewBuffers()
+	c := jmx.New(target, jmx.Options{Buffers: buffers})
+	t.Cleanup(c.Close)
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			_, err := c.Version(t.Context())
+			assert.NoError(t, err)
+		})
+	}
+	<-asked
+	assert.Eventually(t, func() bool { return buffers.Asking() == 2 }, 10*time.Second, time.Millisecond)
+	release <- struct{}{}
+	<-asked
+	release <- struct{}{}
+	both.Wait()
+	assert.Zero(t, buffers.Asking())
+}

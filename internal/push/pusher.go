@@ -153,8 +153,9 @@ func warnOrphans(dir string, known map[string]bool, log *slog.Logger) {
 // would store (not finite, label limits) are dropped and counted. The samples are not
 // kept.
 func (p *Pusher) Append(samples []series.Sample) error {
+	samples = p.accepted(samples)
 	p.mu.Lock()
-	g, began, err := p.enter(p.accepted(samples))
+	g, began, err := p.enter(samples)
 	p.mu.Unlock()
 	if g != nil {
 		err = errors.Join(err, p.await(g, began))
