@@ -115,7 +115,7 @@ func (p *peeling) pass(up bool) int64 {
 	var gain atomic.Int64
 	var wg sync.WaitGroup
 	parts := uint64(cores.Workers())
-	cut := func(i uint64) uint32 { return uint32(1 + uint64(p.graph.Nodes)*i/parts) }
+	cut := func(i uint64) uint32 { return uint32(uint64(len(p.off.words.Items)) * i / parts) }
 	for i := range parts {
 		wg.Go(func() {
 			if up {
@@ -130,12 +130,20 @@ func (p *peeling) pass(up bool) int64 {
 	return gain.Load()
 }
 
-// up decides on the nodes from, ..., to-1 in this order, down in the opposite one.
+// openOf returns which of the nodes 64i to 64i+63 are neither peeled nor to stay.
+func (p *peeling) openOf(i uint32) uint64 {
+	return ^(atomic.LoadUint64(&p.stay.words.Items[i]) | atomic.LoadUint64(&p.off.words.Items[i]))
+}
+
+// up decides on the nodes 64from, ..., 64to-1 in this order, down in the opposite one.
 func (p *peeling) up(from, to uint32) (gain int64) {
 	c := p.graph.Edges.Cursor()
-	for v := from; v < to; v++ {
-		if p.undecided(v) && p.decide(v, c.From(v)) {
-			gain++
+	for i := from; i < to; i++ {
+		for word := p.openOf(i); word != 0; word &= word - 1 {
+			v := 64*i + uint32(bits.TrailingZeros64(word))
+			if p.decide(v, c.From(v)) {
+				gain++
+			}
 		}
 	}
 	return gain
@@ -143,14 +151,15 @@ func (p *peeling) up(from, to uint32) (gain int64) {
 
 func (p *peeling) down(from, to uint32) (gain int64) {
 	// Runs are found in ascending order much faster: a few at a time, then back.
-	const few = 256
-	var nodes [few]uint32
-	var runs [few]edges.Run
+	const few = 4
+	var nodes [64 * few]uint32
+	var runs [64 * few]edges.Run
 	c := p.graph.Edges.Cursor()
 	for end := to; end > from; {
-		begin, n := max(from, (end-1)&^(few-1)), 0
-		for v := begin; v < end; v++ {
-			if p.undecided(v) {
+		begin, n := max(end, from+few)-few, 0
+		for i := begin; i < end; i++ {
+			for word := p.openOf(i); word != 0; word &= word - 1 {
+				v := 64*i + uint32(bits.TrailingZeros64(word))
 				nodes[n], runs[n] = v, c.From(v)
 				n++
 			}
@@ -164,9 +173,6 @@ func (p *peeling) down(from, to uint32) (gain int64) {
 	}
 	return gain
 }
-
-// undecided says whether v is neither peeled nor to stay.
-func (p *peeling) undecided(v uint32) bool { return !p.stay.share(v) && !p.off.share(v) }
 
 // decide peels v, whose successors are run, if they are all peeled, or lets it stay if
 // one of them stays.
