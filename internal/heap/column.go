@@ -21,44 +21,53 @@ const (
 	manyRows = 1 << 16
 )
 
-// newColumn returns the column for the k-th words of the parts' rows, n in all, of stride
-// words each. Errors: no memory.
-func newColumn(m *offheap.Memory, parts []*rows, k, stride, n int) (c column, err error) {
+// newColumn returns the column for the k-th words of the rows of stride words each, n in all, in
+// that order. Errors: no memory.
+func newColumn(m *offheap.Memory, order []stretch, k, stride, n int) (c column, err error) {
 	if n >= manyRows {
-		c.values = distinct(parts, k, stride)
+		c.values = distinct(order, k, stride)
 	}
-	if c.values != nil {
+	if c.values == nil {
+		c.words, err = offheap.Make[uint32](m, n)
+	} else {
 		c.codes, err = offheap.Make[uint8](m, n)
+	}
+	if err != nil {
 		return c, err
 	}
-	c.words, err = offheap.Make[uint32](m, n)
-	return c, err
+	code, last := 0, ^uint32(0)
+	for _, s := range order {
+		for i := s.from; i < s.to; i++ {
+			w := s.part.words.At(s.part.row(i)*stride + k)
+			if row := s.at + i - s.from; c.values == nil {
+				c.words.Items[row] = w
+			} else {
+				if w != last || row == 0 {
+					code, last = slices.Index(c.values, w), w
+				}
+				c.codes.Items[row] = uint8(code)
+			}
+		}
+	}
+	return c, nil
 }
 
 // distinct returns the values of the k-th words, nil where they are more than few.
-func distinct(parts []*rows, k, stride int) (values []uint32) {
-	for _, p := range parts {
-		for i := k; i < p.words.Len(); i += stride {
-			w := p.words.At(i)
-			if n := len(values); n > 0 && values[n-1] == w || slices.Contains(values, w) {
+func distinct(order []stretch, k, stride int) (values []uint32) {
+	last := ^uint32(0)
+	for _, s := range order {
+		for i := s.from; i < s.to; i++ {
+			w := s.part.words.At(s.part.row(i)*stride + k)
+			if w == last && values != nil || slices.Contains(values, w) {
 				continue
 			}
 			if len(values) == fewValues {
 				return nil
 			}
-			values = append(values, w)
+			values, last = append(values, w), w
 		}
 	}
 	return values
-}
-
-// set sets the word of a row, one of those that newColumn was told of.
-func (c *column) set(row int, w uint32) {
-	if c.values == nil {
-		c.words.Items[row] = w
-		return
-	}
-	c.codes.Items[row] = uint8(slices.Index(c.values, w))
 }
 
 // at returns the word of a row.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -82,18 +83,20 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 	if err != nil {
 		return nil, err
 	}
-	edge.Populate()
 	b.edges = edge.Freeze()
 	b.done.Store(0)
 	start := func() *linker {
 		return &linker{b: b, o: hprof.NewObjects(b.file, b.idSize), edges: edge.NewWriter(), kinds: newKindWriter(b.kinds), waiting: newBatch(),
 			tables: make([]rows, len(b.options.Watches)), fills: make([]Fill, len(b.Classes)), contents: &contents{}}
 	}
+	var populate sync.WaitGroup
+	populate.Go(edge.Populate)
 	for range cores.Workers() {
 		w := start()
-		w.edges.Populate()
+		populate.Go(w.edges.Populate)
 		workers = append(workers, w)
 	}
+	populate.Wait()
 	last := start() // for the few objects that classes are
 	workers = append(workers, last)
 	some := newSample(b.units)

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"sort"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
@@ -117,58 +120,63 @@ func newTable(m *offheap.Memory, w Watch, parts []*rows, found []bool) (t *Table
 	if t.ids, err = offheap.Make[ObjID](m, n); err != nil {
 		return nil, err
 	}
-	stride := w.stride()
-	for k := range stride {
-		c, err := newColumn(m, parts, k, stride, n)
-		t.columns = append(t.columns, c)
-		if err != nil {
-			t.free()
-			return nil, err
-		}
-	}
 	t.Objects = t.ids.Items
-	all := merge{parts, make([]int, len(parts))}
-	for row := 0; row < n; {
-		row = all.run(t, row)
+	t.columns = make([]column, w.stride())
+	order := orderOf(parts)
+	var g errgroup.Group
+	g.Go(func() error {
+		for _, s := range order {
+			for i := s.from; i < s.to; i++ {
+				t.Objects[s.at+i-s.from] = s.part.objects.At(s.part.row(i))
+			}
+		}
+		return nil
+	})
+	for k := range t.columns {
+		g.Go(func() (err error) {
+			t.columns[k], err = newColumn(m, order, k, len(t.columns), n)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.free()
+		return nil, err
 	}
 	return t, nil
 }
 
-// merge joins parts of a table, of each of which so many rows are taken.
-type merge struct {
-	parts []*rows
-	next  []int
+// stretch is rows of a part, from, ..., to-1, that come one after the other in the table, from
+// the row at on.
+type stretch struct {
+	part         *rows
+	from, to, at int
 }
 
-// run takes rows from the part with the least object for as long as it is the least, and
-// returns the number of rows taken in all.
-func (m *merge) run(t *Table, row int) int {
-	least, first, second := -1, ObjID(missing), ObjID(missing) // the part, its object, and the least one of the others
-	for i, p := range m.parts {
-		if m.next[i] == p.objects.Len() {
-			continue
+// orderOf returns how the parts of a table make up the whole, by object.
+func orderOf(parts []*rows) (order []stretch) {
+	next := make([]int, len(parts))
+	for row := 0; ; {
+		least, first, second := -1, ObjID(missing), ObjID(missing) // the part, its object, and the least one of the others
+		for i, p := range parts {
+			if next[i] == p.objects.Len() {
+				continue
+			}
+			switch o := p.objects.At(p.row(next[i])); {
+			case least < 0 || o < first:
+				least, first, second = i, o, first
+			case o < second:
+				second = o
+			}
 		}
-		switch o := p.objects.At(p.row(m.next[i])); {
-		case least < 0 || o < first:
-			least, first, second = i, o, first
-		case o < second:
-			second = o
+		if least < 0 {
+			return order
 		}
+		p, from := parts[least], next[least]
+		more := sort.Search(p.objects.Len()-from, func(i int) bool { return p.objects.At(p.row(from+i)) >= second })
+		to := from + max(more, 1)
+		order = append(order, stretch{p, from, to, row})
+		next[least], row = to, row+to-from
 	}
-	p, next := m.parts[least], m.next[least]
-	for ; next < p.objects.Len(); next, row = next+1, row+1 {
-		at := p.row(next)
-		o := p.objects.At(at)
-		if o >= second && o != first {
-			break
-		}
-		t.Objects[row] = o
-		for k := range t.columns {
-			t.columns[k].set(row, p.words.At(at*len(t.columns)+k))
-		}
-	}
-	m.next[least] = next
-	return row
 }
 
 // row returns the place of the k-th row in the order of the objects.

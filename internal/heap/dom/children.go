@@ -73,17 +73,17 @@ func (t *Tree) Below(v uint32, visit func(u uint32) bool) {
 	if !t.live.has(v) {
 		return
 	}
-	on, w := true, walker{t: t}
+	w := walker{t: t}
 	look := func(u uint32) bool {
-		on = on && visit(u)
-		return on
+		w.halt = !visit(u)
+		return !w.halt
 	}
 	from := t.numberOf(v)
 	if from == 0 {
 		w.subtree(v, look)
 		return
 	}
-	for i := from; i < t.end.Items[from] && on; i++ {
+	for i := from; i < t.end.Items[from] && !w.halt; i++ {
 		u := t.vertex.Items[i]
 		if i > from && !look(u) {
 			return

@@ -20,22 +20,21 @@ func (t *Tree) Dominates(d, v uint32) bool {
 	if below != 0 {
 		return false // nothing but peeled nodes is below a peeled one
 	}
-	found := false
-	w := walker{t: t}
+	w := walker{t: t} // which halts where v is found
 	look := func(u uint32) (into bool) {
-		found = found || u == v
-		return !found
+		w.halt = u == v
+		return !w.halt
 	}
 	if from == 0 {
 		w.subtree(d, look)
-		return found
+		return w.halt
 	}
-	for i := from; i < t.end.Items[from] && !found; i++ {
+	for i := from; i < t.end.Items[from] && !w.halt; i++ {
 		if t.bearing.has(i) {
 			w.subtree(t.vertex.Items[i], look)
 		}
 	}
-	return found
+	return w.halt
 }
 
 // RetainedTogether returns the sum of what the nodes retain, leaving out those that

@@ -7,6 +7,7 @@ type walker struct {
 	t     *Tree
 	stack []edges.Run
 	nodes int64 // how many nodes it met in all
+	halt  bool  // ends the walk
 }
 
 // subtree returns the weight of v and of the peeled nodes below it, see below.
@@ -20,7 +21,7 @@ func (w *walker) below(run edges.Run, enter func(u uint32) bool) uint64 {
 	t, g := w.t, w.t.graph.Edges
 	var sum uint64
 	w.stack = append(w.stack[:0], run)
-	for len(w.stack) > 0 {
+	for len(w.stack) > 0 && !w.halt {
 		top := &w.stack[len(w.stack)-1]
 		u, ok := g.Next(top)
 		if !ok {
