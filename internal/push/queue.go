@@ -175,9 +175,7 @@ func (q *queue) next(fresh bool) (r record, start, end uint64, ok bool, err erro
 		if asDamage(err, &d) {
 			q.opts.logger.Error("queue record damaged, skipped",
 				slog.String("segment", s.path), slog.Uint64("offset", *at-s.base), slog.String("what", d.what))
-			if *at += uint64(d.extent); d.extent == 0 {
-				*at = s.end()
-			}
+			*at += uint64(d.extent)
 			continue
 		}
 		if err != nil {

@@ -57,6 +57,11 @@ func (q *queue) load(cursor uint64) error {
 	onBoundary := len(bases) == 0
 	for i, base := range bases {
 		path := segmentPath(q.opts.dir, base)
+		if len(q.segments) > 0 && base < q.write {
+			q.opts.logger.Error("a file in the queue's folder is no part of the queue, and left alone",
+				slog.String("segment", path))
+			continue
+		}
 		if i+1 < len(bases) && bases[i+1] <= cursor {
 			if err := os.Remove(path); err != nil { // acknowledged, left behind by a crash
 				return err
@@ -69,7 +74,8 @@ func (q *queue) load(cursor uint64) error {
 		}
 		if s.damaged > 0 {
 			q.opts.logger.Error("queue segment has damaged records",
-				slog.String("segment", path), slog.Int("records", s.damaged))
+				slog.String("segment", path), slog.Int("records", s.damaged), slog.Int("samples_lost", s.lost))
+			q.dropped.damaged += s.lost
 		}
 		onBoundary = onBoundary || s.onBoundary || cursor > s.end() && i == len(bases)-1
 		q.segments = append(q.segments, &s.segment)

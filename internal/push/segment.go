@@ -53,44 +53,49 @@ func checksum(b []byte) uint32 {
 	return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))
 }
 
-// damage is a bad record. extent is the number of bytes to skip to reach the
-// next one, zero when that cannot be told.
-type damage struct {
-	extent int64
-	what   string
-}
-
-func (d *damage) Error() string { return d.what }
-
 // readRecord reads the record at off of f, of which size bytes are in use, and
 // returns it with its length in bytes. A bad record is a *damage error.
 func readRecord(f io.ReaderAt, off, size int64, buf *[]byte) (record, int64, error) {
-	var head [headBytes]byte
 	if size-off < headBytes {
-		return record{}, 0, &damage{what: "cut in its head"}
+		return record{}, 0, &damage{extent: size - off, samples: 1, what: "cut in its head"}
 	}
+	var head [4]byte
 	if _, err := f.ReadAt(head[:], off); err != nil {
 		return record{}, 0, fmt.Errorf("read record head at offset %d: %w", off, err)
 	}
-	n := int64(binary.LittleEndian.Uint32(head[:]))
-	if n < metaBytes || n > maxBodyBytes || n > size-off-headBytes {
-		return record{}, 0, &damage{what: fmt.Sprintf("impossible length %d", n)}
+	if n := int64(binary.LittleEndian.Uint32(head[:])); !possibleLength(n, size-off) {
+		return record{}, 0, newDamage(f, off, size, buf, fmt.Sprintf("impossible length %d", n))
 	}
-	if int64(cap(*buf)) < n {
-		*buf = make([]byte, n)
-	}
-	body := (*buf)[:n]
-	if _, err := f.ReadAt(body, off+headBytes); err != nil {
+	body, intact, err := readBody(f, off, buf)
+	if err != nil {
 		return record{}, 0, fmt.Errorf("read record at offset %d: %w", off, err)
 	}
-	if checksum(body) != binary.LittleEndian.Uint32(head[4:]) {
-		return record{}, 0, &damage{extent: headBytes + n, what: "checksum mismatch"}
+	if !intact {
+		return record{}, 0, newDamage(f, off, size, buf, "checksum mismatch")
 	}
 	return record{
 		timeMs:  int64(binary.LittleEndian.Uint64(body)),
 		samples: int(binary.LittleEndian.Uint32(body[8:])),
 		payload: body[metaBytes:],
-	}, headBytes + n, nil
+	}, headBytes + int64(len(body)), nil
+}
+
+// readBody reads the body of the record at off, whose length is possible, and tells whether
+// it is what was written.
+func readBody(f io.ReaderAt, off int64, buf *[]byte) (body []byte, intact bool, err error) {
+	var head [headBytes]byte
+	if _, err := f.ReadAt(head[:], off); err != nil {
+		return nil, false, err
+	}
+	n := int(binary.LittleEndian.Uint32(head[:]))
+	if cap(*buf) < n {
+		*buf = make([]byte, n)
+	}
+	body = (*buf)[:n]
+	if _, err := f.ReadAt(body, off+headBytes); err != nil {
+		return nil, false, err
+	}
+	return body, checksum(body) == binary.LittleEndian.Uint32(head[4:]), nil
 }
 
 // segment is what the queue knows of one file.
@@ -129,8 +134,9 @@ func parseSegmentName(name string) (base uint64, ok bool) {
 // scanned is what reading a segment from end to end tells.
 type scanned struct {
 	segment
-	// damaged counts bad records that have good ones behind them.
-	damaged int
+	// damaged counts bad places that have good records behind them, lost the samples
+	// behind the cursor in them, as far as can be told.
+	damaged, lost int
 	// onBoundary says that the cursor lies at the start of a record or at the end.
 	onBoundary bool
 }
@@ -148,19 +154,19 @@ func scanSegment(path string, base, cursor uint64, buf *[]byte) (scanned, error)
 	if err != nil {
 		return s, err
 	}
-	bad := 0
+	bad, lost := 0, 0
 	for off := int64(0); off < info.Size(); {
 		at := base + uint64(off)
 		s.onBoundary = s.onBoundary || at == cursor
 		r, n, err := readRecord(f, off, info.Size(), buf)
 		var d *damage
 		switch {
-		case asDamage(err, &d) && d.extent > 0:
+		case asDamage(err, &d):
 			bad++
+			if at >= cursor {
+				lost += d.samples
+			}
 			off += d.extent
-			continue
-		case d != nil:
-			off = info.Size()
 			continue
 		case err != nil:
 			return s, err
@@ -168,7 +174,8 @@ func scanSegment(path string, base, cursor uint64, buf *[]byte) (scanned, error)
 		off += n
 		s.size = off
 		s.damaged += bad
-		bad = 0
+		s.lost += lost
+		bad, lost = 0, 0
 		s.samples += r.samples
 		if at < cursor {
 			s.done += r.samples

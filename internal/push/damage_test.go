@@ -1,0 +1,67 @@
+package push
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Whichever bit of a record is wrong, its length among them, that record is lost and no
+// other one, and it is counted.
+func TestQueueDamageAtEveryBitLosesOneRecord(t *testing.T) {
+	whole := t.TempDir()
+	q := testQueue(t, whole)
+	put(t, q, "first", "second", "third", "fourth")
+	require.NoError(t, q.close())
+	text, err := os.ReadFile(lastSegment(t, whole))
+	require.NoError(t, err)
+	from := headBytes + metaBytes + len("first")
+	for bit := from * 8; bit < (from+headBytes+metaBytes+len("second"))*8; bit++ {
+		dir := filepath.Join(t.TempDir(), "q")
+		require.NoError(t, os.MkdirAll(dir, 0o700))
+		text[bit/8] ^= 1 << (bit % 8)
+		require.NoError(t, os.WriteFile(segmentPath(dir, 0), text, 0o600))
+		text[bit/8] ^= 1 << (bit % 8)
+
+		q := testQueue(t, dir)
+		assert.Positive(t, q.stats().dropped.damaged, "bit %d", bit)
+		assert.Equal(t, []string{"first", "third", "fourth"}, take(t, q), "bit %d", bit)
+		require.NoError(t, q.close())
+	}
+}
+
+// What is found behind garbage may lie across the blocks in which it is looked for.
+func TestNextRecordBehindGarbageOfAnyLength(t *testing.T) {
+	one := appendRecord(nil, record{timeMs: 7, samples: 1, payload: []byte("payload")})
+	path := filepath.Join(t.TempDir(), "segment")
+	var buf []byte
+	for garbage := 64<<10 - 40; garbage < 64<<10+40; garbage++ {
+		text := append(make([]byte, garbage), one...)
+		require.NoError(t, os.WriteFile(path, text, 0o600))
+		f, err := os.Open(path)
+		require.NoError(t, err)
+		assert.EqualValues(t, garbage, nextRecord(f, 0, int64(len(text)), &buf))
+		assert.EqualValues(t, len(text)-1, nextRecord(f, 0, int64(len(text)-1), &buf), "cut")
+		require.NoError(t, f.Close())
+	}
+}
+
+// A file with a segment's name that lies within another one, a copy put there by hand,
+// is left alone: taken for the last segment, it would have the queue go back.
+func TestQueueStrangeFileIsLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	q := testQueue(t, dir)
+	put(t, q, "a", "b")
+	require.NoError(t, q.close())
+	require.NoError(t, os.WriteFile(segmentPath(dir, 5), []byte("something else"), 0o600))
+
+	q = testQueue(t, dir)
+	put(t, q, "c")
+	assert.Equal(t, []string{"a", "b", "c"}, take(t, q))
+	left, err := os.ReadFile(segmentPath(dir, 5))
+	require.NoError(t, err)
+	assert.Equal(t, "something else", string(left))
+}
