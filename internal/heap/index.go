@@ -16,11 +16,13 @@ import (
 type ObjID uint32
 
 const (
-	pageSlots = 1 << 15 // slots in a page
+	pageSlots = 1 << 12 // slots in a page
 	pageWords = pageSlots / 64
-	// maxDirectory bounds the flat table of pages: 64 Mi pages of 256 KiB cover
-	// 16 TiB of addresses at 8 bytes a slot.
+	// maxDirectory bounds the flat table of pages: 64 Mi pages of 32 KiB cover
+	// 2 TiB of addresses at 8 bytes a slot. maxSpread is how many entries it may have
+	// for each page that there is.
 	maxDirectory = 64 << 20
+	maxSpread    = 128
 )
 
 // pageBits are the slots of a page, two words for each 64 of them: a bit for each object,
@@ -28,16 +30,16 @@ const (
 type pageBits = [2 * pageWords]uint64
 
 type page struct {
-	number uint64 // slot >> 15
+	number uint64 // slot / pageSlots
 	words  *pageBits
 }
 
 // slabPages is how many pages memory is taken for at once.
-const slabPages = 64
+const slabPages = 512
 
 // index maps addresses to ObjIDs without sorting them: one bit per slot of
 // 1<<shift bytes, plus counts. Its memory is 1/32 of the address space that has
-// objects (at 8-byte slots), whatever their number.
+// objects (at 8-byte slots), 32 KiB at a time, whatever their number.
 //
 // Marking is safe from several goroutines through markers; after freeze the index
 // is read-only.
@@ -155,7 +157,7 @@ func (x *index) freeze() {
 		return
 	}
 	x.first = x.sorted[0].number
-	if span := x.sorted[len(x.sorted)-1].number - x.first + 1; span <= maxDirectory && span <= 1024*uint64(len(x.sorted))+1024 {
+	if span := x.sorted[len(x.sorted)-1].number - x.first + 1; span <= maxDirectory && span <= maxSpread*uint64(len(x.sorted))+1024 {
 		x.directory = make([]*pageBits, span)
 		for _, p := range x.sorted {
 			x.directory[p.number-x.first] = p.words

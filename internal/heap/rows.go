@@ -123,22 +123,27 @@ func newTable(m *offheap.Memory, w Watch, parts []*rows, found []bool) (t *Table
 	t.Objects = t.ids.Items
 	t.columns = make([]column, w.stride())
 	order := orderOf(parts)
-	var g errgroup.Group
-	g.Go(func() error {
+	fill := func(k int) (err error) {
+		if k < len(t.columns) {
+			t.columns[k], err = newColumn(m, order, k, len(t.columns), n)
+			return err
+		}
 		for _, s := range order {
 			for i := s.from; i < s.to; i++ {
 				t.Objects[s.at+i-s.from] = s.part.objects.At(s.part.row(i))
 			}
 		}
 		return nil
-	})
-	for k := range t.columns {
-		g.Go(func() (err error) {
-			t.columns[k], err = newColumn(m, order, k, len(t.columns), n)
-			return err
-		})
 	}
-	if err := g.Wait(); err != nil {
+	var g errgroup.Group
+	for k := range len(t.columns) + 1 {
+		if n < manyRows {
+			err = cmp.Or(err, fill(k))
+		} else {
+			g.Go(func() error { return fill(k) })
+		}
+	}
+	if err := cmp.Or(err, g.Wait()); err != nil {
 		t.free()
 		return nil, err
 	}

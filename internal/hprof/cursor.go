@@ -8,7 +8,7 @@ const (
 	// blockSize is how much is read at once where reading goes on and on.
 	blockSize = 1 << 20
 	// firstRead is how much is read after a jump: often only a header is wanted.
-	firstRead = 4 << 10
+	firstRead = 1 << 10
 	// shortJump is a jump behind which reading goes on as before: most often over the
 	// rest of a small object that the window cut in two.
 	shortJump = 16 << 10
