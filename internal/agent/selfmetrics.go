@@ -17,7 +17,7 @@ func OwnMetrics() []series.Metric {
 	return append([]series.Metric{
 		{Name: series.NameTargetUp, Type: series.Gauge, Unit: series.Flag, Help: "1 if the last poll of the JVM succeeded, else 0."},
 		{Name: "apm_sidecar_poll_duration_seconds", Type: series.Histogram, Unit: series.Seconds, Labels: []string{"le"}, Help: "Duration of polls, failed ones included."},
-		{Name: "apm_sidecar_poll_errors_total", Type: series.Counter, Unit: series.Count, Labels: []string{"reason"}, Help: "Polls without an answer: dial, tls, timeout, too_large, truncated, decode, denied, bulk_rejected, credentials, http_ and a status, other."},
+		{Name: "apm_sidecar_poll_errors_total", Type: series.Counter, Unit: series.Count, Labels: []string{"reason"}, Help: "Polls without an answer: dial, tls, timeout, too_large, truncated, decode, denied, bulk_rejected, no_part (an error for each part), credentials, http_ and a status, other."},
 		{Name: "apm_sidecar_poll_missing_parts", Type: series.Gauge, Unit: series.Count, Help: "MBeans and attributes that the last successful poll did not get."},
 		{Name: "apm_sidecar_poll_skipped_total", Type: series.Counter, Unit: series.Count, Labels: []string{"reason"}, Help: "Polls left out: busy (the one before took longer than the interval), late (so did others, on a machine that is too slow for all), dump (so did a heap dump), backoff (the target does not answer for long)."},
 		{Name: "apm_sidecar_tier_duration_seconds_total", Type: series.Counter, Unit: series.Seconds, Labels: []string{"tier"}, Help: "Time spent on questions beside the fast poll: details, threads, finalizer, queue, registered, histogram."},

@@ -61,12 +61,16 @@ func (c *Client) Close() { c.conns.CloseIdleConnections() }
 
 // Poll asks for everything a Snapshot holds by one bulk request. Parts that the
 // agent does not give are missing in the snapshot and named there; an error, an
-// *Error, means that there is no answer at all.
+// *Error, means that there is no answer at all, or an error in place of every part:
+// so answers a JVM that is out of memory.
 func (c *Client) Poll(ctx context.Context) (*jvm.Snapshot, error) {
 	s := &jvm.Snapshot{}
 	missing, err := poll(ctx, c, c.fast, s)
 	if err != nil {
 		return nil, err
+	}
+	if c.fast.answered == 0 && len(missing) > 0 {
+		return nil, &Error{ReasonNoPart, fmt.Errorf("the agent answers, but has an error for each part, the first one: %s", missing[0].Reason)}
 	}
 	s.Time, s.Missing = time.Now(), missing
 	return s, nil

@@ -26,6 +26,7 @@ const (
 	ReasonDenied       = "denied"
 	ReasonBulkRejected = "bulk_rejected"
 	ReasonCredentials  = "credentials"
+	ReasonNoPart       = "no_part"
 	ReasonOperation    = "operation"
 	ReasonOther        = "other"
 )
@@ -34,7 +35,7 @@ const (
 // an older one.
 var ErrUnsupported = errors.New("the JVM has no such operation")
 
-// errTooLarge is an answer beyond maxAnswerBytes.
+// errTooLarge is an answer beyond maxAnswerBytes, or of too many values.
 var errTooLarge = errors.New("answer too large")
 
 // Error is a request that gave nothing.

@@ -35,12 +35,17 @@ func TestFailuresHaveAReason(t *testing.T) {
 		{"cut JSON", jmx.ReasonTruncated, "no JSON", saying(200, good[:len(good)/2])},
 		{"a number", jmx.ReasonDecode, "number", saying(200, "42")},
 		{"fewer items", jmx.ReasonDecode, "1 items", saying(200, `[{"status":200,"value":{}}]`)},
-		{"too deep", jmx.ReasonTruncated, "no JSON", saying(200, strings.Repeat("[", 100_000))},
+		{"too deep", jmx.ReasonTruncated, "no JSON", saying(200, strings.Repeat("[", 10_000))},
 		{"everything refused", jmx.ReasonBulkRejected, "refused", saying(400, "no")},
 		{"redirect", "http_302", "302, a redirect to http://192.0.2.1/login, which is not followed", func(w http.ResponseWriter, r *http.Request, _ []item) {
 			http.Redirect(w, r, "http://bob:hush@192.0.2.1/login?token=hush", http.StatusFound)
 		}},
 		{"redirect to nowhere", "http_302", "302, a redirect, which is not followed", saying(302, "")},
+		{"out of memory", jmx.ReasonNoPart, "java.lang.OutOfMemoryError: Java heap space",
+			eachItem(`{"status":500,"error":"java.lang.OutOfMemoryError: Java heap space"}`)},
+		{"nulls", jmx.ReasonNoPart, "JSON null where", eachItem(`{"status":200,"value":null}`)},
+		{"null items", jmx.ReasonNoPart, "without a word", eachItem(`null`)},
+		{"too dense", jmx.ReasonTooLarge, "values", saying(200, "["+strings.Repeat("1,", 1<<20)+"1]")},
 		{"huge", jmx.ReasonTooLarge, "longer than", func(w http.ResponseWriter, _ *http.Request, _ []item) {
 			chunk := []byte(strings.Repeat(" ", 1<<20))
 			for range 64 {
@@ -65,6 +70,13 @@ func TestFailuresHaveAReason(t *testing.T) {
 			assert.Less(t, len(err.Error()), 600)
 			assert.NotContains(t, err.Error(), "hush")
 		})
+	}
+}
+
+// eachItem answers the same to each item of a bulk.
+func eachItem(answer string) func(http.ResponseWriter, *http.Request, []item) {
+	return func(w http.ResponseWriter, _ *http.Request, bulk []item) {
+		_, _ = io.WriteString(w, "["+strings.Repeat(answer+",", len(bulk)-1)+answer+"]")
 	}
 }
 
@@ -150,6 +162,7 @@ func TestAbsurdNumbersAndNames(t *testing.T) {
 	assert.Equal(t, &jvm.Runtime{}, s.Runtime)
 	assert.Equal(t, &jvm.Memory{}, s.Memory)
 	assert.Empty(t, s.Pools, "a thousand pools are no JVM's")
+	assert.Contains(t, s.Missing, jvm.Missing{Part: "java.lang:type=MemoryPool,*", Reason: "1000 MBeans match, more than 256: none of them is taken"})
 	require.Len(t, s.GCs, 1)
 	assert.Empty(t, s.GCs[0].Last.Pools)
 	assert.Equal(t, &jvm.OS{}, s.OS)

@@ -1,6 +1,7 @@
 package jmx
 
 import (
+	"strconv"
 	"unsafe"
 
 	"github.com/valyala/fastjson"
@@ -63,9 +64,15 @@ func (v value) text() string {
 // bool is true for the value true alone.
 func (v value) bool() bool { return v.kind() == fastjson.TypeTrue }
 
-// int64 is a number that is an integer.
+// int64 is a number that is an integer, or a string of one: so agents with the option
+// serializeLong=string, of 2.0.3 and later, give what is a long in Java.
 func (v value) int64() (int64, bool) {
-	if v.kind() != fastjson.TypeNumber {
+	switch v.kind() {
+	case fastjson.TypeNumber:
+	case fastjson.TypeString:
+		n, err := strconv.ParseInt(v.text(), 10, 64)
+		return n, err == nil
+	default:
 		return 0, false
 	}
 	if v.figures != nil {

@@ -3,9 +3,11 @@ package jmx_test
 import (
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -256,4 +258,20 @@ func TestRefusedBulk(t *testing.T) {
 			assert.Len(t, s.Missing, 1)
 		})
 	}
+}
+
+// An agent with serializeLong=string gives each long as a string; ints, such as the status,
+// stay numbers.
+func TestPollOfAnAgentThatWritesLongsAsStrings(t *testing.T) {
+	t.Parallel()
+	recorded := captured(t, "jolokia-2.6.0-jdk17-g1.json")
+	poll := func(answer string) *jvm.Snapshot {
+		s, err := client(t, newFake(t, replaying(t, answer)).URL).Poll(t.Context())
+		require.NoError(t, err)
+		s.Time = time.Time{}
+		return s
+	}
+	texts := regexp.MustCompile(`("(?:used|max|init|committed|StartTime|Uptime|CollectionCount|ProcessCpuTime)": ?)(-?\d+)`).ReplaceAllString(recorded, `$1"$2"`)
+	require.NotEqual(t, recorded, texts)
+	assert.Equal(t, poll(recorded), poll(texts))
 }

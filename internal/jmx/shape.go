@@ -76,7 +76,7 @@ func newShape(answer []byte, numbers []span) *shape {
 		return nil
 	}
 	found, values := settle(root, nil, 0)
-	if values > maxShapeValues || len(found) != len(s.numbers) {
+	if values > maxShapeValues || len(found) != len(s.numbers) || hasNumberText(root) {
 		return nil
 	}
 	var arena fastjson.Arena
@@ -106,6 +106,21 @@ func settle(v *fastjson.Value, numbers []*fastjson.Value, values int) ([]*fastjs
 		v.GetObject().Visit(func(_ []byte, e *fastjson.Value) { numbers, values = settle(e, numbers, values) })
 	}
 	return numbers, values
+}
+
+// hasNumberText tells whether there is a number as a string, which differs from answer to
+// answer: a shape with it is of use for one of them.
+func hasNumberText(v *fastjson.Value) bool {
+	found := false
+	switch v.Type() {
+	case fastjson.TypeString:
+		_, found = value{json: v}.int64()
+	case fastjson.TypeArray:
+		found = slices.ContainsFunc(v.GetArray(), hasNumberText)
+	case fastjson.TypeObject:
+		v.GetObject().Visit(func(_ []byte, e *fastjson.Value) { found = found || hasNumberText(e) })
+	}
+	return found
 }
 
 // fill finds the numbers of an answer; false if it has another shape.

@@ -3,8 +3,12 @@ package jmx
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/valyala/fastjson"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
@@ -82,6 +86,8 @@ type tier[T any] struct {
 	// is the one that the last answer had, if it is known.
 	alike bool
 	shape *shape
+	// answered is how many items the last answer had something for.
+	answered int
 }
 
 func newTier[T any](p *plan[T]) *tier[T] {
@@ -193,10 +199,14 @@ func (t *tier[T]) send(ctx context.Context, c *Client, a *answer, b bulk, n int)
 // rest.
 func (t *tier[T]) decode(now time.Time, result *T, asked []int, replies []reply) []jvm.Missing {
 	var missing []jvm.Missing
+	t.answered = 0
 	for i := range t.items {
 		it, r := &t.items[i], reply{err: "left out: the agent refused every bulk with it", resting: true}
 		if len(asked) > 0 && asked[0] == i {
 			r, asked, replies = replies[0], asked[1:], replies[1:]
+		}
+		if r.err == "" {
+			r.err = it.unfit(r.value)
 		}
 		if r.err != "" {
 			if it.optional && (r.resting || r.absent()) {
@@ -222,9 +232,24 @@ func (t *tier[T]) decode(now time.Time, result *T, asked []int, replies []reply)
 			}
 			continue
 		}
+		t.answered++
 		it.decode(result, r.value)
 	}
 	return missing
+}
+
+// unfit says why a value is no answer to the request; empty if it may be one. Without
+// it, what is of another shape would be left out without a word.
+func (r request) unfit(v value) string {
+	switch {
+	case r.Type != "read":
+		return ""
+	case v.kind() != fastjson.TypeObject:
+		return fmt.Sprintf("a JSON %s where attributes were asked", v.kind())
+	case strings.Contains(r.MBean, "*") && v.fields() > maxBeans:
+		return fmt.Sprintf("%d MBeans match, more than %d: none of them is taken", v.fields(), maxBeans)
+	}
+	return ""
 }
 
 // part is what Missing calls the item.

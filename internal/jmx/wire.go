@@ -1,6 +1,7 @@
 package jmx
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,11 +76,25 @@ var errRejected = errors.New("the agent refused the whole bulk")
 // parseBulk reads the answer to a bulk of n items. Items are matched by index:
 // what an agent echoes of the request differs between versions.
 func parseBulk(parser *fastjson.Parser, body []byte, n int) ([]reply, error) {
+	if values := mostValues(body); values > maxValues(len(body)) {
+		return nil, &Error{ReasonTooLarge, fmt.Errorf("the agent's answer of %d bytes has up to %d values, more than %d", len(body), values, maxValues(len(body)))}
+	}
 	root, err := parser.ParseBytes(body)
 	if err != nil {
 		return nil, &Error{parseReason(body), fmt.Errorf("the agent's answer of %d bytes is no JSON: %s", len(body), clip(err.Error()))}
 	}
 	return bulkReplies(nil, value{json: root}, n)
+}
+
+// maxValues bounds the values of an answer of n bytes: each takes some hundred bytes when
+// it is parsed. Lists of threads' ids, the densest answers that agents give, are of some
+// thousands; stacks have a value in twenty bytes.
+func maxValues(n int) int { return 50_000 + n/16 }
+
+// mostValues is how many values a JSON text has at most: what stands in its strings may
+// look like more.
+func mostValues(text []byte) int {
+	return 1 + bytes.Count(text, []byte{','}) + bytes.Count(text, []byte{'['}) + bytes.Count(text, []byte{'{'})
 }
 
 // bulkReplies is parseBulk for a parsed answer, with memory for the replies, if any.
