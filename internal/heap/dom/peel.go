@@ -25,20 +25,10 @@ const (
 // and stay. t.core is what is left; references is how many there are between its nodes at
 // most.
 func (t *Tree) peel(ctx context.Context) (references int64, err error) {
-	p := peeling{graph: &t.graph}
+	p := peeling{graph: &t.graph, parts: cores.Workers()}
 	defer p.free()
-	if err := p.begin(ctx); err != nil {
+	if err := p.run(ctx); err != nil {
 		return 0, err
-	}
-	for pass, poor := 0, 0; pass < maxPeels && poor < 2 && p.open >= int64(t.graph.Nodes)/worthPeeling; pass++ {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		if gain := p.pass(pass%2 == 0); gain < int64(t.graph.Nodes)/worthPeeling {
-			poor++
-		} else {
-			poor = 0
-		}
 	}
 	if t.core, err = newCore(t.graph.Memory, &p.off, t.graph.Nodes); err != nil {
 		return 0, err
@@ -51,6 +41,7 @@ func (t *Tree) peel(ctx context.Context) (references int64, err error) {
 // peeling is the state of peel.
 type peeling struct {
 	graph *Graph
+	parts int // how many goroutines make a pass
 	// off are the nodes that are peeled, and the orphans, which are as good as not there;
 	// stay those that never will be peeled: those with several predecessors, and those that
 	// lead to one that stays.
@@ -64,6 +55,29 @@ type peeling struct {
 func (p *peeling) free() {
 	p.off.free()
 	p.stay.free()
+}
+
+// run decides on the nodes, on all that are worth a pass. Errors: that of ctx; no memory.
+func (p *peeling) run(ctx context.Context) error {
+	if err := p.begin(ctx); err != nil {
+		return err
+	}
+	worth := int64(p.graph.Nodes) / worthPeeling
+	for pass, poor := 0, 0; pass < maxPeels && poor < 2 && p.open > 0 && p.open >= worth; pass++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		before := p.open
+		if stays := p.pass(pass%2 == 0); stays == 0 {
+			p.peelOpen()
+		}
+		if before-p.open < worth {
+			poor++
+		} else {
+			poor = 0
+		}
+	}
+	return nil
 }
 
 // begin finds the orphans, and the nodes that stay for their predecessors' sake. Errors:
@@ -109,25 +123,53 @@ func (p *peeling) begin(ctx context.Context) (err error) {
 }
 
 // pass makes one pass over all nodes, up or down: a chain is peeled in the pass that
-// begins at its end. Each core has one stretch, so that a chain is cut into few. It
-// returns how many open nodes it decided on.
+// begins at its end. Each core has one stretch, with as many open nodes as the others', so that a
+// chain is cut into few. It returns how many open nodes it lets stay.
 func (p *peeling) pass(up bool) int64 {
-	var gain atomic.Int64
+	var peeled, stays atomic.Int64
 	var wg sync.WaitGroup
-	parts := uint64(cores.Workers())
-	cut := func(i uint64) uint32 { return uint32(uint64(len(p.off.words.Items)) * i / parts) }
-	for i := range parts {
+	cuts := p.cuts()
+	for i, to := range cuts[1:] {
+		from := cuts[i]
 		wg.Go(func() {
+			w := peeler{peeling: p}
 			if up {
-				gain.Add(p.up(cut(i), cut(i+1)))
+				w.up(from, to)
 			} else {
-				gain.Add(p.down(cut(i), cut(i+1)))
+				w.down(from, to)
 			}
+			peeled.Add(w.peeled)
+			stays.Add(w.stays)
 		})
 	}
 	wg.Wait()
-	p.open -= gain.Load()
-	return gain.Load()
+	p.open -= peeled.Load() + stays.Load()
+	return stays.Load()
+}
+
+// cuts returns where stretches with as many open nodes each begin and end, in words of the sets.
+func (p *peeling) cuts() []uint32 {
+	cuts, parts, seen := []uint32{0}, int64(p.parts), int64(0)
+	for i := range uint32(len(p.off.words.Items)) {
+		for seen*parts > p.open*int64(len(cuts)) {
+			cuts = append(cuts, i)
+		}
+		seen += int64(bits.OnesCount64(p.openOf(i)))
+	}
+	for len(cuts) <= p.parts {
+		cuts = append(cuts, uint32(len(p.off.words.Items)))
+	}
+	return cuts
+}
+
+// peelOpen peels all open nodes, after a pass in which none has come to stay: what leads to
+// a node that stays is known by then. The others wait for each other, as in a chain of which each
+// core has but a part, or are a ring that nothing leads to.
+func (p *peeling) peelOpen() {
+	for i := range p.off.words.Items {
+		p.off.words.Items[i] = ^p.stay.words.Items[i]
+	}
+	p.open = 0
 }
 
 // openOf returns which of the nodes 64i to 64i+63 are neither peeled nor to stay.
@@ -135,21 +177,24 @@ func (p *peeling) openOf(i uint32) uint64 {
 	return ^(atomic.LoadUint64(&p.stay.words.Items[i]) | atomic.LoadUint64(&p.off.words.Items[i]))
 }
 
+// peeler decides on nodes. One goroutine each.
+type peeler struct {
+	*peeling
+	peeled, stays int64 // how many nodes it has decided so on
+}
+
 // up decides on the nodes 64from, ..., 64to-1 in this order, down in the opposite one.
-func (p *peeling) up(from, to uint32) (gain int64) {
+func (p *peeler) up(from, to uint32) {
 	c := p.graph.Edges.Cursor()
 	for i := from; i < to; i++ {
 		for word := p.openOf(i); word != 0; word &= word - 1 {
 			v := 64*i + uint32(bits.TrailingZeros64(word))
-			if p.decide(v, c.From(v)) {
-				gain++
-			}
+			p.decide(v, c.From(v))
 		}
 	}
-	return gain
 }
 
-func (p *peeling) down(from, to uint32) (gain int64) {
+func (p *peeler) down(from, to uint32) {
 	// Runs are found in ascending order much faster: a few at a time, then back.
 	const few = 4
 	var nodes [64 * few]uint32
@@ -165,28 +210,26 @@ func (p *peeling) down(from, to uint32) (gain int64) {
 			}
 		}
 		for n--; n >= 0; n-- {
-			if p.decide(nodes[n], runs[n]) {
-				gain++
-			}
+			p.decide(nodes[n], runs[n])
 		}
 		end = begin
 	}
-	return gain
 }
 
 // decide peels v, whose successors are run, if they are all peeled, or lets it stay if
 // one of them stays.
-func (p *peeling) decide(v uint32, run edges.Run) bool {
+func (p *peeler) decide(v uint32, run edges.Run) {
 	g, open := p.graph.Edges, false
 	for w, ok := g.Next(&run); ok; w, ok = g.Next(&run) {
 		if p.stay.share(w) {
 			p.stay.join(v)
-			return true
+			p.stays++
+			return
 		}
 		open = open || !p.off.share(w)
 	}
 	if !open {
 		p.off.join(v)
+		p.peeled++
 	}
-	return !open
 }

@@ -176,6 +176,38 @@ func TestRetainedTogether(t *testing.T) {
 	}
 }
 
+// TestChainOnManyCores cuts a chain into more stretches than there are passes, in the order of the
+// numbers and against it: it is peeled as a whole all the same, but for what leads to a node that
+// stays. A ring that nothing leads to is no hindrance.
+func TestChainOnManyCores(t *testing.T) {
+	const n, stays, ring = 1 << 14, 3, 8
+	for _, up := range []bool{true, false} {
+		successors := make([][]uint32, n+ring+1)
+		at := func(i int) uint32 { // the i-th of the chain
+			if up {
+				return uint32(i)
+			}
+			return uint32(n + 1 - i)
+		}
+		for i := 1; i < n; i++ {
+			successors[at(i)] = []uint32{at(i + 1)}
+		}
+		for i := range uint32(ring) {
+			successors[n+1+i] = []uint32{n + 1 + (i+1)%ring}
+		}
+		successors[at(stays)] = append(successors[at(stays)], at(1))
+		g := graph(t, successors, []uint32{at(1)})
+		p := peeling{graph: &g, parts: 16}
+		defer p.free()
+		require.NoError(t, p.run(t.Context()))
+		assert.Zero(t, p.open)
+		for i := 1; i <= n; i++ {
+			require.Equal(t, i <= stays, p.stay.has(at(i)), "up %v: %d", up, i)
+			require.Equal(t, i > stays, p.off.has(at(i)), "up %v: %d", up, i)
+		}
+	}
+}
+
 // TestLongChain is a Finalizer chain: deep, and no stack must grow with it.
 func TestLongChain(t *testing.T) {
 	const n = 1 << 20
