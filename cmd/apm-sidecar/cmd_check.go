@@ -22,7 +22,7 @@ const exampleConfig = `  targets:
   discovery: []                       # jobs as Prometheus writes them
   # - job_name: shop
   #   file_sd_configs: [{files: [/etc/apm-sidecar/*.yaml]}]
-  #   http_sd_configs: [{url: http://cmdb/jvms}]
+  #   http_sd_configs: [{url: http://cmdb/jvms, refresh_interval: 1m}]  # also of files and dns
   #   dns_sd_configs: [{names: [shop.internal], type: A, port: 8778}]
   #   kubernetes_sd_configs: [{role: pod}]
   #   local_sd_configs: [{}]          # JVMs of this host

@@ -207,7 +207,7 @@ func fieldsOf(kind reflect.Type) []string {
 	}
 	var names []string
 	for f := range kind.NumField() {
-		if name := kind.Field(f).Tag.Get("yaml"); name != "" {
+		if name := kind.Field(f).Tag.Get("yaml"); name != "" && name != ",inline" {
 			names = append(append(names, name), fieldsOf(kind.Field(f).Type)...)
 		}
 	}

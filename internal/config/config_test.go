@@ -96,6 +96,8 @@ func TestLoadRefuses(t *testing.T) {
 	f("targets: [", "[1:")
 	f("targets:\n  - url: http://bob:s3cret@h/\n    nope: 1", "[3:5]")
 	f("interval: 1s\ninterval: 2s", "[2:1]")
+	f("interval: 1s\n---\ninterval: 2s", "second document")
+	f("interval: 1s\ndata_dir: caf\xe9\n", "line 2 is not in UTF-8\n     2 | data_dir: caf?")
 
 	_, err := config.Load(filepath.Join(t.TempDir(), "none.yaml"), noEnv)
 	require.ErrorIs(t, err, os.ErrNotExist)
@@ -120,7 +122,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	c.Listen = "8429"
 	c.DataDir = ""
 	c.Retention = config.Duration(time.Hour)
-	c.SetRemoteWrite([]string{"http://ok/", "vm:8428"})
+	c.SetRemoteWrite([]string{"http://ok/", "vm:8428", "http://bob:s3cret@ok/"})
 	c.Capture = config.Capture{Directory: "/d", JVMDirectory: "rel", OldAfterGCRatio: 75, CoolDown: config.Duration(time.Second), KeepDumps: -1}
 	err := c.Validate()
 	require.Error(t, err)
@@ -128,7 +130,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 		"targets[1]: has the same name and instance as targets[0]", "targets[2]: the target is no http", `targets[3]: label "a-b"`, `targets[3]: label "pool" is taken`,
 		"targets[4]: username without password_file", "targets[5]: password_file without username", "targets[6]: password_file: open /does/not/exist",
 		"targets[7]: username and bearer_token_file exclude", "targets[7]: bearer_token_file: open", "targets[8]: one of tls_config.cert_file and key_file", "targets[9]: tls_config is given, but",
-		"interval 0s", `listen "8429"`, "data_dir is empty", "retention 1h0m0s", "remote_write[1]",
+		"interval 0s", `listen "8429"`, "data_dir is empty", "retention 1h0m0s", "remote_write[1]", "remote_write[2] is the same receiver as remote_write[0]",
 		"capture.jvm_directory", "capture.old_after_gc_ratio 75", "capture.cool_down 1s", "capture.keep_dumps -1",
 	} {
 		assert.ErrorContains(t, err, want)
@@ -140,6 +142,15 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	c.SetTargets([]string{"http://h/"})
 	c.Capture.JVMDirectory = "/x"
 	require.ErrorContains(t, c.Validate(), "without capture.directory")
+}
+
+func TestLoadTakesTheByteOrderMark(t *testing.T) {
+	t.Parallel()
+	for _, content := range []string{"\ufeffinterval: 7s\n", "---\ninterval: 7s\n", "interval: 7s\n---\n"} {
+		c, err := config.Load(write(t, content), noEnv)
+		require.NoError(t, err, content)
+		assert.Equal(t, config.Duration(7*time.Second), c.Interval, content)
+	}
 }
 
 func TestEnvironmentOverridesTheFile(t *testing.T) {

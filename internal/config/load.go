@@ -1,12 +1,14 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 )
@@ -29,19 +31,39 @@ func Load(file string, getenv func(string) string) (Config, error) {
 	if len(content) > maxFileBytes {
 		return Config{}, fmt.Errorf("configuration %s is longer than %d bytes", file, maxFileBytes)
 	}
+	content = bytes.TrimPrefix(content, []byte("\ufeff")) // the mark of editors on Windows
+	if line := lineNotUTF8(content); line > 0 {
+		return Config{}, fmt.Errorf("configuration %s: line %d is not in UTF-8%s", file, line, excerpt(strings.ToValidUTF8(string(content), "?"), line))
+	}
 	text, err := expand(string(content), getenv)
 	if err != nil {
 		return Config{}, fmt.Errorf("configuration %s: %w", file, err)
 	}
 	c := Default()
-	err = yaml.NewDecoder(strings.NewReader(text), yaml.Strict()).Decode(&c)
+	decoder := yaml.NewDecoder(strings.NewReader(text), yaml.Strict())
+	err = decoder.Decode(&c)
 	if errors.Is(err, io.EOF) || c.isZero() {
 		return Default(), nil // no document: the decoder may have zeroed c
 	}
 	if err != nil {
 		return Config{}, fmt.Errorf("configuration %s: %s", file, describe(err, string(content)))
 	}
+	var second any
+	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) && second != nil {
+		return Config{}, fmt.Errorf("configuration %s: has a second document, behind a line of ---; write one", file)
+	}
 	return c, nil
+}
+
+// lineNotUTF8 is the first line, counted from 1, with bytes that are no text: they would
+// come out in labels, which receivers refuse. 0 if there is none.
+func lineNotUTF8(content []byte) int {
+	for i, line := range bytes.Split(content, []byte("\n")) {
+		if !utf8.Valid(line) {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // isZero tells a Config that even lost its defaults.

@@ -75,6 +75,16 @@ func (r RemoteWrite) fault() error {
 		readableTLS(r.TLS))
 }
 
+// receiver is the URL without the user, by which receivers are told apart.
+func (r RemoteWrite) receiver() string {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return r.URL
+	}
+	u.User, u.Fragment = nil, ""
+	return u.String()
+}
+
 // readableTLS says which files of TLS settings cannot be read.
 func readableTLS(t jvm.TLS) error {
 	return errors.Join(

@@ -81,10 +81,17 @@ func (c Config) Validate() error {
 	if c.Store.MinFreeDisk < minFreeDisk {
 		fault("store.min_free_disk %s is less than %s", c.Store.MinFreeDisk, minFreeDisk)
 	}
+	receivers := map[string]int{}
 	for i, r := range c.RemoteWrite {
 		if err := r.fault(); err != nil {
 			fault("remote_write[%d] %w", i, err)
+			continue
 		}
+		if first, ok := receivers[r.receiver()]; ok {
+			fault("remote_write[%d] is the same receiver as remote_write[%d]: its queue has the URL's name", i, first)
+			continue
+		}
+		receivers[r.receiver()] = i
 	}
 	errs = append(errs, c.Transactions.faults()...)
 	errs = append(errs, databaseFaults(c.Databases)...)

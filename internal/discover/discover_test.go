@@ -188,6 +188,9 @@ func TestValidate(t *testing.T) {
 		"- {job_name: j, dns_sd_configs: [{names: [x], type: MX}]}":                                                  "none of SRV, A and AAAA",
 		"- {job_name: j, http_sd_configs: [{}]}":                                                                     "url is missing",
 		"- {job_name: j, kubernetes_sd_configs: [{role: pods}]}":                                                     "write one of pod,",
+		"- {job_name: j, http_sd_configs: [{url: 'http://h/', refresh_interval: 10ms}]}":                             "http_sd_configs[0]: refresh_interval 10ms is shorter than 1s",
+		"- {job_name: j, dns_sd_configs: [{names: [x], refresh_interval: 10ms}]}":                                    "refresh_interval 10ms",
+		"- {job_name: j, file_sd_configs: [{files: [x], refresh_interval: 10ms}]}":                                   "refresh_interval 10ms",
 		"- {job_name: j, local_sd_configs: [{}], username: u}":                                                       "belong together",
 		"- {job_name: j, local_sd_configs: [{}], relabel_configs: [{action: dance}]}":                                "dance",
 		"- {job_name: j, local_sd_configs: [{}], relabel_configs: [{regex: '(', action: drop, source_labels: [a]}]}": "regex",
@@ -195,6 +198,26 @@ func TestValidate(t *testing.T) {
 		var out []discover.Job
 		require.NoError(t, yaml.UnmarshalWithOptions([]byte(text), &out, yaml.Strict()), text)
 		assert.ErrorContains(t, out[0].Validate(), want, text)
+	}
+}
+
+// Without it this source is asked each half a minute.
+func TestRefreshIntervalIsKept(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 100)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked <- struct{}{}
+		_, _ = io.WriteString(w, `[{"targets":["a:1"]}]`)
+	}))
+	t.Cleanup(server.Close)
+	run(t, "- {job_name: j, http_sd_configs: [{url: '"+server.URL+"', refresh_interval: 1s}]}")
+	within := time.After(25 * time.Second)
+	for range 2 {
+		select {
+		case <-asked:
+		case <-within:
+			t.Fatal("the source was not asked again")
+		}
 	}
 }
 

@@ -21,21 +21,21 @@ type DNSConfig struct {
 	// Type is SRV, A or AAAA; SRV if empty.
 	Type string `yaml:"type"`
 	// Port is needed where the record has none.
-	Port int `yaml:"port"`
+	Port    int     `yaml:"port"`
+	Refresh Refresh `yaml:"refresh_interval"`
 }
 
 func (c *DNSConfig) validate() error {
 	switch {
 	case len(c.Names) == 0:
 		return errors.New("names is empty")
-	case c.kind() == "SRV":
-		return nil
+	case c.kind() == "SRV": // its records have ports
 	case c.kind() != "A" && c.kind() != "AAAA":
 		return fmt.Errorf("type %q is none of SRV, A and AAAA", c.Type)
 	case c.Port < 1 || c.Port > 65535:
 		return fmt.Errorf("type %s needs a port", c.kind())
 	}
-	return nil
+	return c.Refresh.validate()
 }
 
 // kind is the type of records.

@@ -22,7 +22,8 @@ const (
 // a list of {targets: [host:port or URL], labels: {...}}.
 type FileConfig struct {
 	// Files are patterns of names.
-	Files []string `yaml:"files"`
+	Files   []string `yaml:"files"`
+	Refresh Refresh  `yaml:"refresh_interval"`
 }
 
 func (c *FileConfig) validate() error {
@@ -34,7 +35,7 @@ func (c *FileConfig) validate() error {
 			return fmt.Errorf("files: %q: %w", pattern, err)
 		}
 	}
-	return nil
+	return c.Refresh.validate()
 }
 
 // list reads all files.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promrelabel"
-	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promscrape/discovery/http"
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promscrape/discovery/kubernetes"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
@@ -19,7 +18,7 @@ type Job struct {
 	Name string `yaml:"job_name"`
 	// The sources.
 	Files      []FileConfig          `yaml:"file_sd_configs"`
-	HTTP       []http.SDConfig       `yaml:"http_sd_configs"`
+	HTTP       []HTTPConfig          `yaml:"http_sd_configs"`
 	DNS        []DNSConfig           `yaml:"dns_sd_configs"`
 	Kubernetes []kubernetes.SDConfig `yaml:"kubernetes_sd_configs"`
 	Local      []LocalConfig         `yaml:"local_sd_configs"`
@@ -49,9 +48,7 @@ func (j *Job) Validate() error {
 		errs = append(errs, at("dns_sd_configs", i, j.DNS[i].validate()))
 	}
 	for i := range j.HTTP {
-		if j.HTTP[i].URL == "" {
-			errs = append(errs, at("http_sd_configs", i, errors.New("url is missing")))
-		}
+		errs = append(errs, at("http_sd_configs", i, j.HTTP[i].validate()))
 	}
 	for i := range j.Kubernetes {
 		errs = append(errs, at("kubernetes_sd_configs", i, roleFault(j.Kubernetes[i].Role)))
@@ -100,13 +97,13 @@ type labels map[string]string
 func (j *Job) sources() []source {
 	var all []source
 	for i := range j.Files {
-		all = append(all, source{kind: "file", interval: fileInterval, list: j.Files[i].list})
+		all = append(all, source{kind: "file", interval: j.Files[i].Refresh.or(fileInterval), list: j.Files[i].list})
 	}
 	for i := range j.HTTP {
 		all = append(all, httpSource(&j.HTTP[i]))
 	}
 	for i := range j.DNS {
-		all = append(all, source{kind: "dns", interval: dnsInterval, list: j.DNS[i].list})
+		all = append(all, source{kind: "dns", interval: j.DNS[i].Refresh.or(dnsInterval), list: j.DNS[i].list})
 	}
 	for i := range j.Kubernetes {
 		all = append(all, kubernetesSource(&j.Kubernetes[i]))

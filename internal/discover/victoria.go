@@ -23,10 +23,23 @@ const (
 // urlQuery finds queries of URLs in a text: they may be secret.
 var urlQuery = regexp.MustCompile(`(://[^\s?"]*)\?[^\s"\\]*`)
 
+// HTTPConfig names a server that lists targets.
+type HTTPConfig struct {
+	http.SDConfig `yaml:",inline"`
+	Refresh       Refresh `yaml:"refresh_interval"`
+}
+
+func (c *HTTPConfig) validate() error {
+	if c.URL == "" {
+		return errors.New("url is missing")
+	}
+	return c.Refresh.validate()
+}
+
 // httpSource asks a server for targets.
-func httpSource(c *http.SDConfig) source {
+func httpSource(c *HTTPConfig) source {
 	return source{
-		kind: "http", interval: httpInterval, stop: c.MustStop,
+		kind: "http", interval: c.Refresh.or(httpInterval), stop: c.MustStop,
 		list: func() ([]labels, error) {
 			found, err := c.GetLabels(".")
 			if err != nil {

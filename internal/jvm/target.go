@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -76,6 +77,11 @@ func ParseTarget(raw string) (Target, error) {
 	}
 	if (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
 		return Target{}, errors.New("the target is no http or https URL with a host; write it like http://127.0.0.1:8778/jolokia/")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return Target{}, fmt.Errorf("the target's port %s is not between 1 and 65535", port)
+		}
 	}
 	if u.RawQuery != "" || u.Fragment != "" {
 		return Target{}, fmt.Errorf("target %s: a Jolokia URL has no query and no fragment", u.Scheme+"://"+u.Host+u.Path)

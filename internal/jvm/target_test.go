@@ -35,7 +35,7 @@ func TestParseTargetErrorsHideThePassword(t *testing.T) {
 	for _, raw := range []string{
 		"", "h:8778", "127.0.0.1:8778/jolokia", "ftp://bob:s3cret@h/jolokia",
 		"http://bob:s3cret@h:port/", "http://bob:s3cret@h/\x7f", "http://bob:s3cret@h/?a=b",
-		"http:///jolokia", "service:jmx:rmi://bob:s3cret@h/",
+		"http:///jolokia", "service:jmx:rmi://bob:s3cret@h/", "http://bob:s3cret@h:99999/", "http://bob:s3cret@h:0/",
 	} {
 		_, err := jvm.ParseTarget(raw)
 		require.Error(t, err, raw)
