@@ -44,7 +44,7 @@ func (h *Heap) addPaths(ctx context.Context, classes []*referents) error {
 	return g.Wait()
 }
 
-// newHeldReferents looks the held referents up.
+// heldReferents looks the held referents up.
 func (h *Heap) heldReferents(classes []*referents) *heldReferents {
 	held := &heldReferents{objects: h.NewSet(), of: make([]*referents, len(h.Classes))}
 	for _, c := range classes {

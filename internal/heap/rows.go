@@ -123,24 +123,21 @@ func newTable(m *offheap.Memory, w Watch, parts []*rows, found []bool) (t *Table
 	t.Objects = t.ids.Items
 	t.columns = make([]column, w.stride())
 	order := orderOf(parts)
-	fill := func(k int) (err error) {
-		if k < len(t.columns) {
+	var g errgroup.Group
+	for k := range t.columns {
+		fill := func() (err error) {
 			t.columns[k], err = newColumn(m, order, k, len(t.columns), n)
 			return err
 		}
-		for _, s := range order {
-			for i := s.from; i < s.to; i++ {
-				t.Objects[s.at+i-s.from] = s.part.objects.At(s.part.row(i))
-			}
+		if n >= manyRows {
+			g.Go(fill)
+		} else if err = fill(); err != nil {
+			break
 		}
-		return nil
 	}
-	var g errgroup.Group
-	for k := range len(t.columns) + 1 {
-		if n < manyRows {
-			err = cmp.Or(err, fill(k))
-		} else {
-			g.Go(func() error { return fill(k) })
+	for _, s := range order {
+		for i := s.from; i < s.to; i++ {
+			t.Objects[s.at+i-s.from] = s.part.objects.At(s.part.row(i))
 		}
 	}
 	if err := cmp.Or(err, g.Wait()); err != nil {
