@@ -125,13 +125,9 @@ func newTable(m *offheap.Memory, w Watch, parts []*rows, found []bool) (t *Table
 	order := orderOf(parts)
 	var g errgroup.Group
 	for k := range t.columns {
-		fill := func() (err error) {
-			t.columns[k], err = newColumn(m, order, k, len(t.columns), n)
-			return err
-		}
 		if n >= manyRows {
-			g.Go(fill)
-		} else if err = fill(); err != nil {
+			g.Go(func() error { return t.join(m, order, k) })
+		} else if err = t.join(m, order, k); err != nil {
 			break
 		}
 	}
@@ -145,6 +141,12 @@ func newTable(m *offheap.Memory, w Watch, parts []*rows, found []bool) (t *Table
 		return nil, err
 	}
 	return t, nil
+}
+
+// join makes column k of the parts' rows. Errors: no memory.
+func (t *Table) join(m *offheap.Memory, order []stretch, k int) (err error) {
+	t.columns[k], err = newColumn(m, order, k, len(t.columns), len(t.Objects))
+	return err
 }
 
 // stretch is rows of a part, from, ..., to-1, that come one after the other in the table, from
