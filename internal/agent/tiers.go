@@ -17,7 +17,8 @@ const (
 	finalizerInterval = 10 * time.Second
 	// registeredInterval is the time between two questions for registered
 	// finalizers, which cost a tenth of a second of CPU; noRecordingRest follows an
-	// answer that there is no flight recording.
+	// answer that there is no flight recording, of a JVM older than that: before, a
+	// recording may have nothing yet.
 	registeredInterval = 5 * time.Minute
 	noRecordingRest    = 30 * time.Minute
 	// maxThreads is the number of threads up to which each of them is looked at.
@@ -67,7 +68,7 @@ func unfit(s *jvm.Snapshot, took time.Duration) string {
 	if took > slowAnswer {
 		return skippedSlow
 	}
-	if s.Runtime != nil && s.Runtime.UptimeMs.Or(gentleStart.Milliseconds()) < gentleStart.Milliseconds() {
+	if !olderThan(s, gentleStart) {
 		return skippedCold
 	}
 	return ""
@@ -199,9 +200,14 @@ func (w *watcher) askRegistered(ctx context.Context, s *jvm.Snapshot) {
 		}
 		return nil
 	})
-	if !recording && answered {
+	if !recording && answered && olderThan(s, noRecordingRest) {
 		w.tiers.registered.rest(s.Time, noRecordingRest)
 	}
+}
+
+// olderThan tells whether the JVM runs for longer; one that does not tell does.
+func olderThan(s *jvm.Snapshot, age time.Duration) bool {
+	return s.Runtime == nil || s.Runtime.UptimeMs.Or(age.Milliseconds()) >= age.Milliseconds()
 }
 
 // askRegisteredNow asks for registered finalizers out of turn, unless the JVM can't

@@ -125,3 +125,27 @@ func TestWhatAJVMCannotTellIsAskedOnce(t *testing.T) {
 		assert.Equal(t, 2, asked)
 	})
 }
+
+// TestARecordingOfAYoungJVMMayHaveNothingYet: who has none is asked seldom, but a JVM that
+// just began as often as one that has.
+func TestARecordingOfAYoungJVMMayHaveNothingYet(t *testing.T) {
+	t.Parallel()
+	for age, want := range map[time.Duration]int{time.Minute: 7, 10 * time.Hour: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			asked, began := 0, time.Now()
+			c := &fakeClient{
+				poll: func(context.Context) (*jvm.Snapshot, error) {
+					s := healthy()
+					s.Runtime.UptimeMs = jvm.Some((age + time.Since(began)).Milliseconds())
+					return s, nil
+				},
+				registered: func(context.Context) (*jvm.RegisteredFinalizers, error) {
+					asked++
+					return nil, nil //nolint:nilnil // no recording
+				},
+			}
+			runFor(t, 59*time.Minute, 10*time.Second, c)
+			assert.Equal(t, want, asked, "of age %s", age)
+		})
+	}
+}

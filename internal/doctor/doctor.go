@@ -35,6 +35,7 @@ type Client interface {
 	Poll(ctx context.Context) (*jvm.Snapshot, error)
 	Details(ctx context.Context) (*jvm.Details, error)
 	FinalizerQueue(ctx context.Context) (*jvm.FinalizerQueue, error)
+	RegisteredFinalizers(ctx context.Context) (*jvm.RegisteredFinalizers, error)
 	Version(ctx context.Context) (*jmx.Agent, error)
 	Allows(ctx context.Context) ([]string, error)
 	ServesOneAtATime(ctx context.Context) (bool, error)
@@ -177,7 +178,12 @@ func (v *visit) policy(ctx context.Context, c Client) {
 	}
 }
 
-// diagnostics tries the operation that the finalizer queue needs.
+// finalizerRecording are the options of a JVM that records nothing but what
+// registered finalizers need. A recording without a period tells them at the end of a
+// chunk, which on a quiet JVM takes days.
+const finalizerRecording = "-XX:StartFlightRecording:settings=none,+jdk.FinalizerStatistics#enabled=true,+jdk.FinalizerStatistics#period=1m"
+
+// diagnostics tries the operations that finalizers by class need.
 func (v *visit) diagnostics(ctx context.Context, c Client) {
 	_, err := c.FinalizerQueue(ctx)
 	switch {
@@ -185,5 +191,14 @@ func (v *visit) diagnostics(ctx context.Context, c Client) {
 		v.say(Warn, "the finalizer queue by class is not to be had: HotSpot has it from JDK 9 on, and late updates of JDK 8 do")
 	case err != nil:
 		v.say(Warn, "the finalizer queue by class is not to be had: %v", err)
+	}
+	registered, err := c.RegisteredFinalizers(ctx)
+	switch {
+	case errors.Is(err, jmx.ErrUnsupported): // before JDK 21, where no switch helps
+	case err != nil:
+		v.say(Warn, "registered finalizers by class are not to be had: %v", err)
+	case registered == nil:
+		v.say(Info, "no registered finalizers by class, in use and leaked ones: a flight recording tells them, of the JVM's last minutes. "+
+			"Start the JVM with %s, or give its recording jdk.FinalizerStatistics#period=1m", finalizerRecording)
 	}
 }

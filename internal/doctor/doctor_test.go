@@ -18,6 +18,8 @@ import (
 // patient answers as told; the zero value is a healthy JVM.
 type patient struct {
 	down, queue error
+	recording   error
+	noRecording bool
 	skew, takes time.Duration
 	missing     []jvm.Missing
 	version, vm string
@@ -43,6 +45,13 @@ func (p patient) Details(context.Context) (*jvm.Details, error) {
 }
 
 func (p patient) FinalizerQueue(context.Context) (*jvm.FinalizerQueue, error) { return nil, p.queue }
+
+func (p patient) RegisteredFinalizers(context.Context) (*jvm.RegisteredFinalizers, error) {
+	if p.noRecording || p.recording != nil {
+		return nil, p.recording
+	}
+	return &jvm.RegisteredFinalizers{}, nil
+}
 
 func (p patient) Version(context.Context) (*jmx.Agent, error) {
 	return &jmx.Agent{Version: p.version}, nil
@@ -100,6 +109,9 @@ func TestExamine(t *testing.T) {
 		"last 1.x":        {patient{version: "1.7.2"}, ""},
 		"open policy":     {patient{allowed: []string{"exec", "write"}}, "warn the agent lets whoever reaches it exec, write any MBean"},
 		"no queue":        {patient{queue: errors.New("denied")}, "warn the finalizer queue by class"},
+		"no recording":    {patient{noRecording: true}, "info no registered finalizers by class"},
+		"no such view":    {patient{recording: jmx.ErrUnsupported}, ""},
+		"view denied":     {patient{recording: errors.New("denied")}, "warn registered finalizers by class are not to be had: denied"},
 		"unchecked":       {patient{unchecked: true}, "warn the agent's certificate is not checked"},
 		"single":          {patient{single: true}, "warn the agent serves one request at a time"},
 	} {
