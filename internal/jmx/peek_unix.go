@@ -49,7 +49,6 @@ func whenReadable(conn net.Conn, look func(fd uintptr) bool) error {
 
 // nothingIn tells that a read would wait.
 func nothingIn(fd uintptr) bool {
-	var b [1]byte
-	_, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return errors.Is(err, unix.EAGAIN)
+	readable, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	return err == nil && readable == 0
 }
