@@ -24,12 +24,33 @@ func (b *bitset) has64(i uint64) bool { return b.words.Items[i/64]&(1<<(i%64)) !
 func (b *bitset) set64(i uint64)      { b.words.Items[i/64] |= 1 << (i % 64) }
 func (b *bitset) free()               { b.words.Free() }
 
-// share reads while others may write, join and leave write while others may read or write.
-func (b *bitset) share(v uint32) bool {
-	return atomic.LoadUint64(&b.words.Items[v/64])&(1<<(v%64)) != 0
-}
+// join and leave write while others may write, too.
 func (b *bitset) join(v uint32)  { atomic.OrUint64(&b.words.Items[v/64], 1<<(v%64)) }
 func (b *bitset) leave(v uint32) { atomic.AndUint64(&b.words.Items[v/64], ^(1 << (v % 64))) }
+
+// gatherer joins members that come one near the other, a word at a time: others may write to the
+// set at the same time, but asking for a word for each takes longer than what is done with most.
+// One goroutine each; flush ends its work.
+type gatherer struct {
+	set  *bitset
+	at   uint32 // of the word
+	bits uint64 // of it, not in the set yet
+}
+
+func (g *gatherer) join(v uint32) {
+	if v/64 != g.at {
+		g.flush()
+		g.at = v / 64
+	}
+	g.bits |= 1 << (v % 64)
+}
+
+func (g *gatherer) flush() {
+	if g.bits != 0 {
+		atomic.OrUint64(&g.set.words.Items[g.at], g.bits)
+		g.bits = 0
+	}
+}
 
 // core is the set of the nodes that are not peeled. It knows the place of each
 // member among them, in order; members and counts lie side by side, as they are

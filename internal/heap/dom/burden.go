@@ -73,8 +73,10 @@ func (t *Tree) newBurden() (b burden, err error) {
 // weigh weighs what the core nodes among from, ..., to-1 bear.
 func (t *Tree) weigh(b *burden, w *walker, from, to uint32) {
 	c := t.graph.Edges.Cursor()
+	live := gatherer{set: &t.live}
+	defer live.flush()
 	mark := func(u uint32) bool {
-		t.live.join(u)
+		live.join(u)
 		return true
 	}
 	for v := max(from, 1); v < to; v++ {
@@ -109,7 +111,8 @@ func (t *Tree) invert(ctx context.Context, b *burden) (err error) {
 	}
 	var dead atomic.Int64
 	err = each(ctx, int(t.graph.Nodes)+1, func(from, to int) error {
-		w := walker{t: t}
+		w, live := walker{t: t}, gatherer{set: &t.live}
+		defer live.flush()
 		for v := uint32(max(from, 1)); v < uint32(to); v++ {
 			place, ok := t.core.place(v)
 			if !ok {
@@ -118,7 +121,7 @@ func (t *Tree) invert(ctx context.Context, b *burden) (err error) {
 			i, bears := t.number.Items[place], b.bearing.has(place)
 			switch {
 			case i != 0:
-				t.live.join(v)
+				live.join(v)
 				t.vertex.Items[i] = v
 				sum := t.graph.Weight(v)
 				if bears {

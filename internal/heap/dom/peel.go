@@ -177,42 +177,66 @@ func (p *peeling) openOf(i uint32) uint64 {
 	return ^(atomic.LoadUint64(&p.stay.words.Items[i]) | atomic.LoadUint64(&p.off.words.Items[i]))
 }
 
-// peeler decides on nodes. One goroutine each.
+// peeler decides on nodes, those of a word of the sets at a time, which it writes alone. One
+// goroutine each.
 type peeler struct {
 	*peeling
 	peeled, stays int64 // how many nodes it has decided so on
+	// at is the word, and hereOff and hereStay is what the sets say of it.
+	at                uint32
+	hereOff, hereStay uint64
 }
 
 // up decides on the nodes 64from, ..., 64to-1 in this order, down in the opposite one.
 func (p *peeler) up(from, to uint32) {
 	c := p.graph.Edges.Cursor()
 	for i := from; i < to; i++ {
-		for word := p.openOf(i); word != 0; word &= word - 1 {
+		word := p.begin(i)
+		for ; word != 0; word &= word - 1 {
 			v := 64*i + uint32(bits.TrailingZeros64(word))
 			p.decide(v, c.From(v))
 		}
+		p.end()
 	}
 }
 
 func (p *peeler) down(from, to uint32) {
 	// Runs are found in ascending order much faster: a few at a time, then back.
 	const few = 4
-	var nodes [64 * few]uint32
 	var runs [64 * few]edges.Run
 	c := p.graph.Edges.Cursor()
 	for end := to; end > from; {
-		begin, n := max(end, from+few)-few, 0
+		begin := max(end, from+few) - few
 		for i := begin; i < end; i++ {
 			for word := p.openOf(i); word != 0; word &= word - 1 {
-				v := 64*i + uint32(bits.TrailingZeros64(word))
-				nodes[n], runs[n] = v, c.From(v)
-				n++
+				k := uint32(bits.TrailingZeros64(word))
+				runs[64*(i-begin)+k] = c.From(64*i + k)
 			}
 		}
-		for n--; n >= 0; n-- {
-			p.decide(nodes[n], runs[n])
+		for ; end > begin; end-- {
+			i := end - 1
+			for word := p.begin(i); word != 0; {
+				k := uint32(bits.Len64(word)) - 1
+				word &^= 1 << k
+				p.decide(64*i+k, runs[64*(i-begin)+k])
+			}
+			p.end()
 		}
-		end = begin
+	}
+}
+
+// begin takes word i, and returns the open nodes.
+func (p *peeler) begin(i uint32) (open uint64) {
+	p.at = i
+	p.hereOff, p.hereStay = atomic.LoadUint64(&p.off.words.Items[i]), atomic.LoadUint64(&p.stay.words.Items[i])
+	return ^(p.hereOff | p.hereStay)
+}
+
+// end puts it back.
+func (p *peeler) end() {
+	if before := p.openOf(p.at); before != ^(p.hereOff | p.hereStay) {
+		atomic.StoreUint64(&p.off.words.Items[p.at], p.hereOff)
+		atomic.StoreUint64(&p.stay.words.Items[p.at], p.hereStay)
 	}
 }
 
@@ -221,15 +245,20 @@ func (p *peeler) down(from, to uint32) {
 func (p *peeler) decide(v uint32, run edges.Run) {
 	g, open := p.graph.Edges, false
 	for w, ok := g.Next(&run); ok; w, ok = g.Next(&run) {
-		if p.stay.share(w) {
-			p.stay.join(v)
+		off, stay := p.hereOff, p.hereStay
+		if w/64 != p.at {
+			off, stay = atomic.LoadUint64(&p.off.words.Items[w/64]), atomic.LoadUint64(&p.stay.words.Items[w/64])
+		}
+		if bit := uint64(1) << (w % 64); stay&bit != 0 {
+			p.hereStay |= 1 << (v % 64)
 			p.stays++
 			return
+		} else if off&bit == 0 {
+			open = true
 		}
-		open = open || !p.off.share(w)
 	}
 	if !open {
-		p.off.join(v)
+		p.hereOff |= 1 << (v % 64)
 		p.peeled++
 	}
 }

@@ -273,5 +273,9 @@ func (w *surveyor) meet(entry, u uint32) {
 		return
 	}
 	w.mark(class, opened, true)
-	w.stack = append(w.stack, surveyRun{below, class, opened, entry, before})
+	// Field by field: as a whole it would be put together elsewhere, and the copying wait for that.
+	n := len(w.stack)
+	w.stack = slices.Grow(w.stack, 1)[:n+1]
+	top := &w.stack[n]
+	top.run, top.class, top.opened, top.entry, top.before = below, class, opened, entry, before
 }
