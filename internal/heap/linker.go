@@ -187,15 +187,17 @@ func (l *linker) fields(p *linkPlan, body []byte) (n int) {
 	to, size := l.waiting.free(), l.b.idSize
 	whole := len(body) >= p.end
 	for _, offset := range p.refs {
+		var ref uint64
 		switch {
 		case !whole && int(offset)+size > len(body):
 			continue
 		case size == 8:
-			to[n] = binary.BigEndian.Uint64(body[offset:])
+			ref = binary.BigEndian.Uint64(body[offset:])
 		default:
-			to[n] = uint64(binary.BigEndian.Uint32(body[offset:]))
+			ref = uint64(binary.BigEndian.Uint32(body[offset:]))
 		}
-		n += nonzero(to[n])
+		to[n] = ref
+		n += nonzero(ref)
 	}
 	return n
 }
@@ -205,14 +207,16 @@ func (l *linker) elements(body []byte) (n int) {
 	to := l.waiting.free()
 	if l.b.idSize == 8 {
 		for ; len(body) >= 8; body = body[8:] {
-			to[n] = binary.BigEndian.Uint64(body)
-			n += nonzero(to[n])
+			ref := binary.BigEndian.Uint64(body)
+			to[n] = ref
+			n += nonzero(ref)
 		}
 		return n
 	}
 	for ; len(body) >= 4; body = body[4:] {
-		to[n] = uint64(binary.BigEndian.Uint32(body))
-		n += nonzero(to[n])
+		ref := uint64(binary.BigEndian.Uint32(body))
+		to[n] = ref
+		n += nonzero(ref)
 	}
 	return n
 }
