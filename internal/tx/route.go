@@ -3,6 +3,7 @@ package tx
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 const (
@@ -25,7 +26,6 @@ const Other = "other"
 type Router struct {
 	root   *place
 	routes map[string]bool
-	shapes []shape
 }
 
 // place is a node in the tree of paths seen.
@@ -41,21 +41,20 @@ type shape struct {
 	pattern *regexp.Regexp
 }
 
-// NewRouter is a Router that has seen nothing.
-func NewRouter() *Router {
-	return &Router{
-		root:   &place{},
-		routes: map[string]bool{},
-		shapes: []shape{
-			{"{id}", regexp.MustCompile(`^-?[0-9]+$`)},
-			{"{uuid}", regexp.MustCompile(`^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$`)},
-			{"{date}", regexp.MustCompile(`^[12][0-9]{3}-[0-9]{2}(-[0-9]{2})?([T ].*)?$`)},
-			{"{hex}", regexp.MustCompile(`^(0x)?[0-9a-fA-F]*[0-9][0-9a-fA-F]*$`)},
-			{"{email}", regexp.MustCompile(`^[^@/]+@[^@/]+\.[^@/]+$`)},
-			{"{key}", regexp.MustCompile(`^[A-Za-z0-9_=.~-]*[0-9][A-Za-z0-9_=.~-]*$`)},
-		},
+// shapes are what all Routers know.
+var shapes = sync.OnceValue(func() []shape {
+	return []shape{
+		{"{id}", regexp.MustCompile(`^-?[0-9]+$`)},
+		{"{uuid}", regexp.MustCompile(`^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$`)},
+		{"{date}", regexp.MustCompile(`^[12][0-9]{3}-[0-9]{2}(-[0-9]{2})?([T ].*)?$`)},
+		{"{hex}", regexp.MustCompile(`^(0x)?[0-9a-fA-F]*[0-9][0-9a-fA-F]*$`)},
+		{"{email}", regexp.MustCompile(`^[^@/]+@[^@/]+\.[^@/]+$`)},
+		{"{key}", regexp.MustCompile(`^[A-Za-z0-9_=.~-]*[0-9][A-Za-z0-9_=.~-]*$`)},
 	}
-}
+})
+
+// NewRouter is a Router that has seen nothing.
+func NewRouter() *Router { return &Router{root: &place{}, routes: map[string]bool{}} }
 
 // Path is the path of a request line without its query and its path parameters,
 // which may hold a session's id.
@@ -111,7 +110,7 @@ func (r *Router) name(part string) string {
 	if len(part) > maxNameBytes {
 		return "{long}"
 	}
-	for _, s := range r.shapes {
+	for _, s := range shapes() {
 		if !s.pattern.MatchString(part) {
 			continue
 		}

@@ -1,5 +1,7 @@
 package tx
 
+import "sync"
+
 // rule gives the class of a call whose name, Class.method, begins with prefix.
 type rule struct {
 	class  Class
@@ -9,7 +11,7 @@ type rule struct {
 // rules are looked through from top to bottom for each call, the innermost call
 // first: the first match is the stack's meaning. What is narrower stands before
 // what is wider.
-func rules() []rule {
+var rules = sync.OnceValue(func() []rule {
 	return []rule{
 		// A connection of a pool. The pools of HTTP clients stand before their
 		// clients.
@@ -91,12 +93,12 @@ func rules() []rule {
 
 		{ClassNetwork, "sun.nio.ch."}, {ClassNetwork, "java.net."}, {ClassNetwork, "sun.security.ssl."},
 	}
-}
+})
 
 // libraries are the prefixes of what no application calls its own: containers,
 // frameworks, libraries, the JDK. Calls of other packages are the application's, unless a
 // rule is for them.
-func libraries() []string {
+var libraries = sync.OnceValue(func() []string {
 	return []string{
 		"java.", "javax.", "jakarta.", "jdk.", "sun.", "com.sun.",
 		"org.apache.", "org.springframework.", "org.hibernate.", "org.eclipse.", "org.glassfish.", "org.jboss.", "org.wildfly.",
@@ -106,4 +108,4 @@ func libraries() []string {
 		"weblogic.", "jeus.", "com.ibm.", "com.tmax.", "com.oracle.", "oracle.", "org.xnio.", "io.vertx.", "io.quarkus.", "io.helidon.",
 		"com.bea.", "org.jolokia.", "okio.", "rx.", "io.reactivex.", "net.jodah.", "io.github.resilience4j.",
 	}
-}
+})

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
@@ -15,8 +16,6 @@ import (
 // turns threads into rows for a Tracker. What it says is an estimate: a transaction
 // lasts as long as looks find the same entry into the application on the thread.
 type WorkerThreads struct {
-	names      *regexp.Regexp
-	entries    []string
 	classifier *classifier
 	byID       map[int64]*workerThread
 }
@@ -30,24 +29,30 @@ type workerThread struct {
 	mark  mark
 }
 
+// workerNames are the names of threads that handle requests, as far as servers have any of
+// their own.
+var workerNames = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`-exec-\d+$|^qtp\d+-|^default task-|^XNIO-.* task|ExecuteThread: |^Default Executor-thread-|^http-|^ajp-|` +
+		`^jetty-|^grizzly|^vert\.x-worker|^executor-thread-|^HTTP-Dispatcher|^pool-\d+-thread-|[Ww]ork`)
+})
+
+// entries are where servers begin to handle a request.
+var entries = sync.OnceValue(func() []string {
+	return []string{
+		"javax.servlet.http.HttpServlet.service", "jakarta.servlet.http.HttpServlet.service",
+		"org.apache.catalina.core.StandardWrapperValve.invoke", "org.eclipse.jetty.server.handler.", "org.eclipse.jetty.server.Server.handle",
+		"io.undertow.server.Connectors.executeRootHandler", "weblogic.servlet.internal.", "jeus.servlet.", "com.ibm.ws.webcontainer.",
+		"org.glassfish.grizzly.http.server.", "com.caucho.server.", "sun.net.httpserver.ServerImpl$Exchange.run",
+	}
+})
+
 // NewWorkerThreads has seen no thread.
 func NewWorkerThreads() *WorkerThreads {
-	return &WorkerThreads{
-		names: regexp.MustCompile(`-exec-\d+$|^qtp\d+-|^default task-|^XNIO-.* task|ExecuteThread: |^Default Executor-thread-|^http-|^ajp-|` +
-			`^jetty-|^grizzly|^vert\.x-worker|^executor-thread-|^HTTP-Dispatcher|^pool-\d+-thread-|[Ww]ork`),
-		entries: []string{
-			"javax.servlet.http.HttpServlet.service", "jakarta.servlet.http.HttpServlet.service",
-			"org.apache.catalina.core.StandardWrapperValve.invoke", "org.eclipse.jetty.server.handler.", "org.eclipse.jetty.server.Server.handle",
-			"io.undertow.server.Connectors.executeRootHandler", "weblogic.servlet.internal.", "jeus.servlet.", "com.ibm.ws.webcontainer.",
-			"org.glassfish.grizzly.http.server.", "com.caucho.server.", "sun.net.httpserver.ServerImpl$Exchange.run",
-		},
-		classifier: newClassifier(),
-		byID:       map[int64]*workerThread{},
-	}
+	return &WorkerThreads{classifier: newClassifier(), byID: map[int64]*workerThread{}}
 }
 
 // IsWorker tells by its name a thread that may handle requests.
-func (w *WorkerThreads) IsWorker(name string) bool { return w.names.MatchString(name) }
+func (w *WorkerThreads) IsWorker(name string) bool { return workerNames().MatchString(name) }
 
 // Moved tells whether a thread has run since its last look: its stack is worth one.
 func (w *WorkerThreads) Moved(th *jvm.Thread) bool {
@@ -119,7 +124,7 @@ func (w *WorkerThreads) entry(stack []jvm.Frame) string {
 		if strings.HasPrefix(name, "org.jolokia.") {
 			return "" // it answers us
 		}
-		if inside < 0 && slices.ContainsFunc(w.entries, func(e string) bool { return strings.HasPrefix(name, e) }) {
+		if inside < 0 && slices.ContainsFunc(entries(), func(e string) bool { return strings.HasPrefix(name, e) }) {
 			inside = i
 		}
 		if inside >= 0 && w.classifier.frame(stack[i]).app {
