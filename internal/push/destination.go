@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -11,6 +12,9 @@ var (
 	// ErrRejected is wrapped by an error of Deliver when the receiver will never
 	// take this batch: it becomes a dead letter. All other errors mean: again.
 	ErrRejected = errors.New("rejected by the receiver")
+	// ErrOutOfOrder is an ErrRejected of samples older than others of their series
+	// that the receiver has.
+	ErrOutOfOrder = fmt.Errorf("%w as out of order", ErrRejected)
 	// ErrClosed is returned by Append after Close.
 	ErrClosed = errors.New("push: closed")
 	// ErrInUse says that the folder belongs to a running process.

@@ -47,7 +47,7 @@ func (p *Pusher) Follow(destinations []Destination) error {
 		default:
 			p.halt(w)
 			w.queue.rewind()
-			workers[i] = &worker{queue: w.queue, dest: d, log: w.log, metrics: w.metrics, refused: w.refused, packing: w.packing}
+			workers[i] = &worker{queue: w.queue, dest: d, log: w.log, metrics: w.metrics, refused: w.refused, packing: w.packing, unsure: w.queue.end()}
 		}
 		delete(before, d.Info().ID)
 	}
@@ -81,7 +81,7 @@ func (p *Pusher) openWorker(d Destination) (*worker, error) {
 	if err != nil {
 		return nil, errors.Join(err, q.close())
 	}
-	return &worker{queue: q, dest: d, log: log, refused: refused, packing: p.packing}, nil
+	return &worker{queue: q, dest: d, log: log, refused: refused, packing: p.packing, unsure: q.end()}, nil
 }
 
 // name gives workers that are new their metrics, under the label of the destination,

@@ -188,6 +188,13 @@ func (q *queue) next(fresh bool) (r record, start, end uint64, ok bool, err erro
 	return record{}, 0, 0, false, ErrClosed
 }
 
+// end is the logical offset behind the last record.
+func (q *queue) end() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.write
+}
+
 // segmentAt finds the segment that holds the record at off, or the first one
 // behind it; nil when everything was read.
 func (q *queue) segmentAt(off uint64) *segment {

@@ -37,13 +37,18 @@ func (w *worker) reject(ctx context.Context, b pending, cause error) (time.Durat
 	refused, restarted, err := w.sift(ctx, b.Batch)
 	switch {
 	case err != nil:
+		w.noteUnsure(b)
 		w.queue.stepBack(b.start, b.fresh)
 		return 0, err
 	case restarted && w.replays < maxReplays && w.replay():
 		w.replays++
 		return 0, nil
 	}
-	if w.dropped == 0 {
+	if w.has(b, cause) {
+		w.log.Debug("the receiver has samples already that it did not confirm", slog.Int("samples", b.Samples))
+		refused = nil
+	}
+	if w.dropped == 0 && len(refused) > 0 {
 		w.log.Error("samples dropped until further notice, they are kept as dead letters",
 			slog.String("folder", w.refused.dir), slog.Any("error", cause))
 	}
@@ -58,6 +63,13 @@ func (w *worker) reject(ctx context.Context, b pending, cause error) (time.Durat
 	w.metrics.samples.Add(b.Samples)
 	w.settle(b, receipt.Window)
 	return 0, nil
+}
+
+// has tells whether the receiver refused a batch for having got it before: it may have,
+// and it has newer samples of the same series, which were with them in the request that
+// it did not confirm, as a receiver gets everything in its order.
+func (w *worker) has(b pending, cause error) bool {
+	return errors.Is(cause, ErrOutOfOrder) && b.records[len(b.records)-1].end <= w.unsure
 }
 
 // sift halves a batch that the receiver refused until what it refuses is small, and gives

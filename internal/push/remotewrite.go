@@ -158,7 +158,11 @@ func (d *remoteWrite) send(ctx context.Context, b Batch, useSnappy bool) (Receip
 	case repack:
 		return receipt, verdict, nil
 	case never:
-		return receipt, verdict, fmt.Errorf("%w: status %s: %s", ErrRejected, resp.Status, excerpt(text))
+		cause := ErrRejected
+		if outOfOrder(string(text)) {
+			cause = ErrOutOfOrder
+		}
+		return receipt, verdict, fmt.Errorf("%w: status %s: %s", cause, resp.Status, excerpt(text))
 	default:
 		return receipt, verdict, fmt.Errorf("status %s: %s", resp.Status, excerpt(text))
 	}

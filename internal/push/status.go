@@ -45,6 +45,13 @@ func judge(status int, packed bool, body string) outcome {
 	}
 }
 
+// outOfOrder tells from the text of a refusal that the receiver has newer samples of the
+// series, in the words of Prometheus, Thanos, Cortex and Mimir.
+func outOfOrder(body string) bool {
+	body = strings.ToLower(body)
+	return strings.Contains(body, "out of order") || strings.Contains(body, "out-of-order")
+}
+
 // gatewayError tells statuses a proxy gives when the receiver behind it is gone.
 func gatewayError(status int) bool {
 	return status == http.StatusBadGateway || status == http.StatusGatewayTimeout

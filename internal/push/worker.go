@@ -50,6 +50,9 @@ type worker struct {
 	// single is the range of offsets in which batches are of one record, to find the
 	// one that was rejected.
 	single struct{ from, until uint64 }
+	// unsure is the offset before which the receiver may have what it did not confirm:
+	// its answer was lost, or the process that would have heard it was killed.
+	unsure uint64
 	// anyOrder says that the receiver takes old samples after newer ones.
 	anyOrder bool
 	// dropped counts the samples rejected since one was accepted: a receiver that
@@ -264,6 +267,7 @@ func (w *worker) deliver(ctx context.Context, b pending) (time.Duration, error) 
 	rejected := errors.Is(err, ErrRejected)
 	switch {
 	case err != nil && !rejected:
+		w.noteUnsure(b)
 		if receipt.MayHaveRestarted {
 			w.replay()
 		} else if len(b.records) > 0 {
@@ -287,6 +291,13 @@ func (w *worker) deliver(ctx context.Context, b pending) (time.Duration, error) 
 	w.metrics.samples.Add(b.Samples)
 	w.settle(b, receipt.Window)
 	return 0, nil
+}
+
+// noteUnsure notes that the receiver may have a batch that it did not confirm.
+func (w *worker) noteUnsure(b pending) {
+	for _, r := range b.records {
+		w.unsure = max(w.unsure, r.end)
+	}
 }
 
 // replay makes everything go out again that the receiver may have lost.
