@@ -21,7 +21,8 @@ type JVM struct {
 }
 
 // Local finds the JVMs of this host that this user may look at, by the performance
-// data that each keeps in its own /tmp.
+// data that most keep in their own /tmp, or by the program's name: many run with
+// -XX:+PerfDisableSharedMem, and keep none.
 func Local(ctx context.Context) ([]JVM, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -37,8 +38,7 @@ func Local(ctx context.Context) ([]JVM, error) {
 		if err != nil {
 			continue // another user's, or gone
 		}
-		found, err := filepath.Glob(fmt.Sprintf("%s/tmp/hsperfdata_*/%d", p.root, p.inner))
-		if err != nil || len(found) == 0 {
+		if !p.isJVM() {
 			continue
 		}
 		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
@@ -49,6 +49,15 @@ func Local(ctx context.Context) ([]JVM, error) {
 		out = append(out, JVM{PID: pid, Main: mainOf(words), JolokiaURL: urlOf(ctx, pid, words)})
 	}
 	return out, nil
+}
+
+// isJVM tells whether the process is one, or is named like one.
+func (p *process) isJVM() bool {
+	if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid)); err == nil && filepath.Base(exe) == "java" {
+		return true
+	}
+	found, err := filepath.Glob(fmt.Sprintf("%s/tmp/hsperfdata_*/%d", p.root, p.inner))
+	return err == nil && len(found) > 0
 }
 
 // urlOf is where the JVM's agent listens: as the agent itself says where the JVM

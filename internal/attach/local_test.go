@@ -2,6 +2,9 @@ package attach
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +57,28 @@ func TestLoadResult(t *testing.T) {
 		}
 		assert.ErrorContains(t, err, want, answer)
 	}
+}
+
+// A JVM with -XX:+PerfDisableSharedMem has no file by which it could be found.
+func TestLocalFindsAJVMWithoutPerformanceData(t *testing.T) {
+	t.Parallel()
+	shell, err := os.ReadFile("/bin/sh")
+	require.NoError(t, err)
+	java := filepath.Join(t.TempDir(), "java")
+	require.NoError(t, os.WriteFile(java, shell, 0o700)) //nolint:gosec // it is to be run
+	cmd := exec.CommandContext(t.Context(), java, "-c", "read line", "-javaagent:/opt/jolokia.jar=port=7777")
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		assert.NoError(t, stdin.Close())
+		_ = cmd.Wait() // read has met the end
+	})
+	found, err := Local(t.Context())
+	require.NoError(t, err)
+	i := slices.IndexFunc(found, func(j JVM) bool { return j.PID == cmd.Process.Pid })
+	require.GreaterOrEqual(t, i, 0)
+	assert.Equal(t, "http://127.0.0.1:7777/jolokia/", found[i].JolokiaURL)
 }
 
 // A process that is no JVM must never get a signal: it would end.
