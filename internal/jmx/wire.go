@@ -20,21 +20,24 @@ type request struct {
 	Operation string   `json:"operation,omitempty"`
 	Arguments []any    `json:"arguments,omitempty"`
 	// Path picks a part of the answer.
-	Path   string            `json:"path,omitempty"`
-	Config map[string]string `json:"config"`
+	Path   string `json:"path,omitempty"`
+	Config config `json:"config"`
+}
+
+// config are the processing parameters of an item, for the agent.
+type config struct {
+	IgnoreErrors      string `json:"ignoreErrors,omitempty"`
+	IncludeRequest    string `json:"includeRequest,omitempty"`
+	IncludeStackTrace string `json:"includeStackTrace,omitempty"`
 }
 
 // readConfig has a failing attribute reported in its place instead of losing its
 // neighbours, and spares the echo of the request (2.1 and later; others ignore
 // it).
-func readConfig() map[string]string {
-	return map[string]string{"ignoreErrors": "true", "includeRequest": "false"}
-}
+func readConfig() config { return config{IgnoreErrors: "true", IncludeRequest: "false"} }
 
 // execConfig keeps stack traces out of errors (1.x sends them by default).
-func execConfig() map[string]string {
-	return map[string]string{"includeStackTrace": "false", "includeRequest": "false"}
-}
+func execConfig() config { return config{IncludeRequest: "false", IncludeStackTrace: "false"} }
 
 func read(mbean string, attributes ...string) request {
 	return request{Type: "read", MBean: mbean, Attribute: attributes, Config: readConfig()}
