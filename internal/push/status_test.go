@@ -61,3 +61,16 @@ func TestRetryAfter(t *testing.T) {
 		assert.Equal(t, want, got, header)
 	}
 }
+
+func TestOutOfOrder(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]bool{
+		"out of order sample\n": true, // Prometheus
+		"store locally for endpoint: conflict: add 1 samples: out of order sample":                                                                     true, // Thanos
+		"failed pushing to ingester: the sample has been rejected because another sample with a more recent timestamp (err-mimir-sample-out-of-order)": true,
+		"out of bounds":                  false,
+		"duplicate sample for timestamp": false,
+	} {
+		assert.Equal(t, want, outOfOrder(body), body)
+	}
+}
