@@ -124,6 +124,11 @@ func TestADeadTargetSendsItsDeathAlone(t *testing.T) {
 		assert.Equal(t, "3", b.metric(`apm_sidecar_poll_errors_total{job="test",instance="a",reason="dial"}`))
 		assert.Equal(t, 1, strings.Count(b.log.String(), "target is down"), "changes are logged, not states")
 		assert.Equal(t, 2, strings.Count(b.log.String(), "target is up"))
+		status := b.agent.Targets()[0]
+		assert.Equal(t, "up", status.State)
+		assert.Empty(t, status.Error)
+		assert.Contains(t, status.LastError, "connection refused", "it stays to be seen")
+		assert.WithinDuration(t, time.Now(), status.LastErrorAt, 3*time.Second)
 	})
 }
 

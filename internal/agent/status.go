@@ -18,6 +18,9 @@ type TargetStatus struct {
 	// Error is the last poll's, with its Reason in one word; empty after a success.
 	Error  string `json:"error"`
 	Reason string `json:"reason"`
+	// LastError is the last one there was, and LastErrorAt when; they stay after a success.
+	LastError   string    `json:"last_error,omitempty"`
+	LastErrorAt time.Time `json:"last_error_at,omitzero"`
 	// LastPoll is when the last poll began and Duration what it took.
 	LastPoll        time.Time `json:"last_poll"`
 	DurationSeconds float64   `json:"duration_seconds"`
@@ -57,6 +60,7 @@ func (w *watcher) polledAt(start time.Time, took time.Duration, s *jvm.Snapshot,
 	if err != nil {
 		status.Failures++
 		status.State, status.Error, status.Reason = "down", err.Error(), jmx.Reason(err)
+		status.LastError, status.LastErrorAt = status.Error, start
 	} else {
 		for _, m := range s.Missing {
 			status.Missing = append(status.Missing, m.Part)

@@ -59,6 +59,21 @@ func TestEvidence(t *testing.T) {
 	assert.Contains(t, body, `"shop/a\u0026b:1":[{"time"`)
 }
 
+// TestARecoveredTarget: what the last error was is still shown.
+func TestARecoveredTarget(t *testing.T) {
+	opts := filling()
+	opts.Targets = func() []web.Target {
+		return []web.Target{{Name: "shop/a&b:1", State: "up", LastError: "nobody <answered>", LastErrorAt: time.Now().Add(-time.Hour), Missing: []string{}, Polls: 3, Failures: 1}}
+	}
+	url := serve(t, opts)
+	for _, path := range []string{"/targets", "/target?name=shop%2Fa%26b%3A1"} {
+		_, page := get(t, url+path)
+		assert.Regexp(t, `1 h[^<]* ago: nobody &lt;answered&gt;`, page, path)
+	}
+	_, body := get(t, url+"/api/targets")
+	assert.Contains(t, body, `"error":"","reason":"","last_error":"nobody \u003canswered\u003e","last_error_at":"`)
+}
+
 func TestATargetWithoutEvidence(t *testing.T) {
 	opts := filling()
 	opts.Evidence = nil

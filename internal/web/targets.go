@@ -18,6 +18,8 @@ type Target struct {
 	State           string            `json:"state"`
 	Error           string            `json:"error"`
 	Reason          string            `json:"reason"`
+	LastError       string            `json:"last_error,omitempty"`
+	LastErrorAt     time.Time         `json:"last_error_at,omitzero"`
 	LastPoll        time.Time         `json:"last_poll"`
 	DurationSeconds float64           `json:"duration_seconds"`
 	IntervalSeconds float64           `json:"interval_seconds"`
@@ -37,6 +39,14 @@ func (t Target) Ago() string {
 		return "never"
 	}
 	return unit.Duration(time.Since(t.LastPoll)) + " ago"
+}
+
+// Recovered says what the last error was, and when, where a later poll went well; "" else.
+func (t Target) Recovered() string {
+	if t.State != "up" || t.LastError == "" {
+		return ""
+	}
+	return unit.Duration(time.Since(t.LastErrorAt)) + " ago: " + t.LastError
 }
 
 // Page is the address of the target's own page.
