@@ -11,7 +11,7 @@ import (
 
 // lockFolder keeps other processes out of dir until the file is closed.
 func lockFolder(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o640)
+	f, err := openOwn(filepath.Join(dir, "lock"))
 	if err != nil {
 		return nil, fmt.Errorf("push: %w", err)
 	}

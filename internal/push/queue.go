@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // appendFile is the part of *os.File that the writing side uses.
@@ -336,6 +338,14 @@ func (q *queue) close() error {
 func asDamage(err error, d **damage) bool { return errors.As(err, d) }
 
 // openAppendFile is the real queueOptions.openFile.
-func openAppendFile(path string) (appendFile, error) {
-	return os.OpenFile(filepath.Clean(path), os.O_RDWR|os.O_CREATE, 0o640)
+func openAppendFile(path string) (appendFile, error) { return openOwn(path) }
+
+// openOwn opens a file of the queue's own folder to write to, and makes it if need be. A link is
+// refused: the sidecar may run as root, and would write over whatever it leads to.
+func openOwn(path string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Clean(path), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o640)
+	if errors.Is(err, unix.ELOOP) {
+		return nil, fmt.Errorf("%s is a link, which the queue does not write through: remove it", path)
+	}
+	return f, err
 }

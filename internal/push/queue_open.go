@@ -19,7 +19,7 @@ func openQueue(opts queueOptions) (_ *queue, err error) {
 		return nil, fmt.Errorf("queue: %w", err)
 	}
 	q := &queue{opts: opts, more: make(chan struct{}, 1)}
-	q.cursor, err = os.OpenFile(filepath.Join(opts.dir, cursorName), os.O_RDWR|os.O_CREATE, 0o640)
+	q.cursor, err = openOwn(filepath.Join(opts.dir, cursorName))
 	if err != nil {
 		return nil, fmt.Errorf("queue: %w", err)
 	}

@@ -187,6 +187,21 @@ func TestQueueBadCursorReplaysEverything(t *testing.T) {
 
 // The cursor may have reached the disk and the acknowledged records not: then new
 // ones take their offsets, and must not count as acknowledged.
+// TestQueueWritesThroughNoLink: a link in place of the queue's files is refused, and what it leads
+// to stays as it is.
+func TestQueueWritesThroughNoLink(t *testing.T) {
+	for _, name := range []string{filepath.Base(segmentPath("", 0)), cursorName} {
+		dir, other := t.TempDir(), filepath.Join(t.TempDir(), "other")
+		require.NoError(t, os.WriteFile(other, []byte("not ours"), 0o600))
+		require.NoError(t, os.Symlink(other, filepath.Join(dir, name)))
+		_, err := openQueue(queueOptions{dir: dir, maxBytes: 1 << 20, logger: slog.New(slog.DiscardHandler)})
+		require.ErrorContains(t, err, "is a link", name)
+		left, err := os.ReadFile(other)
+		require.NoError(t, err)
+		assert.Equal(t, "not ours", string(left), name)
+	}
+}
+
 func TestQueueCursorBehindALostTail(t *testing.T) {
 	dir := t.TempDir()
 	q := testQueue(t, dir)
