@@ -55,7 +55,7 @@ const exampleConfig = `  targets:
     key_file: ""
     users: []                         # needed where listen is no loopback address
     # - {username: ops, password_file: /run/secrets/ops, read_only: true}
-    open: false                       # true: everyone may see the pages
+    open: false                       # true: everyone may see the pages, under any name
   databases: []                       # logins for monitoring: which SQL slow transactions wait for
   # - url: postgres://apm@db:5432/shop?sslmode=require
   #   password_file: /run/secrets/apm-db

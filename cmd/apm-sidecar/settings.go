@@ -28,7 +28,7 @@ func addSettings(flags *pflag.FlagSet) *settings {
 	flags.Var(&s.values.Retention, "retention", "how long the embedded store keeps samples")
 	flags.Var(&s.values.Store.Memory, "store-memory", "bound of the embedded store's caches")
 	flags.BoolVar(&s.values.Embedded, "embedded", false, "keep the embedded store beside the remote-write receivers")
-	flags.BoolVar(&s.values.Web.Open, "web-open", false, "let everyone see the pages who reaches an address beyond loopback")
+	flags.BoolVar(&s.values.Web.Open, "web-open", false, "let everyone see the pages who reaches the address, beyond loopback too and under any name")
 	return s
 }
 

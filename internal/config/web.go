@@ -13,7 +13,8 @@ type Web struct {
 	KeyFile  string `yaml:"key_file"`
 	// Users may see the pages; without any, everyone may who reaches the address.
 	Users []User `yaml:"users"`
-	// Open allows an address beyond loopback without users.
+	// Open allows an address beyond loopback without users, and one on loopback to be asked by
+	// any name.
 	Open bool `yaml:"open"`
 }
 

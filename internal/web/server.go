@@ -42,6 +42,8 @@ type Options struct {
 	CertFile, KeyFile string
 	// Users may see the pages; without any, everyone may.
 	Users []User
+	// Open lets everyone in under any name, also where Listen is an address of this machine alone.
+	Open bool
 	// Logger receives errors of the server; nil discards them.
 	Logger *slog.Logger
 	// Store answers /api/, /prometheus/ and /vmui/; nil when there is none.
@@ -135,7 +137,7 @@ func (o Options) binding() (Binding, error) {
 	handler := http.NewCrossOriginProtection().Handler(newMux(o))
 	return Binding{
 		Listen: o.Listen, CertFile: o.CertFile, KeyFile: o.KeyFile,
-		Handler: withHeaders(withUsers(o.Users, handler)), Logger: o.Logger,
+		Handler: withHeaders(withHosts(o, withUsers(o.Users, handler))), Logger: o.Logger,
 	}, nil
 }
 

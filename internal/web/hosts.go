@@ -1,0 +1,47 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+)
+
+// withHosts has a server that listens on its own machine alone, and has no users, refuse what is
+// asked under a name of another site: a page there that a browser on this machine has open can
+// have its name lead here, and would then read and send all that our own pages may (DNS rebinding).
+func withHosts(o Options, next http.Handler) http.Handler {
+	if len(o.Users) > 0 || o.Open || !onLoopback(o.Listen) {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !ownName(r.Host) {
+			http.Error(w, "without users, this sidecar answers only to localhost, addresses, and names without a dot: "+
+				"have a proxy send the header \"Host: localhost\", or give web.users or web.open: true", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// onLoopback says whether an address to listen on is one that only this machine reaches.
+func onLoopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	ip, bad := netip.ParseAddr(host)
+	return err == nil && (host == "localhost" || bad == nil && ip.IsLoopback())
+}
+
+// ownName says whether no other site can have the name: it is an address, this machine's name,
+// or has no dot.
+func ownName(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.Trim(host, "[]"), ".")
+	if _, err := netip.ParseAddr(host); err == nil || !strings.Contains(host, ".") || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	own, err := os.Hostname()
+	return err == nil && strings.EqualFold(host, own)
+}
