@@ -11,11 +11,12 @@ func Bytes(nodes, core, references int64) int64 {
 	// Each reference between core nodes waits on the stack or in the backlog, which
 	// begins a chunk for each bucket.
 	backlog := 6 * (references + core/bucketNodes*chunkItems + slabChunks*chunkItems)
+	givenBack := min(6*core, max(backlog-smallBacklog, 0)) // by the time that the dominators are known
 	burden := 4*core + core/8
 	search := 13*core + burden // number, links, shape, busy, with the end of each reference
 	dominate := 21*core + burden
 	renumber := 24*core + burden
-	return nodes/8 + max(search+backlog, dominate+backlog-6*core, renumber)
+	return nodes/8 + max(search+backlog, dominate+backlog-givenBack, renumber)
 }
 
 // plan tells what is to come once the core is known, with some references in it.
