@@ -122,29 +122,44 @@ func newTable(m *offheap.Memory, w Watch, parts []*rows, found []bool) (t *Table
 	}
 	t.Objects = t.ids.Items
 	t.columns = make([]column, w.stride())
-	order := orderOf(parts)
-	var g errgroup.Group
-	for k := range t.columns {
-		if n >= manyRows {
-			g.Go(func() error { return t.join(m, order, k) })
-		} else if err = t.join(m, order, k); err != nil {
-			break
-		}
+	if n == 0 {
+		return t, nil
 	}
+	order := orderOf(parts)
 	for _, s := range order {
 		for i := s.from; i < s.to; i++ {
 			t.Objects[s.at+i-s.from] = s.part.objects.At(s.part.row(i))
 		}
 	}
-	if err := cmp.Or(err, g.Wait()); err != nil {
+	if err := t.join(m, order); err != nil {
 		t.free()
 		return nil, err
 	}
 	return t, nil
 }
 
-// join makes column k of the parts' rows. Errors: no memory.
-func (t *Table) join(m *offheap.Memory, order []stretch, k int) (err error) {
+// join makes the columns of the parts' rows, long ones side by side. Errors: no memory.
+func (t *Table) join(m *offheap.Memory, order []stretch) error {
+	if len(t.Objects) >= manyRows {
+		return t.joinAtOnce(m, order)
+	}
+	for k := range t.columns {
+		if err := t.joinColumn(m, order, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Table) joinAtOnce(m *offheap.Memory, order []stretch) error {
+	var g errgroup.Group
+	for k := range t.columns {
+		g.Go(func() error { return t.joinColumn(m, order, k) })
+	}
+	return g.Wait()
+}
+
+func (t *Table) joinColumn(m *offheap.Memory, order []stretch, k int) (err error) {
 	t.columns[k], err = newColumn(m, order, k, len(t.columns), len(t.Objects))
 	return err
 }

@@ -11,7 +11,8 @@ func Bytes(nodes, core, references int64) int64 {
 	// Each reference between core nodes waits on the stack or in the backlog, which
 	// begins a chunk for each bucket.
 	backlog := 6 * (references + core/bucketNodes*chunkItems + slabChunks*chunkItems)
-	givenBack := min(6*core, max(backlog-smallBacklog, 0)) // by the time that the dominators are known
+	// Of a big one something is given back before the dominators take all that they do.
+	givenBack := max(4*core, min(6*core, backlog-smallBacklog))
 	burden := 4*core + core/8
 	search := 13*core + burden // number, links, shape, busy, with the end of each reference
 	dominate := 21*core + burden
