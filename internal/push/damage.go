@@ -41,7 +41,7 @@ func nextRecord(f io.ReaderAt, off, size int64, buf *[]byte) int64 {
 			return size
 		}
 		for i := range len(part) - least + 1 {
-			if at := off + int64(i); likelyRecord(part[i:], size-at) && isRecord(f, at, buf) {
+			if at := off + int64(i); likelyRecord(part[i:], size-at) && isRecord(f, at, part[i:], buf) {
 				return at
 			}
 		}
@@ -69,8 +69,9 @@ func sampleCount(b []byte) int {
 	return int(binary.LittleEndian.Uint32(b[headBytes+8:]))
 }
 
-// isRecord tells whether the record at off, of a possible length, has the right checksum.
-func isRecord(f io.ReaderAt, off int64, buf *[]byte) bool {
-	_, intact, err := readBody(f, off, buf)
+// isRecord tells whether the record at off that begins with head, of a possible length, has
+// the right checksum.
+func isRecord(f io.ReaderAt, off int64, head []byte, buf *[]byte) bool {
+	_, intact, err := readBody(f, off, head, buf)
 	return err == nil && intact
 }

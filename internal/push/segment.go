@@ -59,14 +59,14 @@ func readRecord(f io.ReaderAt, off, size int64, buf *[]byte) (record, int64, err
 	if size-off < headBytes {
 		return record{}, 0, &damage{extent: size - off, samples: 1, what: "cut in its head"}
 	}
-	var head [4]byte
+	var head [headBytes]byte
 	if _, err := f.ReadAt(head[:], off); err != nil {
 		return record{}, 0, fmt.Errorf("read record head at offset %d: %w", off, err)
 	}
 	if n := int64(binary.LittleEndian.Uint32(head[:])); !possibleLength(n, size-off) {
 		return record{}, 0, newDamage(f, off, size, buf, fmt.Sprintf("impossible length %d", n))
 	}
-	body, intact, err := readBody(f, off, buf)
+	body, intact, err := readBody(f, off, head[:], buf)
 	if err != nil {
 		return record{}, 0, fmt.Errorf("read record at offset %d: %w", off, err)
 	}
@@ -80,14 +80,10 @@ func readRecord(f io.ReaderAt, off, size int64, buf *[]byte) (record, int64, err
 	}, headBytes + int64(len(body)), nil
 }
 
-// readBody reads the body of the record at off, whose length is possible, and tells whether
-// it is what was written.
-func readBody(f io.ReaderAt, off int64, buf *[]byte) (body []byte, intact bool, err error) {
-	var head [headBytes]byte
-	if _, err := f.ReadAt(head[:], off); err != nil {
-		return nil, false, err
-	}
-	n := int(binary.LittleEndian.Uint32(head[:]))
+// readBody reads the body of the record at off that begins with head, whose length is
+// possible, and tells whether it is what was written.
+func readBody(f io.ReaderAt, off int64, head []byte, buf *[]byte) (body []byte, intact bool, err error) {
+	n := int(binary.LittleEndian.Uint32(head))
 	if cap(*buf) < n {
 		*buf = make([]byte, n)
 	}
