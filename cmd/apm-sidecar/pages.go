@@ -23,7 +23,7 @@ func newServer(env environment, c config.Config, opts web.Options) (*web.Server,
 
 // pageOptions adds to what is shown where, and to whom.
 func pageOptions(env environment, c config.Config, opts web.Options) web.Options {
-	opts.Listen, opts.Open, opts.Logger = c.Listen, c.Web.Open, env.logger()
+	opts.Listen, opts.AnyName, opts.Logger = c.Listen, c.Web.AnyName(c.Listen), env.logger()
 	opts.CertFile, opts.KeyFile = c.Web.CertFile, c.Web.KeyFile
 	for _, u := range c.Web.Users {
 		opts.Users = append(opts.Users, web.User{Name: u.Username, PasswordFile: u.PasswordFile, ReadOnly: u.ReadOnly})

@@ -318,3 +318,16 @@ func TestReloadedKeepsWhatCannotChange(t *testing.T) {
 	assert.Equal(t, old.Web, taken.Web)
 	assert.Equal(t, next.RemoteWrite, taken.RemoteWrite)
 }
+
+// TestAnyName: pages on loopback answer to names of this machine alone, unless web.open says
+// otherwise; whoever listens wider has names of all kinds.
+func TestAnyName(t *testing.T) {
+	t.Parallel()
+	for _, loopback := range []string{"127.0.0.1:8429", "127.8.0.1:0", "[::1]:8429", "localhost:8429"} {
+		assert.False(t, config.Web{}.AnyName(loopback), loopback)
+		assert.True(t, config.Web{Open: true}.AnyName(loopback), loopback)
+	}
+	for _, wider := range []string{"0.0.0.0:0", ":8429", "[::]:8429", "10.1.2.3:8429", "apm.example.com:8429"} {
+		assert.True(t, config.Web{}.AnyName(wider), wider)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/push"
 )
 
 // RemoteWrite is one receiver of samples, in the words of Prometheus. In the file
@@ -75,14 +76,13 @@ func (r RemoteWrite) fault() error {
 		readableTLS(r.TLS))
 }
 
-// receiver is the URL without the user, by which receivers are told apart.
+// receiver is what receivers are told apart by.
 func (r RemoteWrite) receiver() string {
 	u, err := url.Parse(r.URL)
 	if err != nil {
 		return r.URL
 	}
-	u.User, u.Fragment = nil, ""
-	return u.String()
+	return push.ReceiverID(*u)
 }
 
 // readableTLS says which files of TLS settings cannot be read.

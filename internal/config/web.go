@@ -55,6 +55,13 @@ func (w Web) faults(listen string) []error {
 	return []error{errors.Join(errs...)}
 }
 
+// AnyName says whether the pages at an address may be asked for by any name, also by one that
+// another site can have.
+func (w Web) AnyName(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	return w.Open || err == nil && !isLoopback(host)
+}
+
 // isLoopback tells hosts that only this machine reaches.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)

@@ -77,10 +77,10 @@ func RemoteWrite(rawURL string, opts RemoteWriteOptions) (Destination, error) {
 	if err != nil {
 		return nil, fmt.Errorf("push: remote-write URL %s: %w", maskURL(u), err)
 	}
-	u.User, u.Fragment = nil, ""
+	id := ReceiverID(*u)
 	return &remoteWrite{
-		info: DestinationInfo{ID: u.String(), Label: maskURL(u)},
-		url:  u.String(),
+		info: DestinationInfo{ID: id, Label: maskURL(u)},
+		url:  id,
 		auth: auth,
 		opts: opts,
 		client: &http.Client{
@@ -89,6 +89,12 @@ func RemoteWrite(rawURL string, opts RemoteWriteOptions) (Destination, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}, nil
+}
+
+// ReceiverID is the ID of the receiver at a URL: the URL without the user, who may change.
+func ReceiverID(u url.URL) string {
+	u.User, u.Fragment = nil, ""
+	return u.String()
 }
 
 // maskURL is u without anything that may be secret.

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// withHosts has a server that listens on its own machine alone, and has no users, refuse what is
-// asked under a name of another site: a page there that a browser on this machine has open can
-// have its name lead here, and would then read and send all that our own pages may (DNS rebinding).
+// withHosts refuses what is asked under a name of another site, unless any name will do or users
+// have a password: a page there that a browser on this machine has open can have its name lead
+// here, and would then read and send all that our own pages may (DNS rebinding).
 func withHosts(o Options, next http.Handler) http.Handler {
-	if len(o.Users) > 0 || o.Open || !onLoopback(o.Listen) {
+	if len(o.Users) > 0 || o.AnyName {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -23,13 +23,6 @@ func withHosts(o Options, next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// onLoopback says whether an address to listen on is one that only this machine reaches.
-func onLoopback(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
-	ip, bad := netip.ParseAddr(host)
-	return err == nil && (host == "localhost" || bad == nil && ip.IsLoopback())
 }
 
 // ownName says whether no other site can have the name: it is an address, this machine's name,

@@ -48,13 +48,8 @@ func TestHosts(t *testing.T) {
 	status, _ := ask(serve(t, opts), "apm.example.com")
 	assert.Equal(t, http.StatusUnauthorized, status, "the password keeps others out")
 
-	for _, open := range []func(*web.Options){
-		func(o *web.Options) { o.Listen = "0.0.0.0:0" }, // has names of all kinds
-		func(o *web.Options) { o.Open = true },
-	} {
-		opts = filling()
-		open(&opts)
-		status, _ = ask(serve(t, opts), "apm.example.com")
-		assert.Equal(t, http.StatusOK, status)
-	}
+	opts = filling()
+	opts.AnyName = true
+	status, _ = ask(serve(t, opts), "apm.example.com")
+	assert.Equal(t, http.StatusOK, status)
 }

@@ -42,8 +42,9 @@ type Options struct {
 	CertFile, KeyFile string
 	// Users may see the pages; without any, everyone may.
 	Users []User
-	// Open lets everyone in under any name, also where Listen is an address of this machine alone.
-	Open bool
+	// AnyName has the pages answer to any name also without users, not only to those of this
+	// machine.
+	AnyName bool
 	// Logger receives errors of the server; nil discards them.
 	Logger *slog.Logger
 	// Store answers /api/, /prometheus/ and /vmui/; nil when there is none.
