@@ -58,11 +58,16 @@ func (b *Bench) StartMariaDB(ctx context.Context) (*MariaDB, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A server that starts removes what it takes for a dead one's temporary tables.
+	temporary, err := b.Folder("mariadb-tmp")
+	if err != nil {
+		return nil, err
+	}
 	tls, err := certs.Write(secrets)
 	if err != nil {
 		return nil, err
 	}
-	for _, own := range []string{data, secrets, tls.CAFile, tls.CertFile, tls.KeyFile} {
+	for _, own := range []string{data, secrets, temporary, tls.CAFile, tls.CertFile, tls.KeyFile} {
 		if credential == nil {
 			break
 		}
@@ -72,7 +77,7 @@ func (b *Bench) StartMariaDB(ctx context.Context) (*MariaDB, error) {
 	}
 	installed, err := b.Start(ctx, Command{
 		Name: "mariadb-install-db", Path: install, Credential: credential,
-		Args: []string{"--no-defaults", "--datadir=" + data, "--auth-root-authentication-method=normal", "--skip-test-db"},
+		Args: []string{"--no-defaults", "--datadir=" + data, "--tmpdir=" + temporary, "--auth-root-authentication-method=normal", "--skip-test-db"},
 	})
 	if err != nil {
 		return nil, err
@@ -92,7 +97,8 @@ func (b *Bench) StartMariaDB(ctx context.Context) (*MariaDB, error) {
 		}
 		p, err := b.Start(ctx, Command{
 			Name: "mariadbd", Path: server, Credential: credential,
-			Args: []string{"--no-defaults", "--datadir=" + data, "--socket=" + data + "/socket", "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(port),
+			Args: []string{"--no-defaults", "--datadir=" + data, "--tmpdir=" + temporary,
+				"--socket=" + data + "/socket", "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(port),
 				"--ssl-cert=" + tls.CertFile, "--ssl-key=" + tls.KeyFile, "--ssl-ca=" + tls.CAFile,
 				"--max-connections=1000", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0"},
 		})
