@@ -16,11 +16,11 @@ type Narrow struct {
 // word is how many bytes are read at once.
 const word = 4
 
-// MakeNarrow returns an array of n numbers up to most, soon done with as that of MakeBrief.
+// MakeNarrow returns an array of n numbers up to most, soon done with as that of MakePlain.
 // Errors: the system refuses the memory.
 func MakeNarrow(m *Memory, n int, most uint32) (Narrow, error) {
 	width := max((bits.Len32(most)+7)/8, 1)
-	b, err := MakeBrief[uint8](m, n*width+word-width)
+	b, err := MakePlain[uint8](m, n*width+word-width)
 	return Narrow{b, width, ^uint32(0) >> (8 * (word - width))}, err
 }
 

@@ -36,17 +36,20 @@ func Make[T Number](m *Memory, n int) (Array[T], error) {
 	return a, err
 }
 
-// MakeBrief is Make for an array that is soon done with: it gets the small pages that others
-// have just given back, no huge ones that the system would have to fetch.
-func MakeBrief[T Number](m *Memory, n int) (Array[T], error) { return makeArray[T](m, n, true) }
+// MakePlain is Make for an array that is walked over in order, or soon done with: it gets pages
+// of the usual size, those that others have just given back, however big it is.
+func MakePlain[T Number](m *Memory, n int) (Array[T], error) { return makeArray[T](m, n, true) }
 
 // Reserve returns an array of n items of which only a part will be written to: room for
 // the worst case. Errors: as Make.
 func Reserve[T Number](m *Memory, n int) (Array[T], error) {
-	a, err := makeArray[T](m, n, false)
+	a, err := ReservePlain[T](m, n)
 	a.adviseHuge()
 	return a, err
 }
+
+// ReservePlain is Reserve with pages of the usual size.
+func ReservePlain[T Number](m *Memory, n int) (Array[T], error) { return makeArray[T](m, n, false) }
 
 func makeArray[T Number](m *Memory, n int, full bool) (Array[T], error) {
 	if n == 0 {

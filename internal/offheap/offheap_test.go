@@ -79,6 +79,42 @@ func TestPopulate(t *testing.T) {
 	none.Populate()
 }
 
+func TestPopulateBeside(t *testing.T) {
+	a, err := Make[uint32](&Memory{}, 4<<20)
+	require.NoError(t, err)
+	defer a.Free()
+	before, err := Resident()
+	if err != nil {
+		t.Skip(err)
+	}
+	b := new(Beside)
+	PopulateBeside(b, &a)
+	for i := 0; i < len(a.Items); i += 8 << 10 { // every eighth page
+		a.Items[i] = uint32(i)
+	}
+	b.busy.Wait()
+	for i := 0; i < len(a.Items); i += 8 << 10 {
+		require.EqualValues(t, i, a.Items[i])
+	}
+	after, err := Resident()
+	require.NoError(t, err)
+	assert.Greater(t, after, before+15<<20, "of 16 MiB")
+
+	stopped, err := Make[uint32](&Memory{}, 64<<20)
+	require.NoError(t, err)
+	defer stopped.Free()
+	b.Stop()
+	PopulateBeside(b, &stopped)
+	b.busy.Wait()
+	now, err := Resident()
+	require.NoError(t, err)
+	assert.Less(t, now, after+16<<20, "nothing after Stop")
+
+	var nobody *Beside
+	PopulateBeside(nobody, &stopped)
+	nobody.Stop()
+}
+
 // TestPopulateSpilled: what is on the disk does not come into memory ahead of its use.
 func TestPopulateSpilled(t *testing.T) {
 	m := spilling(t)
@@ -89,6 +125,9 @@ func TestPopulateSpilled(t *testing.T) {
 	before, err := Resident()
 	require.NoError(t, err)
 	a.Populate()
+	var b Beside
+	PopulateBeside(&b, &a)
+	b.busy.Wait()
 	after, err := Resident()
 	require.NoError(t, err)
 	assert.Less(t, after, before+4<<20)
