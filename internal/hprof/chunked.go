@@ -118,7 +118,7 @@ func inflateChunks(ctx context.Context, in *os.File, m *members, progress Progre
 	n := len(m.out)
 	f := &File{DiskBytes: m.at[n], Compression: "gzip-chunked", data: spool}
 	var next, done atomic.Int64
-	got, bad := make([]int64, n), make([]bool, n) // by member
+	got, bad := make([]int64, n), make([]error, n) // by member
 	g, gctx := errgroup.WithContext(ctx)
 	for range cores.Workers() {
 		g.Go(func() error {
@@ -129,7 +129,7 @@ func inflateChunks(ctx context.Context, in *os.File, m *members, progress Progre
 				}
 				size, err := c.inflate(m.at[i], m.at[i+1])
 				got[i] = min(int64(size), m.block)
-				bad[i] = err != nil || i < n-1 && got[i] != m.out[i+1]-m.out[i]
+				bad[i] = err
 				if _, err := spool.WriteAt(c.out[:got[i]], m.out[i]); err != nil {
 					return noRoom(err, m.out[i])
 				}
@@ -141,13 +141,13 @@ func inflateChunks(ctx context.Context, in *os.File, m *members, progress Progre
 	if err := g.Wait(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	end := slices.Index(bad, true)
+	end := slices.IndexFunc(bad, func(err error) bool { return err != nil })
 	if end < 0 {
 		end = n - 1
 	}
 	f.Size = m.out[end] + got[end]
-	if bad[end] {
-		f.Damage = &Error{Offset: f.Size, What: "gzip data", Err: ErrTruncated}
+	if bad[end] != nil {
+		f.Damage = &Error{Offset: f.Size, What: "gzip data", Err: fmt.Errorf("%w: %w", ErrTruncated, bad[end])}
 	}
 	if err := spool.Truncate(f.Size); err != nil {
 		return nil, errors.Join(fmt.Errorf("temporary file: %w", err), f.Close())
@@ -163,7 +163,7 @@ type chunkReader struct {
 	out []byte // one more than a block: a longer one is damage
 }
 
-// inflate inflates the member in [from, to) and returns how many bytes of c.out it
+// inflate inflates the member that is all of [from, to) and returns how many bytes of c.out it
 // filled, also with an error.
 func (c *chunkReader) inflate(from, to int64) (int, error) {
 	c.buf.Reset(io.NewSectionReader(c.in, from, to-from))
@@ -179,6 +179,9 @@ func (c *chunkReader) inflate(from, to int64) (int, error) {
 		// ReadFull says so at the regular end too; only the member's checksum tells.
 		if _, err := c.z.Read(c.out[n:]); !errors.Is(err, io.EOF) {
 			return n, ErrTruncated
+		}
+		if _, err := c.buf.Peek(1); !errors.Is(err, io.EOF) {
+			return n, errors.New("a block with something behind it")
 		}
 		return n, nil
 	}

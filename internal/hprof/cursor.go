@@ -81,18 +81,14 @@ func (c *cursor) fill(n int) error {
 	return nil
 }
 
-// skip moves the position by n bytes, n >= 0; beyond the window nothing is read.
-func (c *cursor) skip(n int64) error {
+// skip moves the position by n bytes, from 0 to left(); beyond the window nothing is read.
+func (c *cursor) skip(n int64) {
 	if n <= int64(len(c.buf)-c.pos) {
 		c.pos += int(n)
-		return nil
-	}
-	if n > c.left() {
-		return ErrTruncated
+		return
 	}
 	if n > shortJump {
 		c.next = firstRead
 	}
 	c.buf, c.pos, c.base = c.mem[:0], 0, c.offset()+n
-	return nil
 }

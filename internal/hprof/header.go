@@ -15,7 +15,7 @@ type Header struct {
 	Version string
 	// IDSize is the width of object ids in bytes, 4 or 8.
 	IDSize int
-	// Created is when the dump was begun, by the JVM's clock.
+	// Created is when the dump was begun, by the JVM's clock (see Instant).
 	Created time.Time
 	// Length is the size of the header itself in bytes.
 	Length int64
@@ -60,7 +60,20 @@ func readHeader(r io.ReaderAt) (Header, error) {
 	return Header{
 		Version: version,
 		IDSize:  int(idSize),
-		Created: time.UnixMilli(ms).UTC(),
+		Created: Instant(ms),
 		Length:  int64(end + 1 + 12),
 	}, nil
+}
+
+// Instants that RFC 3339 can write, in milliseconds: the years 1 to 9999. A damaged header
+// has others, and a Timer's task may be due 292 million years from now.
+const (
+	firstInstant = -62_135_596_800_000
+	lastInstant  = 253_402_300_799_000
+)
+
+// Instant is a Java time in milliseconds since the Unix epoch, in UTC, moved to where RFC 3339
+// can write it.
+func Instant(ms int64) time.Time {
+	return time.UnixMilli(min(max(ms, firstInstant), lastInstant)).UTC()
 }

@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -135,6 +137,23 @@ func TestForeignInput(t *testing.T) {
 	assert.ErrorAs(t, err, &path)
 }
 
+// TestTimesThatNobodyCanWrite are those of damaged headers: reports have RFC 3339.
+func TestTimesThatNobodyCanWrite(t *testing.T) {
+	f := func(ms int64, want string) {
+		t.Helper()
+		d := sample(8)
+		d.CreatedMs = ms
+		dump, err := open(t, d.Encode(hproftest.Shape{}))
+		require.NoError(t, err)
+		assert.Equal(t, want, dump.Header.Created.Format(time.RFC3339))
+		_, err = dump.Header.Created.MarshalJSON()
+		require.NoError(t, err)
+	}
+	f(1_700_000_000_000, "2023-11-14T22:13:20Z")
+	f(math.MaxInt64, "9999-12-31T23:59:59Z")
+	f(math.MinInt64, "0001-01-01T00:00:00Z")
+}
+
 // TestUnwrittenLength is what a JVM leaves that died before it wrote the length of
 // its last segment.
 func TestUnwrittenLength(t *testing.T) {
@@ -190,6 +209,8 @@ func TestDamagedChunk(t *testing.T) {
 	f, err := open(t, data)
 	require.NoError(t, err)
 	require.NotNil(t, f.Damage)
+	require.ErrorIs(t, f.Damage, hprof.ErrTruncated)
+	assert.Regexp(t, "gzip data at offset [0-9]+: "+hprof.ErrTruncated.Error()+": .+", f.Damage.Error(), "and what is wrong with it")
 	assert.Less(t, f.Size, whole.Size*2/3)
 	assert.Greater(t, f.Size, whole.Size/3)
 }

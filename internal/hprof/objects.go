@@ -114,8 +114,8 @@ func (o *Objects) Next() bool {
 	if o.body > 0 {
 		if o.body <= int64(len(c.buf)-c.pos) {
 			c.pos += int(o.body)
-		} else if err := c.skip(o.body); err != nil {
-			return o.fail("array", err)
+		} else {
+			c.skip(o.body)
 		}
 		o.body = 0
 	}

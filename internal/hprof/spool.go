@@ -86,7 +86,7 @@ func spoolStream(ctx context.Context, in io.Reader, total int64, progress Progre
 	case f.Size == 0:
 		err = fmt.Errorf("%s: %w: %w", f.Compression, err, ErrNotHprof)
 	default:
-		f.Damage = &Error{Offset: f.Size, What: f.Compression + " data", Err: ErrTruncated}
+		f.Damage = &Error{Offset: f.Size, What: f.Compression + " data", Err: fmt.Errorf("%w: %w", ErrTruncated, err)}
 		return f, nil
 	}
 	return nil, errors.Join(err, f.Close())

@@ -112,9 +112,7 @@ func (w *walk) record(ctx context.Context) (fault, err error) {
 	if !r.Tag.known() {
 		return fmt.Errorf("unknown record tag %#x", h[0]), nil
 	}
-	if fault := w.c.skip(headerLength); fault != nil {
-		return fault, nil
-	}
+	w.c.skip(headerLength)
 	switch r.Tag {
 	case TagHeapDump, TagHeapSegment:
 		return w.heap(ctx, r)
@@ -134,7 +132,8 @@ func (w *walk) record(ctx context.Context) (fault, err error) {
 	if err := w.to.Record(ctx, r); err != nil {
 		return nil, err
 	}
-	return w.c.skip(r.Length), nil
+	w.c.skip(r.Length)
+	return nil, nil
 }
 
 // check judges the length of a record that describes names or stacks.
@@ -196,7 +195,8 @@ func (w *walk) heap(ctx context.Context, r Record) (fault, err error) {
 		w.c.reset(end, end)
 		return fmt.Errorf("heap record of %d bytes, %d left: %w", claimed, left, ErrTruncated), nil
 	}
-	return w.c.skip(r.Length), nil
+	w.c.skip(r.Length)
+	return nil, nil
 }
 
 // plausible says whether records begin at offset at: the end of the file, or
@@ -220,10 +220,21 @@ func (w *walk) plausible(at int64) bool {
 
 const (
 	// maxResume bounds how far the next record is looked for behind a damaged one,
-	// and maxDamage how many damaged ones are put up with.
+	// maxDamage how many damaged ones are put up with, and maxTries at how many places
+	// behind each it is looked whether records begin: that costs a read.
 	maxResume = 64 << 20
 	maxDamage = 100
+	maxTries  = 1 << 19
 )
+
+// mayBegin tells from the bytes at an offset whether a record may begin there: its tag is
+// known, and it ends within the dump. Fewer bytes than a header may be anything.
+func (w *walk) mayBegin(b []byte, at int64) bool {
+	if !Tag(b[0]).known() {
+		return false
+	}
+	return len(b) < headerLength || at+headerLength+int64(binary.BigEndian.Uint32(b[5:])) <= w.c.end
+}
 
 // resume returns where records go on behind damage, the end of the file if nowhere.
 // What follows a heap record that is cut off is no record.
@@ -232,7 +243,7 @@ func (w *walk) resume(ctx context.Context, from int64) (int64, error) {
 	if w.damaged >= maxDamage || w.c.left() == 0 {
 		return end, nil
 	}
-	buf := make([]byte, blockSize)
+	buf, tries := make([]byte, blockSize), 0
 	for base := from; base < min(end, from+maxResume); base += blockSize {
 		if err := ctx.Err(); err != nil {
 			return 0, err
@@ -241,9 +252,16 @@ func (w *walk) resume(ctx context.Context, from int64) (int64, error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return end, nil // what cannot be read ends the walk; the damage listed tells
 		}
-		for i, b := range buf[:n] {
-			if Tag(b).known() && w.plausible(base+int64(i)) {
-				return base + int64(i), nil
+		for i := range n {
+			at := base + int64(i)
+			if !w.mayBegin(buf[i:n], at) {
+				continue
+			}
+			if tries++; tries > maxTries {
+				return end, nil
+			}
+			if w.plausible(at) {
+				return at, nil
 			}
 		}
 	}

@@ -1,0 +1,274 @@
+package hprof_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"errors"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+// raw is a dump of ids of 8 bytes, byte by byte.
+func raw(records ...[]byte) []byte {
+	return append([]byte("JAVA PROFILE 1.0.2\x00\x00\x00\x00\x08\x00\x00\x01\x8b\xcf\xe5\x68\x00"), bytes.Join(records, nil)...)
+}
+
+// rec is a record with a body.
+func rec(tag hprof.Tag, body []byte) []byte {
+	b := binary.BigEndian.AppendUint32([]byte{byte(tag), 0, 0, 0, 0}, uint32(len(body)))
+	return append(b, body...)
+}
+
+// name is a UTF8 record.
+func name(id uint64, text string) []byte {
+	return rec(hprof.TagUTF8, append(binary.BigEndian.AppendUint64(nil, id), text...))
+}
+
+// met is what a walk meets.
+type met struct {
+	records []hprof.Tag
+	damage  []*hprof.Error
+}
+
+func (m *met) Record(_ context.Context, r hprof.Record) error {
+	m.records = append(m.records, r.Tag)
+	return nil
+}
+
+func (m *met) Damaged(e *hprof.Error, _ int64) error {
+	m.damage = append(m.damage, e)
+	return nil
+}
+
+// meet walks over the records of a dump.
+func meet(t *testing.T, data []byte) met {
+	t.Helper()
+	f, err := open(t, data)
+	require.NoError(t, err)
+	var m met
+	require.NoError(t, f.Walk(t.Context(), &m))
+	return m
+}
+
+// TestRecordsTooShortOrTooLong are damage, and what follows is read.
+func TestRecordsTooShortOrTooLong(t *testing.T) {
+	rest := bytes.Join([][]byte{name(1, "a"), name(2, "b"), name(3, "c")}, nil)
+	f := func(tag hprof.Tag, least int) {
+		t.Helper()
+		assert.Empty(t, meet(t, raw(rec(tag, make([]byte, least)), rest)).damage, tag.Name())
+		m := meet(t, raw(rec(tag, make([]byte, least-1)), rest))
+		assert.Len(t, m.damage, 1, tag.Name())
+		assert.Equal(t, []hprof.Tag{hprof.TagUTF8, hprof.TagUTF8, hprof.TagUTF8}, m.records, tag.Name())
+	}
+	f(hprof.TagUTF8, 8)
+	f(hprof.TagLoadClass, 24)
+	f(hprof.TagFrame, 40)
+	f(hprof.TagTrace, 12)
+
+	trace := make([]byte, 12+7)
+	trace[11] = 1 // a frame of 8 bytes
+	assert.Len(t, meet(t, raw(rec(hprof.TagTrace, trace), rest)).damage, 1)
+	assert.Len(t, meet(t, raw(rec(hprof.TagFrame, make([]byte, 4<<20+1)), rest)).damage, 1, "no JVM writes such a frame")
+}
+
+// TestNothingOfAHeapIsTakenForRecords: what is looked for behind damage is not looked for
+// within the heap before it, though that holds what looks like records.
+func TestNothingOfAHeapIsTakenForRecords(t *testing.T) {
+	inside := bytes.Join([][]byte{rec(hprof.TagStartThread, nil), rec(hprof.TagStartThread, nil), rec(hprof.TagStartThread, nil)}, nil)
+	m := meet(t, raw(rec(hprof.TagHeapDump, inside), []byte{0xEE}, name(1, "a"), name(2, "b"), name(3, "c")))
+	assert.Len(t, m.damage, 1)
+	assert.Equal(t, []hprof.Tag{hprof.TagHeapDump, hprof.TagUTF8, hprof.TagUTF8, hprof.TagUTF8}, m.records)
+}
+
+// TestSoManyDamagedPlaces are put up with; then the rest is given up, and said to be.
+func TestSoManyDamagedPlaces(t *testing.T) {
+	var records [][]byte
+	for range 150 {
+		records = append(records, []byte{0xEE}, name(1, "a"), name(2, "b"), name(3, "c"))
+	}
+	m := meet(t, raw(records...))
+	assert.Len(t, m.damage, 100)
+	assert.Len(t, m.records, 99*3)
+}
+
+// TestCutBeforeItsHeap: names without a heap are a dump that was cut.
+func TestCutBeforeItsHeap(t *testing.T) {
+	f, err := open(t, raw(name(1, "a")))
+	require.NoError(t, err)
+	o, err := f.Outline(t.Context())
+	require.NoError(t, err)
+	require.Len(t, o.Damage, 1)
+	assert.ErrorIs(t, o.Damage[0], hprof.ErrTruncated)
+}
+
+// TestAHeapCutBetweenObjects is damaged, though each object in it is whole.
+func TestAHeapCutBetweenObjects(t *testing.T) {
+	object := append([]byte{byte(hprof.SubRootUnknown)}, make([]byte, 8)...)
+	data := raw(rec(hprof.TagHeapDump, bytes.Repeat(object, 10)))
+	assert.Empty(t, meet(t, data).damage)
+	m := meet(t, data[:len(data)-len(object)])
+	require.Len(t, m.damage, 1)
+	assert.ErrorIs(t, m.damage[0], hprof.ErrTruncated)
+}
+
+// subRecords are the tags in a heap, and what ends it early.
+func subRecords(t *testing.T, heap []byte) ([]hprof.SubTag, *hprof.Error) {
+	t.Helper()
+	o := hprof.NewObjects(bytes.NewReader(heap), 8)
+	o.Reset(0, int64(len(heap)))
+	var tags []hprof.SubTag
+	for o.Next() {
+		tags = append(tags, o.Tag)
+	}
+	return tags, o.Err()
+}
+
+// TestRootsOfAllKinds have the lengths that HotSpot's and Android's heapDumper write.
+func TestRootsOfAllKinds(t *testing.T) {
+	var heap []byte
+	var want []hprof.SubTag
+	for tag, extra := range map[hprof.SubTag]int{
+		hprof.SubRootUnknown: 0, hprof.SubRootJNIGlobal: 8, hprof.SubRootJNILocal: 8, hprof.SubRootJavaFrame: 8, hprof.SubRootNativeStack: 4,
+		hprof.SubRootStickyClass: 0, hprof.SubRootThreadBlock: 4, hprof.SubRootMonitor: 0, hprof.SubRootThread: 8,
+		hprof.SubRootInterned: 0, hprof.SubRootFinalizing: 0, hprof.SubRootDebugger: 0, hprof.SubRootRefCleanup: 0, hprof.SubRootVMInternal: 0,
+		hprof.SubRootJNIMonitor: 8, hprof.SubUnreachable: 0, hprof.SubHeapInfo: 4,
+	} {
+		heap = append(append(heap, byte(tag)), bytes.Repeat([]byte{0xEE}, 8+extra)...)
+		want = append(want, tag)
+	}
+	got, fault := subRecords(t, heap)
+	assert.Nil(t, fault)
+	assert.Equal(t, want, got)
+}
+
+// TestFaultySubRecords end the walk, and are told.
+func TestFaultySubRecords(t *testing.T) {
+	array := func(tag hprof.SubTag, count uint32, elem hprof.Type) []byte {
+		b := append([]byte{byte(tag)}, make([]byte, 12)...)
+		return append(binary.BigEndian.AppendUint32(b, count), byte(elem))
+	}
+	root := append([]byte{byte(hprof.SubRootUnknown)}, make([]byte, 8)...)
+	f := func(heap []byte, want int, fault string) {
+		t.Helper()
+		got, err := subRecords(t, heap)
+		assert.Len(t, got, want)
+		if fault == "" {
+			assert.Nil(t, err)
+		} else if assert.NotNil(t, err) {
+			assert.ErrorContains(t, err, fault)
+		}
+	}
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	f(join(array(hprof.SubPrimArray, 2, hprof.TypeInt), make([]byte, 8), root), 2, "")
+	f(join(array(hprof.SubPrimArray, 3, hprof.TypeInt), make([]byte, 8)), 0, "a body of 12 bytes, 8 left")
+	f(join(array(hprof.SubPrimArray, 0, 3), root), 0, "unknown element type 3")
+	f(join(array(hprof.SubPrimArray, 1, hprof.TypeObject), make([]byte, 8), root), 0, "unknown element type 2")
+	f(join(array(hprof.SubPrimArrayNoData, 1000, hprof.TypeInt), root), 2, "")
+	f(join(root, []byte{0x77}, root), 1, "unknown sub-record tag 0x77")
+
+	class := func(constants, statics, fields []byte) []byte {
+		return join([]byte{byte(hprof.SubClassDump)}, make([]byte, 8+4+6*8+4), constants, statics, fields)
+	}
+	none, id := []byte{0, 0}, make([]byte, 8)
+	f(join(class(none, none, none), root), 2, "")
+	f(join(class(none, none, join([]byte{0, 1}, id, []byte{byte(hprof.TypeInt)})), root), 2, "")
+	f(join(class(none, none, join([]byte{0, 1}, id, []byte{3})), root), 0, "field of unknown type 3")
+	f(join(class(none, join([]byte{0, 1}, id, []byte{3}), none), root), 0, "value of unknown type 3")
+	f(join(class([]byte{0, 1, 0, 0, byte(hprof.TypeByte), 7}, none, none), root), 2, "")
+}
+
+// chunkStarts are the places where members of a chunked dump begin.
+func chunkStarts(data []byte) []int {
+	var at []int
+	for from := 0; ; from++ {
+		i := bytes.Index(data[from:], []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0})
+		if i < 0 {
+			return at
+		}
+		from += i
+		at = append(at, from)
+	}
+}
+
+// member is a gzip member with the name and comment of a header.
+func member(t *testing.T, h gzip.Header, content []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	z.Header = h
+	_, err := z.Write(content)
+	require.NoError(t, errors.Join(err, z.Close()))
+	return out.Bytes()
+}
+
+// TestMembersThatLieAboutTheirSize, or that are not the JDK's, are damage.
+func TestMembersThatLieAboutTheirSize(t *testing.T) {
+	data := big().Encode(hproftest.Shape{ChunkBytes: 5000})
+	starts := chunkStarts(data)
+	require.Greater(t, len(starts), 10)
+	f := func(what string, harm func(data []byte) []byte, compression string) {
+		t.Helper()
+		dump, err := open(t, harm(bytes.Clone(data)))
+		require.NoError(t, err, what)
+		assert.Equal(t, compression, dump.Compression, what)
+		assert.NotNil(t, dump.Damage, what)
+	}
+	f("more than a block", func(data []byte) []byte {
+		binary.LittleEndian.PutUint32(data[starts[5]-4:], 1<<32-1)
+		return data
+	}, "gzip")
+	f("less than it is", func(data []byte) []byte {
+		binary.LittleEndian.PutUint32(data[starts[5]-4:], 7)
+		return data
+	}, "gzip-chunked")
+	// A member with a name, between two others and at the end, is none that the JDK writes.
+	foreign := member(t, gzip.Header{Name: "name"}, []byte("something else"))
+	f("another one in between", func(data []byte) []byte {
+		return bytes.Join([][]byte{data[:starts[5]], foreign, data[starts[5]:]}, nil)
+	}, "gzip-chunked")
+	f("another one at the end", func(data []byte) []byte { return append(data, foreign...) }, "gzip-chunked")
+}
+
+// TestMembersAcrossTheBlocksInWhichTheyAreLookedFor are found.
+func TestMembersAcrossTheBlocksInWhichTheyAreLookedFor(t *testing.T) {
+	const block = 1 << 20
+	noise := make([]byte, 3*block/2)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(noise) // it cannot fail, nor be compressed
+	dump := raw(name(1, string(noise)), rec(hprof.TagHeapDump, nil))
+	comment := gzip.Header{Comment: "HPROF BLOCKSIZE=2000000"}
+	extra := len(member(t, comment, dump[:block])) - block
+	for across := 1; across < 8; across++ {
+		first := block - extra - across
+		data := member(t, comment, dump[:first])
+		require.Len(t, data, block-across, "the next one begins before the end of a block")
+		f, err := open(t, append(data, member(t, gzip.Header{}, dump[first:])...))
+		require.NoError(t, err)
+		assert.Equal(t, "gzip-chunked", f.Compression)
+		assert.Nil(t, f.Damage)
+		assert.Len(t, dump, int(f.Size))
+	}
+}
+
+// TestGarbageLikeRecords costs a look at each place where a record may begin. So many are
+// taken, and no more: a dump of nothing else would take hours.
+func TestGarbageLikeRecords(t *testing.T) {
+	rest := bytes.Join([][]byte{name(1, "a"), name(2, "b"), name(3, "c")}, nil)
+	f := func(bytesOfGarbage, records int) {
+		t.Helper()
+		// Half of the bytes are tags, with lengths that lead to some other place of it.
+		garbage := bytes.Repeat([]byte{byte(hprof.TagStartThread), 0, byte(hprof.TagUTF8), 0}, bytesOfGarbage/4)
+		m := meet(t, raw([]byte{0xEE}, garbage, make([]byte, 1<<20), rest))
+		assert.Len(t, m.damage, 1)
+		assert.Len(t, m.records, records)
+	}
+	f(256<<10, 3)
+	f(2<<20, 0)
+}
