@@ -9,6 +9,7 @@ import (
 // would miss the cache with every step. Six bytes a reference.
 type backlog struct {
 	memory  *offheap.Memory
+	beside  *offheap.Beside
 	buckets []bucket
 	slabs   []slab
 	cut     int // chunks taken from the last slab
@@ -19,8 +20,8 @@ const (
 	bucketNodes = 1 << 16
 	// chunkItems is how many references a bucket takes room for at once, and
 	// slabChunks how many such pieces are allocated at once.
-	chunkItems = 1 << 12
-	slabChunks = 1 << 8
+	chunkItems = 1 << 11
+	slabChunks = 1 << 6
 	slabBytes  = 6 * slabChunks * chunkItems
 	// smallBacklog is how many bytes of references are kept to the end: to give a piece back
 	// stops all cores for a moment, a twentieth of a report's time on three million Finalizers.
@@ -47,8 +48,8 @@ type slab struct {
 	from offheap.Array[uint32]
 }
 
-func newBacklog(m *offheap.Memory, nodes int) backlog {
-	return backlog{memory: m, buckets: make([]bucket, nodes/bucketNodes+1), cut: slabChunks}
+func newBacklog(m *offheap.Memory, beside *offheap.Beside, nodes int) backlog {
+	return backlog{memory: m, beside: beside, buckets: make([]bucket, nodes/bucketNodes+1), cut: slabChunks}
 }
 
 // add notes a reference. Errors: no memory.
@@ -72,14 +73,16 @@ func (b *backlog) add(to, from uint32) error {
 func (b *backlog) chunk() (c chunk, err error) {
 	if b.cut == slabChunks {
 		var s slab
-		if s.to, err = offheap.Reserve[uint16](b.memory, slabChunks*chunkItems); err != nil {
+		if s.to, err = offheap.ReservePlain[uint16](b.memory, slabChunks*chunkItems); err != nil {
 			return c, err
 		}
-		if s.from, err = offheap.Reserve[uint32](b.memory, slabChunks*chunkItems); err != nil {
+		if s.from, err = offheap.ReservePlain[uint32](b.memory, slabChunks*chunkItems); err != nil {
 			s.to.Free()
 			return c, err
 		}
 		b.slabs, b.cut = append(b.slabs, s), 0
+		offheap.PopulateBeside(b.beside, &s.to)
+		offheap.PopulateBeside(b.beside, &s.from)
 	}
 	s, at := b.slabs[len(b.slabs)-1], b.cut*chunkItems
 	b.cut++
@@ -92,7 +95,7 @@ func (b *backlog) newSorted() (*sorted, error) {
 	for i := range b.buckets {
 		most = max(most, b.buckets[i].n)
 	}
-	room, err := offheap.Reserve[uint32](b.memory, most)
+	room, err := offheap.ReservePlain[uint32](b.memory, most)
 	return &sorted{room: room}, err
 }
 

@@ -54,18 +54,18 @@ func (g *gatherer) flush() {
 
 // core is the set of the nodes that are not peeled. It knows the place of each
 // member among them, in order; members and counts lie side by side, as they are
-// always needed together. Where nearly all nodes are members, the place of each is its
-// number, which nothing has to be looked up for.
+// always needed together. Where at least half of the nodes are members, the place of each is
+// its number, which nothing has to be looked up for.
 type core struct {
-	words  offheap.Array[uint64] // for 64 nodes each: the members, and how many lie before
-	count  uint32
-	places uint32 // all places are less
-	whole  bool   // places are numbers of nodes
+	words offheap.Array[uint64] // for 64 nodes each: the members, and how many lie before
+	count uint32
+	span  uint32 // all places are less
+	whole bool   // places are numbers of nodes
 }
 
-// nearlyAll is how many nodes there must be to one that is peeled for the core to be
-// whole.
-const nearlyAll = 8
+// half is how many nodes there may be to one of the core for it to be whole: it then takes
+// less than twice the memory for its places.
+const half = 2
 
 // newCore returns all nodes up to last but 0 and those in off.
 func newCore(m *offheap.Memory, off *bitset, last uint32) (c core, err error) {
@@ -84,8 +84,8 @@ func newCore(m *offheap.Memory, off *bitset, last uint32) (c core, err error) {
 		c.words.Items[2*i], c.words.Items[2*i+1] = members, uint64(c.count)
 		c.count += uint32(bits.OnesCount64(members))
 	}
-	if c.places = c.count; last-c.count <= last/nearlyAll {
-		c.places, c.whole = last+1, true
+	if c.span = c.count; c.count >= last/half {
+		c.span, c.whole = last+1, true
 	}
 	return c, nil
 }
@@ -98,12 +98,21 @@ func (c *core) place(v uint32) (place uint32, ok bool) {
 	return c.among(v)
 }
 
-// guess is place, but may take any node for a member.
-func (c *core) guess(v uint32) (place uint32, ok bool) {
+// at returns the place of a member v that nth others come before.
+func (c *core) at(v, nth uint32) uint32 {
 	if c.whole {
-		return v, true
+		return v
 	}
-	return c.among(v)
+	return nth
+}
+
+// guess is place for whoever knows that v is a member, or does without knowing.
+func (c *core) guess(v uint32) (place uint32) {
+	if c.whole {
+		return v
+	}
+	place, _ = c.among(v)
+	return place
 }
 
 // among returns how many members lie before v, and whether it is one.
@@ -113,18 +122,31 @@ func (c *core) among(v uint32) (before uint32, ok bool) {
 	return uint32(w[1]) + uint32(bits.OnesCount64(w[0]&(bit-1))), w[0]&bit != 0
 }
 
-// others yields the places that no member has.
-func (c *core) others(yield func(place uint32) bool) {
-	if !c.whole {
-		return
-	}
-	for i := 0; i < len(c.words.Items); i += 2 {
-		for w := ^c.words.Items[i]; w != 0; w &= w - 1 {
-			if v := uint32(32*i + bits.TrailingZeros64(w)); v < c.places && !yield(v) {
-				return
+// members yields the core nodes from, ..., to-1 in their order, and how many come before each;
+// from is a multiple of 64.
+func (c *core) members(from, to uint32) func(yield func(v, nth uint32) bool) {
+	return func(yield func(v, nth uint32) bool) {
+		for i := from / 64; 64*i < to; i++ {
+			nth := uint32(c.words.Items[2*i+1])
+			for w := c.words.Items[2*i]; w != 0; w &= w - 1 {
+				if v := 64*i + uint32(bits.TrailingZeros64(w)); v >= to || !yield(v, nth) {
+					return
+				}
+				nth++
 			}
 		}
 	}
+}
+
+// without leaves of some nodes those that are no members. No branch depends on what only
+// memory can tell, so the processor asks for all at once.
+func (c *core) without(nodes []uint32) []uint32 {
+	n := 0
+	for _, v := range nodes {
+		nodes[n] = v
+		n += int(^c.words.Items[v/64*2] >> (v % 64) & 1)
+	}
+	return nodes[:n]
 }
 
 func (c *core) has(v uint32) bool { return c.words.Items[v/64*2]&(1<<(v%64)) != 0 }

@@ -10,7 +10,7 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
-// burden is what is peeled off below the core nodes, by place in the core. It takes no
+// burden is what is peeled off below the core nodes, by their order. It takes no
 // search to weigh it, so that is done beside the search, which has but one core.
 type burden struct {
 	sums    *sums
@@ -62,10 +62,10 @@ func (t *Tree) newBurden() (b burden, err error) {
 	if t.live, err = newBitset(t.graph.Memory, t.graph.Nodes); err != nil {
 		return b, err
 	}
-	if b.bearing, err = newBitset(t.graph.Memory, t.core.places); err != nil {
+	if b.bearing, err = newBitset(t.graph.Memory, t.core.count); err != nil {
 		return b, err
 	}
-	items, err := offheap.Reserve[uint32](t.graph.Memory, int(t.core.places))
+	items, err := offheap.ReservePlain[uint32](t.graph.Memory, int(t.core.count))
 	b.sums = newSums(items, t.graph.Unit)
 	return b, err
 }
@@ -79,16 +79,11 @@ func (t *Tree) weigh(b *burden, w *walker, from, to uint32) {
 		live.join(u)
 		return true
 	}
-	for v := max(from, 1); v < to; v++ {
-		run := c.From(v)
-		place, ok := t.core.place(v)
-		if !ok {
-			continue
-		}
+	for v, nth := range t.core.members(from, to) {
 		before := w.nodes
-		if sum := w.below(run, mark); w.nodes > before {
-			b.sums.set(place, sum)
-			b.bearing.join(place)
+		if sum := w.below(c.From(v), mark); w.nodes > before {
+			b.sums.set(nth, sum)
+			b.bearing.join(nth)
 		}
 	}
 }
@@ -98,10 +93,10 @@ func (t *Tree) weigh(b *burden, w *walker, from, to uint32) {
 // all.
 func (t *Tree) invert(ctx context.Context, b *burden) (err error) {
 	n := len(t.idom.Items)
-	if t.vertex, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
+	if t.vertex, err = offheap.MakePlain[uint32](t.graph.Memory, n); err != nil {
 		return err
 	}
-	items, err := offheap.Make[uint32](t.graph.Memory, n)
+	items, err := offheap.MakePlain[uint32](t.graph.Memory, n)
 	if err != nil {
 		return err
 	}
@@ -113,19 +108,15 @@ func (t *Tree) invert(ctx context.Context, b *burden) (err error) {
 	err = each(ctx, int(t.graph.Nodes)+1, func(from, to int) error {
 		w, live := walker{t: t}, gatherer{set: &t.live}
 		defer live.flush()
-		for v := uint32(max(from, 1)); v < uint32(to); v++ {
-			place, ok := t.core.place(v)
-			if !ok {
-				continue
-			}
-			i, bears := t.number.Items[place], b.bearing.has(place)
+		for v, nth := range t.core.members(uint32(from), uint32(to)) {
+			i, bears := t.number.Items[t.core.at(v, nth)], b.bearing.has(nth)
 			switch {
 			case i != 0:
 				live.join(v)
 				t.vertex.Items[i] = v
 				sum := t.graph.Weight(v)
 				if bears {
-					sum += b.sums.of(place)
+					sum += b.sums.of(nth)
 					t.bearing.join(i)
 				}
 				t.retained.set(i, sum)

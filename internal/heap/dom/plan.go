@@ -23,7 +23,7 @@ func Bytes(nodes, core, references int64) int64 {
 // plan tells what is to come once the core is known, with some references in it.
 func (t *Tree) plan(references int64) error {
 	core, nodes := int64(t.core.count), int64(t.graph.Nodes)
-	// Some of what is kept has an item for each place, and a whole core more places than
-	// nodes.
-	return t.graph.Memory.Plan(offheap.Need{Phase: Phase, Bytes: Bytes(nodes, int64(t.core.places), references), Nodes: core, References: references})
+	// The numbers of a whole core have an item for each node.
+	more := 4 * (int64(t.core.span) - core)
+	return t.graph.Memory.Plan(offheap.Need{Phase: Phase, Bytes: Bytes(nodes, core, references) + more, Nodes: core, References: references})
 }

@@ -29,10 +29,10 @@ func (t *Tree) renumber(ctx context.Context, o *numbered) (err error) {
 		order[i] += next + 1
 	}
 	renumbered := func(i uint32) uint32 { return uint32(order[i]) - uint32(order[i]>>32) }
-	if t.idom, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
+	if t.idom, err = offheap.MakePlain[uint32](t.graph.Memory, n); err != nil {
 		return err
 	}
-	if t.end, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
+	if t.end, err = offheap.MakePlain[uint32](t.graph.Memory, n); err != nil {
 		return err
 	}
 	t.end.Items[0] = uint32(n)
@@ -48,7 +48,10 @@ func (t *Tree) renumber(ctx context.Context, o *numbered) (err error) {
 	}
 	return each(ctx, len(t.number.Items), func(from, to int) error {
 		for place := from; place < to; place++ {
-			if i := t.number.Items[place]; i != 0 {
+			switch i := t.number.Items[place]; {
+			case i >= uint32(n):
+				t.number.Items[place] = 0 // the search did not come there
+			case i != 0:
 				t.number.Items[place] = renumbered(i)
 			}
 		}

@@ -3,6 +3,7 @@ package dom
 import (
 	"context"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
@@ -16,10 +17,12 @@ type found struct {
 	// are enough to have the parents again when links is used up.
 	shape bitset
 	// later are the references that come from a greater number.
-	later backlog
+	later  backlog
+	beside *offheap.Beside
 }
 
 func (s *found) free() {
+	s.beside.Stop()
 	s.links.Free()
 	s.shape.free()
 	s.later.free()
@@ -36,7 +39,8 @@ func link(ancestor, least uint32) uint64 { return uint64(ancestor)<<32 | uint64(
 // fetched long before their turn comes. Those that got a number in the meantime are
 // dropped then.
 type searcher struct {
-	t *Tree
+	t     *Tree
+	slots slots
 	found
 	// stack holds, for each node on the way, its successors that have not had their
 	// turn. bottom marks the first one of each node, by place in the stack, and busy the
@@ -54,73 +58,78 @@ const (
 	// batch is how many successors are looked at together: their numbers come from
 	// memory at the same time.
 	batch = 16
-	// lookDown is how far below the top of the stack numbers are fetched, a multiple of three.
-	// What the number asks for comes in the third after it, the successors in the last one.
+	// lookDown is how far below the top of the stack slots are fetched, even. What
+	// the slot tells of comes in the second half.
 	lookDown = 12
 	// stackSpare is how much of the stack, in items, is kept above its top.
 	stackSpare = 1 << 20
-	// outside is the number, while the search goes on, of what is no core node.
-	outside = ^uint32(0)
 )
 
 // search numbers the reachable core nodes in depth-first preorder, and notes each
 // reference between them when it passes it.
 func (t *Tree) search(ctx context.Context) (*found, error) {
-	s := &searcher{t: t}
+	s := &searcher{t: t, found: found{beside: newBeside()}}
 	defer s.free()
-	if err := s.allocate(); err != nil {
+	if err := s.allocate(ctx); err != nil {
 		return &s.found, err
 	}
 	for _, r := range t.graph.Roots {
 		place, _ := t.core.place(r)
-		if n := t.number.Items[place]; n != 0 {
+		n := t.number.Items[place]
+		if s.slots.numbered(n) {
 			s.links.Items[n] &^= 0xffffffff
 			continue
 		}
 		s.at, s.depth = 0, 0
-		if err := s.visit(r, place); err != nil {
+		if err := s.visit(r, place, n); err != nil {
 			return &s.found, err
 		}
 		if err := s.drain(ctx); err != nil {
 			return &s.found, err
 		}
 	}
-	for place := range t.core.others {
-		t.number.Items[place] = 0
-	}
+	s.beside.Stop()
 	s.links.Items = s.links.Items[:s.count+1]
 	return &s.found, nil
 }
 
-func (s *searcher) allocate() (err error) {
+func (s *searcher) allocate(ctx context.Context) (err error) {
 	core := int(s.t.core.count)
-	if s.t.number, err = offheap.Make[uint32](s.t.graph.Memory, int(s.t.core.places)); err != nil {
+	if s.t.number, err = offheap.Make[uint32](s.t.graph.Memory, int(s.t.core.span)+1); err != nil {
 		return err
 	}
-	s.t.number.Populate()
-	for place := range s.t.core.others {
-		s.t.number.Items[place] = outside
+	if s.slots, err = newSlots(ctx, s.t); err != nil {
+		return err
 	}
 	if s.links, err = offheap.Make[uint64](s.t.graph.Memory, core+1); err != nil {
 		return err
 	}
+	offheap.PopulateBeside(s.beside, &s.links)
 	words, err := offheap.Make[uint64](s.t.graph.Memory, 2*core/64+1)
 	if err != nil {
 		return err
 	}
 	s.shape = bitset{words}
-	s.later = newBacklog(s.t.graph.Memory, core+1)
+	s.later = newBacklog(s.t.graph.Memory, s.beside, core+1)
 	// Address space for the worst case: every reference waits on the stack.
 	waiting := s.t.graph.Edges.Successors() + batch
-	if s.stack, err = offheap.Reserve[uint32](s.t.graph.Memory, int(waiting)); err != nil {
+	if s.stack, err = offheap.ReservePlain[uint32](s.t.graph.Memory, int(waiting)); err != nil {
 		return err
 	}
-	if words, err = offheap.Make[uint64](s.t.graph.Memory, int(waiting)/64+1); err != nil {
+	if words, err = offheap.MakePlain[uint64](s.t.graph.Memory, int(waiting)/64+1); err != nil {
 		return err
 	}
 	s.bottom = bitset{words}
 	s.busy, err = newBitset(s.t.graph.Memory, s.t.core.count)
 	return err
+}
+
+// newBeside returns nil where the search has the only core.
+func newBeside() *offheap.Beside {
+	if cores.Workers() < 2 {
+		return nil
+	}
+	return new(offheap.Beside)
 }
 
 // free gives back what only the search needs.
@@ -132,7 +141,7 @@ func (s *searcher) free() {
 
 // drain visits what is on the stack and all that it leads to.
 func (s *searcher) drain(ctx context.Context) error {
-	core, number, links, stack := &s.t.core, s.t.number.Items, s.links.Items, s.stack.Items
+	links, stack, slots := s.links.Items, s.stack.Items, &s.slots
 	for s.height > 0 {
 		for !s.busy.has(s.depth) {
 			s.at = uint32(links[s.at] >> 32)
@@ -145,29 +154,24 @@ func (s *searcher) drain(ctx context.Context) error {
 			s.busy.clear(s.depth)
 		}
 		if s.height >= lookDown {
-			place, _ := core.guess(stack[s.height-lookDown])
+			place := slots.core.guess(stack[s.height-lookDown])
 			s.t.number.Prefetch(uint64(place))
-			w := stack[s.height-lookDown*2/3]
-			place, _ = core.guess(w)
-			if n := number[place]; n != 0 {
-				s.links.Prefetch(uint64(n))
+			place = slots.core.guess(stack[s.height-lookDown/2])
+			if slot := slots.items[place]; slots.numbered(slot) {
+				s.links.Prefetch(uint64(slot))
 			} else {
-				s.t.graph.Edges.Prefetch(w)
-			}
-			w = stack[s.height-lookDown/3]
-			place, _ = core.guess(w)
-			if number[place] == 0 {
-				s.t.graph.Edges.PrefetchRun(w)
+				slots.prefetch(slot)
 			}
 		}
-		place, _ := core.guess(v)
-		if n := number[place]; n != 0 {
-			if s.at < uint32(links[n]) {
-				links[n] = links[n]&^0xffffffff | uint64(s.at)
+		place := slots.core.guess(v)
+		slot := slots.items[place]
+		if slots.numbered(slot) {
+			if s.at < uint32(links[slot]) {
+				links[slot] = links[slot]&^0xffffffff | uint64(s.at)
 			}
 			continue
 		}
-		if err := s.visit(v, place); err != nil {
+		if err := s.visit(v, place, slot); err != nil {
 			return err
 		}
 		if s.count%checkEvery == 0 {
@@ -190,50 +194,37 @@ func (s *searcher) trim() {
 
 // visit numbers v, whose parent is the last node on the way, and puts its successors
 // on the stack.
-func (s *searcher) visit(v, place uint32) error {
-	g, core, number, stack := s.t.graph.Edges, &s.t.core, &s.t.number, s.stack.Items
+func (s *searcher) visit(v, place, slot uint32) error {
+	slots, stack := &s.slots, s.stack.Items
 	s.count++
 	at := s.count
-	number.Items[place], s.links.Items[at] = at, link(s.at, s.at)
+	slots.items[place], s.links.Items[at] = at, link(s.at, s.at)
 	// A one for each number before, a zero for each of those that is not on the way.
 	s.shape.set64(2*uint64(at-1) - uint64(s.depth))
 	s.at = at
 	s.depth++
 	begin := s.height
-	var places [batch]uint32
-	run := g.From(v)
+	var room [batch]uint32
+	run := slots.run(v, slot)
 	for more := true; more; {
-		var n int
 		top := stack[s.height : s.height+batch : s.height+batch]
-		for n < batch {
-			var to uint32
-			if to, more = g.Next(&run); !more {
+		n := 0
+		for ; n < batch; n++ {
+			if top[n], more = slots.edges.Next(&run); !more {
 				break
 			}
-			if place, ok := core.guess(to); ok {
-				places[n], top[n] = place, to
-				n++
-				number.Prefetch(uint64(place))
-				g.Prefetch(to)
-			}
-		}
-		if n > 0 {
-			g.PrefetchRun(top[n-1]) // whose turn may be next: no time to see whether it is
 		}
 		kept := 0
-		for i, place := range places[:n] {
-			if to := number.Items[place]; to != 0 {
-				if to == outside {
-					continue
-				}
-				if err := s.later.add(to, at); err != nil {
+		for i, slot := range slots.of(top[:n], &room) {
+			if !slots.numbered(slot) {
+				slots.prefetch(slot)
+				top[kept] = top[i]
+				kept++
+			} else if slot <= slots.last {
+				if err := s.later.add(slot, at); err != nil {
 					return err
 				}
-				continue
 			}
-			top[kept] = top[i]
-			g.PrefetchRun(top[kept])
-			kept++
 		}
 		s.height += kept
 	}

@@ -23,11 +23,11 @@ func (o *numbered) free() {
 // takes over what the search found.
 func (t *Tree) dominate(ctx context.Context, s *found) (o numbered, err error) {
 	n := len(s.links.Items)
-	if o.idom, err = offheap.Make[uint32](t.graph.Memory, n); err != nil {
+	if o.idom, err = offheap.MakePlain[uint32](t.graph.Memory, n); err != nil {
 		return o, err
 	}
 	f := forest{links: s.links}
-	if f.path, err = offheap.Reserve[uint32](t.graph.Memory, n); err != nil {
+	if f.path, err = offheap.ReservePlain[uint32](t.graph.Memory, n); err != nil {
 		return o, err
 	}
 	defer f.path.Free()
@@ -64,7 +64,7 @@ type parents struct {
 }
 
 func newParents(m *offheap.Memory, shape *bitset, n int) (parents, error) {
-	path, err := offheap.Reserve[uint32](m, n)
+	path, err := offheap.ReservePlain[uint32](m, n)
 	return parents{shape: shape, path: path}, err
 }
 

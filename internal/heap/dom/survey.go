@@ -11,6 +11,8 @@ type Survey struct {
 	// Class returns the class and the weight of a node. It is called from several
 	// goroutines.
 	Class func(v uint32) (class uint32, weight uint64)
+	// Fetch, unless nil, has what Class needs to know of a node fetched from memory.
+	Fetch func(v uint32)
 	// Groupings are one to 64 ways to group the classes: the group of each class, by
 	// class. Groups are numbered from 0. The first grouping is the finest: classes of one
 	// group in it are of one group in all.

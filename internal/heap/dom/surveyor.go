@@ -57,6 +57,9 @@ type surveyRun struct {
 
 func newSurveyor(t *Tree, s Survey, heavy uint64) *surveyor {
 	w := &surveyor{Survey: s, t: t, merging: newMerging(), heavy: heavy}
+	if w.Fetch == nil {
+		w.Fetch = func(uint32) {}
+	}
 	for _, of := range s.Groupings {
 		groups := uint32(0)
 		for _, k := range of {
@@ -82,7 +85,10 @@ func (w *surveyor) part(ctx context.Context, from, to uint32) error {
 			return ctx.Err()
 		}
 		if i+2*surveyAhead < to {
-			t.graph.Edges.Prefetch(t.vertex.Items[i+2*surveyAhead])
+			v := t.vertex.Items[i+2*surveyAhead]
+			t.graph.Edges.Prefetch(v)
+			t.core.words.Prefetch(uint64(v / 64 * 2)) // what is peeled off is near, mostly
+			w.Fetch(v)
 			if t.bearing.has(i + surveyAhead) {
 				t.graph.Edges.PrefetchRun(t.vertex.Items[i+surveyAhead])
 			}
@@ -224,12 +230,17 @@ func (w *surveyor) add(class uint32, groupings, weight uint64) {
 // peeled walks over the peeled nodes among the first n successors of a node of the entry, and
 // over those below them.
 func (w *surveyor) peeled(entry uint32, run edges.Run, n int) {
-	for ; n > 0; n-- {
-		u, ok := w.t.graph.Edges.Next(&run)
-		if !ok {
-			return
+	var room [batch]uint32
+	for more := true; more && n > 0; n -= batch {
+		k := 0
+		for ; k < min(n, batch); k++ {
+			if room[k], more = w.t.graph.Edges.Next(&run); !more {
+				break
+			}
 		}
-		w.hang(entry, u)
+		for _, u := range w.t.core.without(room[:k]) {
+			w.hang(entry, u)
+		}
 	}
 }
 

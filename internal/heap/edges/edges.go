@@ -138,6 +138,15 @@ func (g *Graph) TakeDegrees() Degrees {
 	return d
 }
 
+// At returns where the successors left of r are, less than the bytes that all of them take.
+func (r Run) At() uint64 { return r.at }
+
+// RunAt returns the successors of v, which From has found at a place.
+func (g *Graph) RunAt(at uint64, v uint32) Run { return Run{at: at, last: v} }
+
+// PrefetchAt has what is at a place fetched from memory.
+func (g *Graph) PrefetchAt(at uint64) { g.blob.Prefetch(at) }
+
 // Prefetch has the place of v's successors fetched from memory.
 func (g *Graph) Prefetch(v uint32) { g.directory.Prefetch(uint64(v / blockNodes)) }
 

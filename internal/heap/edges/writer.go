@@ -132,6 +132,13 @@ func (w *Writer) Begin(node uint32, n int) error {
 	return nil
 }
 
+// Prefetch has fetched from memory what AddAll will count successors in.
+func (w *Writer) Prefetch(successors []uint64) {
+	for _, v := range successors {
+		w.degrees.words.Prefetch(v / degreesWord)
+	}
+}
+
 // Add appends a successor, a node of the graph; 0 is none.
 func (w *Writer) Add(v uint32) { w.AddAll([]uint64{uint64(v)}) }
 
