@@ -57,6 +57,7 @@ func (b *batch) add(id, class ObjID, n int) {
 // resolve looks all references up and writes them.
 func (b *batch) resolve(x *index, w *edges.Writer) error {
 	x.ids(b.refs[:b.used])
+	w.Prefetch(b.refs[:b.used])
 	begin := uint32(0)
 	for i := range b.objects {
 		p := &b.objects[i]

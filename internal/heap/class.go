@@ -108,11 +108,14 @@ func (t *classTable) get(address uint64) ClassID {
 	}
 }
 
+// maxDims is how many dimensions an array may have (JVMS 4.3.2).
+const maxDims = 255
+
 // javaName turns the dump's name of a class ("java/lang/String", "[[B",
 // "[Ljava.lang.String;") into Java source's.
 func javaName(name string) string {
 	dims := 0
-	for dims < len(name) && name[dims] == '[' {
+	for dims < min(len(name), maxDims) && name[dims] == '[' {
 		dims++
 	}
 	base := strings.ReplaceAll(name[dims:], "/", ".")

@@ -44,18 +44,18 @@ func (b *builder) resolveClasses(all *indexer) {
 	for i, a := range addresses {
 		b.loaded.put(a, ClassID(i))
 	}
-	fieldNames := map[uint64]string{}
+	texts := newTexts(b.Outline)
 	for i, a := range addresses {
 		c := &b.Classes[i]
 		c.Super, c.Address = NoClass, a
 		if l, ok := names[a]; ok {
-			c.Name = javaName(b.Outline.Name(l.NameID))
+			c.Name = texts.class(l.NameID)
 		}
 		if c.Name == "" {
 			c.Name = b.rules.nameless(a, dumps[a] != nil)
 		}
 		if d := dumps[a]; d != nil {
-			b.describe(c, d, fieldNames)
+			b.describe(c, d, &texts)
 		}
 		b.byName[c.Name] = append(b.byName[c.Name], ClassID(i))
 	}
@@ -65,25 +65,17 @@ func (b *builder) resolveClasses(all *indexer) {
 }
 
 // describe fills c from its class dump.
-func (b *builder) describe(c *Class, d *hprof.ClassDump, names map[uint64]string) {
-	name := func(id uint64) string {
-		s, ok := names[id]
-		if !ok {
-			s = b.Outline.Name(id)
-			names[id] = s
-		}
-		return s
-	}
+func (b *builder) describe(c *Class, d *hprof.ClassDump, texts *texts) {
 	c.hasDump = true
 	c.Object, c.Loader, c.others = b.index.id(c.Address), d.Loader, d.Others
 	c.Super, c.superAddress, c.declared = b.loaded.get(d.Super), d.Super, d.InstanceSize
 	var offset uint32
 	for _, f := range d.Fields {
-		c.Fields = append(c.Fields, Field{name(f.NameID), f.Type, offset})
+		c.Fields = append(c.Fields, Field{texts.of(f.NameID), f.Type, offset})
 		offset += uint32(f.Type.Width(b.idSize))
 	}
 	for _, s := range d.Statics {
-		c.Statics = append(c.Statics, Static{name(s.NameID), s.Type, s.Value})
+		c.Statics = append(c.Statics, Static{texts.of(s.NameID), s.Type, s.Value})
 	}
 }
 

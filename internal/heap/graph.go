@@ -163,6 +163,7 @@ func (g *Graph) Survey(ctx context.Context, tree *dom.Tree, s Survey) (*dom.Sums
 			k := g.kinds.of(ObjID(v))
 			return uint32(k.class), uint64(k.size8) * 8
 		},
+		Fetch:     func(v uint32) { g.kinds.low.Prefetch(uint64(v)) },
 		Groupings: append([][]uint32{byClass}, s.Groupings...),
 		Merge:     s.Merge,
 		Big:       s.BigBytes,

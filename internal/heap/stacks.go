@@ -3,7 +3,6 @@ package heap
 import (
 	"fmt"
 	"iter"
-	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -89,9 +88,9 @@ func (s *Stack) Held() iter.Seq[Local] {
 // put together one by one: a hostile dump may have many threads with one long stack.
 func (g *Graph) Stacks() iter.Seq[Stack] {
 	return func(yield func(Stack) bool) {
-		held := map[uint32][]Root{} // by serial number of the thread
+		roots := map[uint32][]Root{} // by serial number of the thread
 		for _, r := range g.stackRoots {
-			held[r.Thread] = append(held[r.Thread], r)
+			roots[r.Thread] = append(roots[r.Thread], r)
 		}
 		names := g.frameNames()
 		for _, t := range g.Threads {
@@ -101,8 +100,9 @@ func (g *Graph) Stacks() iter.Seq[Stack] {
 			for _, id := range trace[:len(trace)-s.Omitted] {
 				s.Frames = append(s.Frames, names.frame(id))
 			}
-			for i, r := range held[t.Serial] {
-				s.hold(r, i)
+			h := holder{&s, map[held]int{}}
+			for i, r := range roots[t.Serial] {
+				h.hold(r, i)
 			}
 			if !yield(s) {
 				return
@@ -125,29 +125,43 @@ func (g *Graph) FrameOf(r Root) (f Frame, ok bool) {
 	return f, false
 }
 
-// hold adds an object, the place-th that the stack holds, to the frame it belongs to.
-func (s *Stack) hold(r Root, place int) {
-	locals := &s.Loose
-	if r.Frame >= 0 && int(r.Frame) < len(s.Frames) {
-		locals = &s.Frames[r.Frame].Locals
-	}
-	known := slices.IndexFunc(*locals, func(l Local) bool { return l.Object == r.Object && l.Kind == r.Kind })
-	if known < 0 {
-		*locals = append(*locals, Local{Object: r.Object, Kind: r.Kind, Last: place})
-		return
-	}
-	(*locals)[known].Last, (*locals)[known].Again = place, true
+// holder puts the objects that a stack holds where they belong.
+type holder struct {
+	stack *Stack
+	known map[held]int // by place among the locals of its frame
 }
 
-// frameNames resolves frames: stacks share many of them.
+// held is an object on a stack, in a frame, -1 outside of all.
+type held struct {
+	frame  int32
+	object ObjID
+	kind   hprof.SubTag
+}
+
+// hold adds an object, the place-th that the stack holds, to the frame it belongs to. A leak of
+// JNI references makes very many of one stack.
+func (h *holder) hold(r Root, place int) {
+	frame, locals := int32(-1), &h.stack.Loose
+	if r.Frame >= 0 && int(r.Frame) < len(h.stack.Frames) {
+		frame, locals = r.Frame, &h.stack.Frames[r.Frame].Locals
+	}
+	key := held{frame, r.Object, r.Kind}
+	if i, ok := h.known[key]; ok {
+		(*locals)[i].Last, (*locals)[i].Again = place, true
+		return
+	}
+	h.known[key] = len(*locals)
+	*locals = append(*locals, Local{Object: r.Object, Kind: r.Kind, Last: place})
+}
+
+// frameNames resolves frames.
 type frameNames struct {
-	outline *hprof.Outline
 	classes map[uint32]uint64 // by serial number: id of the name
-	known   map[uint64]Frame
+	texts   texts
 }
 
 func (g *Graph) frameNames() *frameNames {
-	n := &frameNames{g.Outline, map[uint32]uint64{}, map[uint64]Frame{}}
+	n := &frameNames{map[uint32]uint64{}, newTexts(g.Outline)}
 	for _, c := range g.Outline.Classes {
 		n.classes[c.Serial] = c.NameID
 	}
@@ -156,18 +170,13 @@ func (g *Graph) frameNames() *frameNames {
 
 // frame returns the frame of that id.
 func (n *frameNames) frame(id uint64) Frame {
-	f, ok := n.known[id]
-	if !ok {
-		raw := n.outline.Frames[id]
-		f = Frame{
-			Class:  javaName(n.outline.Name(n.classes[raw.ClassSerial])),
-			Method: n.outline.Name(raw.NameID),
-			Source: n.outline.Name(raw.SourceID),
-			Line:   raw.Line,
-		}
-		n.known[id] = f
+	raw := n.texts.outline.Frames[id]
+	return Frame{
+		Class:  n.texts.class(n.classes[raw.ClassSerial]),
+		Method: n.texts.of(raw.NameID),
+		Source: n.texts.of(raw.SourceID),
+		Line:   raw.Line,
 	}
-	return f
 }
 
 // collectStackRoots notes what threads' stacks hold, whether it is a GC root by the

@@ -65,6 +65,31 @@ func TestLooseLocals(t *testing.T) {
 	}
 }
 
+// TestManyLocals: a leak of JNI references holds very many objects, some of them twice, in order.
+func TestManyLocals(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	j.NewThread(j.Thread, "native", hproftest.Frame{Class: j.Object, Method: "call", Line: -3})
+	const n = 20_000
+	for range n {
+		j.StackRoot(hprof.SubRootJNILocal, j.New(j.Object), 1, 0)
+	}
+	again := j.New(j.Object)
+	j.StackRoot(hprof.SubRootJNILocal, again, 1, 0)
+	j.StackRoot(hprof.SubRootJNILocal, again, 1, -1)
+	j.StackRoot(hprof.SubRootJavaFrame, again, 1, 0)
+	j.StackRoot(hprof.SubRootJNILocal, again, 1, 0)
+	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
+	o := g.Object(again.ID)
+	for s := range g.Stacks() {
+		require.Len(t, s.Frames[0].Locals, n+2)
+		assert.Equal(t, []heap.Local{
+			{Object: o, Kind: hprof.SubRootJNILocal, Last: n + 3, Again: true},
+			{Object: o, Kind: hprof.SubRootJavaFrame, Last: n + 2},
+		}, s.Frames[0].Locals[n:])
+		assert.Equal(t, []heap.Local{{Object: o, Kind: hprof.SubRootJNILocal, Last: n + 1}}, s.Loose)
+	}
+}
+
 func TestStacksAreBounded(t *testing.T) {
 	j := hproftest.NewJDK(17, 4)
 	deep := slices.Repeat([]hproftest.Frame{{Class: j.Object, Method: "again", Line: 1}}, 1024+7)

@@ -9,7 +9,7 @@ const (
 	// phases is how many times the size of the dump a scan counts as work: reading
 	// objects, resolving references, and all that follows.
 	phases = 3
-	// sayEvery is the least time between two reports of progress.
+	// sayEvery is the least time between two reports of progress of one phase.
 	sayEvery = 100 * time.Millisecond
 )
 
@@ -22,10 +22,11 @@ type progress struct {
 	total int64
 	last  time.Time
 	most  int64
+	now   string // the phase that was reported last
 }
 
-// say reports done bytes of work, at most every sayEvery and never less than
-// before.
+// say reports done bytes of work, at most every sayEvery but where a phase begins, and never
+// less than before.
 func (p *progress) say(phase string, done int64) {
 	if p.to == nil {
 		return
@@ -33,8 +34,8 @@ func (p *progress) say(phase string, done int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	done += p.before
-	if now := time.Now(); done >= p.most && (now.Sub(p.last) >= sayEvery || done == p.total) {
-		p.last, p.most = now, done
+	if now := time.Now(); done >= p.most && (now.Sub(p.last) >= sayEvery || phase != p.now || done == p.total) {
+		p.last, p.most, p.now = now, done, phase
 		p.to(phase, done, p.total)
 	}
 }
