@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
 // DueCount counts the tasks of a scheduler that are in one state and due in one
@@ -25,25 +26,13 @@ const (
 	dueOutliers = 200
 )
 
-// Instants that RFC 3339 can write, in milliseconds. A Timer's task may be due
-// 292 million years from now.
-const (
-	firstInstant = -62_135_596_800_000 // year 1
-	lastInstant  = 253_402_300_799_000 // the end of the year 9999
-)
-
-// instant is a Java time in milliseconds, moved to where RFC 3339 can write it.
-func instant(ms int64) time.Time {
-	return time.UnixMilli(min(max(ms, firstInstant), lastInstant)).UTC()
-}
-
 // dueCounts counts a Timer's tasks over time: stretches of equal length, the last of
 // which reaches to the last task. Empty ones are left out.
 func dueCounts(tasks []heap.ObjID, table *heap.Table) []DueCount {
 	if len(tasks) == 0 {
 		return nil
 	}
-	due := func(task heap.ObjID) int64 { return instant(table.Long(table.Row(task), columnDue)).UnixMilli() }
+	due := func(task heap.ObjID) int64 { return hprof.Instant(table.Long(table.Row(task), columnDue)).UnixMilli() }
 	times := make([]int64, len(tasks))
 	for i, task := range tasks {
 		times[i] = due(task)
@@ -69,7 +58,7 @@ func dueCounts(tasks []heap.ObjID, table *heap.Table) []DueCount {
 		}
 		for _, state := range []string{"virgin", scheduledState, executedState, cancelledState, "unknown"} {
 			if n := byState[state]; n > 0 {
-				all = append(all, DueCount{instant(from).Format(time.RFC3339Nano), instant(until).Format(time.RFC3339Nano), state, n})
+				all = append(all, DueCount{hprof.Instant(from).Format(time.RFC3339Nano), hprof.Instant(until).Format(time.RFC3339Nano), state, n})
 			}
 		}
 	}

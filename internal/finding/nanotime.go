@@ -2,6 +2,8 @@ package finding
 
 import (
 	"time"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
 // collected is System.nanoTime() when the JVM last collected; ok is false where the dump
@@ -30,7 +32,7 @@ func (s *scheduler) reckon(h *Heap, due, now time.Duration) {
 // tell writes the instants into the report's part.
 func (s *scheduler) tell() {
 	if !s.head.IsZero() {
-		s.HeadDue = instant(s.head.UnixMilli()).Format(time.RFC3339Nano)
-		s.LastDue = instant(s.last.UnixMilli()).Format(time.RFC3339Nano)
+		s.HeadDue = hprof.Instant(s.head.UnixMilli()).Format(time.RFC3339Nano)
+		s.LastDue = hprof.Instant(s.last.UnixMilli()).Format(time.RFC3339Nano)
 	}
 }

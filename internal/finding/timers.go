@@ -2,6 +2,7 @@ package finding
 
 import (
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
 // The names of a task's states.
@@ -61,7 +62,7 @@ func (h *Heap) timers() []*scheduler {
 		}
 		var overdue int64
 		h.fill(s, tasks, timerTaskState, func(row int, state string) {
-			due := instant(tasks.Long(row, columnDue))
+			due := hprof.Instant(tasks.Long(row, columnDue))
 			if state == scheduledState && due.Before(h.Created) {
 				overdue++
 			}
