@@ -59,3 +59,11 @@ func NewTurn() (take func(context.Context) error, end func()) {
 	t := newTurn()
 	return t.take, t.end
 }
+
+// Rested makes the connection at rest look as if it were so for longer by d.
+func (c *Client) Rested(d time.Duration) {
+	t := c.conns.(*plainTransport)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.idle.restsSince = t.idle.restsSince.Add(-d)
+}

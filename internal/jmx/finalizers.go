@@ -66,13 +66,15 @@ func (c *Client) RegisteredFinalizers(ctx context.Context) (*jvm.RegisteredFinal
 
 // parseFlightView reads the table of jcmd's JFR.view finalizers (JDK 21 to 25,
 // jdk.jfr.internal.query): below a line of dashes a class and two numbers a line,
-// grouped by thousands as the JVM's locale wants it.
+// grouped by thousands as the JVM's locale wants it. Classes of one name, which several
+// loaders may have, are one.
 func parseFlightView(out string) *jvm.RegisteredFinalizers {
 	_, table, found := strings.Cut(out, "\n---")
 	if !found {
 		return nil
 	}
 	r := &jvm.RegisteredFinalizers{}
+	rows := map[string]int{}
 	for i, line := range strings.Split(table, "\n") {
 		fields := strings.FieldsFunc(line, func(c rune) bool { return c == ' ' || c == '\r' })
 		if i == 0 || len(fields) != 3 || len(fields[0]) > maxTextBytes || len(r.Classes) == maxQueueClasses {
@@ -80,9 +82,16 @@ func parseFlightView(out string) *jvm.RegisteredFinalizers {
 		}
 		objects, okObjects := groupedNumber(fields[1])
 		run, okRun := groupedNumber(fields[2])
-		if okObjects && okRun {
-			r.Classes = append(r.Classes, jvm.RegisteredClass{Class: fields[0], Objects: objects, Run: run})
+		if !okObjects || !okRun {
+			continue
 		}
+		row, known := rows[fields[0]]
+		if !known {
+			row, rows[fields[0]] = len(r.Classes), len(r.Classes)
+			r.Classes = append(r.Classes, jvm.RegisteredClass{Class: fields[0]})
+		}
+		r.Classes[row].Objects += objects
+		r.Classes[row].Run += run
 	}
 	slices.SortFunc(r.Classes, func(a, b jvm.RegisteredClass) int {
 		return cmp.Or(cmp.Compare(b.Objects, a.Objects), cmp.Compare(a.Class, b.Class))
@@ -123,9 +132,11 @@ func (c *Client) ClassHistogram(ctx context.Context) (*jvm.ClassHistogram, error
 
 // parseHistogram reads the text of jcmd's GC.class_histogram (JDK 8 to 25,
 // heapInspection.cpp): rank, instances, bytes, class and, from JDK 9 on, its
-// module, a line each, biggest first; at the end the totals.
+// module, a line each, biggest first; at the end the totals. Classes of one name, which
+// several loaders may have, are one.
 func parseHistogram(out string) *jvm.ClassHistogram {
 	h := &jvm.ClassHistogram{}
+	rows := map[string]int{}
 	for line := range strings.Lines(out) {
 		fields := strings.Fields(line)
 		if len(fields) < 3 {
@@ -141,10 +152,21 @@ func parseHistogram(out string) *jvm.ClassHistogram {
 		case err != nil || errBytes != nil || objects < 0 || bytes < 0:
 		case total:
 			h.Objects, h.Bytes = objects, bytes
-		case len(h.Classes) < maxHistogramClasses && len(fields[3]) <= maxTextBytes:
-			h.Classes = append(h.Classes, jvm.ClassUsage{Class: sourceName(fields[3]), Objects: objects, Bytes: bytes})
+		case len(fields[3]) <= maxTextBytes:
+			class := sourceName(fields[3])
+			row, known := rows[class]
+			if !known && len(h.Classes) == maxHistogramClasses {
+				continue
+			}
+			if !known {
+				row, rows[class] = len(h.Classes), len(h.Classes)
+				h.Classes = append(h.Classes, jvm.ClassUsage{Class: class})
+			}
+			h.Classes[row].Objects += objects
+			h.Classes[row].Bytes += bytes
 		}
 	}
+	slices.SortStableFunc(h.Classes, func(a, b jvm.ClassUsage) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	return h
 }
 

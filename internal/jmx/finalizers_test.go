@@ -47,7 +47,22 @@ func TestClassHistogram(t *testing.T) {
 		{Class: "java.util.TimerTask[][]", Objects: 1, Bytes: 528}}, h.Classes)
 	assert.Equal(t, int64(95000000), h.Bytes)
 	assert.Equal(t, []any{[]any{"-all"}}, agent.asked()[0][0].Arguments, "without it the JVM collects first")
-	assert.Len(t, jmx.ParseHistogram(strings.Repeat(" 1: 2 3 x\n", 5000)).Classes, 1000)
+	var long strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&long, " 1: 2 3 x%d\n", i)
+	}
+	assert.Len(t, jmx.ParseHistogram(long.String()).Classes, 1000)
+}
+
+// A class that two loaders have, such as a driver in two web applications, is in the JVM's
+// table twice: the series of a class is one.
+func TestClassesOfTheSameNameAreOne(t *testing.T) {
+	t.Parallel()
+	h := jmx.ParseHistogram(" 1: 10 900 a.A\n 2: 3 500 a.Statement\n 3: 4 450 a.Statement\nTotal 17 1850\n")
+	assert.Equal(t, []jvm.ClassUsage{{Class: "a.Statement", Objects: 7, Bytes: 950}, {Class: "a.A", Objects: 10, Bytes: 900}}, h.Classes)
+
+	r := jmx.ParseFlightView("\n---\na.A 10 1\na.Statement 7 2\na.Statement 8 3\n")
+	assert.Equal(t, []jvm.RegisteredClass{{Class: "a.Statement", Objects: 15, Run: 5}, {Class: "a.A", Objects: 10, Run: 1}}, r.Classes)
 }
 
 // threadInfo is a ThreadInfo as agents send it, cut to what is read.
@@ -133,4 +148,23 @@ func TestServers(t *testing.T) {
 		{Kind: "tomcat-jdbc", Name: "jdbc/x", Used: jvm.Some[int64](4), Idle: jvm.Some[int64](1), Borrowed: jvm.Some[int64](900)},
 	}, s.Servers.JDBCPools)
 	assert.Equal(t, "/shop", s.Servers.Sessions[0].Context)
+}
+
+// Two web applications may each have a pool of the name jdbc/x: they are two series, and not
+// one that shows now this and now that.
+func TestPoolsOfTheSameNameAreToldApart(t *testing.T) {
+	t.Parallel()
+	agent := newFake(t, answering(map[string]string{
+		"*:type=ConnectionPool,*": `{"status":200,"value":{
+			"tomcat.jdbc:class=y,context=/a,engine=Catalina,host=localhost,name=\"jdbc/x\",type=ConnectionPool":{"Active":1,"Idle":1},
+			"tomcat.jdbc:class=y,context=/b,engine=Catalina,host=localhost,name=\"jdbc/x\",type=ConnectionPool":{"Active":2,"Idle":2},
+			"tomcat.jdbc:class=y,context=/b,engine=Catalina,host=localhost,name=\"jdbc/y\",type=ConnectionPool":{"Active":3,"Idle":3}}}`,
+	}))
+	s, err := client(t, agent.URL).Poll(t.Context())
+	require.NoError(t, err)
+	names := map[string]int64{}
+	for _, p := range s.Servers.JDBCPools {
+		names[p.Name] = p.Used.Or(-1)
+	}
+	assert.Equal(t, map[string]int64{"jdbc/x (localhost/a)": 1, "jdbc/x (localhost/b)": 2, "jdbc/y": 3}, names)
 }

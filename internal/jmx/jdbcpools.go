@@ -49,20 +49,34 @@ func decodeHikari(s *jvm.Snapshot, v value) {
 	sortJDBCPools(s)
 }
 
+// decodeTomcatJDBC has web applications' pools among it, of which several may have one name:
+// those have their application's beside it.
 func decodeTomcatJDBC(s *jvm.Snapshot, v value) {
+	var pools []jvm.JDBCPool
+	var owners []string
+	named := map[string]int{}
 	eachBean(v, func(key []byte, bean value) {
 		if !count(bean, "Idle").Known() {
 			return
 		}
 		keys := objectKeys(key)
-		s.Servers.JDBCPools = append(s.Servers.JDBCPools, jvm.JDBCPool{
-			Kind: "tomcat-jdbc", Name: cmp.Or(keys["name"], keys["class"]),
+		name := cmp.Or(keys["name"], keys["class"])
+		named[name]++
+		owners = append(owners, cmp.Or(keys["host"]+keys["context"], keys["class"]))
+		pools = append(pools, jvm.JDBCPool{
+			Kind: "tomcat-jdbc", Name: name,
 			Used: count(bean, "Active"), Idle: count(bean, "Idle"), Pending: count(bean, "WaitCount"),
 			Max: count(bean, "MaxActive"), MinIdle: count(bean, "MinIdle"), MaxIdle: count(bean, "MaxIdle"),
 			Borrowed: count(bean, "BorrowedCount"), Returned: count(bean, "ReturnedCount"), Created: count(bean, "CreatedCount"),
 			Destroyed: count(bean, "ReleasedCount"), Dropped: count(bean, "RemoveAbandonedCount"),
 		})
 	})
+	for i := range pools {
+		if named[pools[i].Name] > 1 {
+			pools[i].Name += " (" + owners[i] + ")"
+		}
+	}
+	s.Servers.JDBCPools = append(s.Servers.JDBCPools, pools...)
 	sortJDBCPools(s)
 }
 

@@ -1,6 +1,8 @@
 package jmx
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,4 +74,39 @@ func TestThreadInfoWithoutAStack(t *testing.T) {
 	assert.Len(t, found, 2)
 	assert.Equal(t, "main", found[3].Name)
 	assert.Empty(t, found[4].Stack)
+}
+
+// TestNumbersThatAreNone are missing: undefined ones of JMX, and what no counter can be.
+func TestNumbersThatAreNone(t *testing.T) {
+	t.Parallel()
+	missing := jvm.Opt[int64]{}
+	parsed := func(text string) value { return value{json: fastjson.MustParse(text)} }
+	assert.Equal(t, jvm.Some[int64](0), count(parsed(`{"n":0}`), "n"))
+	assert.Equal(t, missing, count(parsed(`{"n":-1}`), "n"))
+	assert.Equal(t, missing, count(parsed(`{"n":9223372036854775807}`), "n"))
+
+	assert.Equal(t, jvm.Some[int64](1<<31-1), int32Counter(parsed(`{"n":2147483647}`), "n"))
+	assert.Equal(t, jvm.Some[int64](1<<31), int32Counter(parsed(`{"n":-2147483648}`), "n"))
+	assert.Equal(t, jvm.Some[int64](1<<32-1), int32Counter(parsed(`{"n":-1}`), "n"))
+	assert.Equal(t, missing, int32Counter(parsed(`{"n":2147483648}`), "n"))
+	assert.Equal(t, missing, int32Counter(parsed(`{"n":-2147483649}`), "n"))
+
+	assert.Equal(t, jvm.Some[int64](9223372036854000000), scaled(parsed(`{"n":9223372036854}`), "n", msToNs))
+	assert.Equal(t, missing, scaled(parsed(`{"n":9223372036855}`), "n", msToNs))
+}
+
+// TestWhatAnAgentSaysIsBounded, however much it is.
+func TestWhatAnAgentSaysIsBounded(t *testing.T) {
+	t.Parallel()
+	var infos strings.Builder
+	for i := range maxThreads + 10 {
+		fmt.Fprintf(&infos, `{"threadId":%d},`, i)
+	}
+	into := map[int64]*jvm.Thread{}
+	decodeThreadInfos(value{json: fastjson.MustParse("[" + infos.String() + "null]")}, into)
+	assert.Len(t, into, maxThreads)
+
+	assert.Equal(t, "/a", requestPath("/a?secret"))
+	assert.Equal(t, "/"+strings.Repeat("a", maxPathBytes-1), requestPath("/"+strings.Repeat("a", 5000)))
+	assert.Equal(t, strings.Repeat("a", maxPathBytes-1)+"?", requestPath(strings.Repeat("a", maxPathBytes-1)+"é"), "cut within a character")
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -174,4 +175,72 @@ func TestRequestsSideBySide(t *testing.T) {
 	require.NoError(t, err)
 	c.Close()
 	<-agent.hungUp
+}
+
+// TestAConnectionAtRestForLong is not used again: the agent's server is about to drop it.
+func TestAConnectionAtRestForLong(t *testing.T) {
+	t.Parallel()
+	agent := newRawAgent(t, sized(""), false)
+	c := client(t, agent.url)
+	f := func(rested time.Duration, connections int32) {
+		t.Helper()
+		c.Rested(rested)
+		_, err := c.Version(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, connections, agent.connections.Load())
+	}
+	_, err := c.Version(t.Context())
+	require.NoError(t, err)
+	f(20*time.Second, 1)
+	f(26*time.Second, 2)
+	f(0, 2)
+}
+
+// TestWhatIsSaidUnasked, as that time is up, is not the answer to the next request.
+func TestWhatIsSaidUnasked(t *testing.T) {
+	t.Parallel()
+	asked := make(chan net.Conn, 10)
+	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		conn, _, err := w.(http.Hijacker).Hijack()
+		assert.NoError(t, err)
+		_, _ = io.WriteString(conn, sized(""))
+		asked <- conn
+	}))
+	t.Cleanup(agent.Close)
+	c := client(t, agent.URL)
+	_, err := c.Version(t.Context())
+	require.NoError(t, err)
+	first := <-asked
+	defer first.Close()
+	_, err = io.WriteString(first, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+	require.NoError(t, err)
+	_, err = c.Version(t.Context())
+	require.NoError(t, err)
+	second := <-asked
+	require.NoError(t, second.Close())
+}
+
+// TestAnAnswerThatBeginsIsNotAskedForAgain: the agent is there, and its word is what it is.
+func TestAnAnswerThatBeginsIsNotAskedForAgain(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int32
+	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if requests.Add(1) == 1 {
+			_, _ = io.WriteString(w, versionAnswer)
+			return
+		}
+		conn, _, err := w.(http.Hijacker).Hijack()
+		assert.NoError(t, err)
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nX-Cut")
+		_ = conn.Close()
+	}))
+	t.Cleanup(agent.Close)
+	c := client(t, agent.URL)
+	_, err := c.Version(t.Context())
+	require.NoError(t, err)
+	_, err = c.Version(t.Context())
+	require.Error(t, err)
+	assert.Equal(t, int32(2), requests.Load())
 }

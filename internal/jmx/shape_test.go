@@ -30,12 +30,14 @@ func recordings(t testing.TB) [][]byte {
 	return out
 }
 
-// polled is what a poll makes of an answer, by its shape or without.
-func polled(body []byte, buffers *Buffers) (*jvm.Snapshot, error) {
+// polled is what a poll makes of an answer, without shapes if there are no buffers, else by
+// its shape, of which hint, which may be nil, is the one of the answer before.
+func polled(body []byte, buffers *Buffers, hint *shape) (*jvm.Snapshot, error) {
 	if buffers == nil {
 		return DecodePoll(body)
 	}
 	t := newTier(newPlan(fastTier()))
+	t.shape = hint
 	a := &answer{buffers: buffers}
 	defer a.free()
 	if err := a.read(io.NopCloser(bytes.NewReader(body))); err != nil {
@@ -51,10 +53,10 @@ func polled(body []byte, buffers *Buffers) (*jvm.Snapshot, error) {
 }
 
 // same checks that an answer reads the same by the shapes known and without.
-func same(t testing.TB, body []byte, buffers *Buffers) {
+func same(t testing.TB, body []byte, buffers *Buffers, hint *shape) {
 	t.Helper()
-	want, wantErr := polled(body, nil)
-	got, gotErr := polled(body, buffers)
+	want, wantErr := polled(body, nil, nil)
+	got, gotErr := polled(body, buffers, hint)
 	if wantErr != nil {
 		require.EqualError(t, gotErr, wantErr.Error(), "%s", body)
 		return
@@ -82,7 +84,7 @@ func TestAnswersAlikeReadAsParsed(t *testing.T) {
 	hits := 0
 	for range 2 {
 		for _, body := range all {
-			same(t, body, buffers)
+			same(t, body, buffers, nil)
 		}
 	}
 	require.Len(t, buffers.shapes.all, len(all), "each is learned once")
@@ -94,7 +96,7 @@ func TestAnswersAlikeReadAsParsed(t *testing.T) {
 		if buffers.shapes.find(&figures{}, body, nil, time.Now()) != nil {
 			hits++
 		}
-		same(t, body, buffers)
+		same(t, body, buffers, buffers.shapes.find(&figures{}, all[round%len(all)], nil, time.Now()))
 	}
 	assert.Greater(t, hits, 100, "numbers alone were changed")
 	assert.LessOrEqual(t, len(buffers.shapes.all), maxShapes)
@@ -124,11 +126,14 @@ func FuzzAlike(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		buffers := NewBuffers()
 		for _, known := range all {
-			_, err := polled(known, buffers)
+			_, err := polled(known, buffers, nil)
 			require.NoError(t, err)
 		}
 		for range 2 { // the second time it may be known
-			same(t, body, buffers)
+			same(t, body, buffers, nil)
+		}
+		for _, hint := range buffers.shapes.all {
+			same(t, body, buffers, hint)
 		}
 	})
 }
@@ -190,10 +195,11 @@ func TestShapesAreBounded(t *testing.T) {
 	t.Parallel()
 	s := newShapes()
 	for name, body := range map[string][]byte{
-		"long":         append(bytes.Repeat([]byte(" "), maxShapeBytes), "[1]"...),
-		"many values":  []byte("[1" + strings.Repeat(",[]", maxShapeValues) + "]"),
-		"no JSON":      []byte("[1"),
-		"not a number": []byte("[1,nan]"),
+		"long":               append(bytes.Repeat([]byte(" "), maxShapeBytes), "[1]"...),
+		"many values":        []byte("[1" + strings.Repeat(",[]", maxShapeValues) + "]"),
+		"no JSON":            []byte("[1"),
+		"not a number":       []byte("[1,nan]"),
+		"a number as a text": []byte(`[1,{"a":["7"]}]`),
 	} {
 		assert.Nil(t, s.find(&figures{}, body, nil, time.Unix(1_000_000, 0)), name)
 	}
@@ -210,7 +216,7 @@ func TestShapesAreSharedSafely(t *testing.T) {
 		wg.Go(func() {
 			for k := range 50 {
 				body := bytes.Replace(all[0], []byte(`"Uptime":814412`), fmt.Appendf(nil, `"Uptime":%d`, 1000*i+k), 1)
-				s, err := polled(body, buffers)
+				s, err := polled(body, buffers, nil)
 				if assert.NoError(t, err) {
 					assert.Equal(t, jvm.Count(int64(1000*i+k)), s.Runtime.UptimeMs)
 				}
@@ -243,4 +249,22 @@ func BenchmarkAnswer(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestAnAnswerThatGoesOnIsAnotherOne: with all numbers of the shape before it, what follows
+// the last of them counts as well.
+func TestAnAnswerThatGoesOnIsAnotherOne(t *testing.T) {
+	t.Parallel()
+	s := newShapes()
+	now := time.Unix(1_000_000, 0)
+	hint := s.find(&figures{}, []byte(`[1,null]`), nil, now)
+	require.NotNil(t, hint)
+	f := func(answer string, want bool) {
+		t.Helper()
+		assert.Equal(t, want, hint == s.find(&figures{}, []byte(answer), hint, now), answer)
+	}
+	f(`[7,null]`, true)
+	f(`[7,null,null]`, false)
+	f(`[7,true]`, false)
+	f(`[7`, false)
 }

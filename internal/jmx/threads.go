@@ -59,29 +59,11 @@ func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int,
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
 	look := &ThreadLook{States: map[int64]*jvm.Thread{}, Stacks: map[int64]*jvm.Thread{}, Processors: map[string]jvm.RequestProcessor{}}
-	all := append(append([]int64{}, states...), stacks...)
+	all := slices.Concat(states, stacks)
 	if len(all) == 0 || len(all) > maxThreads {
 		return look, nil // an empty list of ids makes some JVMs fail (JDK-8074368)
 	}
-	items := []request{
-		read(threading, "CurrentThreadCpuTime"),
-		run(opThreadCPU(), all),
-		run(opThreadAllocated(), all),
-	}
-	if len(states) > 0 {
-		items = append(items, run(opThreadInfo(), states, 0))
-	}
-	// What a thread has used comes before its stack: one that moves meanwhile has used
-	// more at the next look.
-	firstStacks := len(items)
-	for some := range slices.Chunk(stacks, stacksAtOnce) {
-		items = append(items, run(opThreadInfo(), some, depth))
-	}
-	firstProcessor := len(items)
-	for _, name := range processors {
-		items = append(items, read(name, "requestCount", "stage", "workerThreadName"))
-	}
-	items = append(items, read(threading, "CurrentThreadCpuTime"))
+	items, firstStacks, firstProcessor := threadItems(states, stacks, depth, processors)
 	a := &answer{buffers: c.opts.Buffers}
 	defer a.free()
 	replies, timing, err := c.timedInto(ctx, a, items)
@@ -90,7 +72,6 @@ func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int,
 	}
 	look.Took = timing.took()
 	look.At = timing.sent.Add(look.Took / 2)
-	cpu, allocated := usedUp(replies[1], all), usedUp(replies[2], all)
 	for i := 3; i < firstProcessor; i++ {
 		if r := replies[i]; r.err != "" {
 			return nil, &Error{ReasonOperation, fmt.Errorf("the threads cannot be read: %s", r.err)}
@@ -106,6 +87,10 @@ func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int,
 		state.Stack = nil
 		look.States[id] = &state
 	}
+	cpu, allocated := usedUp(replies[1], all), usedUp(replies[2], all)
+	for id, th := range look.States {
+		th.CPUNs, th.AllocatedBytes = cpu[id], allocated[id]
+	}
 	for i, name := range processors {
 		if r := replies[firstProcessor+i]; r.err == "" {
 			look.Processors[name] = jvm.RequestProcessor{
@@ -113,11 +98,34 @@ func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int,
 			}
 		}
 	}
-	for id, th := range look.States {
-		th.CPUNs, th.AllocatedBytes = cpu[id], allocated[id]
-	}
 	look.CPUNs = growth(replies[0], replies[len(replies)-1])
 	return look, nil
+}
+
+// threadItems are what a look at threads asks: what answering has cost so far, what all of
+// them have used, the states, the stacks from firstStacks on, the processors from
+// firstProcessor on, and what answering has cost in the end.
+func threadItems(states, stacks []int64, depth int, processors []string) (items []request, firstStacks, firstProcessor int) {
+	all := slices.Concat(states, stacks)
+	items = []request{
+		read(threading, "CurrentThreadCpuTime"),
+		run(opThreadCPU(), all),
+		run(opThreadAllocated(), all),
+	}
+	if len(states) > 0 {
+		items = append(items, run(opThreadInfo(), states, 0))
+	}
+	// What a thread has used comes before its stack: one that moves meanwhile has used
+	// more at the next look.
+	firstStacks = len(items)
+	for some := range slices.Chunk(stacks, stacksAtOnce) {
+		items = append(items, run(opThreadInfo(), some, depth))
+	}
+	firstProcessor = len(items)
+	for _, name := range processors {
+		items = append(items, read(name, "requestCount", "stage", "workerThreadName"))
+	}
+	return append(items, read(threading, "CurrentThreadCpuTime")), firstStacks, firstProcessor
 }
 
 // usedUp reads one number for each id; -1 stands for a thread that has ended, or
