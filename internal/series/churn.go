@@ -2,6 +2,10 @@ package series
 
 import "github.com/apm-sidecar/apm-sidecar/internal/jvm"
 
+// maxNames bounds what is remembered of a JVM by the names it gives, which may be others in
+// each poll.
+const maxNames = 1000
+
 // churn adds up what a JVM allocates and what survives into its old region, from
 // one poll to the next.
 type churn struct {
@@ -44,23 +48,27 @@ func (c *churn) observe(s *jvm.Snapshot) churned {
 }
 
 // collect is what the collections since the last poll freed in the whole heap, and
-// what the young ones among them moved to the old region.
+// what the young ones among them moved to the old region. How many there were is known of
+// collectors that were seen before.
 func (c *churn) collect(s *jvm.Snapshot) (reclaimed, promoted float64) {
-	first := c.collections == nil
-	if first {
+	if c.collections == nil || len(c.collections) > maxNames {
 		c.collections = map[string]int64{}
 	}
 	for _, gc := range s.GCs {
 		n, ok := gc.Count.Get()
-		if !ok || gc.Last == nil {
+		if !ok {
 			continue
 		}
-		since := float64(max(0, n-c.collections[gc.Name]))
+		before, seen := c.collections[gc.Name]
 		c.collections[gc.Name] = n
+		if gc.Last == nil {
+			continue
+		}
+		since := float64(max(0, n-before))
 		for _, p := range gc.Last.Pools {
 			old := isOld(s.Pools, p.Pool)
 			c.generations = c.generations || (old && gc.Generation == jvm.GenerationYoung)
-			if first {
+			if !seen {
 				continue
 			}
 			reclaimed += since * float64(p.BeforeBytes-p.AfterBytes)

@@ -1,6 +1,7 @@
 package series_test
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -40,6 +41,30 @@ func TestAllocationAndPromotion(t *testing.T) {
 	f(exact, 5000, 30)
 }
 
+// A collector that a poll did not tell of is not one that has collected all of its
+// collections since.
+func TestChurnOfACollectorThatIsSeenLate(t *testing.T) {
+	t.Parallel()
+	d := series.NewDeriver(series.Options{})
+	f := func(s *jvm.Snapshot, allocated float64, promoted jvm.Opt[float64]) {
+		t.Helper()
+		got := d.Derive(s)
+		assert.Equal(t, jvm.Some(allocated), value(got, "jvm_gc_memory_allocated_bytes_total"))
+		assert.Equal(t, promoted, value(got, "jvm_gc_memory_promoted_bytes_total"))
+	}
+	without := young(500, 0)
+	without.GCs = nil // denied, or too late
+	f(without, 0, jvm.Opt[float64]{})
+	f(young(500, 5000), 0, jvm.Some(0.0))
+	f(young(300, 5001), 300-500+790, jvm.Some(10.0))
+
+	d = series.NewDeriver(series.Options{})
+	idle := young(500, 0)
+	idle.GCs[0].Last = nil // it has not collected yet
+	f(idle, 0, jvm.Opt[float64]{})
+	f(young(300, 2), 300-500+2*790, jvm.Some(20.0))
+}
+
 // TestCountersOf32Bits: Tomcat counts in an int, which turns negative after two thousand
 // million requests and comes round to zero after four.
 func TestCountersOf32Bits(t *testing.T) {
@@ -59,4 +84,27 @@ func TestCountersOf32Bits(t *testing.T) {
 	f(0, 2<<32)
 	f(1000, 2<<32+1000)
 	f(10, 10) // reset by hand
+}
+
+// Names come from the JVM, which may have others in each poll.
+func TestCountersOf32BitsOfManyNames(t *testing.T) {
+	t.Parallel()
+	d := series.NewDeriver(series.Options{})
+	s := &jvm.Snapshot{Time: at(), Runtime: &jvm.Runtime{StartMs: jvm.Some[int64](1)}}
+	for i := range 20_000 {
+		s.Servers.Sessions = []jvm.Sessions{{Server: "tomcat", Context: "/" + strconv.Itoa(i), Rejected: jvm.Some[int64](1)}}
+		d.Derive(s)
+	}
+	assert.LessOrEqual(t, series.CountersOf32Bits(d), 1000)
+}
+
+// Where no young collection has an old region beside it, nothing is promoted, not even none.
+func TestPromotionWithoutGenerations(t *testing.T) {
+	t.Parallel()
+	d := series.NewDeriver(series.Options{})
+	s := young(500, 3)
+	s.Pools[1].Kind = jvm.PoolSingle
+	for range 2 {
+		assert.False(t, value(d.Derive(s), "jvm_gc_memory_promoted_bytes_total").Known())
+	}
 }

@@ -30,7 +30,7 @@ func (d *Deriver) Queue(q *jvm.FinalizerQueue, at time.Time) []Sample {
 func (d *Deriver) FinalizerThread(f *jvm.FinalizerThread, pending jvm.Opt[int64]) (FinalizerHealth, []Sample) {
 	h := d.drain.observe(f, pending)
 	b := d.finalizer.at(f.Time.UnixMilli())
-	for _, state := range AllFinalizerStates() {
+	for _, state := range allFinalizerStates() {
 		is := 0.0
 		if state == h.State {
 			is = 1

@@ -72,7 +72,7 @@ func (w *wraps) unwrap(key string, v jvm.Opt[int64]) jvm.Opt[int64] {
 	if !ok {
 		return v
 	}
-	if w.last == nil {
+	if w.last == nil || len(w.last) >= maxNames {
 		w.last = map[string]wrapped{}
 	}
 	now := wrapped{bits: bits, base: w.last[key].base}

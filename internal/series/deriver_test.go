@@ -285,6 +285,15 @@ func TestTargetLabels(t *testing.T) {
 	assert.Equal(t, []series.Label{{Name: "a", Value: "b"}, {Name: "instance", Value: "i"}, {Name: "job", Value: "j"}, {Name: "zone", Value: "z"}}, got)
 }
 
+// A label that discovery gives a target, as that of a pod, must not take the place of one by
+// which the series of a metric differ.
+func TestALabelOfATargetHidesNoneOfAMetric(t *testing.T) {
+	t.Parallel()
+	target := jvm.Target{Job: "j", Instance: "i", Labels: map[string]string{"pool": "blue", "jvm_memory_type": "x", "version": "1", "target_version": "2"}}
+	assert.Equal(t, []series.Label{{Name: "instance", Value: "i"}, {Name: "job", Value: "j"},
+		{Name: "target_jvm_memory_type", Value: "x"}, {Name: "target_pool", Value: "blue"}, {Name: "target_version", Value: "2"}}, series.TargetLabels(target))
+}
+
 func TestWriteText(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder

@@ -35,7 +35,8 @@ Written by a test from the catalogue in ` + "`internal/series`" + `; don't edit.
 ` + "`go test ./internal/series -run TestMetricsDoc -update`" + `.
 
 Every series has the labels ` + "`job`" + ` (the target's name, ` + "`jvm`" + ` without one) and ` + "`instance`" + `
-(host and port of the Jolokia URL unless the label is set), and the target's own labels.
+(host and port of the Jolokia URL unless the label is set), and the target's own labels; one of
+a name that metrics bring along has ` + "`target_`" + ` before it.
 A value that the JVM does not know is left out; it is never 0 or -1. When a JVM is down,
 ` + "`up`" + ` is 0 and its other series end: they get a staleness marker, so that queries don't repeat
 the last values. The same goes for a series that a restarted JVM does not have any more.

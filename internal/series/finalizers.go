@@ -21,8 +21,8 @@ const (
 	FinalizerBlocked FinalizerState = "blocked"
 )
 
-// AllFinalizerStates are the states there are.
-func AllFinalizerStates() []FinalizerState {
+// allFinalizerStates are the states there are.
+func allFinalizerStates() []FinalizerState {
 	return []FinalizerState{FinalizerIdle, FinalizerWorking, FinalizerBlocked}
 }
 

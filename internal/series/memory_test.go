@@ -63,3 +63,30 @@ func TestSeriesThatNobodyHasAreForgotten(t *testing.T) {
 	}, time.Minute, time.Millisecond)
 	runtime.KeepAlive(d)
 }
+
+// TestATargetThatChangesLeavesTheOthersTheirLabels: what is shared is never written to.
+func TestATargetThatChangesLeavesTheOthersTheirLabels(t *testing.T) {
+	t.Parallel()
+	memory := &Memory{}
+	a, b := NewDeriver(Options{Memory: memory}), NewDeriver(Options{Memory: memory})
+	a.Derive(pools("x", "y", "z"))
+	b.Derive(pools("x", "y", "z"))
+	require.Same(t, a.fast.alive, b.fast.alive)
+	before := b.Derive(pools("x", "y", "z"))
+	a.Derive(pools("x", "other", "z"))
+	after := b.Derive(pools("x", "y", "z"))
+	require.Len(t, after, len(before))
+	for i := range before {
+		assert.True(t, after[i].SharesLabels(&before[i]), before[i].Name)
+	}
+}
+
+// TestFreedSamplesAreEmpty: the labels of a target that vanishes must not stay.
+func TestFreedSamplesAreEmpty(t *testing.T) {
+	t.Parallel()
+	samples := NewDeriver(Options{Labels: []Label{{"instance", "a"}}}).Derive(pools("x"))
+	(&Memory{}).Free(samples)
+	for _, s := range samples {
+		assert.Equal(t, Sample{}, s)
+	}
+}

@@ -27,6 +27,8 @@ func Own() []Metric {
 		{"apm_sidecar_push_refused_samples_total", Counter, Count, []string{"reason"}, "Samples that no receiver gets, as VictoriaMetrics would drop them: not_finite, name, labels (too many, or too long) or time."},
 		{"apm_sidecar_push_dead_letter_bytes", Gauge, Bytes, url, "Size of the files of samples that a receiver rejected."},
 		{"apm_sidecar_push_dead_letter_evicted_samples_total", Counter, Count, url, "Rejected samples removed to make room for newer ones."},
+		{"apm_sidecar_store_free_bytes", Gauge, Bytes, nil, "Space on the disk of the embedded store that is free."},
+		{"apm_sidecar_store_min_free_bytes", Gauge, Bytes, nil, "Free space below which the embedded store takes no samples of targets."},
 		{"apm_sidecar_spans_requests_total", Counter, Count, []string{"code"}, "Requests to the receiver of spans by the HTTP status of the answer."},
 		{"apm_sidecar_spans_received_total", Counter, Count, nil, "Spans taken."},
 		{"apm_sidecar_spans_rejected_total", Counter, Count, reason, "Spans not taken, as their sender was told: no_id, no_time (no start, or an end before it), too_many (in one request)."},

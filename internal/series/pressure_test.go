@@ -50,6 +50,7 @@ func TestPressureAfterARestart(t *testing.T) {
 		"uptime went back": gcPoll(1, 5_000, 9_000, 9_000),
 		"counter fell":     gcPoll(1, 30_000, 50, 9_000),
 		"same instant":     gcPoll(1, 20_000, 100, 100),
+		"no time between":  gcPoll(1, 20_000, 200, 100),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
