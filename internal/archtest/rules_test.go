@@ -43,6 +43,7 @@ func places() map[string]place {
 		"internal/discover": {sidecar, 3},
 		"internal/host":     {sidecar, 2},
 		"internal/series":   {sidecar, 2},
+		"internal/vmlog":    {sidecar, 2},
 		"internal/jvm":      {sidecar, 1},
 		"internal/otlp":     {sidecar, 1},
 		"internal/attach":   {sidecar, 1},
@@ -73,7 +74,7 @@ func owners() map[string][]string {
 	return map[string][]string{
 		"github.com/go-resty/resty/":                     {"internal/jmx"},
 		"github.com/VictoriaMetrics/VictoriaMetrics/app": {"internal/store", "internal/alert"},
-		"github.com/VictoriaMetrics/VictoriaMetrics/lib": {"internal/push", "internal/store", "internal/discover", "internal/alert"},
+		"github.com/VictoriaMetrics/VictoriaMetrics/lib": {"internal/push", "internal/store", "internal/discover", "internal/alert", "internal/vmlog"},
 		"github.com/VictoriaMetrics/metrics":             {"internal/alert", "internal/agent", "internal/otlp", "internal/push", "internal/web"},
 		"github.com/VictoriaMetrics/easyproto":           {"internal/otlp"},
 		"github.com/valyala/fastjson":                    {"internal/jmx"},
