@@ -33,6 +33,29 @@ func TestQueueDamageAtEveryBitLosesOneRecord(t *testing.T) {
 	}
 }
 
+// Only in the last file may a record have been cut while it was written: in the others what
+// is damaged at the end is as lost as what is damaged in the middle, and counted.
+func TestQueueDamageAtTheEndOfAFileIsCounted(t *testing.T) {
+	dir := t.TempDir()
+	q := testQueue(t, dir)
+	q.opts.maxBytes = 64 << 10
+	for range 10 {
+		require.NoError(t, q.append(record{timeMs: 7, samples: 3, payload: make([]byte, 1000)}))
+	}
+	require.Greater(t, len(q.segments), 1)
+	path := q.segments[0].path
+	require.NoError(t, q.close())
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	text[len(text)-1] ^= 1
+	require.NoError(t, os.WriteFile(path, text, 0o600))
+
+	q = testQueue(t, dir)
+	assert.Equal(t, 3, q.stats().dropped.damaged)
+	assert.Equal(t, 27, q.stats().samples)
+	assert.Len(t, take(t, q), 9)
+}
+
 // What is found behind garbage may lie across the blocks in which it is looked for.
 func TestNextRecordBehindGarbageOfAnyLength(t *testing.T) {
 	one := appendRecord(nil, record{timeMs: 7, samples: 1, payload: []byte("payload")})

@@ -5,8 +5,9 @@
 //
 // What is appended within a moment is one record: it is packed once, for the queues and
 // for the receivers. Append returns when it is in the queue of every destination; from
-// then on the samples survive a kill -9 of this process. A worker hands them over in
-// order, at least once: a receiver that keeps fresh data in memory only (as
+// then on the samples survive a kill -9 of this process. A worker hands them over at
+// least once, and in order, but that fresh ones go before a backlog where the receiver
+// takes them in any order. A receiver that keeps fresh data in memory only (as
 // VictoriaMetrics does) is trusted when it is seen to be still the same process
 // after a window, and gets everything again that was not trusted to it when it
 // may have restarted. Receivers must take equal samples

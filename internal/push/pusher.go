@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,8 @@ import (
 const (
 	defaultMaxBytes = 1 << 30
 	minMaxBytes     = 1 << 20
+	// syncInterval bounds what a power cut costs.
+	syncInterval = time.Second
 )
 
 // Options say where samples go and where they wait.
@@ -189,12 +192,38 @@ func (p *Pusher) accepted(samples []series.Sample) []series.Sample {
 // next Open. It returns nil when ctx ended it.
 func (p *Pusher) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		p.keepSynced(ctx)
+		return nil
+	})
 	for {
 		p.startNew(ctx, g)
 		select {
 		case <-ctx.Done():
 			return g.Wait()
 		case <-p.changed:
+		}
+	}
+}
+
+// keepSynced brings the queues to the disk itself until ctx ends, whatever their receivers
+// do meanwhile; Close does so for the last time.
+func (p *Pusher) keepSynced(ctx context.Context) {
+	tick := time.NewTicker(syncInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		p.mu.Lock()
+		workers := slices.Clone(p.workers)
+		p.mu.Unlock()
+		for _, w := range workers {
+			if err := w.queue.sync(); err != nil {
+				w.log.Warn("queue not synced to disk", slog.Any("error", err))
+			}
 		}
 	}
 }

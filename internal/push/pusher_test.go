@@ -5,7 +5,10 @@ import (
 	"math"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/prompb"
 	"github.com/stretchr/testify/assert"
@@ -171,4 +174,36 @@ func TestOrphanedQueueIsKept(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Len(t, entries, 3, "lock and two queues")
+}
+
+// countsSyncs is a file that tells how often it was brought to the disk.
+type countsSyncs struct {
+	appendFile
+	n *atomic.Int64
+}
+
+func (f countsSyncs) Sync() error {
+	f.n.Add(1)
+	return f.appendFile.Sync()
+}
+
+// What a power cut costs must not depend on a receiver that takes its time.
+func TestQueuesAreSyncedWhileADeliveryHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{}
+		d.answerNext(answer{hang: true})
+		p, stop := startPusher(t, t.TempDir(), d)
+		var syncs atomic.Int64
+		q := p.workers[0].queue
+		q.active = countsSyncs{q.active, &syncs}
+		appendValues(t, p, 1)
+		pass(2 * time.Second)
+		assert.EqualValues(t, 1, syncs.Load())
+		pass(10 * time.Second)
+		assert.EqualValues(t, 1, syncs.Load(), "nothing was written meanwhile")
+		appendValues(t, p, 2)
+		pass(2 * time.Second)
+		assert.EqualValues(t, 2, syncs.Load())
+		stop()
+	})
 }

@@ -72,10 +72,14 @@ func (q *queue) load(cursor uint64) error {
 		if err != nil {
 			return err
 		}
-		if s.damaged > 0 {
+		bad := s.damaged
+		if i+1 < len(bases) {
+			bad = bad.and(s.tail)
+		}
+		if bad.count > 0 {
 			q.opts.logger.Error("queue segment has damaged records",
-				slog.String("segment", path), slog.Int("records", s.damaged), slog.Int("samples_lost", s.lost))
-			q.dropped.damaged += s.lost
+				slog.String("segment", path), slog.Int("records", bad.count), slog.Int("samples_lost", bad.samples))
+			q.dropped.damaged += bad.samples
 		}
 		onBoundary = onBoundary || s.onBoundary || cursor > s.end() && i == len(bases)-1
 		q.segments = append(q.segments, &s.segment)

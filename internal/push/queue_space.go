@@ -1,12 +1,19 @@
 package push
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/host"
 )
+
+// sayEvery is the least time between two lines of a log on samples given up.
+const sayEvery = time.Minute
 
 // dropOverLimit gives up whole segments until the files fit maxBytes.
 func (q *queue) dropOverLimit() {
@@ -21,8 +28,7 @@ func (q *queue) dropOverLimit() {
 	}
 	if dropped > 0 {
 		q.dropped.full += dropped
-		q.opts.logger.Warn("queue is full, oldest samples dropped",
-			slog.Int("samples", dropped), slog.Int64("max_bytes", q.opts.maxBytes))
+		q.sayDropped("the queue is full", q.dropped.full, slog.Int64("max_bytes", q.opts.maxBytes))
 	}
 }
 
@@ -35,10 +41,8 @@ func (q *queue) giveWay() bool {
 			return false
 		}
 	}
-	dropped := q.dropOldest()
-	q.dropped.disk += dropped
-	q.opts.logger.Warn("disk is full, oldest samples dropped",
-		slog.Int("samples", dropped), slog.String("dir", q.opts.dir))
+	q.dropped.disk += q.dropOldest()
+	q.sayDropped("the disk is full", q.dropped.disk, slog.String("dir", q.opts.dir))
 	return true
 }
 
@@ -48,14 +52,25 @@ func (q *queue) leaveSpace() {
 	if q.opts.minFreeBytes == 0 {
 		return
 	}
-	free, err := freeBytes(q.opts.dir)
+	free, err := host.FreeBytes(q.opts.dir)
 	if err != nil || free >= q.opts.minFreeBytes {
 		return
 	}
-	dropped := q.dropOldest()
-	q.dropped.disk += dropped
-	q.opts.logger.Warn("disk is nearly full, oldest samples dropped", slog.Int("samples", dropped),
+	q.dropped.disk += q.dropOldest()
+	q.sayDropped("the disk is nearly full", q.dropped.disk,
 		slog.Int64("free_bytes", free), slog.Int64("min_free_bytes", q.opts.minFreeBytes))
+}
+
+// sayDropped logs that samples were given up, at most once in sayEvery: that goes on for as
+// long as its cause. total counts all since the start.
+func (q *queue) sayDropped(cause string, total int, detail ...slog.Attr) {
+	now := time.Now()
+	if now.Sub(q.saidDropped) < sayEvery {
+		return
+	}
+	q.saidDropped = now
+	q.opts.logger.LogAttrs(context.Background(), slog.LevelWarn, "oldest samples dropped",
+		append(detail, slog.String("cause", cause), slog.Int("samples_in_all", total))...)
 }
 
 // dropOldest gives up the first of at least two segments, delivered or not, and
@@ -102,14 +117,4 @@ func (q *queue) removeOldest() {
 // isDiskFull tells the errors that deleting a file may cure.
 func isDiskFull(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
-}
-
-// freeBytes is what an ordinary user may still write to the file system of dir.
-func freeBytes(dir string) (int64, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, err
-	}
-	//nolint:unconvert // Bsize has another type on other systems
-	return int64(st.Bavail) * int64(st.Bsize), nil
 }

@@ -2,9 +2,12 @@ package push
 
 import (
 	"bytes"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -70,6 +73,26 @@ func TestQueueGivesUpTheOldestWhenTheDiskIsFull(t *testing.T) {
 	}
 }
 
+// On some file systems a full disk has no room for another file either.
+func TestQueueGivesUpTheOldestWhenThereIsNoRoomForAFile(t *testing.T) {
+	dir := t.TempDir()
+	q := testQueue(t, dir, func(o *queueOptions) {
+		o.maxBytes = 64 << 10
+		o.openFile = func(path string) (appendFile, error) {
+			if bases, err := listSegments(dir); err != nil || len(bases) >= 3 {
+				return nil, unix.ENOSPC
+			}
+			return openAppendFile(path)
+		}
+	})
+	for range 30 {
+		require.NoError(t, q.append(record{timeMs: 7, samples: 3, payload: make([]byte, 1000)}))
+	}
+	st := q.stats()
+	assert.Positive(t, st.dropped.disk)
+	assert.Equal(t, 90, st.samples+st.dropped.disk)
+}
+
 func TestQueueFullDiskWithoutAnythingToGiveUpIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	q := testQueue(t, dir, onDisk(dir, 100))
@@ -88,6 +111,53 @@ func TestQueueLeavesSpaceToOthers(t *testing.T) {
 	st := q.stats()
 	assert.Equal(t, 100, st.dropped.disk+st.samples)
 	assert.LessOrEqual(t, st.bytes, 2*uint64(q.segmentBytes())+2000, "it does not grow")
+}
+
+// TestQueueGivesUpASmallPart: a disk without a free byte costs little of what waits, and one
+// line in the log a minute.
+func TestQueueGivesUpASmallPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		var log bytes.Buffer
+		const disk = 512 << 10
+		q := testQueue(t, dir, onDisk(dir, disk), func(o *queueOptions) {
+			o.maxBytes, o.logger = 1<<30, slog.New(slog.NewTextHandler(&log, nil))
+		})
+		payload := bytes.Repeat([]byte("x"), 1000)
+		fullSeconds := 0
+		for range 2000 {
+			time.Sleep(time.Second)
+			require.NoError(t, q.append(record{samples: 1, payload: payload}))
+			if q.stats().dropped.disk > 0 {
+				fullSeconds++
+				assert.Greater(t, q.stats().bytes, uint64(disk)*3/4)
+			}
+		}
+		assert.Positive(t, q.stats().dropped.disk)
+		said := strings.Count(log.String(), "oldest samples dropped")
+		assert.Positive(t, said)
+		assert.LessOrEqual(t, said, fullSeconds/60+1)
+	})
+}
+
+// TestQueueRollsSlowly: each new file costs Append the writing of the one before.
+func TestQueueRollsSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		q := testQueue(t, dir, func(o *queueOptions) { o.maxBytes = 1 << 30 })
+		files := map[uint64]bool{}
+		const seconds = 100
+		for range 10 * seconds { // 100 KB a second that are taken at once
+			time.Sleep(time.Second / 10)
+			require.NoError(t, q.append(record{samples: 1, payload: make([]byte, 10_000)}))
+			_, _, end, _, err := q.next(false)
+			require.NoError(t, err)
+			q.delivered([]delivery{{end: end, samples: 1}}, false)
+			q.ackDue(time.Now())
+			files[q.segments[len(q.segments)-1].base] = true
+		}
+		assert.LessOrEqual(t, len(files), seconds/10+1)
+	})
 }
 
 func TestQueueFreshRecordsOvertake(t *testing.T) {
@@ -145,4 +215,33 @@ func TestQueueKilledWhileOvertakingReplaysAll(t *testing.T) {
 	q.ackDue(time.Now())
 	require.NoError(t, q.close())
 	assert.Equal(t, []string{"a", "b", "c"}, take(t, testQueue(t, dir)))
+}
+
+// A backlog that is given up while later records overtake it leaves nothing to hand out, and
+// of what had overtaken it only what is still there is accounted for.
+func TestQueueGivesUpABacklogThatIsOvertaken(t *testing.T) {
+	q := testQueue(t, t.TempDir(), func(o *queueOptions) { o.maxBytes = 64 << 10 })
+	one := record{timeMs: 1, samples: 1, payload: make([]byte, 1000)}
+	for range 3 {
+		require.NoError(t, q.append(one))
+	}
+	q.marks = nil
+	q.overtake()
+	require.NoError(t, q.append(one))
+	_, _, end, ok, err := q.next(true)
+	require.NoError(t, err)
+	require.True(t, ok)
+	q.delivered([]delivery{{end: end, samples: 1}}, true)
+	for q.ack < end {
+		require.NoError(t, q.append(one))
+	}
+	_, _, _, ok, err = q.next(false)
+	require.NoError(t, err)
+	assert.False(t, ok, "the backlog is gone")
+	require.False(t, q.overtakes(), "and all others are in order again")
+	before := q.stats().samples
+	assert.False(t, q.ackDue(time.Now()), "what had overtaken it is gone as well")
+	assert.Len(t, take(t, q), before)
+	assert.True(t, q.ackDue(time.Now()))
+	assert.Zero(t, q.stats().samples)
 }

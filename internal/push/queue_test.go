@@ -122,6 +122,9 @@ func TestQueueTornTailAtEveryByte(t *testing.T) {
 			want = []string{"first"}
 		}
 		q := testQueue(t, dir)
+		info, err := os.Stat(segmentPath(dir, 0))
+		require.NoError(t, err)
+		assert.Equal(t, q.segments[0].size, info.Size(), "nothing is left behind the last whole record")
 		put(t, q, "third")
 		assert.Equal(t, append(want, "third"), take(t, q), "cut at %d", cut)
 		require.NoError(t, q.close())
@@ -278,4 +281,27 @@ func FuzzQueueOpensWhateverIsInTheFiles(f *testing.F) {
 		got := take(t, q)
 		assert.Equal(t, "mine", got[len(got)-1])
 	})
+}
+
+// What was delivered of a file that has been given up since is out of all accounts.
+func TestQueueDropsAFileThatWasDelivered(t *testing.T) {
+	q := testQueue(t, t.TempDir(), func(o *queueOptions) { o.maxBytes = 64 << 10 })
+	one := record{timeMs: 1, samples: 1, payload: make([]byte, 1000)}
+	var onTheWay []delivery
+	for len(q.segments) == 1 {
+		require.NoError(t, q.append(one))
+	}
+	for at := uint64(0); at < q.segments[1].base; {
+		_, _, end, _, err := q.next(false)
+		require.NoError(t, err)
+		onTheWay, at = append(onTheWay, delivery{end: end, samples: 1}), end
+	}
+	for q.ack < onTheWay[len(onTheWay)-1].end {
+		require.NoError(t, q.append(one))
+	}
+	require.Equal(t, onTheWay[len(onTheWay)-1].end, q.ack, "that file went, and no other")
+	before := q.stats().samples
+	q.delivered(onTheWay, false)
+	assert.False(t, q.ackDue(time.Now()))
+	assert.Equal(t, before, q.stats().samples)
 }

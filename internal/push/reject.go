@@ -28,17 +28,18 @@ func (w *worker) reject(ctx context.Context, b pending, cause error) (time.Durat
 	receipt, err := w.dest.Deliver(ctx, Batch{})
 	w.metrics.requests(receipt.Code).Inc()
 	if err != nil {
-		w.queue.stepBack(b.start, b.fresh)
+		w.takeBack(b, receipt.MayHaveRestarted)
 		if errors.Is(err, ErrRejected) {
 			err = fmt.Errorf("even a request without samples is refused; is the URL right? %w", err)
 		}
 		return min(receipt.RetryAfter, retryAfterMax), err
 	}
 	refused, restarted, err := w.sift(ctx, b.Batch)
+	restarted = restarted || receipt.MayHaveRestarted
 	switch {
 	case err != nil:
 		w.noteUnsure(b)
-		w.queue.stepBack(b.start, b.fresh)
+		w.takeBack(b, restarted)
 		return 0, err
 	case restarted && w.replays < maxReplays && w.replay():
 		w.replays++

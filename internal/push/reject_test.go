@@ -59,23 +59,28 @@ func TestARefusedSampleCostsItsNeighboursAlone(t *testing.T) {
 	})
 }
 
-// A receiver that restarts, or fails, while a refused record is searched gets it again.
+// A receiver that restarts, or fails, while a refused record is searched gets it again, and
+// after a restart what it had accepted before as well.
 func TestTroubleWhileARefusedRecordIsSearchedLosesNothing(t *testing.T) {
 	ok := answer{receipt: Receipt{Code: "200", Window: time.Minute}}
-	refuses := answer{receipt: Receipt{Code: "400"}, err: ErrRejected}
-	for name, trouble := range map[string]answer{
-		"restart": {receipt: Receipt{Code: "200", Window: time.Minute, MayHaveRestarted: true}},
-		"failure": {receipt: Receipt{Code: "500"}, err: errors.New("busy")},
-	} {
+	restarted := answer{receipt: Receipt{Code: "200", Window: time.Minute, MayHaveRestarted: true}}
+	busy := answer{receipt: Receipt{Code: "500"}, err: errors.New("busy")}
+	gone := answer{receipt: Receipt{Code: "502", MayHaveRestarted: true}, err: errors.New("bad gateway")}
+	f := func(name string, timesBefore int, answers ...answer) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := &scripted{window: time.Minute}
 				p, stop := startPusher(t, t.TempDir(), d)
-				appendValues(t, p, 1)
+				appendValues(t, p, -1)
 				pass(time.Second)
-				d.answerNext(refuses, ok, ok, trouble) // the record, the probe, a half, the other half
+				d.answerNext(append([]answer{{receipt: Receipt{Code: "400"}, err: ErrRejected}}, answers...)...)
 				require.NoError(t, p.Append(manySamples(1000)))
 				pass(10 * time.Second)
+				before := 0
+				for _, values := range batchesOf(d) {
+					before += len(values) - len(slices.DeleteFunc(slices.Clone(values), func(v float64) bool { return v == -1 }))
+				}
+				assert.Equal(t, timesBefore, before, "how often the receiver got what it had accepted before")
 				last := batchesOf(d)[len(batchesOf(d))-1]
 				assert.Contains(t, last, 0.0, "all of it goes out again")
 				assert.Contains(t, last, 999.0)
@@ -84,6 +89,12 @@ func TestTroubleWhileARefusedRecordIsSearchedLosesNothing(t *testing.T) {
 			})
 		})
 	}
+	f("the probe finds it restarted", 2, restarted, ok, ok)
+	f("the probe finds it gone", 2, gone)
+	f("the probe finds it busy", 1, busy)
+	f("a half finds it restarted", 2, ok, ok, restarted)
+	f("a half finds it gone", 2, ok, gone)
+	f("a half finds it busy", 1, ok, ok, busy)
 }
 
 func TestAReceiverThatTakesNothingIsLoggedOnce(t *testing.T) {

@@ -270,3 +270,35 @@ func TestRunLeavesNoGoroutine(t *testing.T) {
 	rc.Close()
 	goleak.VerifyNone(t, ignore)
 }
+
+// A proxy answers in the place of a receiver that is gone, on a connection that holds.
+func TestRemoteWriteBehindAProxyMayHaveRestarted(t *testing.T) {
+	f := func(status int, want bool) {
+		rc := newReceiver(t, func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(status); return true })
+		receipt, err := remote(t, rc.URL, RemoteWriteOptions{}).Deliver(t.Context(), batch(t, 1))
+		require.Error(t, err)
+		assert.Equal(t, want, receipt.MayHaveRestarted, "status %d", status)
+	}
+	f(502, true)
+	f(504, true)
+	f(503, false)
+}
+
+// VictoriaMetrics before 1.88 reads snappy alone, and keeps fresh samples in memory all the
+// same: it is known by what it signs its answers with.
+func TestRemoteWriteKnowsAnOldVictoriaMetrics(t *testing.T) {
+	for name, want := range map[string]time.Duration{"X-Server-Hostname": memoryWindow, "X-Other": 0} {
+		rc := newReceiver(t, func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			w.Header().Set(name, "vm")
+			if r.Header.Get("Content-Encoding") == "zstd" {
+				w.WriteHeader(http.StatusBadRequest)
+				return true
+			}
+			return false
+		})
+		receipt, err := remote(t, rc.URL, RemoteWriteOptions{}).Deliver(t.Context(), batch(t, 1))
+		require.NoError(t, err)
+		assert.Equal(t, want, receipt.Window, name)
+		assert.Equal(t, want > 0, receipt.AnyOrder, name)
+	}
+}

@@ -2,6 +2,7 @@ package push
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -61,14 +62,14 @@ func readRecord(f io.ReaderAt, off, size int64, buf *[]byte) (record, int64, err
 	}
 	var head [headBytes]byte
 	if _, err := f.ReadAt(head[:], off); err != nil {
-		return record{}, 0, fmt.Errorf("read record head at offset %d: %w", off, err)
+		return record{}, 0, unreadable(err, off, size)
 	}
 	if n := int64(binary.LittleEndian.Uint32(head[:])); !possibleLength(n, size-off) {
 		return record{}, 0, newDamage(f, off, size, buf, fmt.Sprintf("impossible length %d", n))
 	}
 	body, intact, err := readBody(f, off, head[:], buf)
 	if err != nil {
-		return record{}, 0, fmt.Errorf("read record at offset %d: %w", off, err)
+		return record{}, 0, unreadable(err, off, size)
 	}
 	if !intact {
 		return record{}, 0, newDamage(f, off, size, buf, "checksum mismatch")
@@ -78,6 +79,15 @@ func readRecord(f io.ReaderAt, off, size int64, buf *[]byte) (record, int64, err
 		samples: int(binary.LittleEndian.Uint32(body[8:])),
 		payload: body[metaBytes:],
 	}, headBytes + int64(len(body)), nil
+}
+
+// unreadable is why the record at off cannot be read: a file that is shorter than the size
+// that was written is damaged from there on, all else may pass.
+func unreadable(err error, off, size int64) error {
+	if errors.Is(err, io.EOF) {
+		return &damage{extent: size - off, samples: 1, what: "the file was cut"}
+	}
+	return fmt.Errorf("read record at offset %d: %w", off, err)
 }
 
 // readBody reads the body of the record at off that begins with head, whose length is
@@ -130,11 +140,20 @@ func parseSegmentName(name string) (base uint64, ok bool) {
 // scanned is what reading a segment from end to end tells.
 type scanned struct {
 	segment
-	// damaged counts bad places that have good records behind them, lost the samples
-	// behind the cursor in them, as far as can be told.
-	damaged, lost int
+	// damaged are the bad places that have good records behind them, tail those that have
+	// none, which in the last segment are what was being written.
+	damaged, tail badPlaces
 	// onBoundary says that the cursor lies at the start of a record or at the end.
 	onBoundary bool
+}
+
+// badPlaces counts places without a record, and the samples behind the cursor that are lost
+// with them, as far as can be told.
+type badPlaces struct{ count, samples int }
+
+// and are both together.
+func (b badPlaces) and(other badPlaces) badPlaces {
+	return badPlaces{b.count + other.count, b.samples + other.samples}
 }
 
 // scanSegment reads the whole segment and checks every record. Samples before
@@ -150,7 +169,6 @@ func scanSegment(path string, base, cursor uint64, buf *[]byte) (scanned, error)
 	if err != nil {
 		return s, err
 	}
-	bad, lost := 0, 0
 	for off := int64(0); off < info.Size(); {
 		at := base + uint64(off)
 		s.onBoundary = s.onBoundary || at == cursor
@@ -158,9 +176,9 @@ func scanSegment(path string, base, cursor uint64, buf *[]byte) (scanned, error)
 		var d *damage
 		switch {
 		case asDamage(err, &d):
-			bad++
+			s.tail.count++
 			if at >= cursor {
-				lost += d.samples
+				s.tail.samples += d.samples
 			}
 			off += d.extent
 			continue
@@ -169,9 +187,7 @@ func scanSegment(path string, base, cursor uint64, buf *[]byte) (scanned, error)
 		}
 		off += n
 		s.size = off
-		s.damaged += bad
-		s.lost += lost
-		bad, lost = 0, 0
+		s.damaged, s.tail = s.damaged.and(s.tail), badPlaces{}
 		s.samples += r.samples
 		if at < cursor {
 			s.done += r.samples

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -13,7 +14,7 @@ import (
 const (
 	// drainTimeout is how long a worker goes on after its context ended.
 	drainTimeout = 2 * time.Second
-	// tickInterval is how often acknowledgements fall due and files are synced.
+	// tickInterval is how often it is looked whether acknowledgements are due.
 	tickInterval = time.Second
 	// retryMin doubles up to retryMax.
 	retryMin = time.Second
@@ -23,12 +24,6 @@ const (
 	// maxReplays bounds replays in a row without progress: a receiver that closes
 	// each connection would cause them for ever.
 	maxReplays = 5
-	// batchBytes and batchSamples end a batch: a backlog goes in few requests.
-	batchBytes   = 1 << 20
-	batchSamples = 10000
-	// freshAge is how old the next record is when later ones may overtake it: beyond
-	// a replayed window, the longest pause between two attempts, and the marks.
-	freshAge = 3 * retryMax
 )
 
 // worker brings the records of one queue to one destination.
@@ -45,6 +40,8 @@ type worker struct {
 	// confirmed is when the receiver was last seen to be the one that accepted
 	// what waits for its acknowledgement: the start of a delivery that went well.
 	confirmed time.Time
+	// awake is when the process was last seen to run.
+	awake time.Time
 	// replays counts those since the last acknowledgement.
 	replays int
 	// single is the range of offsets in which batches are of one record, to find the
@@ -55,6 +52,8 @@ type worker struct {
 	unsure uint64
 	// anyOrder says that the receiver takes old samples after newer ones.
 	anyOrder bool
+	// trouble is nil while deliveries go well.
+	trouble atomic.Pointer[trouble]
 	// dropped counts the samples rejected since one was accepted: a receiver that
 	// takes none is logged once.
 	dropped int
@@ -63,16 +62,6 @@ type worker struct {
 	// Pusher guards them.
 	stop  context.CancelFunc
 	ended chan struct{}
-}
-
-// pending is a batch with the records it was made of.
-type pending struct {
-	Batch
-	// start is the logical offset of the first record.
-	start   uint64
-	records []delivery
-	// fresh says that they overtook others.
-	fresh bool
 }
 
 // run delivers until ctx ends and the queue is empty, a delivery fails, or
@@ -85,6 +74,7 @@ func (w *worker) run(ctx context.Context) error {
 	retry := newBackOff()
 	failures := 0
 	for {
+		w.wake(time.Now())
 		w.acknowledge()
 		b, err := w.nextBatch()
 		if err == nil && len(b.records) == 0 && (ctx.Err() != nil || !w.queue.due(time.Now())) {
@@ -93,32 +83,35 @@ func (w *worker) run(ctx context.Context) error {
 				return nil
 			case <-w.queue.more:
 			case <-tick.C:
-				w.sync()
 			}
 			continue
 		}
 		var pause time.Duration
 		if err == nil {
 			pause, err = w.deliver(sendCtx, b)
+			w.awake = time.Now()
 		}
 		if err == nil {
 			if failures > 0 {
 				w.log.Info("delivery works again", slog.Int("failed_attempts", failures))
 			}
 			failures = 0
+			w.trouble.Store(nil)
 			retry.Reset()
 			continue
 		}
 		if sendCtx.Err() != nil {
 			return nil
 		}
-		if failures++; failures == 1 {
+		failures++
+		if w.failed(err) {
 			w.log.Warn("delivery failed, samples are kept and sent again", slog.Any("error", err))
 		}
 		w.metrics.retries.Inc()
-		if !w.wait(ctx, tick, max(pause, retry.NextBackOff())) {
+		if !wait(ctx, max(pause, retry.NextBackOff())) {
 			return nil
 		}
+		w.awake = time.Now()
 	}
 }
 
@@ -149,25 +142,14 @@ func newBackOff() *backoff.ExponentialBackOff {
 }
 
 // wait pauses before the next attempt; false when ctx ended.
-func (w *worker) wait(ctx context.Context, tick *time.Ticker, pause time.Duration) bool {
+func wait(ctx context.Context, pause time.Duration) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-timer.C:
-			return true
-		case <-tick.C:
-			w.sync()
-		}
-	}
-}
-
-// sync brings the queue to the disk.
-func (w *worker) sync() {
-	if err := w.queue.sync(); err != nil {
-		w.log.Warn("queue not synced to disk", slog.Any("error", err))
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 
@@ -179,78 +161,6 @@ func (w *worker) acknowledge() {
 		w.replays = 0
 	}
 }
-
-// nextBatch collects records up to the limits of a batch; there are none in it
-// when the queue has no more. While there is a backlog, fresh ones go first, with
-// receivers that take samples in any order.
-func (w *worker) nextBatch() (pending, error) {
-	overtaking := w.queue.overtakes()
-	if overtaking {
-		b, err := w.collect(true, true)
-		if err != nil || len(b.records) > 0 {
-			return b, err
-		}
-	}
-	return w.collect(false, overtaking)
-}
-
-// collect makes a batch of records from one side of the queue. One that is alone in it
-// goes out as it lies in the queue, several are unpacked and packed together.
-func (w *worker) collect(fresh, overtaking bool) (pending, error) {
-	b := pending{fresh: fresh}
-	w.raw, w.frame = w.raw[:0], w.frame[:0]
-	for len(b.records) == 0 || !w.alone(b.start) && b.Samples < batchSamples && len(w.raw) < batchBytes {
-		r, start, end, ok, err := w.queue.next(fresh)
-		if err != nil {
-			return b, err
-		}
-		if !ok {
-			break
-		}
-		switch len(b.records) {
-		case 0:
-			b.start = start
-			old := time.Since(time.UnixMilli(r.timeMs)) > freshAge
-			if w.anyOrder && old && fresh == overtaking {
-				w.queue.overtake()
-				if fresh { // it is part of the backlog now
-					return pending{}, nil
-				}
-			}
-			w.frame = append(w.frame, r.payload...)
-			b.Samples = r.samples
-		case 1:
-			b.Samples = w.unpacked(w.frame, b.Samples) + w.unpacked(r.payload, r.samples)
-		default:
-			b.Samples += w.unpacked(r.payload, r.samples)
-		}
-		b.records = append(b.records, delivery{end: end, samples: r.samples, timeMs: r.timeMs})
-	}
-	if len(b.records) > 1 {
-		// Messages of protobuf concatenate to one with the elements of both.
-		w.frame = w.packing.pack(w.frame[:0], w.raw)
-	} else {
-		w.raw = nil // what a backlog needed goes with it
-	}
-	b.Batch = Batch{w.frame, b.Samples, w.packing}
-	return b, nil
-}
-
-// unpacked appends the samples in a frame to raw and tells how many they are: what cannot
-// be unpacked is dropped.
-func (w *worker) unpacked(frame []byte, samples int) int {
-	raw, err := w.packing.unpack(w.raw, frame)
-	if err != nil {
-		w.log.Error("queue record does not decode, dropped", slog.Any("error", err))
-		w.metrics.undecodable.Add(samples)
-		return 0
-	}
-	w.raw = raw
-	return samples
-}
-
-// alone tells whether the record at off goes in a batch of its own.
-func (w *worker) alone(off uint64) bool { return w.single.from <= off && off < w.single.until }
 
 // deliver sends one batch and notes the outcome in the queue. An empty one only
 // asks whether the receiver is still the same. An error means that it is to be
@@ -268,11 +178,7 @@ func (w *worker) deliver(ctx context.Context, b pending) (time.Duration, error) 
 	switch {
 	case err != nil && !rejected:
 		w.noteUnsure(b)
-		if receipt.MayHaveRestarted {
-			w.replay()
-		} else if len(b.records) > 0 {
-			w.queue.stepBack(b.start, b.fresh)
-		}
+		w.takeBack(b, receipt.MayHaveRestarted)
 		return min(receipt.RetryAfter, retryAfterMax), fmt.Errorf("%s: %w", receipt.Code, err)
 	case receipt.MayHaveRestarted && w.replays < maxReplays && w.replay():
 		// This batch goes out again as well, after the ones before it.
@@ -297,6 +203,16 @@ func (w *worker) deliver(ctx context.Context, b pending) (time.Duration, error) 
 func (w *worker) noteUnsure(b pending) {
 	for _, r := range b.records {
 		w.unsure = max(w.unsure, r.end)
+	}
+}
+
+// takeBack makes a batch go out again, and with a receiver that may have restarted what it
+// accepted before as well.
+func (w *worker) takeBack(b pending, mayHaveRestarted bool) {
+	if mayHaveRestarted {
+		w.replay()
+	} else if len(b.records) > 0 {
+		w.queue.stepBack(b.start, b.fresh)
 	}
 }
 

@@ -175,7 +175,11 @@ func TestRunRetriesWithGrowingPauses(t *testing.T) {
 		d := &scripted{answers: []answer{down, down, down, down}}
 		p, stop := startPusher(t, t.TempDir(), d)
 		appendValues(t, p, 1)
+		began := time.Now().Format(time.DateTime)
+		pass(2 * time.Second)
+		assert.Equal(t, []string{"Samples for scripted wait since " + began + ": 503: down"}, p.Troubles())
 		pass(time.Minute)
+		assert.Empty(t, p.Troubles())
 		require.Len(t, d.at, 5)
 		for i, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second} {
 			pause := d.at[i+1].Sub(d.at[i])
@@ -355,6 +359,33 @@ func TestOneHangingDestinationDelaysNoOther(t *testing.T) {
 		pass(time.Second)
 		assert.Equal(t, []float64{1, 2}, acceptedOf(fine))
 		assert.Equal(t, 2.0, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted1"}`))
+		stop()
+	})
+}
+
+// slowly is a receiver that takes its time.
+type slowly struct {
+	*scripted
+	time time.Duration
+}
+
+func (s slowly) Deliver(ctx context.Context, b Batch) (Receipt, error) {
+	time.Sleep(s.time)
+	return s.scripted.Deliver(ctx, b)
+}
+
+// What a receiver says is about the time before it was asked: it may have accepted a batch
+// that takes long in its first moment, and have been restarted in the last.
+func TestNothingIsTrustedToAnAnswerThatWasAskedForTooEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := slowly{&scripted{window: 20 * time.Second}, 10 * time.Second}
+		p, stop := startPusher(t, t.TempDir(), d)
+		appendValues(t, p, 1)
+		pass(15 * time.Second) // delivered at 10, to be trusted from 30 on
+		pass(10 * time.Second)
+		appendValues(t, p, 2) // asked at 25, answered at 35
+		pass(11 * time.Second)
+		assert.InDelta(t, 2, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`), 0)
 		stop()
 	})
 }

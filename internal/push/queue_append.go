@@ -1,0 +1,129 @@
+package push
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// rollInterval is the least time between two segments that are smaller than they might be.
+const rollInterval = 10 * time.Second
+
+// append writes one record. When the disk is full, the oldest samples make room
+// for it. On an error nothing of it remains and what was written before, and not
+// given up, is untouched.
+func (q *queue) append(r record) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return ErrClosed
+	}
+	q.writeBuf = appendRecord(q.writeBuf[:0], r)
+	if len(q.writeBuf) > headBytes+maxBodyBytes {
+		return fmt.Errorf("record of %d bytes is longer than %d", len(q.writeBuf), headBytes+maxBodyBytes)
+	}
+	err := q.extend()
+	for isDiskFull(err) && q.giveWay() {
+		err = q.extend()
+	}
+	if err != nil {
+		return fmt.Errorf("queue %s: %w", q.opts.dir, err)
+	}
+	q.note(r.timeMs)
+	last := q.segments[len(q.segments)-1]
+	last.size += int64(len(q.writeBuf))
+	last.samples += r.samples
+	q.write = last.end()
+	q.dirty = true
+	q.dropOverLimit()
+	select {
+	case q.more <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// extend writes writeBuf into the last segment, or into a new one if that is full.
+func (q *queue) extend() error {
+	if q.segments[len(q.segments)-1].size >= q.segmentBytes() {
+		if err := q.roll(); err != nil {
+			return err
+		}
+		q.leaveSpace()
+	}
+	return q.writeRecord()
+}
+
+// writeRecord writes writeBuf behind the last record. After an error the next one
+// goes to the same place; the cut only tidies up.
+func (q *queue) writeRecord() error {
+	size := q.segments[len(q.segments)-1].size
+	_, err := q.active.WriteAt(q.writeBuf, size)
+	if err != nil {
+		return errors.Join(err, q.active.Truncate(size))
+	}
+	return nil
+}
+
+// segmentBytes is the size at which a new segment is begun: small enough that
+// giving up one is a small loss, of what is allowed to wait and of what does. As each is
+// brought to the disk while Append waits, small ones follow each other slowly.
+func (q *queue) segmentBytes() int64 {
+	most := min(max(q.opts.maxBytes/16, 4<<10), 8<<20)
+	if time.Since(q.rolled) < rollInterval {
+		return most
+	}
+	waiting := int64(q.write - q.ack)
+	return min(max(waiting/16, 16<<10), most)
+}
+
+// roll begins a new segment.
+func (q *queue) roll() error {
+	next := &segment{path: segmentPath(q.opts.dir, q.write), base: q.write}
+	f, err := q.opts.openFile(next.path)
+	if err != nil {
+		return fmt.Errorf("new segment: %w", err)
+	}
+	if q.active != nil {
+		if err := errors.Join(q.active.Sync(), q.active.Close()); err != nil {
+			q.opts.logger.Warn("queue segment not closed cleanly", slog.Any("error", err))
+		}
+	}
+	q.active, q.rolled = f, time.Now()
+	q.segments = append(q.segments, next)
+	return nil
+}
+
+// sync brings what was written to the disk itself, against power cuts.
+func (q *queue) sync() error {
+	q.mu.Lock()
+	f, dirty := q.active, q.dirty && !q.closed
+	q.dirty = false
+	q.mu.Unlock()
+	if !dirty {
+		return nil
+	}
+	// A segment closed meanwhile was synced by roll.
+	if err := f.Sync(); err != nil && !errors.Is(err, os.ErrClosed) {
+		return fmt.Errorf("queue %s: %w", q.opts.dir, err)
+	}
+	return nil
+}
+
+// openAppendFile is the real queueOptions.openFile.
+func openAppendFile(path string) (appendFile, error) { return openOwn(path) }
+
+// openOwn opens a file of the queue's own folder to write to, and makes it if need be. A link is
+// refused: the sidecar may run as root, and would write over whatever it leads to.
+func openOwn(path string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Clean(path), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o640)
+	if errors.Is(err, unix.ELOOP) {
+		return nil, fmt.Errorf("%s is a link, which the queue does not write through: remove it", path)
+	}
+	return f, err
+}
