@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/host"
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
@@ -82,8 +83,14 @@ func NewCapture(opts CaptureOptions) (*Capture, error) {
 // Wait waits for analyses that Take started. They end early with their context.
 func (c *Capture) Wait() { c.wg.Wait() }
 
-// freeBytes is the disk space that a dump may use.
-func (c *Capture) freeBytes() jvm.Opt[int64] { return freeBytes(c.opts.Directory) }
+// freeBytes is the disk space that a dump may use; missing where the system does not tell.
+func (c *Capture) freeBytes() jvm.Opt[int64] {
+	free, err := host.FreeBytes(c.opts.Directory)
+	if err != nil {
+		return jvm.Opt[int64]{}
+	}
+	return jvm.Count(free)
+}
 
 // Take has the JVM write a dump and returns when it is there; its analysis runs on
 // until Wait. Labels and sink are for the summary samples.
