@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/host"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 	"github.com/apm-sidecar/apm-sidecar/internal/store"
 )
@@ -23,6 +25,29 @@ func smallDisk(t *testing.T, bytes string) string {
 	}
 	t.Cleanup(func() { assert.NoError(t, unix.Unmount(dir, 0)) })
 	return dir
+}
+
+// fill leaves no byte to others on the disk that file is on, once: what becomes free later,
+// and while it does so, stays free.
+func fill(file string) error {
+	f, err := os.OpenFile(filepath.Clean(file), os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for {
+		free, err := host.FreeBytes(filepath.Dir(file))
+		if err != nil {
+			return err
+		}
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		if err := unix.Fallocate(int(f.Fd()), 0, info.Size(), free); !errors.Is(err, unix.ENOSPC) {
+			return err
+		}
+	}
 }
 
 // TestAFullDiskIsNoPanic: the store refuses samples before there is no space left
@@ -40,8 +65,12 @@ func TestAFullDiskIsNoPanic(t *testing.T) {
 	ballast := filepath.Join(disk, "ballast")
 	require.NoError(t, os.WriteFile(ballast, make([]byte, 100<<20), 0o600))
 	require.Eventually(t, func() bool { return write() != nil }, time.Minute, 50*time.Millisecond, "the disk is nearly full")
-	assert.ErrorContains(t, write(), "read-only")
+	assert.ErrorIs(t, write(), store.ErrNoSpace)
+	assert.ErrorContains(t, write(), "free at "+disk+"/store, samples are taken again from 48.0 MiB on")
+	assert.True(t, s.Blind())
+	assert.NoError(t, s.WriteText("apm_sidecar_build_info 1", nil, time.Now()), "what the sidecar says of itself goes on")
 
 	require.NoError(t, os.Remove(ballast))
 	require.Eventually(t, func() bool { return write() == nil }, time.Minute, 50*time.Millisecond, "there is space again")
+	assert.False(t, s.Blind())
 }

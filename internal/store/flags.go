@@ -11,20 +11,20 @@ import (
 // its packages registered in the standard flag set. The program's own command
 // line is not read: cobra owns it and never shows these flags. One that has its value is
 // left alone: goroutines of VictoriaMetrics outlive the store that was open before, and
-// read those of the logger.
+// read some.
 func setFlags(opts Options) error {
 	hours := (opts.Retention + time.Hour - 1) / time.Hour
 	for _, f := range []struct{ name, value string }{
 		{"storageDataPath", opts.Dir},
 		{"retentionPeriod", strconv.FormatInt(int64(hours), 10) + "h"},
-		{"storage.minFreeDiskSpaceBytes", strconv.FormatInt(opts.MinFreeBytes, 10)},
+		{"storage.minFreeDiskSpaceBytes", strconv.Itoa(engineMinFreeBytes)},
+		// One is there for a moment (see save), unless the process is killed in it.
+		{"snapshotsMaxAge", "1h"},
 		{"memory.allowedBytes", strconv.FormatInt(opts.MemoryBytes, 10)},
 		// The default of 30 s hides the newest samples from queries and vmui.
 		{"search.latencyOffset", "1s"},
 		// Without it any page a browser has open may read the answers.
 		{"http.disableCORS", "true"},
-		// The slog bridge adds its own time.
-		{"loggerDisableTimestamps", "true"},
 	} {
 		if set := flag.Lookup(f.name); set != nil && set.Value.String() == f.value {
 			continue

@@ -8,10 +8,13 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/host"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
-// minFreeBytes is the least free space to open a store with. VictoriaMetrics
-// turns read-only below 10 MB and panics when it cannot create its own files.
+// minFreeBytes is the least free space to open a store with, its reserve included:
+// VictoriaMetrics panics when it cannot create its own files.
 const minFreeBytes = 32 << 20
 
 // lockName is the lock file of VictoriaMetrics, and the mark of a store.
@@ -21,13 +24,14 @@ const lockName = "flock.lock"
 // end the process over it, what stands against a store there. It refuses a
 // folder with other files: VictoriaMetrics empties sub-folders named tmp and
 // cache without asking.
-func checkFolder(dir string) error {
+func checkFolder(dir string, room *space) error {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return fmt.Errorf("store: create folder: %w", err)
 	}
 	if err := checkOurs(dir); err != nil {
 		return err
 	}
+	room.look()
 	if err := checkFree(dir); err != nil {
 		return err
 	}
@@ -52,15 +56,13 @@ func checkOurs(dir string) error {
 
 // checkFree wants minFreeBytes on the file system of dir.
 func checkFree(dir string) error {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return fmt.Errorf("store: free space of %s: %w", dir, err)
+	free, err := host.FreeBytes(dir)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
 	}
-	//nolint:unconvert // Bsize has another type on other systems
-	free := st.Bavail * uint64(st.Bsize)
 	if free < minFreeBytes {
-		return fmt.Errorf("store: %d bytes are free at %s, at least %d are needed; free some space or choose another folder",
-			free, dir, uint64(minFreeBytes))
+		return fmt.Errorf("store: %s free at %s, at least %s are needed; make room or choose another folder",
+			unit.Bytes(free), dir, unit.Bytes(minFreeBytes))
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
 // Package store keeps VictoriaMetrics inside the process: it is the only
-// importer of its app/* packages, so that their global flags, loggers and
-// state stay behind four calls: Open, Write, Handler and Close.
+// importer of its app/* packages but vmalert's (see package alert), so that their global
+// flags, loggers and state stay behind few calls: Open, Write, Handler and Close.
 //
 // Start order: Open, then whatever writes or reads. Stop order: first whatever
 // writes (push) and reads (web), then Close. VictoriaMetrics keeps its state in
@@ -14,8 +14,10 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -28,6 +30,7 @@ import (
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/storage"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
+	"github.com/apm-sidecar/apm-sidecar/internal/vmlog"
 )
 
 // Errors a caller may test with errors.Is.
@@ -70,9 +73,14 @@ type Options struct {
 	// MemoryBytes bounds the caches of VictoriaMetrics; zero means 64 MiB.
 	MemoryBytes int64
 	// MinFreeBytes is the free space on the disk below which Write refuses: the
-	// storage engine ends the process when it cannot write its files. At least
-	// 32 MiB, zero means 256 MiB.
+	// storage engine ends the process when it cannot write its files. What it holds in memory
+	// is written at once then. An eighth of MinFreeBytes is kept in a file beside them, to
+	// be given up for that on a disk that was filled meanwhile. At least 32 MiB, zero means
+	// 256 MiB.
 	MinFreeBytes int64
+	// Broken is called when the engine cannot go on, as where its files have vanished. The
+	// process ends with a panic when it returns; nil does nothing.
+	Broken func(error)
 	// Logger receives the log of VictoriaMetrics; nil discards it.
 	Logger *slog.Logger
 }
@@ -120,7 +128,12 @@ var opened atomic.Bool
 type Store struct {
 	handler http.Handler
 	// rows hold *rows.
-	rows sync.Pool
+	rows  sync.Pool
+	space *space
+	blind atomic.Bool
+	// unwatch ends the looks at the space, and watching waits for that.
+	unwatch  context.CancelFunc
+	watching sync.WaitGroup
 
 	// mu is held for reading by writers and requests, for writing by Close.
 	mu     sync.RWMutex
@@ -146,14 +159,23 @@ func Open(opts Options) (_ *Store, err error) {
 			opened.Store(false)
 		}
 	}()
-	if err := checkFolder(opts.Dir); err != nil {
+	s := &Store{space: newSpace(opts)}
+	if err := checkFolder(opts.Dir, s.space); err != nil {
 		return nil, err
 	}
 	if err := start(opts); err != nil {
 		return nil, err
 	}
-	s := &Store{}
+	if opts.Broken != nil {
+		vmlog.OnFatal(func(text string) {
+			opts.Broken(fmt.Errorf("store: %s cannot be written or read any more: %s", opts.Dir, text))
+		})
+	}
+	s.space.save = func() error { return save(opts.Dir) }
 	s.handler = s.whileOpen(handler)
+	ctx, cancel := context.WithCancel(context.Background())
+	s.unwatch = cancel
+	s.watching.Go(func() { s.space.watch(ctx) })
 	return s, nil
 }
 
@@ -168,7 +190,7 @@ func start(opts Options) (err error) {
 	if err := setFlags(opts); err != nil {
 		return err
 	}
-	bridgeLogs(opts.Logger)
+	vmlog.To(opts.Logger)
 	storage.SetDedupInterval(dedupInterval)
 	storage.SetDataFlushInterval(flushInterval)
 	vmstorage.Init(promql.ResetRollupResultCacheIfNeeded)
@@ -176,24 +198,55 @@ func start(opts Options) (err error) {
 	return nil
 }
 
-// Write stores samples. On an error none of them is stored; the disk being
-// nearly full is one, and passes when space is freed. Values that are neither
-// finite nor the staleness marker are skipped. Label names and values must be shorter than 64 KiB.
+// Write stores samples. On an error none of them is stored. ErrNoSpace is one, and
+// passes when space is freed. Values that are neither finite nor the staleness marker are
+// skipped. Label names and values must be shorter than 64 KiB.
 func (s *Store) Write(samples []series.Sample) error {
+	if err := s.space.refusal(takesAll); err != nil {
+		s.blind.Store(true)
+		return fmt.Errorf("store: %w", err)
+	}
+	err := s.WriteOwn(samples)
+	if err == nil {
+		s.blind.Store(false)
+	}
+	return err
+}
+
+// WriteOwn is Write for what the sidecar has to say of itself. It is little, and goes on
+// where Write refuses for want of space: that is what it tells of.
+func (s *Store) WriteOwn(samples []series.Sample) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
 		return ErrClosed
+	}
+	if err := s.space.refusal(takesOwn); err != nil {
+		return fmt.Errorf("store: %w", err)
 	}
 	r, ok := s.rows.Get().(*rows)
 	if !ok {
 		r = &rows{}
 	}
 	defer s.rows.Put(r)
-	if err := vmstorage.AddRows(r.of(samples)); err != nil {
+	err := vmstorage.AddRows(r.of(samples))
+	switch {
+	case err != nil && vmstorage.Storage.IsReadOnly():
+		return fmt.Errorf("store: %w", s.space.tooLittle())
+	case err != nil:
 		return fmt.Errorf("store: write %d samples: %w", len(r.list), err)
 	}
 	return nil
+}
+
+// Blind tells whether Write has refused samples for want of space, and none since were
+// stored: what they would say is not known then.
+func (s *Store) Blind() bool { return s.blind.Load() }
+
+// WriteMetrics writes the self metrics in Prometheus' text form.
+func (s *Store) WriteMetrics(w io.Writer) {
+	// A failed write is the scraper's own doing.
+	_, _ = fmt.Fprintf(w, "apm_sidecar_store_free_bytes %d\napm_sidecar_store_min_free_bytes %d\n", s.space.free.Load(), s.space.minBytes)
 }
 
 // Handler serves the query API and vmui; see newHandler for the routes. After
@@ -215,19 +268,40 @@ func (s *Store) whileOpen(next http.Handler) http.Handler {
 
 // Close waits for running requests, writes everything to disk and gives the
 // folder free. A second call does nothing.
-func (s *Store) Close() (err error) {
+func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil
 	}
 	s.closed = true
-	defer opened.Store(false)
+	s.unwatch()
+	s.watching.Wait()
+	stopped := make(chan error, 1)
+	go func() { stopped <- stop(s.space) }()
+	select {
+	case err := <-stopped:
+		opened.Store(false)
+		return err
+	case <-time.After(closeTimeout):
+		return fmt.Errorf("store: not closed within %s; the disk may be full", closeTimeout)
+	}
+}
+
+// closeTimeout bounds Close: on a disk without a free byte the engine waits for ever for its
+// caches to be saved, which comes after all samples.
+const closeTimeout = 30 * time.Second
+
+// stop ends the engine, which writes all it has to the room there is. A panic of its logger
+// becomes an error.
+func stop(room *space) (err error) {
+	defer vmlog.OnFatal(nil)
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("store: close: %v", r)
 		}
 	}()
+	room.look()
 	vmstorage.Stop()
 	vmselect.Stop()
 	return nil

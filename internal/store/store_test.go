@@ -32,6 +32,12 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(holdEnv); dir != "" {
 		os.Exit(hold(dir))
 	}
+	if dir := os.Getenv(loseEnv); dir != "" {
+		lose(dir)
+	}
+	if dir := os.Getenv(fullEnv); dir != "" {
+		os.Exit(liveWithoutAByte(dir, os.Getenv(fullWayEnv)))
+	}
 	os.Exit(m.Run())
 }
 
@@ -247,7 +253,18 @@ func TestEngineLogsArriveAsRecords(t *testing.T) {
 	line, _, _ := bytes.Cut(buf.Bytes(), []byte("\n"))
 	require.NoError(t, json.Unmarshal(line, &record))
 	assert.Equal(t, "DEBUG", record.Level)
-	assert.Equal(t, "store engine", record.Msg)
+	assert.Equal(t, "engine", record.Msg)
 	assert.Contains(t, record.Text, "opening storage at")
 	assert.True(t, strings.HasPrefix(record.Location, "app/vmstorage/main.go:"), record.Location)
+}
+
+// TestOwnMetricsAreKept: what others say of themselves is not.
+func TestOwnMetricsAreKept(t *testing.T) {
+	s := open(t, t.TempDir())
+	require.NoError(t, s.WriteText("# HELP x y\napm_sidecar_a{url=\"u\"} 1\napm_sidecar_b{instance=\"other\"} 2\nprocess_c 3\n\xff broken {\n",
+		[]series.Label{{Name: "instance", Value: "me"}}, time.Now().Add(-time.Minute)))
+	s.Flush()
+	got := export(t, s.Handler(), `{__name__=~".+"}`)
+	require.Len(t, got, 1)
+	assert.Equal(t, map[string]string{"__name__": "apm_sidecar_a", "instance": "me", "url": "u"}, got[0].Metric)
 }

@@ -33,5 +33,5 @@ func (s *Store) WriteText(text string, labels []series.Label, now time.Time) err
 			samples = append(samples, series.Sample{Name: row.Metric, Labels: own, TimeMs: now.UnixMilli(), Value: row.Value})
 		}
 	}
-	return s.Write(samples)
+	return s.WriteOwn(samples)
 }
