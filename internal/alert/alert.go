@@ -73,6 +73,16 @@ func (a *Alert) Summary() string {
 // firing tells alerts whose condition holds for long enough.
 func (a *Alert) firing() bool { return a.State == Active || a.State == Acknowledged }
 
+// ended is an alert that fires no more, having fired at the given time. One whose condition
+// holds again, and not for long enough yet, has ended when that began at the latest.
+func (a *Alert) ended(fired time.Time) Alert {
+	e := *a
+	if e.State == Pending {
+		e.State, e.FiredAt, e.CompletedAt = Completed, fired, e.Since
+	}
+	return e
+}
+
 // clone is a copy that shares nothing with a.
 func (a *Alert) clone() Alert {
 	c := *a

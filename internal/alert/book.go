@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// The bounds of the Book.
+// The bounds of the book.
 const (
 	maxOpen       = 20_000
 	maxCompleted  = 1000
@@ -27,8 +27,8 @@ var (
 	ErrEnded     = errors.New("alert: the settings are being taken over, try again")
 )
 
-// Book holds all alerts by ID. It may be used from many goroutines.
-type Book struct {
+// book holds all alerts by ID. It may be used from many goroutines.
+type book struct {
 	mu     sync.Mutex
 	alerts map[string]*Alert
 	// changed is true when a state changed since it was last saved.
@@ -39,11 +39,12 @@ type Book struct {
 	ended bool
 }
 
-func newBook() *Book { return &Book{alerts: map[string]*Alert{}} }
+func newBook() *book { return &book{alerts: map[string]*Alert{}} }
 
 // Observe takes over what the rule source found at now: pending and active alerts. What
-// it does not find any more is completed, or forgotten if it was only pending.
-func (b *Book) Observe(source Source, found []Alert, now time.Time) {
+// it does not find any more is completed, or forgotten if it was only pending; not so
+// where it was blind to it.
+func (b *book) Observe(source Source, found []Alert, blind bool, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	seen := make(map[string]bool, len(found))
@@ -52,7 +53,7 @@ func (b *Book) Observe(source Source, found []Alert, now time.Time) {
 		b.put(&found[i])
 	}
 	for id, a := range b.alerts {
-		if a.Source == source && !seen[id] {
+		if a.Source == source && !seen[id] && !blind {
 			b.end(a, now)
 		}
 	}
@@ -60,7 +61,7 @@ func (b *Book) Observe(source Source, found []Alert, now time.Time) {
 }
 
 // put adds or renews an alert. An acknowledgement stays while it fires.
-func (b *Book) put(found *Alert) {
+func (b *book) put(found *Alert) {
 	old, ok := b.alerts[found.ID]
 	switch {
 	case !ok && b.open() >= maxOpen:
@@ -76,10 +77,10 @@ func (b *Book) put(found *Alert) {
 }
 
 // open is how many alerts are not completed, or more: completed ones are few.
-func (b *Book) open() int { return len(b.alerts) - maxCompleted }
+func (b *book) open() int { return len(b.alerts) - maxCompleted }
 
 // end completes an alert.
-func (b *Book) end(a *Alert, now time.Time) {
+func (b *book) end(a *Alert, now time.Time) {
 	switch a.State {
 	case Completed:
 		return
@@ -92,7 +93,7 @@ func (b *Book) end(a *Alert, now time.Time) {
 }
 
 // trim forgets completed alerts that are old or too many.
-func (b *Book) trim(now time.Time) {
+func (b *book) trim(now time.Time) {
 	var done []*Alert
 	for _, a := range b.alerts {
 		if a.State == Completed {
@@ -108,12 +109,13 @@ func (b *Book) trim(now time.Time) {
 	}
 }
 
-// Retain completes the alerts of rules that are not among sources: they are gone.
-func (b *Book) Retain(sources map[Source]bool, now time.Time) {
+// Retain completes the alerts of rules that are not among sources: they are gone. Those of
+// a name in moved stay: it may be that their rule has another source now.
+func (b *book) Retain(sources map[Source]bool, moved map[string]bool, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, a := range b.alerts {
-		if !sources[a.Source] {
+		if !sources[a.Source] && !moved[a.Name()] {
 			b.end(a, now)
 		}
 	}
@@ -121,7 +123,7 @@ func (b *Book) Retain(sources map[Source]bool, now time.Time) {
 
 // Acknowledge notes who takes an active alert on; a second word replaces the first. It
 // returns ErrUnknown, ErrNotActive and ErrEnded.
-func (b *Book) Acknowledge(id, by, comment string, now time.Time) error {
+func (b *book) Acknowledge(id, by, comment string, now time.Time) error {
 	if len(by) > maxByBytes || len(comment) > maxNoteBytes {
 		return fmt.Errorf("alert: a name has at most %d bytes, a comment %d", maxByBytes, maxNoteBytes)
 	}
@@ -141,14 +143,14 @@ func (b *Book) Acknowledge(id, by, comment string, now time.Time) error {
 }
 
 // close takes no acknowledgements any more.
-func (b *Book) close() {
+func (b *book) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ended = true
 }
 
 // Get is a copy of an alert.
-func (b *Book) Get(id string) (Alert, bool) {
+func (b *book) Get(id string) (Alert, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	a, ok := b.alerts[id]
@@ -160,7 +162,7 @@ func (b *Book) Get(id string) (Alert, bool) {
 
 // List is a copy of all: active ones first, then acknowledged, pending and completed
 // ones; of these the worst first, then the newest.
-func (b *Book) List() []Alert {
+func (b *book) List() []Alert {
 	b.mu.Lock()
 	out := make([]Alert, 0, len(b.alerts))
 	for _, a := range b.alerts {
@@ -179,7 +181,7 @@ func (b *Book) List() []Alert {
 }
 
 // counts are the alerts by state, and those that there was no room for.
-func (b *Book) counts() (byState map[State]int, left int) {
+func (b *book) counts() (byState map[State]int, left int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	byState = map[State]int{}
@@ -190,7 +192,7 @@ func (b *Book) counts() (byState map[State]int, left int) {
 }
 
 // takeChanged returns all alerts if any changed its state since the last call.
-func (b *Book) takeChanged() ([]Alert, bool) {
+func (b *book) takeChanged() ([]Alert, bool) {
 	b.mu.Lock()
 	changed := b.changed
 	b.changed = false
@@ -202,7 +204,7 @@ func (b *Book) takeChanged() ([]Alert, bool) {
 }
 
 // load replaces everything.
-func (b *Book) load(alerts []Alert) {
+func (b *book) load(alerts []Alert) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	clear(b.alerts)

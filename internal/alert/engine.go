@@ -26,7 +26,7 @@ const (
 // Engine evaluates rules and has people told. One process has one.
 type Engine struct {
 	opts    Options
-	book    *Book
+	book    *book
 	senders []*sender
 	set     *metrics.Set
 
@@ -38,7 +38,7 @@ type Engine struct {
 	unsaved    bool
 
 	mu     sync.Mutex
-	status map[Source]RuleStatus
+	status map[Source]ruleStatus
 	// shown are the rules as the API shows them, order is that of their files.
 	shown map[Source]evaluated
 	order []Source
@@ -46,13 +46,11 @@ type Engine struct {
 	refused error
 }
 
-// RuleStatus is how the evaluation of a rule went.
-type RuleStatus struct {
-	Source Source    `json:"rule"`
-	Name   string    `json:"name"`
-	Expr   string    `json:"expr"`
-	At     time.Time `json:"last_evaluation,omitzero"`
-	Error  string    `json:"error"`
+// ruleStatus is how the last evaluation of a rule went.
+type ruleStatus struct {
+	name string
+	// err is empty where it went well, or has not been yet.
+	err string
 }
 
 // New reads the rules and what is known of alerts. It keeps what it needs in globals of
@@ -111,11 +109,11 @@ func (e *Engine) read(now time.Time) error {
 	}
 	e.closeEvaluators()
 	e.files, e.evaluators = files, nil
-	status, shown, order := map[Source]RuleStatus{}, map[Source]evaluated{}, make([]Source, 0, len(groups))
+	status, shown, order := map[Source]ruleStatus{}, map[Source]evaluated{}, make([]Source, 0, len(groups))
 	for _, g := range groups {
 		ev := newEvaluator(g, e.opts.Query, e.opts.Interval, now)
 		e.evaluators = append(e.evaluators, ev)
-		status[ev.source] = RuleStatus{Source: ev.source, Name: g.Rules[0].Name(), Expr: g.Rules[0].Expr}
+		status[ev.source] = ruleStatus{name: ev.name}
 		shown[ev.source], order = apiOf(ev, e.opts.ExternalURL), append(order, ev.source)
 	}
 	e.mu.Lock()
@@ -184,22 +182,20 @@ func (e *Engine) reread() {
 // step evaluates the rules that are due.
 func (e *Engine) step(ctx context.Context, now time.Time) {
 	now = now.Truncate(time.Second) // as precise as a query's time
-	all := true
+	sources, notYet := map[Source]bool{}, map[string]bool{}
 	for _, ev := range e.evaluators {
-		if !now.Before(ev.next) {
+		if ev.isDue(now) {
 			ev.next = now.Add(ev.group.Interval)
 			e.evaluateOne(ctx, ev, now)
 		}
-		all = all && ev.began
-	}
-	if !all || ctx.Err() != nil {
-		return // an alert's rule may be the one that has not run yet
-	}
-	sources := map[Source]bool{}
-	for _, ev := range e.evaluators {
 		sources[ev.source] = true
+		if !ev.began {
+			notYet[ev.name] = true
+		}
 	}
-	e.book.Retain(sources, now)
+	if ctx.Err() == nil {
+		e.book.Retain(sources, notYet, now)
+	}
 }
 
 // evaluateOne evaluates a rule. One that fails keeps its alerts.
@@ -211,21 +207,23 @@ func (e *Engine) evaluateOne(ctx context.Context, ev *evaluator, now time.Time) 
 	e.evaluations.Inc()
 	e.mu.Lock()
 	status := e.status[ev.source]
-	before := status.Error
-	status.At, status.Error = now.UTC(), ""
+	before := status.err
+	status.err = ""
 	if err != nil {
-		status.Error = err.Error()
+		status.err = err.Error()
 	}
 	e.status[ev.source], e.shown[ev.source] = status, apiOf(ev, e.opts.ExternalURL)
 	e.mu.Unlock()
 	if err != nil {
 		e.faults.Inc()
 		if before == "" {
-			e.opts.Logger.Error("a rule cannot be evaluated", slog.String("rule", status.Name), slog.String("file", status.Source.File), slog.Any("error", err))
+			e.opts.Logger.Error("a rule fails", slog.String("rule", ev.name), slog.String("file", ev.source.File), slog.Any("error", err))
 		}
-		return
+		if !errors.Is(err, errNotRecorded) {
+			return
+		}
 	}
-	e.book.Observe(ev.source, found, now)
+	e.book.Observe(ev.source, found, e.opts.Sink.Blind(), now)
 }
 
 // save writes the state if it has changed.
@@ -264,9 +262,9 @@ func (e *Engine) Faults() []string {
 	if e.refused != nil {
 		out = append(out, "the new rules are refused: "+e.refused.Error())
 	}
-	for _, s := range e.status {
-		if s.Error != "" {
-			out = append(out, "rule "+s.Name+" of "+s.Source.File+": "+s.Error)
+	for source, s := range e.status {
+		if s.err != "" {
+			out = append(out, "rule "+s.name+" of "+source.File+": "+s.err)
 		}
 	}
 	e.mu.Unlock()

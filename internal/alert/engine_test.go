@@ -36,6 +36,8 @@ type hook struct {
 	mu   sync.Mutex
 	got  []webhookMessage
 	fail bool
+	// refused is a text in messages that it does not take.
+	refused string
 }
 
 func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -46,8 +48,13 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var m webhookMessage
-	if body, err := io.ReadAll(r.Body); err != nil || json.Unmarshal(body, &m) != nil {
+	body, err := io.ReadAll(r.Body)
+	if err != nil || json.Unmarshal(body, &m) != nil {
 		http.Error(w, "no message", http.StatusBadRequest)
+		return
+	}
+	if h.refused != "" && strings.Contains(string(body), h.refused) {
+		http.Error(w, "too long", http.StatusRequestEntityTooLarge)
 		return
 	}
 	h.got = append(h.got, m)
@@ -254,8 +261,10 @@ func TestEngineGoesOnWithTheLastGoodRules(t *testing.T) {
 	b.reread()
 	assert.Empty(t, b.Faults())
 	for _, ev := range b.evaluators {
-		ev.next = b.now
+		ev.next = b.now.Add(5 * time.Second)
 	}
+	b.step(t.Context(), b.now)
+	assert.Equal(t, "OldFull active", b.states(), "its rule is another one, which has not been evaluated yet")
 	b.pass()
 	assert.Equal(t, "OldFull active", b.states())
 	assert.Equal(t, fired, b.Alerts()[0].FiredAt, "the same alert by another rule")
@@ -283,6 +292,93 @@ groups:
 	assert.NotContains(t, faults, "rule Down")
 }
 
+// The alerts of a rule that is gone end, though another rule has never been evaluated.
+func TestARuleThatFailsKeepsNoOthersAlerts(t *testing.T) {
+	b := newBench(t, `
+groups:
+  - name: test
+    rules:
+      - {alert: Clash, expr: 'apm_sidecar_target_up == 0 and on (job) jvm_memory_old_after_gc_ratio * on (job) apm_sidecar_target_up'}
+`)
+	more := filepath.Join(b.opts.Rules[0], "more.yml")
+	require.NoError(t, os.WriteFile(more, []byte(testRules), 0o600))
+	b.start()
+	b.write("a:1", 0, 0.95)
+	b.write("b:1", 0, 0.95)
+	b.pass()
+	assert.Equal(t, "OldFull active, OldFull active, Down pending, Down pending", b.states())
+	require.NoError(t, os.Remove(more))
+	b.reread()
+	b.pass()
+	assert.Equal(t, "OldFull completed, OldFull completed", b.states())
+}
+
+// An hour must not go by without a look at the rules because a clock was an hour ahead.
+func TestAClockSetBackHoldsUpNoRule(t *testing.T) {
+	b := newBench(t, testRules)
+	b.write("a:1", 1, 0.5)
+	b.pass()
+	before := b.evaluations.Get()
+	b.now = b.now.Add(-time.Hour)
+	b.pass()
+	assert.Equal(t, 2*before, b.evaluations.Get())
+	b.step(t.Context(), b.now)
+	assert.Equal(t, 2*before, b.evaluations.Get(), "not due again")
+}
+
+// A message that a receiver refuses is told again, and holds up no other.
+func TestARefusedMessageHoldsUpNoOther(t *testing.T) {
+	b := newBench(t, testRules)
+	b.hook.refused = `"instance":"a:1"`
+	b.write("a:1", 1, 0.95)
+	b.write("b:1", 1, 0.95)
+	for range 4 {
+		b.pass()
+	}
+	got := b.hook.take()
+	require.Len(t, got, 1)
+	assert.Equal(t, "b:1", got[0].GroupLabels["instance"])
+	assert.Contains(t, strings.Join(b.Faults(), ""), "receiver hook: the message is refused: status 413")
+	b.hook.refused = ""
+	for range 4 {
+		b.pass()
+	}
+	got = b.hook.take()
+	require.Len(t, got, 1)
+	assert.Equal(t, "a:1", got[0].GroupLabels["instance"])
+	assert.Empty(t, b.Faults())
+}
+
+// fullSink is a store without space.
+type fullSink struct{ blind bool }
+
+func (fullSink) WriteOwn([]series.Sample) error { return store.ErrNoSpace }
+
+func (s fullSink) Blind() bool { return s.blind }
+
+// TestAStoreWithoutSpaceHidesNoAlert: what is found is told though it cannot be recorded,
+// and what is not found because samples are missing is not taken for over.
+func TestAStoreWithoutSpaceHidesNoAlert(t *testing.T) {
+	b := newBench(t, testRules)
+	b.opts.Sink = fullSink{blind: true}
+	b.start()
+	b.write("a:1", 1, 0.95)
+	for range 3 {
+		b.pass()
+	}
+	assert.Equal(t, "OldFull active", b.states())
+	assert.Len(t, b.hook.take(), 1)
+	assert.Contains(t, strings.Join(b.Faults(), "\n"), "cannot be recorded: "+store.ErrNoSpace.Error())
+
+	b.now = b.now.Add(10 * time.Minute)
+	b.pass()
+	assert.Equal(t, "OldFull active", b.states(), "nobody knows")
+	b.opts.Sink = fullSink{}
+	b.start()
+	b.pass()
+	assert.Equal(t, "OldFull completed", b.states())
+}
+
 func TestDamagedStateBeginsAnew(t *testing.T) {
 	b := newBench(t, testRules)
 	require.NoError(t, os.WriteFile(filepath.Join(b.opts.Dir, stateFile), []byte(`{"version":`), 0o600))
@@ -301,4 +397,67 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	cancel()
 	require.NoError(t, <-ended)
 	b.evaluators = nil // Run closed them
+}
+
+// What is over and comes again has to last as long as any other.
+func TestACompletedAlertBeginsAnew(t *testing.T) {
+	b := newBench(t, testRules)
+	up := func(up float64, passes int) {
+		b.write("a:1", up, 0.5)
+		for range passes {
+			b.pass()
+		}
+	}
+	up(0, 5)
+	assert.Equal(t, "Down active", b.states())
+	up(1, 2)
+	assert.Equal(t, "Down completed", b.states())
+	up(0, 1)
+	again := b.now
+	assert.Equal(t, "Down pending", b.states())
+	b.pass()
+	b.pass()
+	assert.Equal(t, "Down pending", b.states())
+	assert.Equal(t, again.UTC(), b.Alerts()[0].Since)
+	b.pass()
+	assert.Equal(t, "Down active", b.states())
+}
+
+// An evaluation that takes too long, or is ended, finds nothing out: it must not end alerts.
+func TestAnEvaluationOutOfTimeIsAnError(t *testing.T) {
+	b := newBench(t, testRules)
+	late, cancelLate := context.WithTimeout(t.Context(), 0)
+	defer cancelLate()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, ctx := range []context.Context{late, ended} {
+		_, err := b.evaluators[0].evaluate(ctx, b.now, b.book.Get, b.store)
+		require.ErrorIs(t, err, ctx.Err())
+	}
+}
+
+func TestAnAnswerWithoutEndIsAnError(t *testing.T) {
+	endless := inProcess{http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for part := make([]byte, 1<<20); ; {
+			if _, err := w.Write(part); err != nil {
+				return
+			}
+		}
+	})}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://embedded/", nil)
+	require.NoError(t, err)
+	resp, err := endless.RoundTrip(req)
+	if err == nil {
+		resp.Body.Close()
+	}
+	require.ErrorContains(t, err, "longer than")
+}
+
+func TestStateOfAnotherVersionIsNotRead(t *testing.T) {
+	b := newBench(t, testRules)
+	state := `{"version":2,"alerts":[{"id":"1","state":"active","labels":{"alertname":"Down"}}]}`
+	require.NoError(t, os.WriteFile(filepath.Join(b.opts.Dir, stateFile), []byte(state), 0o600))
+	b.Engine = nil // it would save its own
+	b.start()
+	assert.Empty(t, b.Alerts())
 }

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -56,12 +57,19 @@ func Check(own bool, paths []string) (rules int, err error) {
 
 // Sink takes what rules record; *store.Store is one.
 type Sink interface {
-	Write(samples []series.Sample) error
+	WriteOwn(samples []series.Sample) error
+	// Blind tells whether samples of targets do not get in: that a rule finds nothing means
+	// nothing then.
+	Blind() bool
 }
+
+// errNotRecorded is of a rule that was evaluated all the same.
+var errNotRecorded = errors.New("what it found cannot be recorded")
 
 // evaluator evaluates one rule. It is for one goroutine.
 type evaluator struct {
 	group  *rule.Group // of this rule alone
+	name   string
 	source Source
 	next   time.Time
 	// began is true once the rule was evaluated without an error.
@@ -74,6 +82,7 @@ func newEvaluator(g config.Group, query http.Handler, interval time.Duration, no
 	client := datasource.NewPrometheusClient("http://embedded", nil, false, &http.Client{Transport: inProcess{query}})
 	e := &evaluator{
 		group:  rule.NewGroup(g, client, interval, nil),
+		name:   g.Rules[0].Name(),
 		source: Source{File: g.File, Group: g.Name, Rule: fmt.Sprintf("%016x", g.Rules[0].ID)},
 	}
 	e.group.Init()
@@ -90,9 +99,16 @@ func (e *evaluator) close() {
 	e.group.Close()
 }
 
+// isDue tells whether the time of the next evaluation has come. One that is further away
+// than it ever was put was put by a clock that has been set back since.
+func (e *evaluator) isDue(now time.Time) bool {
+	return !now.Before(e.next) || e.next.Sub(now) > e.group.Interval
+}
+
 // evaluate runs the rule as of now, records what it makes, and returns the alerts that
 // are pending or firing. before finds an alert as it is known: after a restart, or after
-// the rules were read again, it goes on where it stood.
+// the rules were read again, it goes on where it stood. The error wraps errNotRecorded
+// where the alerts are right.
 func (e *evaluator) evaluate(ctx context.Context, now time.Time, before func(id string) (Alert, bool), sink Sink) ([]Alert, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(e.group.Interval, time.Second))
 	defer cancel()
@@ -106,14 +122,15 @@ func (e *evaluator) evaluate(ctx context.Context, now time.Time, before func(id 
 		return nil, err // vmalert takes the end of a context for no error
 	}
 	e.began = true
+	var err error
 	if len(recorded.samples) > 0 {
-		if err := sink.Write(recorded.samples); err != nil {
-			return nil, err
+		if err = sink.WriteOwn(recorded.samples); err != nil {
+			err = fmt.Errorf("%w: %w", errNotRecorded, err)
 		}
 	}
 	alerting, ok := e.group.Rules[0].(*rule.AlertingRule)
 	if !ok {
-		return nil, nil
+		return nil, err
 	}
 	var out []Alert
 	for _, a := range alerting.GetAlerts() {
@@ -126,7 +143,7 @@ func (e *evaluator) evaluate(ctx context.Context, now time.Time, before func(id 
 		}
 		out = append(out, e.found(id, a))
 	}
-	return out, nil
+	return out, err
 }
 
 // alertID is how an alert's number is written.

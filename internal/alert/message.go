@@ -106,13 +106,14 @@ func (p Policy) isDue(firing []Alert, told *Told, now time.Time) bool {
 	var fresh, open bool
 	worst := rank("info")
 	var oldest time.Time
+	known := told.known()
 	for i := range firing {
 		a := &firing[i]
 		if a.State == Acknowledged {
 			continue
 		}
 		open = true
-		if told == nil || !slices.Contains(told.Firing, a.ID) {
+		if !known[a.ID] {
 			fresh = true
 			worst = min(worst, rank(a.Severity()))
 		}
@@ -122,16 +123,35 @@ func (p Policy) isDue(firing []Alert, told *Told, now time.Time) bool {
 	}
 	switch {
 	case told == nil:
-		return open && now.Sub(oldest) >= p.Wait
+		return open && passed(p.Wait, oldest, now)
 	case len(firing) == 0:
-		return now.Sub(told.At) >= p.Interval
+		return passed(p.Interval, told.At, now)
 	case fresh && worst < told.Worst:
-		return now.Sub(told.At) >= p.Wait
+		return passed(p.Wait, told.At, now)
 	case fresh:
-		return now.Sub(told.At) >= p.Interval
+		return passed(p.Interval, told.At, now)
 	default:
-		return open && now.Sub(told.At) >= p.Repeat
+		return open && passed(p.Repeat, told.At, now)
 	}
+}
+
+// passed tells whether so much time is over since a moment; all of it is since one that is
+// yet to come, for a clock that was set back must silence nobody.
+func passed(d time.Duration, since, now time.Time) bool {
+	over := now.Sub(since)
+	return over >= d || over < 0
+}
+
+// known are the IDs of the alerts that the receiver takes for active; t may be nil.
+func (t *Told) known() map[string]bool {
+	if t == nil {
+		return nil
+	}
+	ids := make(map[string]bool, len(t.Firing))
+	for _, id := range t.Firing {
+		ids[id] = true
+	}
+	return ids
 }
 
 // complete adds what the receiver takes for active and is not, and what it will know.
@@ -142,9 +162,10 @@ func (m *message) complete(told *Told, byID map[string]*Alert, now time.Time) {
 		after.Worst = min(after.Worst, rank(m.firing[i].Severity()))
 	}
 	if told != nil {
+		active := after.known()
 		for _, id := range told.Firing {
-			if a := byID[id]; a != nil && !slices.Contains(after.Firing, id) {
-				m.resolved = append(m.resolved, *a)
+			if a := byID[id]; a != nil && !active[id] {
+				m.resolved = append(m.resolved, a.ended(told.At))
 			}
 		}
 	}

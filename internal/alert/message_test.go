@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -116,4 +117,43 @@ func TestAMessageListsSoMany(t *testing.T) {
 	assert.Len(t, due[0].firing, maxListed)
 	assert.Equal(t, 5, due[0].truncated)
 	assert.Len(t, due[0].told.Firing, maxListed+5)
+}
+
+// A message that says an alert is over says since when, though its condition holds again.
+func TestWhatIsPendingAgainHasEnded(t *testing.T) {
+	h := newHearer(t)
+	h.hear(30, []Alert{alertOf("Down", "a", "critical", Active, 0)}, "{instance=a,job=shop}: Down")
+	due := h.policy.due([]Alert{alertOf("Down", "a", "critical", Pending, 100)}, h.told, at(400))
+	assert.Len(t, due, 1)
+	w := webhookMessageOf(&due[0], "hook", "")
+	assert.Equal(t, statusResolved, w.Status)
+	assert.Equal(t, at(30), w.Alerts[0].StartsAt)
+	assert.Equal(t, at(100), w.Alerts[0].EndsAt)
+}
+
+func TestAClockSetBackSilencesNobody(t *testing.T) {
+	h := newHearer(t)
+	first := alertOf("Down", "a", "critical", Active, 7200)
+	h.hear(3600, []Alert{first}, "{instance=a,job=shop}: Down")
+
+	h = newHearer(t)
+	h.hear(7230, []Alert{first}, "{instance=a,job=shop}: Down")
+	second := alertOf("GC", "a", "warning", Active, 3650)
+	h.hear(3660, []Alert{first, second}, "{instance=a,job=shop}: Down GC")
+	h.hear(3661, []Alert{first, second})
+}
+
+// A partition of the network makes as many alerts as there are targets, and where they are
+// one group, that is looked at each second.
+func BenchmarkDueOfOneBigGroup(b *testing.B) {
+	policy := Policy{GroupBy: []string{"job"}, Wait: time.Second, Interval: time.Hour, Repeat: time.Hour}
+	var alerts []Alert
+	for i := range 10_000 {
+		alerts = append(alerts, alertOf("Down", strconv.Itoa(i), "critical", Active, 0))
+	}
+	first := policy.due(alerts, nil, at(30))[0]
+	told := map[string]*Told{first.key: first.told}
+	for b.Loop() {
+		policy.due(alerts, told, at(31))
+	}
 }

@@ -34,6 +34,9 @@ const (
 	maxURLBytes   = 4 << 10
 )
 
+// errRefused is a receiver's word about the message itself: it may take others.
+var errRefused = errors.New("the message is refused")
+
 // Doer sends requests; *http.Client is one.
 type Doer interface {
 	Do(r *http.Request) (*http.Response, error)
@@ -54,7 +57,7 @@ type Receiver struct {
 	Timeout time.Duration
 }
 
-// post sends body. Errors show neither the URL nor more than the beginning of the answer.
+// post sends body. Errors wrap errRefused where another message may be taken, and show neither the URL nor more than the beginning of the answer.
 func (r *Receiver) post(ctx context.Context, body []byte) error {
 	timeout := r.Timeout
 	if timeout == 0 {
@@ -82,7 +85,12 @@ func (r *Receiver) post(ctx context.Context, body []byte) error {
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes))
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("status %d: %s", resp.StatusCode, strconv.Quote(strings.TrimSpace(string(text[:min(len(text), 300)]))))
+		err := fmt.Errorf("status %d: %s", resp.StatusCode, strconv.Quote(strings.TrimSpace(string(text[:min(len(text), 300)]))))
+		switch resp.StatusCode {
+		case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+			return fmt.Errorf("%w: %w", errRefused, err)
+		}
+		return err
 	}
 	return nil
 }

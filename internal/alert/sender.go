@@ -3,6 +3,7 @@ package alert
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -26,6 +27,8 @@ const (
 	// The wait after a failure doubles.
 	firstRetry = 5 * time.Second
 	lastRetry  = 5 * time.Minute
+	// refusedRetry is the wait after a message that was refused, while others were taken.
+	refusedRetry = 30 * time.Second
 )
 
 // sender tells one receiver.
@@ -53,7 +56,7 @@ type sender struct {
 }
 
 // run tells what there is to tell until ctx ends.
-func (s *sender) run(ctx context.Context, book *Book) {
+func (s *sender) run(ctx context.Context, book *book) {
 	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
 	for {
@@ -90,18 +93,23 @@ func (s *sender) tell(ctx context.Context, alerts []Alert, now time.Time) {
 	}
 	s.failed.Inc()
 	s.retryAt = now.Add(min(firstRetry<<min(s.failures, 10), lastRetry))
+	if errors.Is(err, errRefused) { // the next message is another group's, perhaps
+		s.retryAt = now.Add(refusedRetry)
+	}
 	if s.failures == 0 {
 		s.log.Warn("a receiver of alerts cannot be told", slog.String("receiver", s.receiver.Name), slog.Any("error", err))
 	}
 	s.failures++
 }
 
-// tellWebhook sends one message for each group that has something to tell.
+// tellWebhook sends one message for each group that has something to tell. One that is
+// refused holds up no other.
 func (s *sender) tellWebhook(ctx context.Context, alerts []Alert, now time.Time) error {
 	s.mu.Lock()
 	told := maps.Clone(s.told)
 	s.mu.Unlock()
 	due := s.policy.due(alerts, told, now)
+	var refused error
 	for i := range due {
 		m := &due[i]
 		if len(m.firing)+len(m.resolved) > 0 {
@@ -109,7 +117,12 @@ func (s *sender) tellWebhook(ctx context.Context, alerts []Alert, now time.Time)
 			if err != nil {
 				return fmt.Errorf("message: %w", err)
 			}
-			if err := s.receiver.post(ctx, body); err != nil {
+			err = s.receiver.post(ctx, body)
+			if errors.Is(err, errRefused) {
+				refused = err
+				continue
+			}
+			if err != nil {
 				return err
 			}
 			s.sent.Inc()
@@ -123,7 +136,7 @@ func (s *sender) tellWebhook(ctx context.Context, alerts []Alert, now time.Time)
 		s.changed = true
 		s.mu.Unlock()
 	}
-	return nil
+	return refused
 }
 
 // tellAlertmanager sends everything that fires or ended not long ago, at once when

@@ -13,7 +13,7 @@ import (
 const (
 	stateFile    = "state.json"
 	stateVersion = 1
-	// maxStateBytes is more than a full Book takes.
+	// maxStateBytes is more than a full book takes.
 	maxStateBytes = 256 << 20
 )
 
