@@ -2,6 +2,7 @@ package discover
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promrelabel"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/vmlog"
 )
 
 // Discoverer keeps asking the sources of all jobs.
@@ -32,10 +34,10 @@ type watch struct {
 
 	mu      sync.Mutex
 	targets []jvm.Target
-	// errors and dropped count since the start; failing is true since the last
-	// failure: only changes are logged.
+	// errors and dropped count since the start; failing is the last failure while it
+	// lasts: only changes are logged.
 	errors, dropped int
-	failing         bool
+	failing         error
 	// asked is true after the first answer or failure.
 	asked bool
 }
@@ -48,6 +50,7 @@ func New(jobs []Job, log *slog.Logger) (*Discoverer, error) {
 			return nil, fmt.Errorf("discover: %w", err)
 		}
 	}
+	vmlog.To(log)
 	d := &Discoverer{log: log, changed: make(chan struct{}, 1)}
 	for i := range jobs {
 		relabel, err := promrelabel.ParseRelabelConfigs(jobs[i].Relabel)
@@ -87,12 +90,8 @@ func (d *Discoverer) Run(ctx context.Context) error {
 
 // follow asks one source at its pace.
 func (d *Discoverer) follow(ctx context.Context, w *watch) {
-	if w.source.begin != nil {
-		w.source.begin()
-	}
-	if w.source.stop != nil {
-		stop := context.AfterFunc(ctx, w.source.stop)
-		defer stop()
+	if !d.begin(ctx, w) {
+		return
 	}
 	tick := time.NewTicker(w.source.interval)
 	defer tick.Stop()
@@ -105,36 +104,102 @@ func (d *Discoverer) follow(ctx context.Context, w *watch) {
 	}
 }
 
-// ask asks once and notes what is new.
+// slowAnswer is how long a source may take to begin before it fails.
+const slowAnswer = 10 * time.Second
+
+// begin has the source begin; false when ctx ended before. A source that cannot be
+// interrupted, as its server does not answer, is left to end by itself.
+func (d *Discoverer) begin(ctx context.Context, w *watch) bool {
+	begun := make(chan struct{})
+	go func() {
+		defer close(begun)
+		if w.source.begin != nil {
+			w.source.begin()
+		}
+		if w.source.stop != nil {
+			context.AfterFunc(ctx, w.source.stop)
+		}
+	}()
+	slow := time.NewTimer(slowAnswer)
+	defer slow.Stop()
+	for {
+		select {
+		case <-begun:
+			return ctx.Err() == nil
+		case <-ctx.Done():
+			return false
+		case <-slow.C:
+			d.note(w, nil, errNoAnswer)
+		}
+	}
+}
+
+// errNoAnswer is that of a source that hangs at its beginning.
+var errNoAnswer = errors.New("no answer yet")
+
+// ask asks once and notes the answer.
 func (d *Discoverer) ask(ctx context.Context, w *watch) {
 	found, err := w.source.list()
-	if ctx.Err() != nil {
-		return
+	if ctx.Err() == nil {
+		d.note(w, found, err)
 	}
+}
+
+// note takes over what a source said, or that it failed.
+func (d *Discoverer) note(w *watch, found []labels, err error) {
 	log := d.log.With(slog.String("job", w.job.Name), slog.String("source", w.source.kind))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil {
-		w.errors++
-		if !w.failing {
-			log.Warn("discovery failed, the targets found before stay", slog.Any("error", err))
-		}
+		w.failed(err, 1, log)
 		if !w.asked {
 			d.say()
 		}
-		w.failing, w.asked = true, true
+		w.asked = true
 		return
 	}
-	if w.failing {
-		log.Info("discovery works again")
-	}
-	w.failing = false
+	times, fault := w.faultOf()
+	w.failed(fault, times, log)
 	targets := w.targetsOf(found, log)
 	if w.asked && slices.EqualFunc(targets, w.targets, sameTarget) {
 		return
 	}
 	w.asked, w.targets = true, targets
 	d.say()
+}
+
+// faultOf is what the source says of itself.
+func (w *watch) faultOf() (times int, err error) {
+	if w.source.fault == nil {
+		return 0, nil
+	}
+	return w.source.fault()
+}
+
+// failed notes a failure that was seen so many times, or that there is none; changes are
+// logged. mu is held.
+func (w *watch) failed(err error, times int, log *slog.Logger) {
+	w.errors += times
+	switch {
+	case err != nil && w.failing == nil:
+		log.Warn("discovery failed, the targets found before stay", slog.Any("error", err))
+	case err == nil && w.failing != nil:
+		log.Info("discovery works again")
+	}
+	w.failing = err
+}
+
+// Troubles say, for people, which sources fail now and why.
+func (d *Discoverer) Troubles() []string {
+	var out []string
+	for _, w := range d.watches {
+		w.mu.Lock()
+		if w.failing != nil {
+			out = append(out, fmt.Sprintf("Discovery of job %s (%s) fails, the targets found before stay: %v", w.job.Name, w.source.kind, w.failing))
+		}
+		w.mu.Unlock()
+	}
+	return out
 }
 
 // say gives changed a value.

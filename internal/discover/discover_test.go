@@ -159,25 +159,6 @@ func TestDNS(t *testing.T) {
 	eventually(t, d, "d/127.0.0.1:8778 http://127.0.0.1:8778/jolokia/")
 }
 
-func TestKubernetesPodsComeAndGo(t *testing.T) {
-	t.Parallel()
-	api := newFakeKubernetes(t)
-	api.set("shop-1", "10.0.0.1")
-	d := run(t, `
-- job_name: k
-  kubernetes_sd_configs: [{role: pod, api_server: '`+api.URL+`', namespaces: {names: [prod]}}]
-  relabel_configs:
-    - {source_labels: [__meta_kubernetes_pod_annotation_jolokia_port], regex: '(.+)', action: keep}
-    - {source_labels: [__meta_kubernetes_pod_ip, __meta_kubernetes_pod_annotation_jolokia_port], separator: ':', target_label: __address__}
-    - {source_labels: [__meta_kubernetes_pod_name], target_label: instance}
-`)
-	eventually(t, d, "k/shop-1 http://10.0.0.1:8778/jolokia/")
-	api.set("shop-2", "10.0.0.2")
-	eventually(t, d, "k/shop-1 http://10.0.0.1:8778/jolokia/", "k/shop-2 http://10.0.0.2:8778/jolokia/")
-	api.remove("shop-1")
-	eventually(t, d, "k/shop-2 http://10.0.0.2:8778/jolokia/")
-}
-
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -85,8 +85,11 @@ type source struct {
 	interval time.Duration
 	// list asks for all targets, as labels.
 	list func() ([]labels, error)
-	// begin is called before the first list, and stop when no more is wanted, which
-	// ends a list under way; either may be nil.
+	// fault is how often something went wrong since the last call, and what is wrong now,
+	// with a source that lists what it knows all the same; nil where list has all errors.
+	fault func() (int, error)
+	// begin is called before the first list, and may take its time. stop is called after it
+	// when no more is wanted, which ends a list under way; either may be nil.
 	begin, stop func()
 }
 

@@ -6,12 +6,91 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
+
+// podJob finds the pods of a server.
+func podJob(url string) string {
+	return `
+- job_name: k
+  kubernetes_sd_configs: [{role: pod, api_server: '` + url + `', namespaces: {names: [prod]}}]
+  relabel_configs:
+    - {source_labels: [__meta_kubernetes_pod_annotation_jolokia_port], regex: '(.+)', action: keep}
+    - {source_labels: [__meta_kubernetes_pod_ip, __meta_kubernetes_pod_annotation_jolokia_port], separator: ':', target_label: __address__}
+    - {source_labels: [__meta_kubernetes_pod_name], target_label: instance}
+`
+}
+
+func TestKubernetesPodsComeAndGo(t *testing.T) {
+	t.Parallel()
+	api := newFakeKubernetes(t)
+	api.set("shop-1", "10.0.0.1")
+	d := run(t, podJob(api.URL))
+	eventually(t, d, "k/shop-1 http://10.0.0.1:8778/jolokia/")
+	api.set("shop-2", "10.0.0.2")
+	eventually(t, d, "k/shop-1 http://10.0.0.1:8778/jolokia/", "k/shop-2 http://10.0.0.2:8778/jolokia/")
+	api.remove("shop-1")
+	eventually(t, d, "k/shop-2 http://10.0.0.2:8778/jolokia/")
+}
+
+// TestKubernetesThatRefusesIsTold: its watch tells of faults in a log alone.
+func TestKubernetesThatRefusesIsTold(t *testing.T) {
+	t.Parallel()
+	api := newFakeKubernetes(t)
+	api.set("shop-1", "10.0.0.1")
+	d := run(t, podJob(api.URL))
+	eventually(t, d, "k/shop-1 http://10.0.0.1:8778/jolokia/")
+	require.Empty(t, d.Troubles())
+
+	api.status.Store(http.StatusForbidden)
+	api.CloseClientConnections()
+	require.Eventually(t, func() bool { return strings.Contains(strings.Join(d.Troubles(), ""), "pods is forbidden") }, time.Minute, 20*time.Millisecond)
+	trouble := d.Troubles()[0]
+	assert.Contains(t, trouble, "Discovery of job k (kubernetes) fails, the targets found before stay: ")
+	assert.Contains(t, trouble, ": 403;")
+	assert.Less(t, len(trouble), 700, "an answer is cut")
+	assert.Equal(t, []string{"k/shop-1 http://10.0.0.1:8778/jolokia/"}, names(d.Targets()))
+	var text strings.Builder
+	d.WriteMetrics(&text)
+	assert.NotContains(t, text.String(), "apm_sidecar_discovery_errors_total{job=\"k\",source=\"kubernetes0\"} 0\n")
+
+	api.status.Store(0)
+	api.set("shop-2", "10.0.0.2")
+	eventually(t, d, "k/shop-1 http://10.0.0.1:8778/jolokia/", "k/shop-2 http://10.0.0.2:8778/jolokia/")
+}
+
+// TestKubernetesThatHangsHoldsUpNobody: neither other sources nor the end.
+func TestKubernetesThatHangsHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	over := make(chan struct{})
+	api := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-over }))
+	t.Cleanup(func() {
+		close(over)
+		api.Close()
+	})
+	list := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`[{"targets": ["a:1"]}]`))
+	}))
+	t.Cleanup(list.Close)
+	d := run(t, podJob(api.URL)+`
+- job_name: h
+  http_sd_configs: [{url: '`+list.URL+`'}]
+`)
+	eventually(t, d, "h/a:1 http://a:1/jolokia/")
+	assert.Eventually(t, d.Settled, time.Minute, 20*time.Millisecond)
+	assert.Contains(t, strings.Join(d.Troubles(), ""), "no answer yet")
+}
 
 // fakeKubernetes is as much of an API server as listing and watching pods takes.
 type fakeKubernetes struct {
 	*httptest.Server
+	// status is what everything is answered with, 0 for an answer.
+	status atomic.Int32
 
 	mu       sync.Mutex
 	pods     map[string]map[string]any
@@ -56,6 +135,10 @@ func (f *fakeKubernetes) tell(kind string, pod map[string]any) {
 }
 
 func (f *fakeKubernetes) serve(w http.ResponseWriter, r *http.Request) {
+	if status := f.status.Load(); status != 0 {
+		http.Error(w, strings.Repeat("pods is forbidden ", 1000), int(status))
+		return
+	}
 	if !strings.HasSuffix(r.URL.Path, "/pods") {
 		http.NotFound(w, r)
 		return

@@ -1,0 +1,101 @@
+package discover
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promscrape/discovery/kubernetes"
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promutil"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/vmlog"
+)
+
+const (
+	// kubernetesInterval is the pace of looks at a list in memory, which a watch
+	// keeps up to date.
+	kubernetesInterval = time.Second
+	// kubernetesCode logs what goes wrong with the watch, and tells it nowhere else.
+	kubernetesCode = "lib/promscrape/discovery/kubernetes/"
+	// faultAge is how long a fault is taken to last: longer than the pauses between two
+	// attempts, which grow to half a minute.
+	faultAge = 45 * time.Second
+	// maxFaultBytes bounds a fault's text: the answer of the server is in it.
+	maxFaultBytes = 500
+)
+
+// roleFault is what stands against a role of Kubernetes discovery.
+func roleFault(role string) error {
+	roles := []string{"pod", "service", "endpoints", "endpointslice", "node", "ingress"}
+	if slices.Contains(roles, role) {
+		return nil
+	}
+	return fmt.Errorf("role %q: write one of %s", role, strings.Join(roles, ", "))
+}
+
+// kubernetesSource watches the objects of a cluster.
+func kubernetesSource(c *kubernetes.SDConfig) source {
+	heard := &faults{of: c.APIServer}
+	deaf := func() {}
+	return source{
+		kind: "kubernetes", interval: kubernetesInterval, fault: heard.take,
+		begin: func() {
+			deaf = vmlog.Listen(kubernetesCode, heard.note)
+			// The labels go back to a pool after the call, and the result must be a
+			// pointer.
+			c.MustStart(".", func(l *promutil.Labels) any { return l.Clone() })
+		},
+		stop: func() {
+			c.MustStop()
+			deaf()
+		},
+		list: func() ([]labels, error) {
+			objects, err := c.GetScrapeWorkObjects()
+			if err != nil {
+				return nil, err
+			}
+			found := make([]*promutil.Labels, 0, len(objects))
+			for _, o := range objects {
+				found = append(found, o.(*promutil.Labels))
+			}
+			return mapsOf(found), nil
+		},
+	}
+}
+
+// faults are what the watch has logged.
+type faults struct {
+	// of is in the text of those that matter: the server's address, empty for all.
+	of string
+
+	mu    sync.Mutex
+	last  string
+	at    time.Time
+	fresh int
+}
+
+// note takes a line of the log.
+func (f *faults) note(text string) {
+	if !strings.Contains(text, strings.TrimRight(f.of, "/")) {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last, f.at = text[:min(len(text), maxFaultBytes)], time.Now()
+	f.fresh++
+}
+
+// take tells how many faults there were since it was asked, and the last one if it lasts.
+func (f *faults) take() (fresh int, _ error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fresh = f.fresh
+	f.fresh = 0
+	if f.last == "" || time.Since(f.at) > faultAge {
+		return fresh, nil
+	}
+	return fresh, errors.New(f.last)
+}
