@@ -27,7 +27,7 @@ func (w *watcher) readHost(vm *jvm.VM) {
 		if err != nil {
 			w.log.Debug("the JVM is not on this machine", "reason", err)
 		} else {
-			w.log.Info("the JVM is on this machine", "pid", pid)
+			w.log.Debug("the JVM is on this machine", "pid", pid)
 		}
 	}
 	if b.pid == 0 {

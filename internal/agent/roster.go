@@ -74,6 +74,7 @@ func (f *follower) end(gone bool) {
 	for _, t := range f.turns {
 		f.wheel.stop(t)
 	}
+	f.watcher.report(false)
 	if gone {
 		f.watcher.end(time.Now())
 		if f.tracer != nil {
@@ -107,10 +108,12 @@ func (a *Agent) Follow(targets []jvm.Target) {
 		t, changed := wanted[f.watched.Target.Name()]
 		a.leave(f, !changed || !maps.Equal(t.Labels, f.watched.Target.Labels))
 	}
-	added := 0
+	added, together := 0, newMuster(len(wanted), a.opts.Logger)
 	for _, t := range targets {
 		if _, ok := wanted[t.Name()]; ok {
-			kept = append(kept, newFollower(a.opts.Connect(t), place{added, len(wanted)}, a.opts))
+			f := newFollower(a.opts.Connect(t), place{added, len(wanted)}, a.opts)
+			f.watcher.muster = together
+			kept = append(kept, f)
 			added++
 		}
 	}
@@ -131,8 +134,11 @@ func (a *Agent) leave(f *follower, gone bool) {
 	switch {
 	case f.stop != nil:
 		a.leaving = append(a.leaving, f)
-	case f.watched.Close != nil:
-		f.watched.Close()
+	default:
+		f.watcher.report(false)
+		if f.watched.Close != nil {
+			f.watched.Close()
+		}
 	}
 }
 

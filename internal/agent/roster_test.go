@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -134,4 +136,32 @@ func TestFollowBeforeRunClosesWhatItReplaces(t *testing.T) {
 	_, closed := c.counts()
 	assert.Equal(t, map[string]int{"a": 1}, closed)
 	assert.ErrorContains(t, a.Ready(), "test/b")
+}
+
+// TestManyTargetsHaveOneLine: a thousand that come together say no more than their number.
+func TestManyTargetsHaveOneLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &connections{opened: map[string]int{}, closed: map[string]int{}}
+		var log bytes.Buffer
+		a := agent.New(agent.Options{Interval: 10 * time.Second, Sink: &sink{}, Connect: c.connect, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		var many []string
+		for i := range 1000 {
+			many = append(many, strconv.Itoa(i))
+		}
+		a.Follow(named(many...))
+		a.Follow(named(many[1:]...)) // one is gone before it was polled
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- a.Run(ctx) }()
+		time.Sleep(25 * time.Second)
+		a.Follow(named(append(many[1:], "x")...))
+		time.Sleep(25 * time.Second)
+		cancel()
+		require.NoError(t, <-done)
+
+		text := log.String()
+		assert.Contains(t, text, `msg="targets were polled for the first time" up=999 down=1`)
+		assert.Equal(t, 1, strings.Count(text, "target is up"), "that of the one that came alone")
+		assert.Less(t, strings.Count(text, "\n"), 6, text)
+	})
 }

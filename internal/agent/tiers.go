@@ -93,7 +93,7 @@ func (w *watcher) timed(ctx context.Context, p *pace, tier string, question func
 	case err == nil:
 		return true
 	case errors.Is(err, jmx.ErrUnsupported), jmx.Reason(err) == jmx.ReasonDenied:
-		w.log.Info("part of the target is not available", "tier", tier, "error", err)
+		w.log.Debug("part of the target is not available", "tier", tier, "error", err)
 		p.rest(now, never)
 	default:
 		w.log.Debug("tier without an answer", "tier", tier, "error", err)

@@ -158,7 +158,9 @@ func costOf(cpuNs jvm.Opt[int64], took time.Duration) time.Duration {
 func (tr *tracer) down(err error) {
 	tr.rest.failed()
 	if reason := jmx.Reason(err); tr.reason != reason {
-		tr.log.Warn("transactions cannot be followed", "reason", reason, "error", err)
+		if reason != jmx.ReasonDial { // else the target is down, and said to be
+			tr.log.Warn("transactions cannot be followed", "reason", reason, "error", err)
+		}
 		tr.reason = reason
 	}
 	tr.keep(tr.tracker.Gone(time.Now(), jmx.Reason(err) == jmx.ReasonDial))
@@ -168,10 +170,10 @@ func (tr *tracer) down(err error) {
 
 func (tr *tracer) up() {
 	tr.rest.succeeded()
-	if tr.reason != "" {
-		tr.log.Info("transactions are followed")
-		tr.reason = ""
+	if tr.reason != "" && tr.reason != "new" && tr.reason != jmx.ReasonDial {
+		tr.log.Info("transactions are followed again")
 	}
+	tr.reason = ""
 }
 
 // keep puts records into the ring.

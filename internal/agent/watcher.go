@@ -33,6 +33,9 @@ type watcher struct {
 	// state is the reason of the last failure, "" after a success and "new"
 	// before the first poll: only changes are logged.
 	state string
+	// muster is where the first poll is reported, nil afterwards and where it has a line of
+	// its own.
+	muster *muster
 	// rest leaves out polls of a target that is down for long.
 	rest backOff
 	// began is true after the first round.
@@ -134,14 +137,24 @@ func (w *watcher) round(ctx context.Context, late time.Duration) {
 	w.polled.Store(true)
 	if err != nil {
 		w.down(err)
+		w.report(false)
 		return
 	}
 	w.up(snapshot)
+	w.report(true)
 	w.hand(w.deriver.Derive(snapshot))
 	w.askTiers(ctx, snapshot, took)
 	w.takeEvidence(ctx, snapshot)
 	w.handKept()
 	w.judge(ctx, snapshot)
+}
+
+// report tells how the first poll went where that has no line of its own.
+func (w *watcher) report(up bool) {
+	if w.muster != nil {
+		w.muster.came(up)
+		w.muster = nil
+	}
 }
 
 // end marks the series of a target that is not watched any more.
@@ -161,10 +174,10 @@ func (w *watcher) down(err error) {
 
 func (w *watcher) up(s *jvm.Snapshot) {
 	w.rest.succeeded()
-	if w.state != "" {
+	if w.state != "" && w.muster == nil {
 		w.log.Info("target is up", "parts_missing", len(s.Missing))
-		w.state = ""
 	}
+	w.state = ""
 	w.noteMissing(s.Missing, &w.missing)
 	if s.Runtime == nil {
 		return
