@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net/http"
 
@@ -67,10 +68,15 @@ func (a alertsView) List() []web.Alert {
 
 // Acknowledge implements web.Alerts.
 func (a alertsView) Acknowledge(id, by, comment string) error {
-	if engine := a.engine(); engine != nil {
-		return engine.Acknowledge(id, by, comment)
+	engine := a.engine()
+	if engine == nil {
+		return alert.ErrEnded
 	}
-	return alert.ErrEnded
+	err := engine.Acknowledge(id, by, comment)
+	if errors.Is(err, alert.ErrUnknown) {
+		return web.ErrNoAlert
+	}
+	return err
 }
 
 // Faults implements web.Alerts.

@@ -32,7 +32,11 @@ sees; of a JVM in a container it is a path in the container.`,
 	cmd.Flags().StringVar(&options, "options", "port=8778,host=127.0.0.1,executor=fixed", "options of the agent")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return listJVMs(cmd, env)
+			jvms, err := attach.Local(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return listJVMs(env, jvms)
 		}
 		pid, err := strconv.Atoi(args[0])
 		if err != nil || pid < 1 {
@@ -60,9 +64,9 @@ sees; of a JVM in a container it is a path in the container.`,
 }
 
 // listJVMs prints the JVMs of this host.
-func listJVMs(cmd *cobra.Command, env environment) error {
-	jvms, err := attach.Local(cmd.Context())
-	if err != nil {
+func listJVMs(env environment, jvms []attach.JVM) error {
+	if len(jvms) == 0 {
+		_, err := fmt.Fprintln(env.stderr, "No JVM of this user runs on this host; as root, those of all users are listed.")
 		return err
 	}
 	for _, j := range jvms {

@@ -51,6 +51,7 @@ func openDestinations(env environment, c config.Config, before *destinations) (*
 			MemoryBytes:  int64(c.Store.Memory),
 			MinFreeBytes: int64(c.Store.MinFreeDisk),
 			Logger:       env.logger(),
+			Broken:       func(err error) { env.giveUp(dataDirError(c, err)) },
 		})
 		if err != nil {
 			return nil, dataDirError(c, err)

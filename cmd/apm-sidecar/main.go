@@ -14,6 +14,6 @@ func main() {
 	// once, as the default handling is back by then.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	env := environment{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	env := environment{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, exit: os.Exit}
 	os.Exit(int(run(ctx, env, os.Args[1:])))
 }

@@ -96,16 +96,16 @@ func (p *parts) turn(ctx context.Context, old, next config.Config, before, dest 
 // show is what the pages show under a configuration and its destinations.
 func (p *parts) show(c config.Config, dest *destinations) web.Options {
 	return web.Options{
-		Store:         dest.handler(),
-		Reports:       p.watching().reports,
-		Metrics:       func(w io.Writer) { p.writeMetrics(w); p.watching().agent.WriteMetrics(w) },
-		Alerts:        alertPages(p.alerts, c),
-		Targets:       func() []web.Target { return rows(p.watching().agent.Targets()) },
-		Reload:        p.steer.Reload,
-		Configuration: p.steer.notes,
-		Ready:         func() error { return p.watching().agent.Ready() },
-		Evidence:      func() map[string][]jvm.Evidence { return p.watching().agent.Evidence() },
-		Transactions:  transactions(p.watching().agent),
+		Store:        dest.handler(),
+		Reports:      p.watching().reports,
+		Metrics:      func(w io.Writer) { p.writeMetrics(w); p.watching().agent.WriteMetrics(w) },
+		Alerts:       alertPages(p.alerts, c),
+		Targets:      func() []web.Target { return rows(p.watching().agent.Targets()) },
+		Reload:       p.steer.Reload,
+		Notes:        func() []string { return append(p.steer.notes(), p.pusher.Troubles()...) },
+		Ready:        func() error { return p.watching().agent.Ready() },
+		Evidence:     func() map[string][]jvm.Evidence { return p.watching().agent.Evidence() },
+		Transactions: transactions(p.watching().agent),
 	}
 }
 
@@ -115,6 +115,9 @@ func (p *parts) writeMetrics(w io.Writer) {
 	_, _ = fmt.Fprintf(w, "apm_sidecar_build_info{version=%q} 1\n", version())
 	p.steer.WriteMetrics(w)
 	p.pusher.WriteMetrics(w)
+	if s := p.dest.Load().store; s != nil {
+		s.WriteMetrics(w)
+	}
 	p.alerts.now.Load().WriteMetrics(w)
 	p.watching().spans.WriteMetrics(w)
 }

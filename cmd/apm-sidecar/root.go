@@ -15,6 +15,17 @@ type environment struct {
 	getenv         func(string) string
 	// hangUp tells that the configuration is to be read again; nil where nobody is asked to.
 	hangUp <-chan os.Signal
+	// exit ends the process at once; nil where it is to be panic's.
+	exit func(code int)
+}
+
+// giveUp ends the process over what leaves no other way. What waits to be stored or sent is
+// on disk, as it would be had the process been killed.
+func (e environment) giveUp(err error) {
+	code := explain(e.stderr, err)
+	if e.exit != nil {
+		e.exit(int(code))
+	}
 }
 
 // logger writes text lines to stderr.

@@ -188,7 +188,7 @@ func (s *steering) config() config.Config {
 	return s.current
 }
 
-// notes are what the pages say of the configuration.
+// notes are what the pages say of the configuration and of discovery.
 func (s *steering) notes() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -198,6 +198,9 @@ func (s *steering) notes() []string {
 	}
 	if len(s.needRestart) > 0 {
 		notes = append(notes, "Changes of these settings take effect at the next start: "+strings.Join(s.needRestart, ", "))
+	}
+	if s.finder != nil {
+		notes = append(notes, s.finder.Troubles()...)
 	}
 	return notes
 }

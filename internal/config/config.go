@@ -60,7 +60,8 @@ type Store struct {
 	// Queue bounds the files of samples that wait for one receiver.
 	Queue Bytes `yaml:"queue"`
 	// MinFreeDisk is the free space below which the embedded store takes no more
-	// samples; they wait in the queue, which stops growing at half of it.
+	// samples; they wait in the queue, which stops growing at half of it. An eighth of
+	// it is set aside on the disk for what the store has in memory when the disk is full.
 	MinFreeDisk Bytes `yaml:"min_free_disk"`
 }
 

@@ -101,13 +101,6 @@ func (c Config) Validate() error {
 
 var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
-// ownLabels are the labels that metrics bring along: a target's label of that
-// name would hide what they say.
-func ownLabels() []string {
-	return []string{"area", "bucket", "class", "connector", "context", "cpu", "device", "frame", "fstype", "gc", "generation", "job", "kind", "le", "lock", "mode", "mountpoint", "owner", "peer", "phase", "pool",
-		"route", "runtime", "server", "severity", "state", "task", "vendor", "version", "vhost", "wait", "window"}
-}
-
 func (c Config) targetFaults() []error {
 	var errs []error
 	seen := map[string]int{}
@@ -128,7 +121,7 @@ func (c Config) targetFaults() []error {
 		for _, name := range slices.Sorted(maps.Keys(t.Labels)) {
 			if !labelName.MatchString(name) || name == "__name__" {
 				fault("label %q is no label name: letters, digits and underscores", name)
-			} else if slices.Contains(ownLabels(), name) {
+			} else if name == "job" || series.IsOwnLabel(name) {
 				fault("label %q is taken by the metrics themselves (for job use name)", name)
 			}
 		}

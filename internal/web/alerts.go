@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -12,7 +13,8 @@ import (
 type Alerts interface {
 	// List has all of them, what needs somebody first.
 	List() []Alert
-	// Acknowledge notes who takes an active one on.
+	// Acknowledge notes who takes an active one on; ErrNoAlert says that there is none of
+	// that ID.
 	Acknowledge(id, by, comment string) error
 	// Faults are what keeps alerts from being found or told.
 	Faults() []string
@@ -81,6 +83,9 @@ func ownPath(link string) string {
 // maxFormBytes bounds what a form may send.
 const maxFormBytes = 8 << 10
 
+// ErrNoAlert is returned by Alerts.Acknowledge.
+var ErrNoAlert = errors.New("there is no such alert (any more); /alerts lists them")
+
 // alertRoutes serves the alerts as a page and as JSON, and takes acknowledgements.
 func alertRoutes(mux *http.ServeMux, show *pages, alerts Alerts) {
 	ruleRoutes(mux, alerts)
@@ -124,7 +129,11 @@ func alertRoutes(mux *http.ServeMux, show *pages, alerts Alerts) {
 				by = user // who it is was asked already
 			}
 			if err := alerts.Acknowledge(r.PathValue("id"), by, r.PostForm.Get("comment")); err != nil {
-				http.Error(w, err.Error(), http.StatusConflict)
+				status := http.StatusConflict
+				if errors.Is(err, ErrNoAlert) {
+					status = http.StatusNotFound
+				}
+				http.Error(w, err.Error(), status)
 				return
 			}
 			then(w, r)

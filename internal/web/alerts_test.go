@@ -107,6 +107,7 @@ func TestAlertsAreAcknowledged(t *testing.T) {
 		"so by the API":      {path: "/api/alerts/0a/acknowledge", user: "guest", form: form, status: http.StatusForbidden},
 		"by another origin":  {path: "/alerts/0a/acknowledge", origin: "https://evil.example", form: form, status: http.StatusForbidden},
 		"what is over":       {path: "/alerts/0a/acknowledge", err: errors.New("over"), form: form, status: http.StatusConflict, want: []string{"0a|somebody|on it"}},
+		"what is not there":  {path: "/api/alerts/0a/acknowledge", err: web.ErrNoAlert, form: form, status: http.StatusNotFound, want: []string{"0a|somebody|on it"}},
 		"by a form too long": {path: "/alerts/0a/acknowledge", form: "comment=" + strings.Repeat("x", 8<<10), status: http.StatusBadRequest},
 	} {
 		t.Run(name, func(t *testing.T) {

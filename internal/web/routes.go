@@ -70,7 +70,7 @@ func isQuery(path string) bool {
 type overview struct {
 	HasStore, HasReports, HasAlerts, HasTransactions bool
 	NotReady                                         string
-	Configuration                                    []string
+	Notes                                            []string
 }
 
 func newOverview(opts Options) overview {
@@ -80,7 +80,7 @@ func newOverview(opts Options) overview {
 	if err := opts.Ready(); err != nil {
 		o.NotReady = err.Error()
 	}
-	o.Configuration = opts.configuration()
+	o.Notes = opts.notes()
 	return o
 }
 

@@ -56,9 +56,9 @@ type Options struct {
 	Targets func() []Target
 	// Reload has the configuration read again; nil where that cannot be done.
 	Reload func() error
-	// Configuration says what people should know of it: that the file is refused, and why,
-	// or that parts of it wait for a restart. Nil where there is none to speak of.
-	Configuration func() []string
+	// Notes say what people should know now: that a new configuration is refused, and why,
+	// or that a receiver takes no samples. Nil where there is nothing to speak of.
+	Notes func() []string
 	// Ready tells why the sidecar is not ready yet; nil when it is. Its text is
 	// shown to everyone who can reach the server. Required.
 	Ready func() error

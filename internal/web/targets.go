@@ -75,22 +75,25 @@ func targetRoutes(mux *http.ServeMux, show *pages, opts Options) {
 			}
 		}
 		page(w, r, struct {
-			Up            int
-			Targets       []Target
-			Configuration []string
-		}{up, list, opts.configuration()})
+			Up      int
+			Targets []Target
+			Notes   []string
+		}{up, list, opts.notes()})
 	})
 	mux.HandleFunc("GET /api/targets", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, map[string][]Target{"targets": targets()})
+		writeJSON(w, struct {
+			Targets []Target `json:"targets"`
+			Notes   []string `json:"notes"`
+		}{targets(), opts.notes()})
 	})
 }
 
-// configuration is what people should know of it.
-func (o Options) configuration() []string {
-	if o.Configuration == nil {
-		return nil
+// notes are what people should know now, never nil.
+func (o Options) notes() []string {
+	if o.Notes == nil {
+		return []string{}
 	}
-	return o.Configuration()
+	return append([]string{}, o.Notes()...)
 }
 
 // reloadRoute has the configuration read again.
