@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -138,8 +137,10 @@ func awaitFollowed(ctx context.Context, t *testing.T, sidecar *harness.Sidecar) 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	_, err := sidecar.AwaitOutput(ctx, regexp.MustCompile("transactions are followed"))
-	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		looks, err := sidecar.Metric(ctx, "apm_sidecar_requests_look_duration_seconds_count")
+		return err == nil && looks > 0
+	}, patience, 50*time.Millisecond)
 }
 
 // awaitRecords waits until what is on record suffices, at most for half a minute, and returns

@@ -9,6 +9,7 @@ import java.util.LinkedList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.TreeMap;
 
 /**
  * Fills its heap with one kind of objects and dumps it: what the benchmarks read.
@@ -22,7 +23,7 @@ public final class DumpMaker {
 
   public static void main(String[] args) throws Exception {
     if (args.length != 3) {
-      System.err.println("usage: DumpMaker mix|arrays|fins|list|maps|graph COUNT FILE");
+      System.err.println("usage: DumpMaker mix|arrays|fins|list|maps|graph|entities|tree COUNT FILE");
       System.exit(2);
     }
     int count = Integer.parseInt(args[1]);
@@ -45,6 +46,10 @@ public final class DumpMaker {
         return maps(count);
       case "graph":
         return graph(count);
+      case "entities":
+        return entities(count);
+      case "tree":
+        return tree(count);
       default:
         throw new IllegalArgumentException("unknown kind " + kind);
     }
@@ -169,5 +174,77 @@ public final class DumpMaker {
       node.third = nodes[random.nextInt(count)];
     }
     return nodes;
+  }
+
+  /** Entities that refer to each other both ways, as an object-relational mapper leaves them. */
+  static final class Customer {
+    final String name;
+    final Customer recommendedBy;
+    final List<Purchase> purchases = new ArrayList<>();
+
+    Customer(String name, Customer recommendedBy) {
+      this.name = name;
+      this.recommendedBy = recommendedBy;
+    }
+  }
+
+  static final class Purchase {
+    final Customer customer;
+    final List<Item> items = new ArrayList<>(4);
+
+    Purchase(Customer customer) {
+      this.customer = customer;
+    }
+  }
+
+  static final class Item {
+    final Purchase purchase;
+    final Product product;
+    final Double price;
+
+    Item(Purchase purchase, Product product, Double price) {
+      this.purchase = purchase;
+      this.product = product;
+      this.price = price;
+    }
+  }
+
+  static final class Product {
+    final String name;
+
+    Product(String name) {
+      this.name = name;
+    }
+  }
+
+  private static Object entities(int count) {
+    Random random = new Random(1);
+    Product[] products = new Product[10_000];
+    for (int i = 0; i < products.length; i++) {
+      products[i] = new Product("product " + i);
+    }
+    List<Customer> customers = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      Customer customer = new Customer("customer " + i, i == 0 ? null : customers.get(random.nextInt(i)));
+      for (int k = 0; k < 3; k++) {
+        Purchase purchase = new Purchase(customer);
+        for (int m = 0; m < 3; m++) {
+          purchase.items.add(new Item(purchase, products[random.nextInt(products.length)], random.nextDouble()));
+        }
+        customer.purchases.add(purchase);
+      }
+      customers.add(customer);
+    }
+    return customers;
+  }
+
+  /** A tree whose entries refer to their parents, in an order that memory does not have. */
+  private static Object tree(int count) {
+    Random random = new Random(1);
+    Map<Long, String> map = new TreeMap<>();
+    for (int i = 0; i < count; i++) {
+      map.put(random.nextLong(), "value " + i % 1000);
+    }
+    return map;
   }
 }
