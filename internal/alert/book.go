@@ -37,9 +37,13 @@ type book struct {
 	left int
 	// ended is true when what is said now would be forgotten.
 	ended bool
+	// awaited are the IDs of the alerts whose end somebody is still to be told of.
+	awaited func() map[string]bool
 }
 
-func newBook() *book { return &book{alerts: map[string]*Alert{}} }
+func newBook(awaited func() map[string]bool) *book {
+	return &book{alerts: map[string]*Alert{}, awaited: awaited}
+}
 
 // Observe takes over what the rule source found at now: pending and active alerts. What
 // it does not find any more is completed, or forgotten if it was only pending; not so
@@ -48,9 +52,12 @@ func (b *book) Observe(source Source, found []Alert, blind bool, now time.Time) 
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	seen := make(map[string]bool, len(found))
+	room := maxOpen - b.open()
 	for i := range found {
 		seen[found[i].ID] = true
-		b.put(&found[i])
+		if b.put(&found[i], room > 0) {
+			room--
+		}
 	}
 	for id, a := range b.alerts {
 		if a.Source == source && !seen[id] && !blind {
@@ -60,13 +67,14 @@ func (b *book) Observe(source Source, found []Alert, blind bool, now time.Time) 
 	b.trim(now)
 }
 
-// put adds or renews an alert. An acknowledgement stays while it fires.
-func (b *book) put(found *Alert) {
+// put renews an alert, or adds it if there is room for one more and returns true then. An
+// acknowledgement stays while it fires.
+func (b *book) put(found *Alert, room bool) (added bool) {
 	old, ok := b.alerts[found.ID]
 	switch {
-	case !ok && b.open() >= maxOpen:
+	case !ok && !room:
 		b.left++
-		return
+		return false
 	case ok && old.State == Acknowledged && found.State == Active:
 		found.State, found.Acknowledgement = Acknowledged, old.Acknowledgement
 	}
@@ -74,10 +82,19 @@ func (b *book) put(found *Alert) {
 		b.changed = true
 	}
 	b.alerts[found.ID] = found
+	return !ok
 }
 
-// open is how many alerts are not completed, or more: completed ones are few.
-func (b *book) open() int { return len(b.alerts) - maxCompleted }
+// open is how many alerts are not completed. mu is held.
+func (b *book) open() int {
+	n := 0
+	for _, a := range b.alerts {
+		if a.State != Completed {
+			n++
+		}
+	}
+	return n
+}
 
 // end completes an alert.
 func (b *book) end(a *Alert, now time.Time) {
@@ -92,7 +109,7 @@ func (b *book) end(a *Alert, now time.Time) {
 	b.changed = true
 }
 
-// trim forgets completed alerts that are old or too many.
+// trim forgets completed alerts that are old, or too many and nobody waits for their end.
 func (b *book) trim(now time.Time) {
 	var done []*Alert
 	for _, a := range b.alerts {
@@ -101,8 +118,12 @@ func (b *book) trim(now time.Time) {
 		}
 	}
 	slices.SortFunc(done, func(x, y *Alert) int { return y.CompletedAt.Compare(x.CompletedAt) })
+	var awaited map[string]bool
+	if len(done) > maxCompleted {
+		awaited = b.awaited()
+	}
 	for i, a := range done {
-		if i >= maxCompleted || now.Sub(a.CompletedAt) > completedKept {
+		if i >= maxCompleted && !awaited[a.ID] || now.Sub(a.CompletedAt) > completedKept {
 			delete(b.alerts, a.ID)
 			b.changed = true
 		}

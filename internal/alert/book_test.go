@@ -29,6 +29,9 @@ func alertOf(name, instance, severity string, state State, since int) Alert {
 	return a
 }
 
+// nobodyWaits says that everybody was told of all.
+func nobodyWaits() map[string]bool { return nil }
+
 // states are the alerts of a book by ID.
 func states(b *book) map[string]State {
 	out := map[string]State{}
@@ -39,7 +42,7 @@ func states(b *book) map[string]State {
 }
 
 func TestBookFollowsAnAlert(t *testing.T) {
-	b := newBook()
+	b := newBook(nobodyWaits)
 	down := ruleOf("Down")
 	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Pending, 0), alertOf("Down", "b", "critical", Pending, 0)}, false, at(0))
 	assert.Equal(t, map[string]State{"Down/a": Pending, "Down/b": Pending}, states(b))
@@ -79,22 +82,32 @@ func TestBookFollowsAnAlert(t *testing.T) {
 }
 
 func TestBookIsBounded(t *testing.T) {
-	b := newBook()
+	waits := map[string]bool{}
+	b := newBook(func() map[string]bool { return waits })
 	var many []Alert
-	for i := range maxOpen + maxCompleted + 7 {
+	for i := range maxOpen + 7 {
 		many = append(many, alertOf("Down", fmt.Sprint(i), "critical", Active, 0))
 	}
 	b.Observe(ruleOf("Down"), many, false, at(0))
 	counts, left := b.counts()
-	assert.Equal(t, maxOpen+maxCompleted, counts[Active])
+	assert.Equal(t, maxOpen, counts[Active])
 	assert.Equal(t, 7, left)
+	for _, a := range b.List()[:2*maxCompleted] {
+		waits[a.ID] = true
+	}
 	b.Observe(ruleOf("Down"), nil, false, at(1))
+	for id := range waits {
+		_, ok := b.Get(id)
+		require.True(t, ok, "somebody is still to be told that it ended")
+	}
+	clear(waits)
+	b.Observe(ruleOf("Down"), nil, false, at(2))
 	counts, _ = b.counts()
 	assert.Equal(t, map[State]int{Completed: maxCompleted}, counts)
 }
 
 func TestBookListsTheWorstFirst(t *testing.T) {
-	b := newBook()
+	b := newBook(nobodyWaits)
 	for _, a := range []Alert{
 		alertOf("Pend", "a", "critical", Pending, 0), alertOf("Warn", "a", "warning", Active, 5), alertOf("Old", "a", "critical", Active, 1),
 		alertOf("New", "a", "critical", Active, 2), alertOf("Odd", "a", "sev3", Active, 3), alertOf("Info", "a", "info", Active, 9),

@@ -66,7 +66,8 @@ func New(opts Options) (*Engine, error) {
 	if err := os.MkdirAll(opts.Dir, 0o750); err != nil {
 		return nil, fmt.Errorf("alert: %w", err)
 	}
-	e := &Engine{opts: opts, book: newBook(), set: metrics.NewSet()}
+	e := &Engine{opts: opts, set: metrics.NewSet()}
+	e.book = newBook(e.awaited)
 	e.evaluations = e.set.NewCounter("apm_sidecar_alert_evaluations_total")
 	e.faults = e.set.NewCounter("apm_sidecar_alert_evaluation_errors_total")
 	kept, err := loadState(opts.Dir)
@@ -224,6 +225,15 @@ func (e *Engine) evaluateOne(ctx context.Context, ev *evaluator, now time.Time) 
 		}
 	}
 	e.book.Observe(ev.source, found, e.opts.Sink.Blind(), now)
+}
+
+// awaited are the IDs of the alerts that some receiver takes for active.
+func (e *Engine) awaited() map[string]bool {
+	ids := map[string]bool{}
+	for _, s := range e.senders {
+		s.awaits(ids)
+	}
+	return ids
 }
 
 // save writes the state if it has changed.

@@ -141,7 +141,7 @@ func (b *bench) pass() {
 	b.now = b.now.Add(10 * time.Second)
 	b.step(b.t.Context(), b.now)
 	for _, s := range b.senders {
-		s.tell(b.t.Context(), b.book.List(), b.now)
+		s.tell(b.t.Context(), b.book, b.now)
 	}
 }
 

@@ -14,14 +14,19 @@ type amAlert struct {
 	GeneratorURL string            `json:"generatorURL,omitempty"`
 }
 
-// amAlertOf makes an alert end by itself at ends, unless it is told of again.
+// amAlertOf makes an alert end by itself at ends, unless it is told of again. None ends
+// before it starts, though the clock was set back: an Alertmanager refuses such a one.
 func amAlertOf(a *Alert, externalURL string, ends time.Time) amAlert {
 	if a.State == Completed {
 		ends = a.CompletedAt
 	}
+	starts := a.FiredAt
+	if !ends.IsZero() && starts.After(ends) {
+		starts = ends
+	}
 	return amAlert{
 		Labels: a.Labels, Annotations: a.Annotations,
-		StartsAt: a.FiredAt, EndsAt: ends, GeneratorURL: pageOf(externalURL, a.ID),
+		StartsAt: starts, EndsAt: ends, GeneratorURL: pageOf(externalURL, a.ID),
 	}
 }
 

@@ -57,7 +57,8 @@ type Receiver struct {
 	Timeout time.Duration
 }
 
-// post sends body. Errors wrap errRefused where another message may be taken, and show neither the URL nor more than the beginning of the answer.
+// post sends body. Errors wrap errRefused where another message may be taken, and show
+// neither the URL nor more than the beginning of the answer.
 func (r *Receiver) post(ctx context.Context, body []byte) error {
 	timeout := r.Timeout
 	if timeout == 0 {
@@ -77,6 +78,9 @@ func (r *Receiver) post(ctx context.Context, body []byte) error {
 	req.Header.Set("User-Agent", "apm-sidecar")
 	resp, err := r.Client.Do(req)
 	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("no answer within %s", timeout)
+		}
 		if u, ok := errors.AsType[*url.Error](err); ok {
 			err = u.Err // without the URL
 		}
@@ -87,6 +91,8 @@ func (r *Receiver) post(ctx context.Context, body []byte) error {
 	if resp.StatusCode/100 != 2 {
 		err := fmt.Errorf("status %d: %s", resp.StatusCode, strconv.Quote(strings.TrimSpace(string(text[:min(len(text), 300)]))))
 		switch resp.StatusCode {
+		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+			return fmt.Errorf("status %d: it points to another address, which is not followed; configure that one", resp.StatusCode)
 		case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 			return fmt.Errorf("%w: %w", errRefused, err)
 		}

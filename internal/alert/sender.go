@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,6 +30,9 @@ const (
 	lastRetry  = 5 * time.Minute
 	// refusedRetry is the wait after a message that was refused, while others were taken.
 	refusedRetry = 30 * time.Second
+	// freshFor is how long what alerts were is told: a slow receiver is not told what was
+	// true minutes ago.
+	freshFor = 5 * time.Second
 )
 
 // sender tells one receiver.
@@ -64,22 +68,22 @@ func (s *sender) run(ctx context.Context, book *book) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			s.tell(ctx, book.List(), time.Now())
+			s.tell(ctx, book, time.Now())
 		}
 	}
 }
 
 // tell sends what is due at now.
-func (s *sender) tell(ctx context.Context, alerts []Alert, now time.Time) {
+func (s *sender) tell(ctx context.Context, book *book, now time.Time) {
 	if now.Before(s.retryAt) {
 		return
 	}
 	var err error
 	switch s.receiver.Kind {
 	case Alertmanager:
-		err = s.tellAlertmanager(ctx, alerts, now)
+		err = s.tellAlertmanager(ctx, book.List(), now)
 	default:
-		err = s.tellWebhook(ctx, alerts, now)
+		err = s.tellWebhook(ctx, book, now)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,39 +108,69 @@ func (s *sender) tell(ctx context.Context, alerts []Alert, now time.Time) {
 
 // tellWebhook sends one message for each group that has something to tell. One that is
 // refused holds up no other.
-func (s *sender) tellWebhook(ctx context.Context, alerts []Alert, now time.Time) error {
-	s.mu.Lock()
-	told := maps.Clone(s.told)
-	s.mu.Unlock()
-	due := s.policy.due(alerts, told, now)
+func (s *sender) tellWebhook(ctx context.Context, book *book, now time.Time) error {
+	began, tried := time.Now(), map[string]bool{}
 	var refused error
-	for i := range due {
-		m := &due[i]
-		if len(m.firing)+len(m.resolved) > 0 {
-			body, err := json.Marshal(webhookMessageOf(m, s.receiver.Name, s.externalURL))
-			if err != nil {
-				return fmt.Errorf("message: %w", err)
+	for {
+		at := now.Add(time.Since(began))
+		due := slices.DeleteFunc(s.policy.due(book.List(), s.toldNow(), at), func(m message) bool { return tried[m.key] })
+		if len(due) == 0 {
+			return refused
+		}
+		for i := range due {
+			if i > 0 && now.Add(time.Since(began)).Sub(at) > freshFor {
+				break
 			}
-			err = s.receiver.post(ctx, body)
-			if errors.Is(err, errRefused) {
+			tried[due[i].key] = true
+			err := s.tellGroup(ctx, &due[i])
+			switch {
+			case errors.Is(err, errRefused):
 				refused = err
-				continue
-			}
-			if err != nil {
+			case err != nil:
 				return err
 			}
-			s.sent.Inc()
 		}
-		s.mu.Lock()
-		if m.told == nil {
-			delete(s.told, m.key)
-		} else {
-			s.told[m.key] = m.told
-		}
-		s.changed = true
-		s.mu.Unlock()
 	}
-	return refused
+}
+
+// tellGroup sends a group's message, if there is something in it, and notes what the
+// receiver knows now.
+func (s *sender) tellGroup(ctx context.Context, m *message) error {
+	if len(m.firing)+len(m.resolved) > 0 {
+		body, err := json.Marshal(webhookMessageOf(m, s.receiver.Name, s.externalURL))
+		if err != nil {
+			return fmt.Errorf("message: %w", err)
+		}
+		if err := s.receiver.post(ctx, body); err != nil {
+			return err
+		}
+		s.sent.Inc()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m.told == nil {
+		delete(s.told, m.key)
+	} else {
+		s.told[m.key] = m.told
+	}
+	s.changed = true
+	return nil
+}
+
+// toldNow is what the receiver knows, by group.
+func (s *sender) toldNow() map[string]*Told {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.told)
+}
+
+// awaits adds to ids the alerts that the receiver takes for active.
+func (s *sender) awaits(ids map[string]bool) {
+	for _, t := range s.toldNow() {
+		for _, id := range t.Firing {
+			ids[id] = true
+		}
+	}
 }
 
 // tellAlertmanager sends everything that fires or ended not long ago, at once when
@@ -154,15 +188,24 @@ func (s *sender) tellAlertmanager(ctx context.Context, alerts []Alert, now time.
 	if len(list) == 0 || maps.Equal(states, s.last) && now.Sub(s.lastAt) < resend {
 		return nil
 	}
+	var refused error
 	for from := 0; from < len(list); from += amBatch {
 		body, err := json.Marshal(list[from:min(from+amBatch, len(list))])
 		if err != nil {
 			return fmt.Errorf("alerts: %w", err)
 		}
-		if err := s.receiver.post(ctx, body); err != nil {
+		err = s.receiver.post(ctx, body)
+		if errors.Is(err, errRefused) { // it took what is well-formed in it
+			refused = err
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		s.sent.Inc()
+	}
+	if refused != nil {
+		return refused
 	}
 	s.last, s.lastAt = states, now
 	return nil

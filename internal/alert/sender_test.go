@@ -1,0 +1,138 @@
+package alert
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// peer answers requests in the test's own time.
+type peer func(r *http.Request, body string) (status int, err error)
+
+// Do implements Doer.
+func (p peer) Do(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	status, err := p(r, string(body))
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(""))}, nil
+}
+
+// senderTo tells p.
+func senderTo(kind Kind, p peer) *sender {
+	return &sender{
+		receiver: Receiver{Kind: kind, Name: "peer", URL: "http://peer/secret", Client: p},
+		policy:   Policy{GroupBy: []string{"instance"}, Interval: time.Minute, Repeat: time.Hour},
+		log:      slog.New(slog.DiscardHandler), sent: &metrics.Counter{}, failed: &metrics.Counter{}, told: map[string]*Told{},
+	}
+}
+
+// fires is a book in which a rule fires for n JVMs now.
+func fires(n int) *book {
+	b := newBook(nobodyWaits)
+	var found []Alert
+	for i := range n {
+		a := alertOf("Down", fmt.Sprintf("%03d", i), "critical", Active, 0)
+		a.FiredAt = time.Now()
+		found = append(found, a)
+	}
+	b.Observe(ruleOf("Down"), found, false, time.Now())
+	return b
+}
+
+func TestASlowWebhookIsToldWhatIsTrueThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := fires(10)
+		var told []string
+		s := senderTo(Webhook, func(_ *http.Request, body string) (int, error) {
+			var m webhookMessage
+			if err := json.Unmarshal([]byte(body), &m); err != nil {
+				return 0, err
+			}
+			told = append(told, m.Status+" "+m.GroupLabels["instance"])
+			time.Sleep(3 * time.Second)
+			b.Observe(ruleOf("Down"), nil, false, time.Now())
+			return http.StatusOK, nil
+		})
+		s.tell(t.Context(), b, time.Now())
+		assert.Equal(t, []string{"firing 000", "firing 001"}, told[:min(len(told), 2)])
+		assert.Less(t, len(told), 5, "what ended long ago is told as if it were not: %q", told)
+		told = nil
+		time.Sleep(2 * time.Minute)
+		s.tell(t.Context(), b, time.Now())
+		require.NotEmpty(t, told)
+		assert.Equal(t, "resolved 000", told[0])
+		assert.Empty(t, s.told)
+	})
+}
+
+func TestARefusedBatchHoldsUpNoOtherOfAnAlertmanager(t *testing.T) {
+	b := fires(2*amBatch + 1)
+	known := map[string]bool{}
+	s := senderTo(Alertmanager, func(_ *http.Request, body string) (int, error) {
+		var list []amAlert
+		if err := json.Unmarshal([]byte(body), &list); err != nil {
+			return 0, err
+		}
+		status := http.StatusOK
+		for _, a := range list {
+			if a.Labels["instance"] == "300" {
+				status = http.StatusBadRequest
+				continue
+			}
+			known[a.Labels["instance"]] = true
+		}
+		return status, nil
+	})
+	now := time.Now()
+	s.tell(t.Context(), b, now)
+	assert.Len(t, known, 2*amBatch)
+	require.ErrorIs(t, s.status(), errRefused)
+	clear(known)
+	s.tell(t.Context(), b, now.Add(refusedRetry))
+	assert.Len(t, known, 2*amBatch, "before the Alertmanager takes them for over")
+}
+
+// An Alertmanager answers 400 to what ends before it starts.
+func TestNoAlertEndsBeforeItStarts(t *testing.T) {
+	a := alertOf("Down", "a", "critical", Active, 3600) // and then the clock was set back
+	assert.Equal(t, at(300), amAlertOf(&a, "", at(300)).StartsAt)
+	a.State, a.CompletedAt = Completed, at(10)
+	assert.Equal(t, at(10), amAlertOf(&a, "", time.Time{}).StartsAt)
+	a.FiredAt = at(5)
+	assert.Equal(t, at(5), amAlertOf(&a, "", time.Time{}).StartsAt)
+}
+
+func TestAReceiversFailureIsToldInWords(t *testing.T) {
+	for want, p := range map[string]peer{
+		"no answer within 10s": func(r *http.Request, _ string) (int, error) {
+			<-r.Context().Done()
+			return 0, context.Cause(r.Context())
+		},
+		"status 302: it points to another address, which is not followed; configure that one": func(*http.Request, string) (int, error) {
+			return http.StatusFound, nil
+		},
+		`status 503: ""`: func(*http.Request, string) (int, error) { return http.StatusServiceUnavailable, nil },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := senderTo(Webhook, p)
+			s.tell(t.Context(), fires(1), time.Now())
+			assert.EqualError(t, s.status(), want)
+		})
+	}
+}
