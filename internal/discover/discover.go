@@ -38,6 +38,8 @@ type watch struct {
 	// lasts: only changes are logged.
 	errors, dropped int
 	failing         error
+	// invalid says what in the last answer was no target; empty if all was.
+	invalid string
 	// asked is true after the first answer or failure.
 	asked bool
 }
@@ -139,7 +141,7 @@ var errNoAnswer = errors.New("no answer yet")
 
 // ask asks once and notes the answer.
 func (d *Discoverer) ask(ctx context.Context, w *watch) {
-	found, err := w.source.list()
+	found, err := w.source.list(ctx)
 	if ctx.Err() == nil {
 		d.note(w, found, err)
 	}
@@ -197,6 +199,9 @@ func (d *Discoverer) Troubles() []string {
 		if w.failing != nil {
 			out = append(out, fmt.Sprintf("Discovery of job %s (%s) fails, the targets found before stay: %v", w.job.Name, w.source.kind, w.failing))
 		}
+		if w.invalid != "" {
+			out = append(out, fmt.Sprintf("Discovery of job %s (%s): %s", w.job.Name, w.source.kind, w.invalid))
+		}
 		w.mu.Unlock()
 	}
 	return out
@@ -224,18 +229,31 @@ func (d *Discoverer) Settled() bool {
 	return true
 }
 
-// targetsOf are the targets in what a source found, sorted.
+// targetsOf are the targets in what a source found, sorted. What is none is told when it
+// changes.
 func (w *watch) targetsOf(found []labels, log *slog.Logger) []jvm.Target {
 	var targets []jvm.Target
+	invalid, example := 0, ""
 	for _, l := range found {
 		t, ok, err := w.job.target(l, w.relabel)
 		if err != nil {
-			w.dropped++
-			log.Debug("not a target", slog.Any("error", err))
+			invalid++
+			if example == "" || err.Error() < example { // whatever the order
+				example = err.Error()
+			}
 		}
 		if ok {
 			targets = append(targets, t)
 		}
+	}
+	w.dropped += invalid
+	before := w.invalid
+	w.invalid = ""
+	if invalid > 0 {
+		w.invalid = fmt.Sprintf("%d of %d entries are no targets, as %s", invalid, len(found), example)
+	}
+	if w.invalid != "" && w.invalid != before {
+		log.Warn("not all that was discovered is a target", slog.Int("left_out", invalid), slog.String("example", example))
 	}
 	slices.SortFunc(targets, compare)
 	return slices.CompactFunc(targets, sameTarget)

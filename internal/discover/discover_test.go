@@ -1,19 +1,17 @@
 package discover_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync/atomic"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -90,14 +88,65 @@ func TestFilesAreWatched(t *testing.T) {
 	assert.True(t, d.Settled())
 
 	write("b.json", `[{"targets": [`)
-	write("a.yaml", "[]")
-	assert.Never(t, func() bool { return len(d.Targets()) != 3 }, 6*time.Second, 100*time.Millisecond, "a broken file changes nothing")
+	write("a.yaml", "- targets: [one:8778]\n")
+	both := []string{"files/one:8778 http://one:8778/jolokia/", "files/three:1 http://three:1/jolokia/"}
+	eventually(t, d, both...)
+	assert.Contains(t, strings.Join(d.Troubles(), ""), "b.json", "a broken file changes nothing of its own")
 	var text bytes.Buffer
 	d.WriteMetrics(&text)
-	assert.Contains(t, text.String(), `apm_sidecar_discovered_targets{job="files",source="file0"} 3`)
-	assert.Contains(t, text.String(), `apm_sidecar_discovery_errors_total{job="files",source="file0"} `)
-	write("b.json", `[{"targets": ["three:1"]}]`)
-	eventually(t, d, "files/three:1 http://three:1/jolokia/")
+	assert.Contains(t, text.String(), `apm_sidecar_discovered_targets{job="files",source="file0"} 2`)
+	assert.NotContains(t, text.String(), `apm_sidecar_discovery_errors_total{job="files",source="file0"} 0`)
+	require.NoError(t, os.Remove(filepath.Join(dir, "b.json")))
+	eventually(t, d, both[0])
+	assert.Empty(t, d.Troubles())
+}
+
+// A file that is named must be there, and a pipe is not waited for.
+func TestFilesThatCannotBeReadKeepTheirTargets(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	plain, among := filepath.Join(dir, "plain.json"), filepath.Join(dir, "many", "a.json")
+	require.NoError(t, os.Mkdir(filepath.Dir(among), 0o750))
+	for _, name := range []string{plain, among} {
+		require.NoError(t, os.WriteFile(name, []byte(`[{"targets": ["`+filepath.Base(name)+`:1"]}]`), 0o600))
+	}
+	d := run(t, `
+- job_name: f
+  file_sd_configs: [{files: ['`+plain+`', '`+filepath.Dir(among)+`/*.json'], refresh_interval: 1s}]
+`)
+	all := []string{"f/a.json:1 http://a.json:1/jolokia/", "f/plain.json:1 http://plain.json:1/jolokia/"}
+	eventually(t, d, all...)
+	for _, c := range []struct {
+		what string
+		do   func() error
+		want string
+	}{
+		{"gone", func() error { return os.Remove(plain) }, "no such file"},
+		{"a folder", func() error { return os.Mkdir(plain, 0o750) }, "is no file"},
+		{"a pipe", func() error { return errors.Join(os.Remove(plain), syscall.Mkfifo(plain, 0o600)) }, "is no file"},
+		{"well again", func() error {
+			return errors.Join(os.Remove(plain), os.WriteFile(plain, []byte(`[{"targets": ["plain.json:1"]}]`), 0o600))
+		}, ""},
+		{"no folder", func() error { return os.RemoveAll(filepath.Dir(among)) }, "no such file"},
+	} {
+		require.NoError(t, c.do())
+		assert.Eventually(t, func() bool {
+			trouble := strings.Join(d.Troubles(), "")
+			return c.want == "" && trouble == "" || c.want != "" && strings.Contains(trouble, c.want)
+		}, time.Minute, 20*time.Millisecond, c.what)
+		assert.Equal(t, all, names(d.Targets()), c.what)
+	}
+}
+
+func TestWhatIsNoTargetIsTold(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "t.json")
+	require.NoError(t, os.WriteFile(file, []byte(`[{"targets": ["a:1", "two words:1", "http://bob:s3cret@:0/"]}]`), 0o600))
+	d := run(t, "- {job_name: j, file_sd_configs: [{files: ['"+file+"']}]}")
+	eventually(t, d, "j/a:1 http://a:1/jolokia/")
+	trouble := strings.Join(d.Troubles(), "")
+	assert.Contains(t, trouble, "2 of 3 entries are no targets, as ")
+	assert.NotContains(t, trouble, "s3cret")
 }
 
 func TestRelabellingNamesAndDrops(t *testing.T) {
@@ -118,39 +167,26 @@ func TestRelabellingNamesAndDrops(t *testing.T) {
 	eventually(t, d, "web/first https://a:8778/x/")
 }
 
-func TestHTTPKeepsTheLastGoodAnswer(t *testing.T) {
-	t.Parallel()
-	var broken atomic.Bool
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user, password, _ := r.BasicAuth()
-		if broken.Load() || user+":"+password != "u:p" {
-			http.Error(w, "no", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode([]map[string]any{{"targets": []string{"one:1"}, "labels": map[string]string{"env": "x"}}})
-	}))
-	defer server.Close()
-	d := run(t, "- job_name: h\n  http_sd_configs: [{url: '"+server.URL+"', basic_auth: {username: u, password: p}}]\n")
-	eventually(t, d, "h/one:1 http://one:1/jolokia/")
-}
-
-func TestErrorsOfHTTPShowNoQuery(t *testing.T) {
-	t.Parallel()
-	logs, out := io.Pipe()
-	found := jobs(t, "- {job_name: h, http_sd_configs: [{url: 'http://bob:s3cret@127.0.0.1:1/x?k=s3cret'}]}")
-	d, err := discover.New(found, slog.New(slog.NewTextHandler(out, nil)))
+// A resolver that never answers delays no end. Not parallel: the resolver is everybody's.
+func TestDNSThatNeverAnswersDelaysNoEnd(t *testing.T) {
+	asked, gaveUp := make(chan struct{}, 100), make(chan error, 100)
+	before := net.DefaultResolver
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		asked <- struct{}{}
+		<-ctx.Done()
+		gaveUp <- ctx.Err()
+		return nil, ctx.Err()
+	}}
+	t.Cleanup(func() { net.DefaultResolver = before })
+	d, err := discover.New(jobs(t, "- job_name: d\n  dns_sd_configs: [{names: [shop.example], type: A, port: 1}]\n"), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
-	line, err := bufio.NewReader(logs).ReadString('\n')
-	require.NoError(t, err)
-	assert.Contains(t, line, "127.0.0.1:1/x?masked")
-	assert.NotContains(t, line, "s3cret")
+	<-asked
 	cancel()
-	require.NoError(t, logs.Close())
 	require.NoError(t, <-ended)
+	assert.ErrorIs(t, <-gaveUp, context.Canceled, "it waited until the resolver's time was over")
 }
 
 func TestDNS(t *testing.T) {
@@ -179,26 +215,6 @@ func TestValidate(t *testing.T) {
 		var out []discover.Job
 		require.NoError(t, yaml.UnmarshalWithOptions([]byte(text), &out, yaml.Strict()), text)
 		assert.ErrorContains(t, out[0].Validate(), want, text)
-	}
-}
-
-// Without it this source is asked each half a minute.
-func TestRefreshIntervalIsKept(t *testing.T) {
-	t.Parallel()
-	asked := make(chan struct{}, 100)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		asked <- struct{}{}
-		_, _ = io.WriteString(w, `[{"targets":["a:1"]}]`)
-	}))
-	t.Cleanup(server.Close)
-	run(t, "- {job_name: j, http_sd_configs: [{url: '"+server.URL+"', refresh_interval: 1s}]}")
-	within := time.After(25 * time.Second)
-	for range 2 {
-		select {
-		case <-asked:
-		case <-within:
-			t.Fatal("the source was not asked again")
-		}
 	}
 }
 

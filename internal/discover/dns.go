@@ -48,8 +48,8 @@ func (c *DNSConfig) kind() string {
 
 // list looks all names up. One that cannot be looked up is an error of all, so that
 // its targets do not vanish.
-func (c *DNSConfig) list() ([]labels, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), dnsTimeout)
+func (c *DNSConfig) list(ctx context.Context) ([]labels, error) {
+	ctx, cancel := context.WithTimeout(ctx, dnsTimeout)
 	defer cancel()
 	var all []labels
 	for _, name := range c.Names {

@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -83,13 +84,13 @@ func (j *Job) credentials() jvm.Credentials {
 type source struct {
 	kind     string
 	interval time.Duration
-	// list asks for all targets, as labels.
-	list func() ([]labels, error)
+	// list asks for all targets, as labels. It is not called by two at once.
+	list func(ctx context.Context) ([]labels, error)
 	// fault is how often something went wrong since the last call, and what is wrong now,
 	// with a source that lists what it knows all the same; nil where list has all errors.
 	fault func() (int, error)
 	// begin is called before the first list, and may take its time. stop is called after it
-	// when no more is wanted, which ends a list under way; either may be nil.
+	// when no more is wanted; either may be nil.
 	begin, stop func()
 }
 
@@ -100,7 +101,7 @@ type labels map[string]string
 func (j *Job) sources() []source {
 	var all []source
 	for i := range j.Files {
-		all = append(all, source{kind: "file", interval: j.Files[i].Refresh.or(fileInterval), list: j.Files[i].list})
+		all = append(all, fileSource(&j.Files[i]))
 	}
 	for i := range j.HTTP {
 		all = append(all, httpSource(&j.HTTP[i]))

@@ -1,8 +1,10 @@
 package discover
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -36,9 +38,26 @@ func roleFault(role string) error {
 	return fmt.Errorf("role %q: write one of %s", role, strings.Join(roles, ", "))
 }
 
+// objectsAsked are the kinds of objects, as paths name them, that a source asks for.
+func objectsAsked(c *kubernetes.SDConfig) []string {
+	asks := map[string][]string{
+		"pod": {"pods"}, "service": {"services"}, "node": {"nodes"}, "ingress": {"ingresses"},
+		"endpoints": {"endpoints", "pods", "services"}, "endpointslice": {"endpointslices", "pods", "services"},
+	}[c.Role]
+	if more := c.AttachMetadata; more != nil {
+		if more.Node {
+			asks = append(asks, "nodes")
+		}
+		if more.Namespace {
+			asks = append(asks, "namespaces")
+		}
+	}
+	return asks
+}
+
 // kubernetesSource watches the objects of a cluster.
 func kubernetesSource(c *kubernetes.SDConfig) source {
-	heard := &faults{of: c.APIServer}
+	heard := &faults{of: c.APIServer, asks: objectsAsked(c)}
 	deaf := func() {}
 	return source{
 		kind: "kubernetes", interval: kubernetesInterval, fault: heard.take,
@@ -52,7 +71,7 @@ func kubernetesSource(c *kubernetes.SDConfig) source {
 			c.MustStop()
 			deaf()
 		},
-		list: func() ([]labels, error) {
+		list: func(context.Context) ([]labels, error) {
 			objects, err := c.GetScrapeWorkObjects()
 			if err != nil {
 				return nil, err
@@ -68,8 +87,10 @@ func kubernetesSource(c *kubernetes.SDConfig) source {
 
 // faults are what the watch has logged.
 type faults struct {
-	// of is in the text of those that matter: the server's address, empty for all.
-	of string
+	// of is in the text of those that matter: the server's address, empty for all. asks are
+	// the objects whose faults matter.
+	of   string
+	asks []string
 
 	mu    sync.Mutex
 	last  string
@@ -77,9 +98,15 @@ type faults struct {
 	fresh int
 }
 
+// objectsInURL finds the kind of objects in the address of a list or a watch.
+var objectsInURL = regexp.MustCompile(`/([a-z]+)\?[a-zA-Z]+=`)
+
 // note takes a line of the log.
 func (f *faults) note(text string) {
 	if !strings.Contains(text, strings.TrimRight(f.of, "/")) {
+		return
+	}
+	if m := objectsInURL.FindStringSubmatch(text); m != nil && !slices.Contains(f.asks, m[1]) {
 		return
 	}
 	f.mu.Lock()
@@ -98,4 +125,13 @@ func (f *faults) take() (fresh int, _ error) {
 		return fresh, nil
 	}
 	return fresh, errors.New(f.last)
+}
+
+// mapsOf is the form without VictoriaMetrics.
+func mapsOf(found []*promutil.Labels) []labels {
+	out := make([]labels, 0, len(found))
+	for _, l := range found {
+		out = append(out, l.ToMap())
+	}
+	return out
 }

@@ -64,6 +64,18 @@ func TestKubernetesThatRefusesIsTold(t *testing.T) {
 	eventually(t, d, "k/shop-1 http://10.0.0.1:8778/jolokia/", "k/shop-2 http://10.0.0.2:8778/jolokia/")
 }
 
+// What is refused of one role is no fault of another: this server has no services.
+func TestFaultsOfKubernetesAreThoseOfTheRole(t *testing.T) {
+	t.Parallel()
+	api := newFakeKubernetes(t)
+	api.set("shop-1", "10.0.0.1")
+	d := run(t, podJob(api.URL)+"- {job_name: s, kubernetes_sd_configs: [{role: service, api_server: '"+api.URL+"'}]}\n")
+	require.Eventually(t, func() bool { return len(d.Troubles()) > 0 }, time.Minute, 20*time.Millisecond)
+	eventually(t, d, "k/shop-1 http://10.0.0.1:8778/jolokia/")
+	require.Len(t, d.Troubles(), 1)
+	assert.Contains(t, d.Troubles()[0], "Discovery of job s ")
+}
+
 // TestKubernetesThatHangsHoldsUpNobody: neither other sources nor the end.
 func TestKubernetesThatHangsHoldsUpNobody(t *testing.T) {
 	t.Parallel()

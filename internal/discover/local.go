@@ -21,8 +21,8 @@ type LocalConfig struct{}
 
 // listLocal finds them. The instance is the agent's address; the process id changes
 // with each start and is for relabelling only.
-func listLocal() ([]labels, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), localTimeout)
+func listLocal(ctx context.Context) ([]labels, error) {
+	ctx, cancel := context.WithTimeout(ctx, localTimeout)
 	defer cancel()
 	jvms, err := attach.Local(ctx)
 	if err != nil {

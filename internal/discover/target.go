@@ -27,7 +27,7 @@ func (j *Job) target(found labels, relabel *promrelabel.ParsedConfigs) (jvm.Targ
 	}
 	t, err := jvm.ParseTarget(urlOf(address, out.Get("__scheme__"), out.Get("__metrics_path__")))
 	if err != nil {
-		return jvm.Target{}, false, fmt.Errorf("%q: %w", address, err)
+		return jvm.Target{}, false, fmt.Errorf("%q: %w", address[strings.LastIndexByte(address, '@')+1:], err) // without a password
 	}
 	if t.Credentials.Username == "" {
 		t.Credentials = j.credentials()

@@ -1,0 +1,118 @@
+package discover_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/discover"
+)
+
+func TestHTTPKeepsTheLastGoodAnswer(t *testing.T) {
+	t.Parallel()
+	var broken atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		if broken.Load() || user+":"+password != "u:p" {
+			http.Error(w, "no", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode([]map[string]any{{"targets": []string{"one:1"}, "labels": map[string]string{"env": "x"}}})
+	}))
+	defer server.Close()
+	d := run(t, "- job_name: h\n  http_sd_configs: [{url: '"+server.URL+"', basic_auth: {username: u, password: p}}]\n")
+	eventually(t, d, "h/one:1 http://one:1/jolokia/")
+}
+
+func TestErrorsOfHTTPShowNoQuery(t *testing.T) {
+	t.Parallel()
+	logs, out := io.Pipe()
+	found := jobs(t, "- {job_name: h, http_sd_configs: [{url: 'http://bob:s3cret@127.0.0.1:1/x?k=s3cret'}]}")
+	d, err := discover.New(found, slog.New(slog.NewTextHandler(out, nil)))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	line, err := bufio.NewReader(logs).ReadString('\n')
+	require.NoError(t, err)
+	assert.Contains(t, line, "127.0.0.1:1/x?masked")
+	assert.NotContains(t, line, "s3cret")
+	cancel()
+	require.NoError(t, logs.Close())
+	require.NoError(t, <-ended)
+}
+
+// An answer without end, or one that swells, is read no further than makes sense; what is
+// told of an error is short.
+func TestHTTPAnswersAreBounded(t *testing.T) {
+	t.Parallel()
+	var mode atomic.Value
+	mode.Store("good")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		blanks := bytes.Repeat([]byte(" "), 1<<20)
+		var to io.Writer = w
+		switch mode.Load() {
+		case "good":
+			_, _ = io.WriteString(w, `[{"targets": ["one:1"]}]`)
+			return
+		case "error":
+			w.WriteHeader(http.StatusInternalServerError)
+		case "bomb":
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			defer z.Close()
+			to = z
+		}
+		for range 1000 {
+			if _, err := to.Write(blanks); err != nil {
+				return
+			}
+		}
+	}))
+	t.Cleanup(server.Close)
+	d := run(t, "- {job_name: h, http_sd_configs: [{url: '"+server.URL+"', refresh_interval: 1s}]}")
+	want := "h/one:1 http://one:1/jolokia/"
+	eventually(t, d, want)
+	for _, c := range []struct{ mode, told string }{{"endless", "longer than 16777216 bytes"}, {"error", "answered status 500"}, {"bomb", "longer than 16777216 bytes"}} {
+		mode.Store(c.mode)
+		require.Eventually(t, func() bool { return strings.Contains(strings.Join(d.Troubles(), ""), c.told) }, time.Minute, 20*time.Millisecond, c.mode)
+		assert.Less(t, len(d.Troubles()[0]), 700)
+		assert.Equal(t, []string{want}, names(d.Targets()))
+		mode.Store("good")
+		require.Eventually(t, func() bool { return len(d.Troubles()) == 0 }, time.Minute, 20*time.Millisecond)
+	}
+}
+
+// Without it this source is asked each half a minute.
+func TestRefreshIntervalIsKept(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 100)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked <- struct{}{}
+		_, _ = io.WriteString(w, `[{"targets":["a:1"]}]`)
+	}))
+	t.Cleanup(server.Close)
+	run(t, "- {job_name: j, http_sd_configs: [{url: '"+server.URL+"', refresh_interval: 1s}]}")
+	within := time.After(25 * time.Second)
+	for range 2 {
+		select {
+		case <-asked:
+		case <-within:
+			t.Fatal("the source was not asked again")
+		}
+	}
+}
