@@ -36,7 +36,7 @@ func NewExport(ctx context.Context, path string, o Options) (*Export, error) {
 	}
 	e := &Export{Report: d.report, dump: d, budget: b}
 	if err := e.prepare(ctx); err != nil {
-		return nil, errors.Join(b.failed(), err, e.Close())
+		return nil, b.end(errors.Join(err, e.Close()))
 	}
 	return e, nil
 }

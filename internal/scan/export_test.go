@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 	"github.com/apm-sidecar/apm-sidecar/internal/scan"
 )
 
@@ -102,4 +104,36 @@ func TestExportToAFullDisk(t *testing.T) {
 	defer func() { assert.NoError(t, e.Close()) }()
 	full := errors.New("no space left")
 	assert.ErrorIs(t, e.WriteTSV(context.Background(), failing{full}), full)
+}
+
+// TestExportOverLimit has the test itself pass the limit when an export has nothing left
+// but its sums: the error is that of the limit, not that somebody stopped it.
+func TestExportOverLimit(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("limits are kept on Linux only")
+	}
+	d := hproftest.New(8)
+	object := d.Class("java.lang.Object", nil)
+	for range 150_000 { // enough for the sums to ask whether they may go on
+		d.Root(hprof.SubRootJNIGlobal, d.New(object))
+	}
+	path := d.WriteFile(t, hproftest.Shape{})
+	resident, err := offheap.Resident()
+	require.NoError(t, err)
+	var ballast []byte
+	o := scan.Options{MaxMemoryBytes: resident + 256<<20, Planned: func(p scan.Plan) {
+		if p.Phase != "adding up" {
+			return
+		}
+		goroutines := runtime.NumGoroutine()
+		ballast = bytes.Repeat([]byte{1}, 512<<20)
+		for runtime.NumGoroutine() == goroutines && t.Context().Err() == nil {
+			runtime.Gosched() // until the keeper of the limit has given up
+		}
+	}}
+	_, err = scan.NewExport(t.Context(), path, o)
+	runtime.KeepAlive(ballast)
+	var memory *scan.MemoryError
+	require.ErrorAs(t, err, &memory)
+	assert.NotErrorIs(t, err, context.Canceled)
 }
