@@ -311,3 +311,26 @@ jvm_threads_current{job="a\"b\\c\nd",x="y"} 3
 jvm_threads_current 0.5
 `, out.String())
 }
+
+// Two MBeans of one name would be two values of one series at one time.
+func TestASeriesHasOneValueAtATime(t *testing.T) {
+	for _, naming := range []series.Naming{series.NamingPrometheus, series.NamingOTel} {
+		d := series.NewDeriver(series.Options{Naming: naming})
+		s := full()
+		once := len(d.Derive(s))
+		s.Pools = append(s.Pools, s.Pools...)
+		s.GCs = append(s.GCs, s.GCs...)
+		s.Servers.Connectors = append(s.Servers.Connectors, s.Servers.Connectors...)
+		for range 3 {
+			s.Time = s.Time.Add(time.Second)
+			seen := map[string]bool{}
+			samples := d.Derive(s)
+			for _, x := range samples {
+				key := fmt.Sprint(x.Name, x.Labels)
+				assert.False(t, seen[key], key)
+				seen[key] = true
+			}
+			assert.GreaterOrEqual(t, len(samples), once)
+		}
+	}
+}

@@ -87,12 +87,25 @@ func (b *builder) done() []Sample {
 		return g.alive.rename(b.out)
 	}
 	before := g.alive
+	b.dropTwins()
 	g.alive = g.opts.Memory.shared(newLayout(b.out, b.sets[:b.used], g.opts.Naming))
 	b.out = g.alive.rename(b.out)
 	for _, ended := range before.lacking(g.alive) {
 		b.out = append(b.out, Sample{Name: ended.name, Target: g.opts.Labels, Labels: ended.labels, TimeMs: b.timeMs, Value: Stale()})
 	}
 	return b.out
+}
+
+// dropTwins leaves the first of the samples of one series: a JVM may have two MBeans of one
+// name, and a series has one value at a time.
+func (b *builder) dropTwins() {
+	seen := make(map[string]bool, len(b.out))
+	b.out = slices.DeleteFunc(b.out, func(s Sample) bool {
+		key := identity{s.Name, s.Labels}.key()
+		twin := seen[key]
+		seen[key] = true
+		return twin
+	})
 }
 
 // end gives a staleness marker for every series alive.
