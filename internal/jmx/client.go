@@ -143,6 +143,9 @@ func (c *Client) exchange(ctx context.Context, a *answer, b bulk) error {
 	}
 	switch resp.StatusCode() {
 	case 200:
+		if packed := resp.Header().Get("Content-Encoding"); packed != "" && packed != "identity" {
+			return &Error{ReasonDecode, fmt.Errorf("the agent's answer is compressed (%s), which was not asked for; does a proxy before it do that?", clip(packed))}
+		}
 		return nil
 	case 400:
 		return fmt.Errorf("%w: %s", errRejected, clip(a.body.String()))

@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"syscall"
 )
 
 // The reasons why a request gave nothing. They are the values of the reason
@@ -37,6 +39,19 @@ var ErrUnsupported = errors.New("the JVM has no such operation")
 
 // errTooLarge is an answer beyond maxAnswerBytes, or of too many values.
 var errTooLarge = errors.New("answer too large")
+
+// errNoHTTP is an answer that breaks HTTP's rules.
+var errNoHTTP = errors.New("whoever answers there does not speak HTTP as it should; is it the agent's port?")
+
+// notHTTP marks what net/http's parsers say of an answer, and leaves all else as it is.
+func notHTTP(err error) error {
+	var network net.Error
+	others := []error{nil, io.EOF, io.ErrUnexpectedEOF, errTooLarge, errHeaderTooLong}
+	if slices.ContainsFunc(others, func(other error) bool { return errors.Is(err, other) }) || errors.As(err, &network) {
+		return err
+	}
+	return fmt.Errorf("%w %w", errNoHTTP, err)
+}
 
 // Error is a request that gave nothing.
 type Error struct {
@@ -89,7 +104,11 @@ func transportError(err error) *Error {
 		return &Error{ReasonTLS, err}
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return &Error{ReasonDial, fmt.Errorf("nobody answers there; is the Jolokia agent running? %w", err)}
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+	case errors.Is(err, errHeaderTooLong):
+		return &Error{ReasonTooLarge, err}
+	case errors.Is(err, errNoHTTP):
+		return &Error{ReasonDecode, err}
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return &Error{ReasonTruncated, fmt.Errorf("the agent hung up in mid-answer: %w", err)}
 	}
 	return &Error{ReasonOther, err}

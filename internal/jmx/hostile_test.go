@@ -44,6 +44,17 @@ func TestFailuresHaveAReason(t *testing.T) {
 		{"out of memory", jmx.ReasonNoPart, "java.lang.OutOfMemoryError: Java heap space",
 			eachItem(`{"status":500,"error":"java.lang.OutOfMemoryError: Java heap space"}`)},
 		{"nulls", jmx.ReasonNoPart, "JSON null where", eachItem(`{"status":200,"value":null}`)},
+		{"packed", jmx.ReasonDecode, "compressed (gzip)", func(w http.ResponseWriter, _ *http.Request, _ []item) {
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = io.WriteString(w, "\x1f\x8b")
+		}},
+		{"broken off", jmx.ReasonTruncated, "hung up", func(w http.ResponseWriter, _ *http.Request, _ []item) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if assert.NoError(t, err) {
+				assert.NoError(t, conn.(*net.TCPConn).SetLinger(0)) // its end is a reset
+				assert.NoError(t, conn.Close())
+			}
+		}},
 		{"null items", jmx.ReasonNoPart, "without a word", eachItem(`null`)},
 		{"too dense", jmx.ReasonTooLarge, "values", saying(200, "["+strings.Repeat("1,", 1<<20)+"1]")},
 		{"huge", jmx.ReasonTooLarge, "longer than", func(w http.ResponseWriter, _ *http.Request, _ []item) {
@@ -78,6 +89,22 @@ func eachItem(answer string) func(http.ResponseWriter, *http.Request, []item) {
 	return func(w http.ResponseWriter, _ *http.Request, bulk []item) {
 		_, _ = io.WriteString(w, "["+strings.Repeat(answer+",", len(bulk)-1)+answer+"]")
 	}
+}
+
+// Somebody who answers something else to each question, in the right form, is no JVM
+// without values.
+func TestAnswersToOtherQuestionsAreMissing(t *testing.T) {
+	t.Parallel()
+	agent := newFake(t, eachItem(`{"status":200,"value":{"Verbose":true}}`))
+	s, err := client(t, agent.URL).Poll(t.Context())
+	require.NoError(t, err)
+	var parts []string
+	for _, m := range s.Missing {
+		assert.Equal(t, "none of the attributes that were asked is in the answer", m.Reason)
+		parts = append(parts, m.Part)
+	}
+	assert.Equal(t, []string{"java.lang:type=Runtime", "java.lang:type=Memory", "java.lang:type=Threading", "java.lang:type=OperatingSystem"}, parts)
+	assert.Nil(t, s.Memory)
 }
 
 func TestNobodyThere(t *testing.T) {

@@ -116,7 +116,7 @@ func answerTo(conn *plainConn, reader *bufio.Reader, req *http.Request) (*http.R
 	for range maxInformational {
 		resp, err := http.ReadResponse(reader, req)
 		if err != nil {
-			return nil, err
+			return nil, notHTTP(err)
 		}
 		if resp.StatusCode >= 200 {
 			conn.left, conn.beyond = 2*maxAnswerBytes, errTooLarge // the reader of the body is stricter
@@ -184,7 +184,7 @@ func (b *plainBody) Read(p []byte) (int, error) {
 		b.ended = true
 		return n, err
 	}
-	return n, causeOf(b.ctx, err)
+	return n, causeOf(b.ctx, notHTTP(err))
 }
 
 // Close gives the connection back, or ends it where something is left unread.

@@ -135,17 +135,20 @@ func TestAConnectionClosedWhileAsked(t *testing.T) {
 
 func TestHeadersAreBounded(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]string{
-		"long":        "HTTP/1.1 200 OK\r\nX-Long: " + strings.Repeat("x", 1<<20),
-		"never ready": strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 1000),
-		"no HTTP":     "SSH-2.0-OpenSSH_9.2\r\n",
+	for name, tc := range map[string]struct{ answer, reason, message string }{
+		"long":        {"HTTP/1.1 200 OK\r\nX-Long: " + strings.Repeat("x", 1<<20), jmx.ReasonTooLarge, "header of the answer is longer"},
+		"never ready": {strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 1000), jmx.ReasonOther, "below 200"},
+		"no HTTP":     {"SSH-2.0-OpenSSH_9.2\r\n", jmx.ReasonDecode, "is it the agent's port?"},
+		"no length":   {"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n[]", jmx.ReasonDecode, "does not speak HTTP as it should"},
+		"no chunk":    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n[]", jmx.ReasonDecode, "does not speak HTTP as it should"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			agent := newRawAgent(t, answer, false)
+			agent := newRawAgent(t, tc.answer, false)
 			_, err := client(t, agent.url).Version(t.Context())
 			require.Error(t, err)
-			assert.Equal(t, jmx.ReasonOther, jmx.Reason(err), "%v", err)
+			assert.Equal(t, tc.reason, jmx.Reason(err), "%v", err)
+			assert.Contains(t, err.Error(), tc.message)
 			assert.Less(t, len(err.Error()), 600)
 			<-agent.hungUp
 		})

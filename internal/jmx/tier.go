@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -226,7 +227,11 @@ func (t *tier[T]) decode(now time.Time, result *T, asked []int, replies []reply)
 		}
 		// 2.x answers status 200 for an MBean that does not exist, with an error
 		// in place of every attribute.
-		if len(it.Attribute) > 0 && len(failures) == len(it.Attribute) {
+		lacks := it.lacks(r.value)
+		if lacks && !it.optional {
+			missing = append(missing, jvm.Missing{Part: it.part(), Reason: "none of the attributes that were asked is in the answer"})
+		}
+		if lacks || len(it.Attribute) > 0 && len(failures) == len(it.Attribute) {
 			if it.optional {
 				t.restUntil[i] = now.Add(absentTime)
 			}
@@ -250,6 +255,12 @@ func (r request) unfit(v value) string {
 		return fmt.Sprintf("%d MBeans match, more than %d: none of them is taken", v.fields(), maxBeans)
 	}
 	return ""
+}
+
+// lacks tells an answer about one MBean that has none of the attributes asked.
+func (r request) lacks(v value) bool {
+	there := func(name string) bool { return v.get(name).exists() }
+	return len(r.Attribute) > 0 && !strings.Contains(r.MBean, "*") && !slices.ContainsFunc(r.Attribute, there)
 }
 
 // part is what Missing calls the item.
