@@ -8,8 +8,8 @@ import (
 )
 
 // fastTier is what changes from second to second.
-func fastTier() []item[jvm.Snapshot] {
-	return append([]item[jvm.Snapshot]{
+func fastTier() []item[snapshot] {
+	return append([]item[snapshot]{
 		{read("java.lang:type=Runtime", "StartTime", "Uptime"), false, decodeRuntime},
 		{read("java.lang:type=Memory", "HeapMemoryUsage", "NonHeapMemoryUsage", "ObjectPendingFinalizationCount"), false, decodeMemory},
 		{read("java.lang:type=MemoryPool,*", "Name", "Type", "Usage", "CollectionUsage"), false, decodePools},
@@ -20,27 +20,30 @@ func fastTier() []item[jvm.Snapshot] {
 	}, serverItems()...)
 }
 
-func decodeRuntime(s *jvm.Snapshot, v value) {
-	s.Runtime = &jvm.Runtime{StartMs: count(v, "StartTime"), UptimeMs: count(v, "Uptime")}
+func decodeRuntime(s *snapshot, v value) {
+	s.runtime = jvm.Runtime{StartMs: count(v, "StartTime"), UptimeMs: count(v, "Uptime")}
+	s.Runtime = &s.runtime
 }
 
-func decodeMemory(s *jvm.Snapshot, v value) {
-	s.Memory = &jvm.Memory{
+func decodeMemory(s *snapshot, v value) {
+	s.memory = jvm.Memory{
 		Heap:              usage(v.get("HeapMemoryUsage")),
 		NonHeap:           usage(v.get("NonHeapMemoryUsage")),
 		PendingFinalizers: count(v, "ObjectPendingFinalizationCount"),
 	}
+	s.Memory = &s.memory
 }
 
-func decodePools(s *jvm.Snapshot, v value) {
-	s.Pools = make([]jvm.Pool, 0, beans(v))
+func decodePools(s *snapshot, v value) {
+	s.Pools = slices.Grow(s.pools[:0], beans(v))
 	eachBean(v, func(_ []byte, bean value) {
 		if pool, ok := poolOf(bean); ok {
 			pool.Usage = usage(bean.get("Usage"))
-			pool.AfterGC = afterGC(bean.get("CollectionUsage"))
+			pool.AfterGC = s.afterGC(bean.get("CollectionUsage"))
 			s.Pools = append(s.Pools, pool)
 		}
 	})
+	s.pools = s.Pools
 	slices.SortFunc(s.Pools, func(a, b jvm.Pool) int { return cmp.Compare(a.Name, b.Name) })
 }
 
@@ -53,7 +56,7 @@ func poolOf(bean value) (jvm.Pool, bool) {
 
 // afterGC reads a CollectionUsage. A pool that no collection has covered yet has
 // one of zeros: nothing committed, so nothing measured (HotSpot, memoryPool.cpp).
-func afterGC(v value) *jvm.Usage {
+func (s *snapshot) afterGC(v value) *jvm.Usage {
 	after := usage(v)
 	if committed, ok := after.Committed.Get(); ok && committed == 0 {
 		return nil
@@ -61,13 +64,12 @@ func afterGC(v value) *jvm.Usage {
 	if after == (jvm.Usage{}) {
 		return nil
 	}
-	measured := after // only what is kept is allocated
-	return &measured
+	return keep(&s.after, after)
 }
 
 // decodeGCs comes after decodePools: it looks for the changes of the heap's pools alone.
-func decodeGCs(s *jvm.Snapshot, v value) {
-	s.GCs = make([]jvm.GC, 0, beans(v))
+func decodeGCs(s *snapshot, v value) {
+	s.GCs = slices.Grow(s.gcs[:0], beans(v))
 	eachBean(v, func(_ []byte, bean value) {
 		name := text(bean, "Name")
 		if name == "" {
@@ -76,69 +78,64 @@ func decodeGCs(s *jvm.Snapshot, v value) {
 		gc := jvm.GC{Name: name, Count: count(bean, "CollectionCount"), TimeMs: count(bean, "CollectionTime")}
 		gc.Phase, gc.Generation = jvm.KindOfGC(name)
 		if last := bean.get("LastGcInfo"); last.get("id").exists() {
-			gc.Last = &jvm.LastGC{
+			gc.Last = keep(&s.last, jvm.LastGC{
 				ID:         count(last, "id"),
 				DurationMs: count(last, "duration"),
 				EndMs:      count(last, "endTime"),
-				Pools:      heapChanges(s.Pools, last),
-			}
+				Pools:      s.heapChanges(last),
+			})
 		}
 		s.GCs = append(s.GCs, gc)
 	})
+	s.gcs = s.GCs
 	slices.SortFunc(s.GCs, func(a, b jvm.GC) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // heapChanges pairs the two tables of a GcInfo by pool: those of the heap, for no
 // collection empties metaspace and code. A collector that measures nothing fills both
 // with zeros: no pairs then.
-func heapChanges(pools []jvm.Pool, last value) []jvm.PoolChange {
+func (s *snapshot) heapChanges(last value) []jvm.PoolChange {
 	before, after := last.get("memoryUsageBeforeGc"), last.get("memoryUsageAfterGc")
-	changes := make([]jvm.PoolChange, 0, heapPools(pools))
+	from := len(s.changes)
 	measured := false
-	for i := range pools {
-		if !pools[i].Heap {
+	for i := range s.Pools {
+		if !s.Pools[i].Heap {
 			continue
 		}
-		b, okBefore := count(before.get(pools[i].Name), "used").Get()
-		a, okAfter := count(after.get(pools[i].Name), "used").Get()
+		name := s.Pools[i].Name
+		b, okBefore := count(before.get(name), "used").Get()
+		a, okAfter := count(after.get(name), "used").Get()
 		if okBefore && okAfter {
 			measured = measured || b > 0 || a > 0
-			changes = append(changes, jvm.PoolChange{Pool: pools[i].Name, BeforeBytes: b, AfterBytes: a})
+			s.changes = append(s.changes, jvm.PoolChange{Pool: name, BeforeBytes: b, AfterBytes: a})
 		}
 	}
 	if !measured {
+		s.changes = s.changes[:from]
 		return nil
 	}
-	return changes
+	return s.changes[from:len(s.changes):len(s.changes)]
 }
 
-func heapPools(pools []jvm.Pool) int {
-	n := 0
-	for i := range pools {
-		if pools[i].Heap {
-			n++
-		}
-	}
-	return n
-}
-
-func decodeThreads(s *jvm.Snapshot, v value) {
-	s.Threads = &jvm.Threads{
+func decodeThreads(s *snapshot, v value) {
+	s.threads = jvm.Threads{
 		Current: count(v, "ThreadCount"),
 		Daemon:  count(v, "DaemonThreadCount"),
 		Peak:    count(v, "PeakThreadCount"),
 		Started: count(v, "TotalStartedThreadCount"),
 	}
+	s.Threads = &s.threads
 }
 
-func decodeAllocated(s *jvm.Snapshot, v value) {
+func decodeAllocated(s *snapshot, v value) {
 	s.AllocatedBytes = count(v, "TotalThreadAllocatedBytes")
 }
 
-func decodeOS(s *jvm.Snapshot, v value) {
-	s.OS = &jvm.OS{
+func decodeOS(s *snapshot, v value) {
+	s.os = jvm.OS{
 		CPUTimeNs:   count(v, "ProcessCpuTime"),
 		LoadAverage: load(v, "SystemLoadAverage"),
 		OpenFiles:   count(v, "OpenFileDescriptorCount"),
 	}
+	s.OS = &s.os
 }
