@@ -54,9 +54,9 @@ func (b *batch) add(id, class ObjID, n int) {
 	b.objects = append(b.objects, pending{id, class, uint32(b.used)})
 }
 
-// resolve looks all references up and writes them.
-func (b *batch) resolve(x *index, w *edges.Writer) error {
-	x.ids(b.refs[:b.used])
+// resolve has all references looked up, and writes them.
+func (b *batch) resolve(lookUp func(addresses []uint64), w *edges.Writer) error {
+	lookUp(b.refs[:b.used])
 	w.Prefetch(b.refs[:b.used])
 	begin := uint32(0)
 	for i := range b.objects {

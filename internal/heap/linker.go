@@ -98,7 +98,7 @@ func (l *linker) unit(ctx context.Context, u unit) error {
 }
 
 // resolve writes the references of the objects that wait for it.
-func (l *linker) resolve() error { return l.waiting.resolve(l.b.index, l.edges) }
+func (l *linker) resolve() error { return l.waiting.resolve(l.b.ids, l.edges) }
 
 // small resolves the instances and primitive arrays at the front of b that lie in it as
 // a whole, and short object arrays, sub-records with ids of 8 bytes, and returns how
@@ -231,7 +231,7 @@ func (l *linker) thread(id ObjID, p *linkPlan, n int) error {
 	if err := l.resolve(); err != nil {
 		return err
 	}
-	l.b.index.ids(refs)
+	l.b.ids(refs)
 	for _, o := range l.b.locals[id] {
 		refs = append(refs, uint64(o))
 	}
@@ -270,7 +270,7 @@ func (l *linker) array() error {
 			n := l.elements(piece)
 			used += n
 			refs := l.waiting.free()[:n]
-			b.index.ids(refs)
+			b.ids(refs)
 			l.edges.AddAll(refs)
 		}
 	}

@@ -276,3 +276,28 @@ func TestMATUndescribedClass(t *testing.T) {
 	strong := build(t, d, hproftest.Shape{}, heap.Options{})
 	assert.Zero(t, strong.Class(strong.Object(a.ID)).Object)
 }
+
+// TestMATReferencesToMadeUp: fields and elements hold a class that is made up as they do
+// any other object.
+func TestMATReferencesToMadeUp(t *testing.T) {
+	for _, idSize := range []int{4, 8} {
+		j := hproftest.NewJDK(8, idSize)
+		gone := j.Class("com.acme.Gone", j.Object)
+		j.New(gone) // names it
+		mirror := &hproftest.Object{ID: gone.ID}
+		field := j.New(j.Class("com.acme.Holder", j.Object, hproftest.Ref("type"))).Set("type", mirror)
+		objects := j.Class("[Ljava.lang.Object;", j.Object)
+		short := j.Array(objects, field, mirror)
+		long := j.Array(objects, append(make([]*hproftest.Object, 50_000), mirror)...)
+		d := j.Finish()
+		d.Forget(gone)
+		g := buildMAT(t, d)
+		made := g.Classes[g.ClassAt(gone.ID)].Object
+		require.NotZero(t, made)
+		assert.Contains(t, refs(g, g.Object(field.ID)), made)
+		assert.Contains(t, refs(g, g.Object(short.ID)), made)
+		assert.Contains(t, refs(g, g.Object(short.ID)), g.Object(field.ID))
+		assert.Contains(t, refs(g, g.Object(long.ID)), made)
+		assert.NotContains(t, refs(g, g.Object(field.ID)), bootLoader(t, g), "null is not the boot loader")
+	}
+}

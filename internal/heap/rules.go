@@ -63,6 +63,18 @@ func (b *builder) object(address uint64) ObjID {
 	return b.index.id(address)
 }
 
+// ids replaces addresses other than 0 by the objects there, invented ones included, 0 if
+// there is none.
+func (b *builder) ids(addresses []uint64) {
+	if len(b.invented) < 2 { // the boot loader at most, to which no address leads
+		b.index.ids(addresses)
+		return
+	}
+	for i, address := range addresses {
+		addresses[i] = uint64(b.object(address))
+	}
+}
+
 // makeUp adds an object at an address where the dump has none.
 func (b *builder) makeUp(address uint64) ObjID {
 	if o, ok := b.inventedAt[address]; ok {
