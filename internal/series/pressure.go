@@ -36,7 +36,8 @@ const (
 )
 
 // observe adds the snapshot and gives the ratios it completes: none for the first
-// of a JVM, none after a restart, and none for a window longer than the history.
+// of a JVM, none after a restart, and none for a window longer than the history or with a
+// gap as long.
 func (p *pressure) observe(s *jvm.Snapshot) []pressureRatio {
 	point, startMs, ok := pressureOf(s)
 	if !ok {
@@ -50,10 +51,10 @@ func (p *pressure) observe(s *jvm.Snapshot) []pressureRatio {
 	if n := len(p.history); n > 1 {
 		out = appendBetween(out, "poll", p.history[n-2], point)
 	}
-	if from, ok := p.before(point.uptimeMs - minute); ok {
+	if from, ok := p.before(point.uptimeMs, minute); ok {
 		out = appendBetween(out, "1m", from, point)
 	}
-	if from, ok := p.before(point.uptimeMs - fiveMinutes); ok {
+	if from, ok := p.before(point.uptimeMs, fiveMinutes); ok {
 		out = appendBetween(out, "5m", from, point)
 	}
 	p.forget(point.uptimeMs - fiveMinutes)
@@ -69,11 +70,13 @@ func (p *pressure) wentBack(now pressurePoint) bool {
 	return now.uptimeMs <= last.uptimeMs || now.pauseMs < last.pauseMs || now.concurrentMs < last.concurrentMs
 }
 
-// before is the youngest point at or before the uptime.
-func (p *pressure) before(uptimeMs int64) (pressurePoint, bool) {
+// before is the youngest point that is a window or more before the uptime; none that is
+// twice as far away, as after a time without an answer: its share would be that of another
+// window.
+func (p *pressure) before(uptimeMs, windowMs int64) (pressurePoint, bool) {
 	for i := len(p.history) - 1; i >= 0; i-- {
-		if p.history[i].uptimeMs <= uptimeMs {
-			return p.history[i], true
+		if ago := uptimeMs - p.history[i].uptimeMs; ago >= windowMs {
+			return p.history[i], ago < 2*windowMs
 		}
 	}
 	return pressurePoint{}, false

@@ -109,3 +109,24 @@ func TestPressureWindows(t *testing.T) {
 	}
 	assert.Equal(t, map[string]int{"poll": 60, "1m": 55, "5m": 31}, windows)
 }
+
+// A share over a gap is that of the gap, not of the window.
+func TestPressureOverAGap(t *testing.T) {
+	t.Parallel()
+	d := series.NewDeriver(series.Options{})
+	windows := func(uptimeMs, pauseMs int64) string {
+		var out []string
+		for _, r := range ratios(d, gcPoll(1, uptimeMs, pauseMs, 0)) {
+			if rest, ok := strings.CutPrefix(r, "{phase=pause,window="); ok {
+				out = append(out, rest)
+			}
+		}
+		return strings.Join(out, ", ")
+	}
+	for at := int64(1_000); at <= 301_000; at += 30_000 {
+		windows(at, 0)
+	}
+	assert.Equal(t, "poll} 0.5, 1m} NaN, 5m} NaN", windows(1_201_000, 450_000), "fifteen minutes without an answer: the windows end")
+	assert.Equal(t, "poll} 0", windows(1_231_000, 450_000))
+	assert.Equal(t, "poll} 0, 1m} 0", windows(1_261_000, 450_000))
+}
