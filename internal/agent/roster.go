@@ -33,7 +33,7 @@ type follower struct {
 func newFollower(w Watched, p place, opts Options) *follower {
 	f := &follower{watched: w, watcher: newWatcher(w, opts), wheel: opts.wheel, place: p}
 	if opts.Tracing != nil {
-		f.tracer = newTracer(w, opts)
+		f.tracer = newTracer(w, opts, f.watcher.own.handed)
 	}
 	return f
 }

@@ -18,11 +18,13 @@ import (
 // tracer follows the transactions of one target. All its state but the tracker and
 // state belongs to its rounds.
 type tracer struct {
-	target   jvm.Target
-	client   RequestClient
-	tracker  *tx.Tracker
-	records  *ring.Ring
-	sink     Sink
+	target  jvm.Target
+	client  RequestClient
+	tracker *tx.Tracker
+	records *ring.Ring
+	sink    Sink
+	// handed counts the samples that the sink was given.
+	handed   func(samples int, lost bool)
 	labels   []series.Label
 	own      *tracerMetrics
 	log      *slog.Logger
@@ -58,7 +60,7 @@ type tracer struct {
 	unkept bool
 }
 
-func newTracer(w Watched, opts Options) *tracer {
+func newTracer(w Watched, opts Options, handed func(samples int, lost bool)) *tracer {
 	o := opts.Tracing
 	tr := &tracer{
 		target: w.Target,
@@ -73,6 +75,7 @@ func newTracer(w Watched, opts Options) *tracer {
 		spans:     newSpanDesk(*o),
 		databases: o.Databases,
 		sink:      opts.Sink,
+		handed:    handed,
 		labels:    series.TargetLabels(w.Target),
 		own:       newTracerMetrics(w.Target),
 		log:       opts.Logger.With("target", w.Target.Name()),

@@ -58,16 +58,22 @@ func (tr *tracer) publishSamples(now time.Time) {
 	up := state.State == "following"
 	samples := transactionSamples(tr.labels, now, tr.tracker.Stats(), tr.tracker.Active(now), up)
 	samples = append(samples, edgeSamples(tr.labels, now, tr.tracker.PeerWaits(now), up)...)
-	if err := tr.sink.Append(samples); err != nil {
-		tr.log.Debug("samples of transactions are lost", "error", err)
-	}
+	tr.hand(samples)
 }
 
 // end marks the series of a target that is not watched any more.
 func (tr *tracer) end(now time.Time) {
 	samples := transactionSamples(tr.labels, now, tr.tracker.Stats(), nil, false)
 	samples = append(samples, edgeSamples(tr.labels, now, tr.tracker.PeerWaits(now), false)...)
-	if err := tr.sink.Append(series.Ended(samples)); err != nil {
+	tr.hand(series.Ended(samples))
+}
+
+// hand gives samples to the sink. That it takes none is in the log by those of the polls,
+// which come as often.
+func (tr *tracer) hand(samples []series.Sample) {
+	err := tr.sink.Append(samples)
+	tr.handed(len(samples), err != nil)
+	if err != nil {
 		tr.log.Debug("samples of transactions are lost", "error", err)
 	}
 }

@@ -2,7 +2,10 @@ package agent_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,6 +161,28 @@ func TestASlowTransactionIsPutOnRecord(t *testing.T) {
 
 // TestAnIdleTomcatShowsAll: it has no request processor before its first request, and nothing
 // hidden for all that.
+// What the sink does not take is counted, whoever made it.
+func TestSamplesOfTransactionsThatAreRefusedAreCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{err: errors.New("disk full")}
+		a := agent.New(agent.Options{
+			Interval: time.Second, Sink: s, Logger: slog.New(slog.DiscardHandler), Tracing: tracing(t, time.Second),
+			Watched: []agent.Watched{{
+				Target: jvm.Target{Job: "shop", Instance: "a:1"}, Client: &fakeClient{},
+				Requests: &fakeRequests{row: oneSlow(time.Now()), thread: waiting},
+			}},
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond)
+		defer cancel()
+		require.NoError(t, a.Run(ctx))
+		require.NotEmpty(t, s.values(series.NameInFlightMax, "a:1"))
+		var text strings.Builder
+		a.WriteMetrics(&text)
+		assert.Contains(t, text.String(), fmt.Sprintf("apm_sidecar_samples_lost_total{job=\"shop\",instance=\"a:1\"} %d\n", len(s.samples)))
+	})
+}
+
 func TestAnIdleTomcatShowsAll(t *testing.T) {
 	t.Parallel()
 	for registers, notes := range map[bool]int{true: 0, false: 1} {
