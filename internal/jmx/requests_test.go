@@ -77,6 +77,14 @@ func TestNoTomcat(t *testing.T) {
 	assert.Equal(t, jmx.ReasonOperation, jmx.Reason(err))
 }
 
+func TestTooManyThreadsAreAnError(t *testing.T) {
+	t.Parallel()
+	_, err := client(t, "http://127.0.0.1:1").Threads(t.Context(), make([]int64, 20_001), nil, 0)
+	require.Error(t, err)
+	assert.Equal(t, jmx.ReasonTooLarge, jmx.Reason(err))
+	assert.Contains(t, err.Error(), "20001 threads")
+}
+
 func TestThreads(t *testing.T) {
 	t.Parallel()
 	const info = `{"threadId":21,"threadName":"w","threadState":"BLOCKED","blockedCount":3,"waitedCount":4,"blockedTime":-1,"waitedTime":-1,"lockName":"a.B@1f","lockOwnerId":30,"lockOwnerName":"o","stackTrace":[`

@@ -60,8 +60,11 @@ func (c *Client) Threads(ctx context.Context, states, stacks []int64, depth int,
 	defer cancel()
 	look := &ThreadLook{States: map[int64]*jvm.Thread{}, Stacks: map[int64]*jvm.Thread{}, Processors: map[string]jvm.RequestProcessor{}}
 	all := slices.Concat(states, stacks)
-	if len(all) == 0 || len(all) > maxThreads {
+	switch {
+	case len(all) == 0:
 		return look, nil // an empty list of ids makes some JVMs fail (JDK-8074368)
+	case len(all) > maxThreads:
+		return nil, &Error{ReasonTooLarge, fmt.Errorf("%d threads are more than are asked for at once, which are %d", len(all), maxThreads)}
 	}
 	items, firstStacks, firstProcessor := threadItems(states, stacks, depth, processors)
 	a := &answer{buffers: c.opts.Buffers}
