@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
@@ -51,7 +52,7 @@ func (s *summary) samples(labels []series.Label, at time.Time) []series.Sample {
 	seen := map[key]bool{}
 	var out []series.Sample
 	for _, f := range s.Findings {
-		k := key{f.Kind, f.Severity, f.Culprit.Class}
+		k := key{f.Kind, f.Severity, jvm.StableClass(f.Culprit.Class)}
 		if len(seen) == maxSummaryFindings || seen[k] {
 			continue
 		}

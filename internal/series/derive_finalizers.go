@@ -2,6 +2,7 @@ package series
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
@@ -40,7 +41,7 @@ func (d *Deriver) FinalizerThread(f *jvm.FinalizerThread, pending jvm.Opt[int64]
 	b.add(NameFinalizerStuck, h.StuckFor.Seconds())
 	b.share("jvm_finalizer_drained_objects_per_second", h.PerSecond)
 	if h.Frame != "" {
-		b.addTo(b.with(Label{"frame", h.Frame}, Label{"lock", cmp.Or(h.LockClass, "none")}, Label{"owner", cmp.Or(h.Owner, "none")}),
+		b.addTo(b.with(Label{"frame", h.Frame}, Label{"lock", cmp.Or(jvm.StableClass(h.LockClass), "none")}, Label{"owner", cmp.Or(h.Owner, "none")}),
 			"jvm_finalizer_thread_info", 1)
 	}
 	return h, b.done()
@@ -65,8 +66,8 @@ func (d *Deriver) Registered(r *jvm.RegisteredFinalizers, at time.Time) []Sample
 func (d *Deriver) Histogram(h *jvm.ClassHistogram) []Sample {
 	b := d.histogram.at(h.Time.UnixMilli())
 	b.add("jvm_class_histogram_duration_seconds", h.Took.Seconds())
-	top := h.Classes[:min(len(h.Classes), maxClassSeries)]
-	for _, c := range top {
+	classes := stableRows(h.Classes)
+	for _, c := range classes[:min(len(classes), maxClassSeries)] {
 		own := b.with(Label{"class", c.Class})
 		b.addTo(own, "jvm_class_histogram_objects", float64(c.Objects))
 		b.addTo(own, "jvm_class_histogram_bytes", float64(c.Bytes))
@@ -76,7 +77,7 @@ func (d *Deriver) Histogram(h *jvm.ClassHistogram) []Sample {
 	held := 0.0
 	if sign.Found {
 		held = float64(sign.Finalizers)
-		b.addTo(b.with(Label{"class", sign.Referent}, Label{"task", sign.Task}), "apm_scheduler_held_objects", held)
+		b.addTo(b.with(Label{"class", jvm.StableClass(sign.Referent)}, Label{"task", jvm.StableClass(sign.Task)}), "apm_scheduler_held_objects", held)
 	}
 	b.add(NameSchedulerHeld, held)
 	return b.done()
@@ -88,11 +89,45 @@ type classValue struct {
 	value float64
 }
 
-// classes appends one sample a class, biggest first, and the sum of those past the
+// stableRows are the rows of a histogram under names that stay, the biggest first.
+func stableRows(rows []jvm.ClassUsage) []jvm.ClassUsage {
+	at := make(map[string]int, len(rows))
+	out := make([]jvm.ClassUsage, 0, len(rows))
+	for _, row := range rows {
+		row.Class = jvm.StableClass(row.Class)
+		i, known := at[row.Class]
+		if !known {
+			i, at[row.Class] = len(out), len(out)
+			out = append(out, jvm.ClassUsage{Class: row.Class})
+		}
+		out[i].Objects += row.Objects
+		out[i].Bytes += row.Bytes
+	}
+	slices.SortStableFunc(out, func(a, b jvm.ClassUsage) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	return out
+}
+
+// stableValues are the values of classes under names that stay, in the order given.
+func stableValues(values []classValue) []classValue {
+	at := make(map[string]int, len(values))
+	out := make([]classValue, 0, len(values))
+	for _, v := range values {
+		v.class = jvm.StableClass(v.class)
+		i, known := at[v.class]
+		if !known {
+			i, at[v.class] = len(out), len(out)
+			out = append(out, classValue{class: v.class})
+		}
+		out[i].value += v.value
+	}
+	return out
+}
+
+// classes appends one sample a class, those given first, and the sum of those past the
 // bound.
 func (b *builder) classes(name string, values []classValue) {
 	rest := 0.0
-	for i, v := range values {
+	for i, v := range stableValues(values) {
 		if i >= maxClassSeries {
 			rest += v.value
 			continue

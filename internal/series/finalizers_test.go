@@ -105,3 +105,29 @@ func TestSchedulerSignature(t *testing.T) {
 	silent("other tasks", func(h *jvm.ClassHistogram) { h.Classes[4].Objects = 12_000 })
 	silent("other referents", func(h *jvm.ClassHistogram) { h.Classes[1].Objects = 12_000 })
 }
+
+// The names that a JVM makes up differ from run to run: as labels they would be new series
+// each time.
+func TestClassesAreNamedAlikeInEachRun(t *testing.T) {
+	run := func(first, second string) map[string]float64 {
+		d := series.NewDeriver(series.Options{})
+		samples := d.Histogram(&jvm.ClassHistogram{Time: at(), Classes: []jvm.ClassUsage{
+			{Class: "byte[]", Objects: 2, Bytes: 50}, {Class: first, Objects: 3, Bytes: 40}, {Class: second, Objects: 4, Bytes: 30},
+		}})
+		samples = append(samples, d.Queue(&jvm.FinalizerQueue{Classes: []jvm.ClassCount{{Class: first, Count: 5}, {Class: second, Count: 6}}}, at())...)
+		out := map[string]float64{}
+		for _, s := range samples {
+			if len(s.Labels) == 1 {
+				out[s.Name+" "+s.Labels[0].Value] = s.Value
+			}
+		}
+		return out
+	}
+	one := run("a.Shop$$Lambda$14/0x00000008000c1840", "a.Shop$$Lambda$15/0x00000008000c1c40")
+	assert.Equal(t, one, run("a.Shop$$Lambda/0x0000700001000000", "a.Shop$$Lambda/0x0000700001000400"))
+	assert.Equal(t, map[string]float64{
+		"jvm_class_histogram_objects a.Shop$$Lambda": 7, "jvm_class_histogram_bytes a.Shop$$Lambda": 70,
+		"jvm_class_histogram_objects byte[]": 2, "jvm_class_histogram_bytes byte[]": 50,
+		"jvm_finalizer_queue_objects a.Shop$$Lambda": 11,
+	}, one)
+}
