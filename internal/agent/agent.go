@@ -25,8 +25,6 @@ type Client interface {
 type Poller interface {
 	// Poll reads what changes from second to second.
 	Poll(ctx context.Context) (*jvm.Snapshot, error)
-	// Done says that nobody uses the last Poll's snapshot any more.
-	Done()
 	// Details reads what changes slowly or costs more.
 	Details(ctx context.Context) (*jvm.Details, error)
 	// ThreadStates looks at the threads with the given ids and for deadlocks.

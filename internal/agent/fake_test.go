@@ -3,7 +3,6 @@ package agent_test
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/agent"
@@ -21,32 +20,15 @@ type fakeClient struct {
 	registered func(ctx context.Context) (*jvm.RegisteredFinalizers, error)
 	histogram  func(ctx context.Context) (*jvm.ClassHistogram, error)
 	dump       func(ctx context.Context, file string, live bool) error
-
-	// lent is the last poll's snapshot; targets that never answer may share a client.
-	lent atomic.Pointer[jvm.Snapshot]
 }
 
 var _ agent.Client = (*fakeClient)(nil)
 
 func (f *fakeClient) Poll(ctx context.Context) (*jvm.Snapshot, error) {
-	poll := f.poll
-	if poll == nil {
-		poll = func(context.Context) (*jvm.Snapshot, error) { return healthy(), nil }
+	if f.poll == nil {
+		return healthy(), nil
 	}
-	s, err := poll(ctx)
-	if s == nil {
-		return nil, err
-	}
-	lent := *s
-	f.lent.Store(&lent)
-	return &lent, err
-}
-
-// Done makes the snapshot another one, as other polls do.
-func (f *fakeClient) Done() {
-	if lent := f.lent.Swap(nil); lent != nil {
-		*lent = *filled(0.99)
-	}
+	return f.poll(ctx)
 }
 
 func (f *fakeClient) Details(ctx context.Context) (*jvm.Details, error) {

@@ -129,7 +129,6 @@ func (w *watcher) round(ctx context.Context, late time.Duration) {
 	}
 	start := time.Now()
 	snapshot, err := w.client.Poll(ctx)
-	defer w.client.Done()
 	if ctx.Err() != nil {
 		return // our own end is no failure of the target
 	}

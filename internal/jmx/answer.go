@@ -17,13 +17,13 @@ import (
 // answers are taken apart, for a thousand targets are not answered all at once, and their
 // answers are alike. Safe for concurrent use.
 type Buffers struct {
-	fast *plan[snapshot]
+	fast *plan[jvm.Snapshot]
 	slow *plan[jvm.Details]
 	http *resty.Client
 	// requests hold *resty.Request, bodies and encoded *bytes.Buffer, parsers
-	// *fastjson.Parser, figures *figures, readers *bufio.Reader, snapshots *snapshot.
-	requests, bodies, encoded, parsers, figures, readers, snapshots sync.Pool
-	shapes                                                          *shapes
+	// *fastjson.Parser, figures *figures, readers *bufio.Reader.
+	requests, bodies, encoded, parsers, figures, readers sync.Pool
+	shapes                                               *shapes
 	// asking counts the requests of all clients that are under way.
 	asking atomic.Int64
 }

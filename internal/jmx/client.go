@@ -28,11 +28,9 @@ type Client struct {
 	target jvm.Target
 	opts   Options
 	conns  connections
-	fast   *tier[snapshot]
+	fast   *tier[jvm.Snapshot]
 	slow   *tier[jvm.Details]
 	turn   turn
-	// lent is the last snapshot until it is done with.
-	lent *snapshot
 	// finalizerID is the thread that was the Finalizer last time; 0 for none.
 	finalizerID int64
 }
@@ -66,8 +64,7 @@ func (c *Client) Close() { c.conns.CloseIdleConnections() }
 // *Error, means that there is no answer at all, or an error in place of every part:
 // so answers a JVM that is out of memory.
 func (c *Client) Poll(ctx context.Context) (*jvm.Snapshot, error) {
-	s := c.opts.Buffers.snapshot()
-	c.lent = s
+	s := &jvm.Snapshot{}
 	missing, err := poll(ctx, c, c.fast, s)
 	if err != nil {
 		return nil, err
@@ -76,7 +73,7 @@ func (c *Client) Poll(ctx context.Context) (*jvm.Snapshot, error) {
 		return nil, &Error{ReasonNoPart, fmt.Errorf("the agent answers, but has an error for each part, the first one: %s", missing[0].Reason)}
 	}
 	s.Time, s.Missing = time.Now(), missing
-	return &s.Snapshot, nil
+	return s, nil
 }
 
 // Details asks for everything a Details holds by one bulk request, as Poll does.

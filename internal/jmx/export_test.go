@@ -20,9 +20,9 @@ func DecodePoll(body []byte) (*jvm.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newSnapshot()
+	s := &jvm.Snapshot{}
 	s.Missing = t.decode(time.UnixMilli(0), s, t.every(), replies)
-	return &s.Snapshot, nil
+	return s, nil
 }
 
 // every are the indexes of all items.

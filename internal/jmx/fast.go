@@ -8,8 +8,8 @@ import (
 )
 
 // fastTier is what changes from second to second.
-func fastTier() []item[snapshot] {
-	return append([]item[snapshot]{
+func fastTier() []item[jvm.Snapshot] {
+	return append([]item[jvm.Snapshot]{
 		{read("java.lang:type=Runtime", "StartTime", "Uptime"), false, decodeRuntime},
 		{read("java.lang:type=Memory", "HeapMemoryUsage", "NonHeapMemoryUsage", "ObjectPendingFinalizationCount"), false, decodeMemory},
 		{read("java.lang:type=MemoryPool,*", "Name", "Type", "Usage", "CollectionUsage"), false, decodePools},
@@ -20,30 +20,27 @@ func fastTier() []item[snapshot] {
 	}, serverItems()...)
 }
 
-func decodeRuntime(s *snapshot, v value) {
-	s.runtime = jvm.Runtime{StartMs: count(v, "StartTime"), UptimeMs: count(v, "Uptime")}
-	s.Runtime = &s.runtime
+func decodeRuntime(s *jvm.Snapshot, v value) {
+	s.Runtime = &jvm.Runtime{StartMs: count(v, "StartTime"), UptimeMs: count(v, "Uptime")}
 }
 
-func decodeMemory(s *snapshot, v value) {
-	s.memory = jvm.Memory{
+func decodeMemory(s *jvm.Snapshot, v value) {
+	s.Memory = &jvm.Memory{
 		Heap:              usage(v.get("HeapMemoryUsage")),
 		NonHeap:           usage(v.get("NonHeapMemoryUsage")),
 		PendingFinalizers: count(v, "ObjectPendingFinalizationCount"),
 	}
-	s.Memory = &s.memory
 }
 
-func decodePools(s *snapshot, v value) {
-	s.Pools = slices.Grow(s.pools[:0], beans(v))
+func decodePools(s *jvm.Snapshot, v value) {
+	s.Pools = make([]jvm.Pool, 0, beans(v))
 	eachBean(v, func(_ []byte, bean value) {
 		if pool, ok := poolOf(bean); ok {
 			pool.Usage = usage(bean.get("Usage"))
-			pool.AfterGC = s.afterGC(bean.get("CollectionUsage"))
+			pool.AfterGC = afterGC(bean.get("CollectionUsage"))
 			s.Pools = append(s.Pools, pool)
 		}
 	})
-	s.pools = s.Pools
 	slices.SortFunc(s.Pools, func(a, b jvm.Pool) int { return cmp.Compare(a.Name, b.Name) })
 }
 
@@ -56,7 +53,7 @@ func poolOf(bean value) (jvm.Pool, bool) {
 
 // afterGC reads a CollectionUsage. A pool that no collection has covered yet has
 // one of zeros: nothing committed, so nothing measured (HotSpot, memoryPool.cpp).
-func (s *snapshot) afterGC(v value) *jvm.Usage {
+func afterGC(v value) *jvm.Usage {
 	after := usage(v)
 	if committed, ok := after.Committed.Get(); ok && committed == 0 {
 		return nil
@@ -64,12 +61,13 @@ func (s *snapshot) afterGC(v value) *jvm.Usage {
 	if after == (jvm.Usage{}) {
 		return nil
 	}
-	return keep(&s.after, after)
+	measured := after // only what is kept is allocated
+	return &measured
 }
 
 // decodeGCs comes after decodePools: it looks for the changes of the heap's pools alone.
-func decodeGCs(s *snapshot, v value) {
-	s.GCs = slices.Grow(s.gcs[:0], beans(v))
+func decodeGCs(s *jvm.Snapshot, v value) {
+	s.GCs = make([]jvm.GC, 0, beans(v))
 	eachBean(v, func(_ []byte, bean value) {
 		name := text(bean, "Name")
 		if name == "" {
@@ -78,64 +76,69 @@ func decodeGCs(s *snapshot, v value) {
 		gc := jvm.GC{Name: name, Count: count(bean, "CollectionCount"), TimeMs: count(bean, "CollectionTime")}
 		gc.Phase, gc.Generation = jvm.KindOfGC(name)
 		if last := bean.get("LastGcInfo"); last.get("id").exists() {
-			gc.Last = keep(&s.last, jvm.LastGC{
+			gc.Last = &jvm.LastGC{
 				ID:         count(last, "id"),
 				DurationMs: count(last, "duration"),
 				EndMs:      count(last, "endTime"),
-				Pools:      s.heapChanges(last),
-			})
+				Pools:      heapChanges(s.Pools, last),
+			}
 		}
 		s.GCs = append(s.GCs, gc)
 	})
-	s.gcs = s.GCs
 	slices.SortFunc(s.GCs, func(a, b jvm.GC) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // heapChanges pairs the two tables of a GcInfo by pool: those of the heap, for no
 // collection empties metaspace and code. A collector that measures nothing fills both
 // with zeros: no pairs then.
-func (s *snapshot) heapChanges(last value) []jvm.PoolChange {
+func heapChanges(pools []jvm.Pool, last value) []jvm.PoolChange {
 	before, after := last.get("memoryUsageBeforeGc"), last.get("memoryUsageAfterGc")
-	from := len(s.changes)
+	changes := make([]jvm.PoolChange, 0, heapPools(pools))
 	measured := false
-	for i := range s.Pools {
-		if !s.Pools[i].Heap {
+	for i := range pools {
+		if !pools[i].Heap {
 			continue
 		}
-		name := s.Pools[i].Name
-		b, okBefore := count(before.get(name), "used").Get()
-		a, okAfter := count(after.get(name), "used").Get()
+		b, okBefore := count(before.get(pools[i].Name), "used").Get()
+		a, okAfter := count(after.get(pools[i].Name), "used").Get()
 		if okBefore && okAfter {
 			measured = measured || b > 0 || a > 0
-			s.changes = append(s.changes, jvm.PoolChange{Pool: name, BeforeBytes: b, AfterBytes: a})
+			changes = append(changes, jvm.PoolChange{Pool: pools[i].Name, BeforeBytes: b, AfterBytes: a})
 		}
 	}
 	if !measured {
-		s.changes = s.changes[:from]
 		return nil
 	}
-	return s.changes[from:len(s.changes):len(s.changes)]
+	return changes
 }
 
-func decodeThreads(s *snapshot, v value) {
-	s.threads = jvm.Threads{
+func heapPools(pools []jvm.Pool) int {
+	n := 0
+	for i := range pools {
+		if pools[i].Heap {
+			n++
+		}
+	}
+	return n
+}
+
+func decodeThreads(s *jvm.Snapshot, v value) {
+	s.Threads = &jvm.Threads{
 		Current: count(v, "ThreadCount"),
 		Daemon:  count(v, "DaemonThreadCount"),
 		Peak:    count(v, "PeakThreadCount"),
 		Started: count(v, "TotalStartedThreadCount"),
 	}
-	s.Threads = &s.threads
 }
 
-func decodeAllocated(s *snapshot, v value) {
+func decodeAllocated(s *jvm.Snapshot, v value) {
 	s.AllocatedBytes = count(v, "TotalThreadAllocatedBytes")
 }
 
-func decodeOS(s *snapshot, v value) {
-	s.os = jvm.OS{
+func decodeOS(s *jvm.Snapshot, v value) {
+	s.OS = &jvm.OS{
 		CPUTimeNs:   count(v, "ProcessCpuTime"),
 		LoadAverage: load(v, "SystemLoadAverage"),
 		OpenFiles:   count(v, "OpenFileDescriptorCount"),
 	}
-	s.OS = &s.os
 }

@@ -10,8 +10,8 @@ import (
 
 // poolItems ask for pools of database connections. Reading all attributes of such
 // an MBean can open a connection or run a query: these lists are safe.
-func poolItems() []item[snapshot] {
-	return []item[snapshot]{
+func poolItems() []item[jvm.Snapshot] {
+	return []item[jvm.Snapshot]{
 		{read("com.zaxxer.hikari:*", "ActiveConnections", "IdleConnections", "ThreadsAwaitingConnection", "MaximumPoolSize", "MinimumIdle"), true, decodeHikari},
 		{read("*:type=ConnectionPool,*", "Active", "Idle", "WaitCount", "MaxActive", "MinIdle", "MaxIdle", "BorrowedCount", "ReturnedCount",
 			"CreatedCount", "ReleasedCount", "RemoveAbandonedCount"), true, decodeTomcatJDBC},
@@ -22,7 +22,7 @@ func poolItems() []item[snapshot] {
 
 // decodeHikari joins the two MBeans of a HikariCP pool: "Pool (NAME)" and
 // "PoolConfig (NAME)", or with hikaricp.jmx.register2.0 a key of the name.
-func decodeHikari(s *snapshot, v value) {
+func decodeHikari(s *jvm.Snapshot, v value) {
 	pools := map[string]*jvm.JDBCPool{}
 	eachBean(v, func(key []byte, bean value) {
 		keys := objectKeys(key)
@@ -51,7 +51,7 @@ func decodeHikari(s *snapshot, v value) {
 
 // decodeTomcatJDBC has web applications' pools among it, of which several may have one name:
 // those have their application's beside it.
-func decodeTomcatJDBC(s *snapshot, v value) {
+func decodeTomcatJDBC(s *jvm.Snapshot, v value) {
 	var pools []jvm.JDBCPool
 	var owners []string
 	named := map[string]int{}
@@ -80,7 +80,7 @@ func decodeTomcatJDBC(s *snapshot, v value) {
 	sortJDBCPools(s)
 }
 
-func decodePool2(s *snapshot, v value) {
+func decodePool2(s *jvm.Snapshot, v value) {
 	eachBean(v, func(key []byte, bean value) {
 		if !count(bean, "NumActive").Known() {
 			return
@@ -96,7 +96,7 @@ func decodePool2(s *snapshot, v value) {
 	sortJDBCPools(s)
 }
 
-func sortJDBCPools(s *snapshot) {
+func sortJDBCPools(s *jvm.Snapshot) {
 	slices.SortFunc(s.Servers.JDBCPools, func(a, b jvm.JDBCPool) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})

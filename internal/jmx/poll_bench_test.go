@@ -27,7 +27,6 @@ func BenchmarkPoll(b *testing.B) {
 		if _, err := c.Poll(b.Context()); err != nil {
 			b.Fatal(err)
 		}
-		c.Done()
 	}
 }
 

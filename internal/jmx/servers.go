@@ -11,8 +11,8 @@ import (
 // them: what is absent rests. Names: Tomcat registers under its engine's name or,
 // embedded, under "Tomcat"; Jetty's QueuedThreadPool and Undertow in WildFly under
 // their own domains.
-func serverItems() []item[snapshot] {
-	return append([]item[snapshot]{
+func serverItems() []item[jvm.Snapshot] {
+	return append([]item[jvm.Snapshot]{
 		{read("*:type=GlobalRequestProcessor,name=*", "requestCount", "errorCount", "processingTime", "maxTime", "bytesReceived", "bytesSent"), true, decodeTomcatConnectors},
 		{read("*:type=ThreadPool,name=*", "currentThreadCount", "currentThreadsBusy", "maxThreads", "connectionCount", "keepAliveCount", "maxConnections"), true, decodeTomcatThreads},
 		{read("*:type=Manager,*", "activeSessions", "sessionCounter", "expiredSessions", "rejectedSessions"), true, decodeTomcatSessions},
@@ -21,7 +21,7 @@ func serverItems() []item[snapshot] {
 	}, poolItems()...)
 }
 
-func decodeTomcatConnectors(s *snapshot, v value) {
+func decodeTomcatConnectors(s *jvm.Snapshot, v value) {
 	eachBean(v, func(name []byte, bean value) {
 		if !int32Counter(bean, "requestCount").Known() {
 			return
@@ -40,7 +40,7 @@ func decodeTomcatConnectors(s *snapshot, v value) {
 	sortConnectors(s)
 }
 
-func decodeTomcatThreads(s *snapshot, v value) {
+func decodeTomcatThreads(s *jvm.Snapshot, v value) {
 	eachBean(v, func(key []byte, bean value) {
 		name := objectKeys(key)["name"]
 		if !count(bean, "currentThreadsBusy").Known() {
@@ -64,7 +64,7 @@ func decodeTomcatThreads(s *snapshot, v value) {
 	sortWorkerPools(s)
 }
 
-func decodeTomcatSessions(s *snapshot, v value) {
+func decodeTomcatSessions(s *jvm.Snapshot, v value) {
 	eachBean(v, func(key []byte, bean value) {
 		keys := objectKeys(key)
 		if keys["context"] == "" || !count(bean, "activeSessions").Known() {
@@ -85,7 +85,7 @@ func decodeTomcatSessions(s *snapshot, v value) {
 	})
 }
 
-func decodeJettyThreads(s *snapshot, v value) {
+func decodeJettyThreads(s *jvm.Snapshot, v value) {
 	eachBean(v, func(key []byte, bean value) {
 		keys := objectKeys(key)
 		name := keys["id"]
@@ -104,7 +104,7 @@ func decodeJettyThreads(s *snapshot, v value) {
 	sortWorkerPools(s)
 }
 
-func decodeUndertow(s *snapshot, v value) {
+func decodeUndertow(s *jvm.Snapshot, v value) {
 	eachBean(v, func(key []byte, bean value) {
 		keys := objectKeys(key)
 		s.Servers.Connectors = append(s.Servers.Connectors, jvm.HTTPConnector{
@@ -121,13 +121,13 @@ func decodeUndertow(s *snapshot, v value) {
 	sortConnectors(s)
 }
 
-func sortConnectors(s *snapshot) {
+func sortConnectors(s *jvm.Snapshot) {
 	slices.SortFunc(s.Servers.Connectors, func(a, b jvm.HTTPConnector) int {
 		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Name, b.Name))
 	})
 }
 
-func sortWorkerPools(s *snapshot) {
+func sortWorkerPools(s *jvm.Snapshot) {
 	slices.SortFunc(s.Servers.WorkerPools, func(a, b jvm.WorkerPool) int {
 		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Name, b.Name))
 	})

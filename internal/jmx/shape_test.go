@@ -30,9 +30,12 @@ func recordings(t testing.TB) [][]byte {
 	return out
 }
 
-// polled is what a poll makes of an answer by its shape, of which hint, which may be nil, is
-// the one of the answer before.
-func polled(s *snapshot, body []byte, buffers *Buffers, hint *shape) (*jvm.Snapshot, error) {
+// polled is what a poll makes of an answer, without shapes if there are no buffers, else by
+// its shape, of which hint, which may be nil, is the one of the answer before.
+func polled(body []byte, buffers *Buffers, hint *shape) (*jvm.Snapshot, error) {
+	if buffers == nil {
+		return DecodePoll(body)
+	}
 	t := newTier(newPlan(fastTier()))
 	t.shape = hint
 	a := &answer{buffers: buffers}
@@ -44,18 +47,16 @@ func polled(s *snapshot, body []byte, buffers *Buffers, hint *shape) (*jvm.Snaps
 	if err != nil {
 		return nil, err
 	}
+	s := &jvm.Snapshot{}
 	s.Missing = t.decode(time.UnixMilli(0), s, t.every(), replies)
-	return &s.Snapshot, nil
+	return s, nil
 }
 
-// same checks that an answer reads the same by the shapes known and without, whatever was
-// in the memory that it is read into.
+// same checks that an answer reads the same by the shapes known and without.
 func same(t testing.TB, body []byte, buffers *Buffers, hint *shape) {
 	t.Helper()
-	want, wantErr := DecodePoll(body)
-	memory := buffers.snapshot()
-	defer buffers.snapshots.Put(memory)
-	got, gotErr := polled(memory, body, buffers, hint)
+	want, wantErr := polled(body, nil, nil)
+	got, gotErr := polled(body, buffers, hint)
 	if wantErr != nil {
 		require.EqualError(t, gotErr, wantErr.Error(), "%s", body)
 		return
@@ -125,7 +126,7 @@ func FuzzAlike(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		buffers := NewBuffers()
 		for _, known := range all {
-			_, err := polled(newSnapshot(), known, buffers, nil)
+			_, err := polled(known, buffers, nil)
 			require.NoError(t, err)
 		}
 		for range 2 { // the second time it may be known
@@ -215,7 +216,7 @@ func TestShapesAreSharedSafely(t *testing.T) {
 		wg.Go(func() {
 			for k := range 50 {
 				body := bytes.Replace(all[0], []byte(`"Uptime":814412`), fmt.Appendf(nil, `"Uptime":%d`, 1000*i+k), 1)
-				s, err := polled(newSnapshot(), body, buffers, nil)
+				s, err := polled(body, buffers, nil)
 				if assert.NoError(t, err) {
 					assert.Equal(t, jvm.Count(int64(1000*i+k)), s.Runtime.UptimeMs)
 				}
@@ -243,9 +244,7 @@ func BenchmarkAnswer(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				s := buffers.snapshot()
-				t.decode(time.Time{}, s, t.every(), replies)
-				buffers.snapshots.Put(s)
+				t.decode(time.Time{}, &jvm.Snapshot{}, t.every(), replies)
 				a.free()
 			}
 		})
