@@ -2,6 +2,7 @@ package hprof
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +73,7 @@ func spoolStream(ctx context.Context, in io.Reader, total int64, progress Progre
 	if f.data, err = newSpool(); err != nil {
 		return nil, err
 	}
-	f.Size, err = io.Copy(f.data, from)
+	f.Size, err = io.Copy(f.data, onlyDumps(from))
 	f.DiskBytes = counted.done
 	var path *os.PathError
 	switch {
@@ -90,6 +91,16 @@ func spoolStream(ctx context.Context, in io.Reader, total int64, progress Progre
 		return f, nil
 	}
 	return nil, errors.Join(err, f.Close())
+}
+
+// onlyDumps is what r gives, or no more than the beginning of it where that is no dump's:
+// what is packed may swell without an end, and a pipe need have none.
+func onlyDumps(r io.Reader) io.Reader {
+	buffered := bufio.NewReaderSize(r, blockSize)
+	if lead, err := buffered.Peek(len(magic)); err == nil && string(lead) != magic {
+		return bytes.NewReader(bytes.Clone(lead))
+	}
+	return buffered
 }
 
 // countingReader reports how far r was read, until its context ends.
