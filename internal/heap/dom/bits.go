@@ -17,6 +17,7 @@ func newBitset(m *offheap.Memory, last uint32) (bitset, error) {
 }
 
 func (b *bitset) has(v uint32) bool   { return b.words.Items[v/64]&(1<<(v%64)) != 0 }
+func (b *bitset) bit(v uint32) uint64 { return b.words.Items[v/64] >> (v % 64) & 1 }
 func (b *bitset) set(v uint32)        { b.words.Items[v/64] |= 1 << (v % 64) }
 func (b *bitset) clear(v uint32)      { b.words.Items[v/64] &^= 1 << (v % 64) }
 func (b *bitset) clear64(i uint64)    { b.words.Items[i/64] &^= 1 << (i % 64) }

@@ -33,6 +33,7 @@ func (t *Tree) peel(ctx context.Context) (references int64, err error) {
 	if t.core, err = newCore(t.graph.Memory, &p.off, t.graph.Nodes); err != nil {
 		return 0, err
 	}
+	t.single, p.single = p.single, bitset{}
 	// A peeled node has one predecessor that is no orphan, and refers to no core node.
 	peeled := int64(t.graph.Nodes) - int64(t.core.count) - p.orphans
 	return int64(t.graph.Edges.Successors()) - p.lost - peeled, nil
@@ -46,6 +47,8 @@ type peeling struct {
 	// stay those that never will be peeled: those with several predecessors, and those that
 	// lead to one that stays.
 	off, stay bitset
+	// single are the nodes with one predecessor, orphans aside, that are no roots.
+	single bitset
 	// open is how many are neither yet.
 	open int64
 	// orphans is how many there are, and lost how many references they have.
@@ -55,6 +58,7 @@ type peeling struct {
 func (p *peeling) free() {
 	p.off.free()
 	p.stay.free()
+	p.single.free()
 }
 
 // run decides on the nodes, on all that are worth a pass. Errors: that of ctx; no memory.
@@ -89,12 +93,15 @@ func (p *peeling) begin(ctx context.Context) (err error) {
 	if p.stay, err = newBitset(p.graph.Memory, p.graph.Nodes); err != nil {
 		return err
 	}
+	if p.single, err = newBitset(p.graph.Memory, p.graph.Nodes); err != nil {
+		return err
+	}
 	for _, r := range p.graph.Roots {
 		p.stay.set(r)
 	}
 	degrees := p.graph.Edges.TakeDegrees()
 	defer degrees.Free()
-	stay, off := p.stay.words.Items, p.off.words.Items
+	stay, off, single := p.stay.words.Items, p.off.words.Items, p.single.words.Items
 	err = each(ctx, len(stay), func(from, to int) error {
 		for i := from; i < to; i++ {
 			none, _ := degrees.Of(i)
@@ -112,7 +119,7 @@ func (p *peeling) begin(ctx context.Context) (err error) {
 	err = each(ctx, len(stay), func(from, to int) error {
 		for i := from; i < to; i++ {
 			none, one := degrees.Of(i)
-			off[i] = none &^ stay[i]
+			off[i], single[i] = none&^stay[i], one&^stay[i]
 			stay[i] |= ^(none | one)
 			open.Add(int64(bits.OnesCount64(^(stay[i] | off[i]))))
 		}

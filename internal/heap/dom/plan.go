@@ -14,8 +14,9 @@ func Bytes(nodes, core, references int64) int64 {
 	// Of a big one something is given back before the dominators take all that they do.
 	givenBack := max(4*core, min(6*core, backlog-smallBacklog))
 	burden := 4*core + core/8
-	search := 13*core + burden // number, links, shape, busy, with the end of each reference
-	dominate := 21*core + burden
+	sets := core / 2                  // shape, single, busy
+	search := 12*core + sets + burden // number, links
+	dominate := 20*core + sets + burden
 	renumber := 24*core + burden
 	return nodes/8 + max(search+backlog, dominate+backlog-givenBack, renumber)
 }

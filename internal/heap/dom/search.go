@@ -10,8 +10,10 @@ import (
 // found is what the depth-first search leaves besides the numbers.
 type found struct {
 	// links holds for each number its parent in the search tree, and the smallest
-	// number that refers to it.
+	// number that refers to it; for those in single, the top of the way instead.
 	links offheap.Array[uint64]
+	// single are the numbers of nodes with one predecessor, their parent.
+	single bitset
 	// shape is the search tree once more: a one for each number in order, before it a
 	// zero for each node that the search left since the number before. Two bits a node
 	// are enough to have the parents again when links is used up.
@@ -24,12 +26,13 @@ type found struct {
 func (s *found) free() {
 	s.beside.Stop()
 	s.links.Free()
+	s.single.free()
 	s.shape.free()
 	s.later.free()
 }
 
 // link joins the parent, or an ancestor, of a node and the least number that is known
-// to refer to it: they are always needed together.
+// to refer to it, or the top of the way: they are always needed together.
 func link(ancestor, least uint32) uint64 { return uint64(ancestor)<<32 | uint64(least) }
 
 // searcher is the state of the depth-first search.
@@ -52,6 +55,9 @@ type searcher struct {
 	count        uint32 // the last number given
 	at           uint32 // the number of the last node on the way
 	depth        uint32 // how many nodes are on the way
+	// top is the last number on the way that is not in single: no way leads to the numbers
+	// behind it, up to at, but through it.
+	top uint32
 }
 
 const (
@@ -110,6 +116,10 @@ func (s *searcher) allocate(ctx context.Context) (err error) {
 		return err
 	}
 	s.shape = bitset{words}
+	if words, err = offheap.Make[uint64](s.t.graph.Memory, core/64+1); err != nil {
+		return err
+	}
+	s.single = bitset{words}
 	s.later = newBacklog(s.t.graph.Memory, s.beside, core+1)
 	// Address space for the worst case: every reference waits on the stack.
 	waiting := s.t.graph.Edges.Successors() + batch
@@ -143,9 +153,8 @@ func (s *searcher) free() {
 func (s *searcher) drain(ctx context.Context) error {
 	links, stack, slots := s.links.Items, s.stack.Items, &s.slots
 	for s.height > 0 {
-		for !s.busy.has(s.depth) {
-			s.at = uint32(links[s.at] >> 32)
-			s.depth--
+		if !s.busy.has(s.depth) {
+			s.back()
 		}
 		s.height--
 		v := stack[s.height]
@@ -184,6 +193,19 @@ func (s *searcher) drain(ctx context.Context) error {
 	return nil
 }
 
+// back goes back to the last node on the way with successors that have not had their turn.
+func (s *searcher) back() {
+	links := s.links.Items
+	for !s.busy.has(s.depth) {
+		s.at = uint32(links[s.at] >> 32)
+		s.depth--
+	}
+	s.top = s.at
+	if s.single.has(s.at) {
+		s.top = uint32(links[s.at])
+	}
+}
+
 // trim gives back what the stack took when it was higher, as the backlog grows meanwhile.
 func (s *searcher) trim() {
 	if spare := s.height + stackSpare; s.highest > spare+stackSpare {
@@ -198,7 +220,14 @@ func (s *searcher) visit(v, place, slot uint32) error {
 	slots, stack := &s.slots, s.stack.Items
 	s.count++
 	at := s.count
-	slots.items[place], s.links.Items[at] = at, link(s.at, s.at)
+	low := s.at
+	if slots.single(slot) {
+		s.single.set(at)
+		low = s.top
+	} else {
+		s.top = at
+	}
+	slots.items[place], s.links.Items[at] = at, link(s.at, low)
 	// A one for each number before, a zero for each of those that is not on the way.
 	s.shape.set64(2*uint64(at-1) - uint64(s.depth))
 	s.at = at
@@ -220,8 +249,13 @@ func (s *searcher) visit(v, place, slot uint32) error {
 				slots.prefetch(slot)
 				top[kept] = top[i]
 				kept++
-			} else if slot <= slots.last {
-				if err := s.later.add(slot, at); err != nil {
+			} else if slot <= slots.last && slot != s.top {
+				// The way from before the top up to here has its least semidominators there.
+				from := at
+				if slot < s.top {
+					from = s.top
+				}
+				if err := s.later.add(slot, from); err != nil {
 					return err
 				}
 			}

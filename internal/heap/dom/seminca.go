@@ -183,6 +183,9 @@ func (f *forest) semidominators(ctx context.Context, s *found, semi []uint32) er
 			place := i - b*bucketNodes
 			begin, end := k.start[place], k.start[place+1]
 			least := uint32(f.links.Items[i])
+			if s.single.has(uint32(i)) {
+				least = uint32(f.links.Items[i] >> 32)
+			}
 			for _, p := range k.from[begin:end] {
 				ahead.step(uint32(i))
 				least = min(least, f.eval(p, uint32(i)))

@@ -14,7 +14,8 @@ import (
 //
 //	1 to last      the number of the node
 //	last+1         no core node
-//	last+2 and up  a node without a number, whose successors are at the place slot-last-2
+//	last+2 and up  a node without a number: twice the place of its successors, plus one if it
+//	               has a single predecessor, are slot-last-2
 //	0              one whose successors are too far off for that
 type slots struct {
 	items []uint32
@@ -23,7 +24,8 @@ type slots struct {
 	edges *edges.Graph
 }
 
-// newSlots fills t.number, which has an item for each place and one more. Errors: that of ctx.
+// newSlots fills t.number, which has an item for each place and one more, and takes over t.single.
+// Errors: that of ctx.
 func newSlots(ctx context.Context, t *Tree) (slots, error) {
 	s := slots{items: t.number.Items, last: t.core.count, core: &t.core, edges: t.graph.Edges}
 	err := each(ctx, int(t.graph.Nodes)+1, func(from, to int) error {
@@ -34,17 +36,19 @@ func newSlots(ctx context.Context, t *Tree) (slots, error) {
 		}
 		c := s.edges.Cursor()
 		for v, nth := range t.core.members(uint32(from), uint32(to)) {
-			s.items[t.core.at(v, nth)] = s.unnumbered(c.From(v))
+			s.items[t.core.at(v, nth)] = s.unnumbered(c.From(v), t.single.bit(v))
 		}
 		return nil
 	})
+	t.single.free()
 	return s, err
 }
 
-// unnumbered returns the slot of a node with these successors.
-func (s *slots) unnumbered(run edges.Run) uint32 {
-	if at := run.At() + uint64(s.last) + 2; at <= math.MaxUint32 {
-		return uint32(at)
+// unnumbered returns the slot of a node with these successors; single is 1 if it has a single
+// predecessor, else 0.
+func (s *slots) unnumbered(run edges.Run, single uint64) uint32 {
+	if slot := run.At()<<1 + single + uint64(s.last) + 2; slot <= math.MaxUint32 {
+		return uint32(slot)
 	}
 	return 0
 }
@@ -57,13 +61,19 @@ func (s *slots) run(v, slot uint32) edges.Run {
 	if slot == 0 {
 		return s.edges.From(v)
 	}
-	return s.edges.RunAt(uint64(slot-s.last-2), v)
+	return s.edges.RunAt(s.at(slot), v)
 }
+
+// at returns the place of the successors that a slot tells.
+func (s *slots) at(slot uint32) uint64 { return uint64(slot-s.last-2) >> 1 }
+
+// single says whether a node that is not numbered is known to have a single predecessor.
+func (s *slots) single(slot uint32) bool { return slot != 0 && (slot-s.last-2)&1 != 0 }
 
 // prefetch has the successors of a node that is not numbered fetched.
 func (s *slots) prefetch(slot uint32) {
 	if slot != 0 {
-		s.edges.PrefetchAt(uint64(slot - s.last - 2))
+		s.edges.PrefetchAt(s.at(slot))
 	}
 }
 

@@ -29,7 +29,7 @@ func TestSlots(t *testing.T) {
 			s := slots{last: last, edges: g.Edges}
 			far := 0
 			for v := uint32(1); v <= 100; v++ {
-				slot := s.unnumbered(g.Edges.From(v))
+				slot := s.unnumbered(g.Edges.From(v), uint64(v%2))
 				if slot == 0 {
 					far++
 				}
