@@ -2,7 +2,10 @@
 
 package offheap
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // allocate takes the memory from the Go heap, 8-byte aligned as all big arrays are.
 func allocate(bytes int) ([]byte, error) { return make([]byte, bytes), nil }
@@ -12,6 +15,10 @@ func release([]byte) {}
 func adviseHuge([]byte) {}
 
 func populate([]byte) {}
+
+func hurry() {}
+
+func sleep(d time.Duration) { time.Sleep(d) }
 
 func canSpill() error { return ErrNoSpill }
 
