@@ -62,6 +62,11 @@ func (w *wheel) again(t *turn) {
 		t.next = t.next.Add(n * t.interval)
 		t.missed(int(n))
 	}
+	w.enter(t)
+}
+
+// enter has a turn that is not under way wait, unless it was stopped.
+func (w *wheel) enter(t *turn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if t.ended != nil {
@@ -108,10 +113,7 @@ func (w *wheel) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		for _, t := range w.due(time.Now()) {
-			w.crew.await(ctx)
-			w.crew.do(t.shift)
-		}
+		w.begin(ctx, w.due(time.Now()))
 		timer.Reset(w.untilNext(time.Now()))
 		select {
 		case <-ctx.Done():
@@ -120,6 +122,19 @@ func (w *wheel) run(ctx context.Context) {
 		}
 	}
 	w.crew.end()
+}
+
+// begin has the rounds of turns done as soon as the crew has room for them; no more begin once
+// ctx ends.
+func (w *wheel) begin(ctx context.Context, due []*turn) {
+	for _, t := range due {
+		w.crew.await(ctx)
+		if ctx.Err() != nil {
+			w.enter(t)
+			continue
+		}
+		w.crew.do(t.shift)
+	}
 }
 
 // due takes the turns out whose time has come.

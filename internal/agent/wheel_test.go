@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,5 +96,43 @@ func TestStoppedTurns(t *testing.T) {
 		synctest.Wait()
 		assert.Len(t, resting.rounds, 1)
 		assert.Len(t, working.rounds, 1)
+	})
+}
+
+// TestNoRoundBeginsAfterTheEnd: those that a crew without room kept waiting are left, and whoever
+// stops one of them then does not wait.
+func TestNoRoundBeginsAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWheel(nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		var begun atomic.Int64
+		turns := make([]*turn, 2*maxAtWork)
+		for i := range turns {
+			turns[i] = &turn{interval: time.Hour, missed: func(int) {}, round: func(time.Duration) {
+				begun.Add(1)
+				<-ctx.Done()
+				time.Sleep(time.Second) // so that none makes room for another before the end
+			}}
+			w.start(turns[i], time.Now())
+		}
+		done := make(chan struct{})
+		go func() {
+			w.run(ctx)
+			close(done)
+		}()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		stopped := make(chan struct{})
+		go func() { // while its turn is out
+			w.stop(turns[len(turns)-1])
+			close(stopped)
+		}()
+		synctest.Wait()
+		cancel()
+		<-done
+		<-stopped
+		assert.Equal(t, int64(maxAtWork), begun.Load())
+		w.stop(turns[len(turns)-2])
 	})
 }
