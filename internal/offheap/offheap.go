@@ -72,9 +72,10 @@ func (a *Array[T]) Populate() {
 	}
 }
 
-// adviseHuge asks for huge pages for a big array.
+// adviseHuge asks for huge pages for a big array that is in memory: of one in a file each page
+// that is needed would bring its neighbours, two megabytes at a time, up to any limit at once.
 func (a *Array[T]) adviseHuge() {
-	if len(a.raw) >= hugeBytes {
+	if len(a.raw) >= hugeBytes && !a.of.inFile(a.raw) {
 		adviseHuge(a.raw)
 	}
 }
