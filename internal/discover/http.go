@@ -24,8 +24,17 @@ const (
 	maxShownBytes = 300
 )
 
-// urlQuery finds queries of URLs in a text: they may be secret.
-var urlQuery = regexp.MustCompile(`(://[^\s?"]*)\?[^\s"\\]*`)
+// urlUser and urlQuery find users with their passwords and queries of URLs in a text: they
+// may be secret.
+var (
+	urlUser  = regexp.MustCompile(`://[^\s/?"]*@`)
+	urlQuery = regexp.MustCompile(`(://[^\s?"]*)\?[^\s"\\]*`)
+)
+
+// masked is a text without what may be secret in its URLs.
+func masked(text string) string {
+	return urlQuery.ReplaceAllString(urlUser.ReplaceAllString(text, "://masked@"), "$1?masked")
+}
 
 // HTTPConfig names a server that lists targets: its settings are VictoriaMetrics', who
 // would read an answer of any length.
@@ -53,7 +62,7 @@ func httpSource(c *HTTPConfig) source {
 				}
 			}
 			if found, err = lister.list(ctx); err != nil {
-				return nil, errors.New(urlQuery.ReplaceAllString(err.Error(), "$1?masked"))
+				return nil, errors.New(masked(err.Error()))
 			}
 			return found, nil
 		},

@@ -56,6 +56,27 @@ func TestErrorsOfHTTPShowNoQuery(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
+// TestAnswersOfHTTPShowNoPassword: a server that answers, but no list of targets, is named
+// without what its address has of secrets.
+func TestAnswersOfHTTPShowNoPassword(t *testing.T) {
+	t.Parallel()
+	for name, handler := range map[string]http.HandlerFunc{
+		"an error": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		"no list":  func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(handler)
+			defer server.Close()
+			host := strings.TrimPrefix(server.URL, "http://")
+			d := run(t, "- {job_name: h, http_sd_configs: [{url: 'http://bob:s3cret@"+host+"/x?k=s3cret'}]}")
+			require.Eventually(t, func() bool { return len(d.Troubles()) == 1 }, time.Minute, 10*time.Millisecond)
+			assert.Contains(t, d.Troubles()[0], host+"/x?masked")
+			assert.NotContains(t, d.Troubles()[0], "s3cret")
+		})
+	}
+}
+
 // An answer without end, or one that swells, is read no further than makes sense; what is
 // told of an error is short.
 func TestHTTPAnswersAreBounded(t *testing.T) {
