@@ -116,10 +116,9 @@ func (s *searcher) allocate(ctx context.Context) (err error) {
 		return err
 	}
 	s.shape = bitset{words}
-	if words, err = offheap.Make[uint64](s.t.graph.Memory, core/64+1); err != nil {
+	if s.single, err = newBitset(s.t.graph.Memory, s.t.core.count); err != nil {
 		return err
 	}
-	s.single = bitset{words}
 	s.later = newBacklog(s.t.graph.Memory, s.beside, core+1)
 	// Address space for the worst case: every reference waits on the stack.
 	waiting := s.t.graph.Edges.Successors() + batch
