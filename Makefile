@@ -6,6 +6,8 @@ MVN     ?= mvn
 MVN_RETRIES := -Daether.connector.http.retryHandler.count=5 -Dmaven.wagon.http.retryHandler.count=5
 GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT := build/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)
+GOTESTSUM_VERSION := v1.13.0
+GOTESTSUM := build/tools/gotestsum-$(GOTESTSUM_VERSION)
 
 TESTBED_STAMP   := testbed/target/built
 TESTBED_SOURCES := $(shell find testbed -name target -prune -o \( -name pom.xml -o -name '*.java' \) -print)
@@ -15,10 +17,17 @@ DUMPS := mix-700000 list-15000000 graph-14000000 fins-3000000 maps-1200000 array
 
 # The race detector needs a C compiler.
 ifneq ($(shell command -v $${CC:-gcc} 2>/dev/null),)
-RACE := CGO_ENABLED=1 $(GO) test -race
+RACE := -race
+CGO  := CGO_ENABLED=1
 else
-RACE := echo "no C compiler: testing without the race detector" && $(GO) test
+$(warning no C compiler: testing without the race detector)
 endif
+
+# Tests with real JVMs, servers and clocks wait for a machine that others use too: up to
+# three that fail are run once more, alone, and the output has both. What fails twice fails,
+# and so does a data race.
+TEST := $(GOTESTSUM) --format standard-quiet --rerun-fails=1 --rerun-fails-max-failures=3 \
+  --rerun-fails-run-root-test --rerun-fails-abort-on-data-race
 
 # Heap dumps with Eclipse Memory Analyzer's tables of them: the test that compares is
 # skipped where there are none.
@@ -68,11 +77,11 @@ demo-once: build testbed postgres ## the same, but exit after the verdict
 	@$(GO) build -o bin/demo ./testbed/demo && exec bin/demo -once
 
 # The time limits are for what hangs: slow machines take several times what others do.
-test: lint build testbed postgres mariadb receivers chromium ## every check there is, end-to-end tests included
-	$(RACE) -timeout 30m $$($(GO) list ./... | grep -v '/testbed/e2e$$')
-	$(GO) test -count=1 -timeout 30m ./testbed/e2e
+test: lint build testbed postgres mariadb receivers chromium $(GOTESTSUM) ## every check there is, end-to-end tests included
+	$(CGO) $(TEST) --packages="$$($(GO) list ./... | grep -v '/testbed/e2e$$' | tr '\n' ' ')" -- $(RACE) -timeout 30m
+	$(TEST) --packages=./testbed/e2e -- -count=1 -timeout 30m
 
-downloads: $(GOLANGCI_LINT) ## get the modules and the linter
+downloads: $(GOLANGCI_LINT) $(GOTESTSUM) ## get the modules and the tools
 	$(GO) mod download
 
 lint: $(GOLANGCI_LINT) ## go vet and golangci-lint
@@ -82,6 +91,10 @@ lint: $(GOLANGCI_LINT) ## go vet and golangci-lint
 $(GOLANGCI_LINT):
 	GOBIN="$(CURDIR)/build/tools" $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	@mv build/tools/golangci-lint $@
+
+$(GOTESTSUM):
+	GOBIN="$(CURDIR)/build/tools" $(GO) install gotest.tools/gotestsum@$(GOTESTSUM_VERSION)
+	@mv build/tools/gotestsum $@
 
 FUZZ_TARGETS := hprof/FuzzHeader hprof/FuzzOutline hprof/FuzzObjects hprof/FuzzSpool hprof/FuzzText heap/FuzzBuild scan/FuzzFile jmx/FuzzAlike otlp/FuzzDecode
 

@@ -24,7 +24,8 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/testbed/harness"
 )
 
-// messages remembers what a webhook was told.
+// messages remembers what a webhook was told: how it stands with the group, and the names
+// of its alerts, of those that have ended with a minus.
 type messages struct {
 	mu   sync.Mutex
 	told []string
@@ -46,7 +47,11 @@ func (m *messages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var names []string
 	for _, a := range message.Alerts {
-		names = append(names, a.Labels["alertname"])
+		name := a.Labels["alertname"]
+		if a.Status == "resolved" {
+			name = "-" + name
+		}
+		names = append(names, name)
 	}
 	slices.Sort(names)
 	m.mu.Lock()
@@ -135,7 +140,7 @@ alerting:
 		return states["completed"] == 3
 	}, patience, 200*time.Millisecond)
 	require.Eventually(t, func() bool { return len(direct.all()) == 2 && ended(through.all()) }, patience, 200*time.Millisecond)
-	assert.Equal(t, "resolved jvm: Answers HasThreads UsesHeap", direct.all()[1])
+	assert.Equal(t, "resolved jvm: -Answers -HasThreads -UsesHeap", direct.all()[1])
 	told := through.all()
 	slices.Sort(told)
 	assert.Equal(t, slices.Compact(slices.Clone(told)), told, "the same is not told twice")
