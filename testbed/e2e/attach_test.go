@@ -41,6 +41,15 @@ func sidecarOutput(t *testing.T, args ...string) (string, error) {
 	return string(out), err
 }
 
+// patientConfig is a configuration file for one target whose answers may take long, as they
+// do on a busy machine when a JVM is asked for the first time.
+func patientConfig(t *testing.T, url string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "patient.yaml")
+	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, "targets: [{url: %q, timeout: %v}]\n", url, patience/2), 0o600))
+	return file
+}
+
 // startIdle starts the program and returns its process.
 func startIdle(t *testing.T, bench *harness.Bench, dir string, options ...string) *harness.Process {
 	t.Helper()
@@ -66,7 +75,7 @@ func TestDoctorOfACarelessAgent(t *testing.T) {
 	idle := startIdle(t, bench, dir, "-javaagent:"+agent+"=port=0,host=127.0.0.1")
 	url, err := idle.AwaitOutput(t.Context(), regexp.MustCompile(`URL (http://\S+)`))
 	require.NoError(t, err)
-	out, err := sidecarOutput(t, "doctor", "--target", url[1])
+	out, err := sidecarOutput(t, "doctor", "--config", patientConfig(t, url[1]))
 	require.NoError(t, err, out)
 	assert.Contains(t, out, "lets whoever reaches it exec, write, read, search any MBean")
 	assert.Contains(t, out, "executor=fixed")
@@ -116,13 +125,13 @@ func TestAttachUnderTheOwnPolicy(t *testing.T) {
 
 	program, err := harness.Program("apm-sidecar")
 	require.NoError(t, err)
-	all, err := exec.CommandContext(t.Context(), program, "once", "--target", url).CombinedOutput()
+	all, err := exec.CommandContext(t.Context(), program, "once", "--config", patientConfig(t, url)).CombinedOutput()
 	out = string(all)
 	require.NoError(t, err, out)
 	assert.Contains(t, out, "jvm_memory_pool_used_bytes{")
 	assert.NotContains(t, out, "cannot be read", "the policy allows whatever a poll reads")
 
-	out, err = sidecarOutput(t, "doctor", "--target", url)
+	out, err = sidecarOutput(t, "doctor", "--config", patientConfig(t, url))
 	require.NoError(t, err, out)
 	assert.Contains(t, out, "ok    Jolokia 2.")
 	assert.Contains(t, out, "the agent's policy allows no more than it must")

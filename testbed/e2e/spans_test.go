@@ -182,11 +182,16 @@ func TestSpansOfTheJavaAgent(t *testing.T) {
 	truths, err := i.app.Truths()
 	require.NoError(t, err)
 
-	slow := i.traced(ctx, t, "/run/slow/1")
-	assert.Equal(t, tx.SourceTomcat, slow.Source)
-	assert.Equal(t, tx.JoinedByThread, slow.Trace.JoinedBy)
+	slow, async, hidden := i.traced(ctx, t, "/run/slow/1"), i.traced(ctx, t, "/run/slow/2"), i.traced(ctx, t, "/run/slow/3")
+	late, err := i.sidecar.Metric(ctx, "apm_sidecar_looks_missed_total")
+	require.NoError(t, err)
+	if late == 0 { // else nobody may have seen them but their spans
+		assert.Equal(t, tx.SourceTomcat, slow.Source)
+		assert.Equal(t, tx.JoinedByThread, slow.Trace.JoinedBy)
+		assert.NotZero(t, slow.Samples, "the stacks are there too")
+		assert.True(t, async.Async)
+	}
 	assert.Equal(t, "slow", slow.Trace.Service)
-	assert.NotZero(t, slow.Samples, "the stacks are there too")
 	classes := map[tx.Class]int64{}
 	for _, s := range slow.Trace.Spans {
 		classes[s.Class] += s.ToUs - s.FromUs
@@ -201,17 +206,12 @@ func TestSpansOfTheJavaAgent(t *testing.T) {
 	assert.LessOrEqual(t, float64(classes[tx.ClassHTTP]), 1e3*(did["http"]+did["cpu"]+did["stalled"]+1))
 	i.assertStatement(t, slow)
 
-	assert.True(t, i.traced(ctx, t, "/run/slow/2").Async)
-
-	hidden := i.traced(ctx, t, "/run/slow/3")
 	assert.Contains(t, []string{tx.SourceThreads, tx.SourceSpans}, hidden.Source, "by its stacks, or where no look showed it, by its spans")
 	assert.Equal(t, tx.ClassSQL, hidden.Class)
 	spentMs, waitedMs := truths["/run/slow/3"].TotalMs, float64(waited.Milliseconds())
 	t.Logf("over HTTP/2: %.0f ms for the application, %.0f for its client, on record by %s %+v", spentMs, waitedMs, hidden.Source, hidden.Elapsed)
 	assert.GreaterOrEqual(t, float64(hidden.Elapsed.MaxMs)+1, spentMs)
 	assert.LessOrEqual(t, float64(hidden.Elapsed.MinMs)-1, waitedMs)
-	late, err := i.sidecar.Metric(ctx, "apm_sidecar_looks_missed_total")
-	require.NoError(t, err)
 	if late == 0 { // else the bounds are as far apart as the looks were
 		assert.InDelta(t, (spentMs+waitedMs)/2, hidden.Elapsed.Ms, (waitedMs-spentMs)/2+500)
 	}
