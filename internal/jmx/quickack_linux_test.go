@@ -46,9 +46,9 @@ func TestBackToBackPollsDontWaitForAcknowledgements(t *testing.T) {
 		took = append(took, time.Since(start))
 	}
 	took = took[20:] // the kernel itself acknowledges at once on a new connection
-	slices.Sort(took)
-	// All would take 40 ms; on a busy machine some take that anyway.
-	assert.Less(t, took[len(took)/4], 30*time.Millisecond)
+	// The kernel delays none for less (TCP_DELACK_MIN), and each poll would wait for one; on
+	// a busy machine some take that long anyway.
+	assert.Less(t, slices.Min(took), 40*time.Millisecond)
 }
 
 // answerLikeTheJDK answers every request on the connection.
