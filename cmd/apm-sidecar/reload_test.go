@@ -134,23 +134,21 @@ func TestReloadLosesNoSample(t *testing.T) {
 	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
 	last := arrives(other)
 
-	sent := steady.times(begin, last)
-	var stored map[int64]int
-	assert.Eventually(t, func() bool { // the store shows what it has after a moment
-		stored = r.stored(t)
-		return !slices.ContainsFunc(slices.Collect(maps.Keys(sent)), func(ms int64) bool { return stored[ms] == 0 })
-	}, time.Minute, 100*time.Millisecond, "the store lacks samples")
-	for _, n := range sent {
+	// has waits until what has come, which may go on, is all that another one has.
+	has := func(come func() map[int64]int, all map[int64]int, whose string) {
+		t.Helper()
+		assert.Eventually(t, func() bool {
+			got := come()
+			return !slices.ContainsFunc(slices.Collect(maps.Keys(all)), func(ms int64) bool { return got[ms] == 0 })
+		}, time.Minute, 100*time.Millisecond, "%s lacks samples", whose)
+	}
+	has(func() map[int64]int { return r.stored(t) }, steady.times(begin, last), "the store")
+	stored := r.stored(t)
+	maps.DeleteFunc(stored, func(ms int64, _ int) bool { return ms > last.UnixMilli() })
+	has(func() map[int64]int { return steady.times(time.Time{}, time.Now()) }, stored, "what stays")
+	has(func() map[int64]int { return other.times(begin, time.Now()) }, steady.times(from, until), "what was configured then")
+	for _, n := range steady.times(begin, last) {
 		assert.Equal(t, 1, n, "what goes on is not sent again")
-	}
-	for ms := range stored {
-		if ms <= last.UnixMilli() {
-			assert.Contains(t, steady.times(time.Time{}, time.Now()), ms)
-		}
-	}
-	there := other.times(begin, last)
-	for ms := range steady.times(from, until) {
-		assert.Contains(t, there, ms, "it was configured then")
 	}
 
 	reload("remote_write: ['" + steady.URL + "']\n")

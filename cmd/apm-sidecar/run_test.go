@@ -38,13 +38,17 @@ func start(t *testing.T, args ...string) *running {
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &running{stop: cancel, code: make(chan exitCode, 1)}
 	logs, stderr := io.Pipe()
+	logged := make(chan struct{}) // closed once all of the log is in the test's output
 	env := environment{stdout: io.Discard, stderr: stderr, getenv: func(string) string { return "" }}
 	go func() {
-		r.code <- run(ctx, env, append([]string{"run", "--listen", "127.0.0.1:0"}, args...))
+		code := run(ctx, env, append([]string{"run", "--listen", "127.0.0.1:0"}, args...))
 		_ = stderr.Close()
+		<-logged
+		r.code <- code
 	}()
 	urls := make(chan string, 1)
 	go func() {
+		defer close(logged)
 		lines := bufio.NewScanner(logs)
 		for lines.Scan() {
 			if m := regexp.MustCompile(`msg=listening addr=\S+ url=(\S+)`).FindStringSubmatch(lines.Text()); m != nil {
