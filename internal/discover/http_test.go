@@ -47,10 +47,13 @@ func TestErrorsOfHTTPShowNoQuery(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
-	line, err := bufio.NewReader(logs).ReadString('\n')
-	require.NoError(t, err)
-	assert.Contains(t, line, "127.0.0.1:1/x?masked")
-	assert.NotContains(t, line, "s3cret")
+	lines := bufio.NewScanner(logs)
+	for lines.Scan() && !strings.Contains(lines.Text(), "127.0.0.1:1/x?masked") {
+		// What others have the engine's log say, or the secret in the place of the mask.
+		assert.NotContains(t, lines.Text(), "s3cret")
+	}
+	assert.Contains(t, lines.Text(), "127.0.0.1:1/x?masked")
+	assert.NotContains(t, lines.Text(), "s3cret")
 	cancel()
 	require.NoError(t, logs.Close())
 	require.NoError(t, <-ended)
@@ -128,12 +131,13 @@ func TestRefreshIntervalIsKept(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	run(t, "- {job_name: j, http_sd_configs: [{url: '"+server.URL+"', refresh_interval: 1s}]}")
-	within := time.After(25 * time.Second)
-	for range 2 {
+	const times = 5
+	within := time.After((times-1)*30*time.Second - time.Second)
+	for range times {
 		select {
 		case <-asked:
 		case <-within:
-			t.Fatal("the source was not asked again")
+			t.Fatal("the source was not asked as often as it is to be")
 		}
 	}
 }
