@@ -73,7 +73,7 @@ func TestDoctorOfACarelessAgent(t *testing.T) {
 	agent, err := harness.JolokiaAgent()
 	require.NoError(t, err)
 	idle := startIdle(t, bench, dir, "-javaagent:"+agent+"=port=0,host=127.0.0.1")
-	url, err := idle.AwaitOutput(t.Context(), regexp.MustCompile(`URL (http://\S+)`))
+	url, err := idle.AwaitOutput(t.Context(), regexp.MustCompile(`URL (http://\S+)\s`))
 	require.NoError(t, err)
 	out, err := sidecarOutput(t, "doctor", "--config", patientConfig(t, url[1]))
 	require.NoError(t, err, out)

@@ -84,13 +84,12 @@ func TestSessionsOfPostgres(t *testing.T) {
 		working <- err
 	}()
 	var session database.Session
-	require.Eventually(t, func() bool {
+	assert.Eventually(t, func() bool {
 		session = ask(watcher, socket)
-		return session.Active
+		return session.Active && session.Wait == "Timeout: PgSleep" // before that it begins
 	}, patience, 20*time.Millisecond)
-	assert.Equal(t, "select pg_sleep(600) as napping", session.Query)
+	assert.Equal(t, "select pg_sleep(600) as napping", session.Query, "%+v", session)
 	assert.Less(t, session.Age, time.Since(began)+time.Second)
-	assert.Equal(t, "Timeout: PgSleep", session.Wait)
 
 	assert.Zero(t, ask(blind, socket), "without the right nothing is seen")
 	far := socket

@@ -79,7 +79,7 @@ func TestDeathsLoseNothing(t *testing.T) {
 		require.NoError(t, syscall.Kill(sidecar.PID(), syscall.SIGKILL))
 		<-sidecar.Ended()
 	}
-	require.NoError(t, churn.Stop(time.Second))
+	require.NoError(t, churn.Stop(time.Minute))
 	// Nobody answers any more: what comes now is that the target is down.
 	sidecar, err := bench.StartSidecarWith(ctx, churn.JolokiaURL, config)
 	require.NoError(t, err)

@@ -79,7 +79,9 @@ func TestSpringBoot(t *testing.T) {
 				assert.Equal(t, tx.Exact, rec.Elapsed.Certainty)
 				assert.GreaterOrEqual(t, rec.Elapsed.Ms, int64(slowMs))
 				assert.Less(t, rec.Elapsed.Ms, waited[n].Milliseconds()+2000, "the server took some time for itself")
-				assert.Equal(t, tx.ClassWait, rec.Class)
+				if late == 0 { // else it may have stood for longer without a processor, or unseen
+					assert.Equal(t, tx.ClassWait, rec.Class)
+				}
 			}
 			for _, expr := range []string{"jvm_memory_pool_used_bytes", "appserver_requests_total", "appserver_threads_current"} {
 				assert.Eventually(t, func() bool {

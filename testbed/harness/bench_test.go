@@ -82,7 +82,7 @@ func TestCloseStopsAllAndRemovesTheFolder(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	match, err := p.AwaitOutput(ctx, regexp.MustCompile(`child (\d+)`))
+	match, err := p.AwaitOutput(ctx, regexp.MustCompile(`child (\d+)\n`))
 	require.NoError(t, err)
 	child, err := strconv.Atoi(match[1])
 	require.NoError(t, err)

@@ -108,8 +108,8 @@ var ErrNoAnalysis = errors.New("the sidecar failed")
 // one of its keys. It gives up with ErrNoAnalysis when a dump or its analysis
 // failed.
 func (s *Sidecar) awaitLog(ctx context.Context, message, key string) (string, error) {
-	// Values with blanks are quoted as Go quotes strings.
-	pattern := fmt.Sprintf(`msg="?%s"? .*\b%s=("(?:[^"\\]|\\.)*"|\S+)|level=ERROR msg="no (?:heap dump|analysis)" (.*)`,
+	// Values with blanks are quoted as Go quotes strings. A line may be there in part.
+	pattern := fmt.Sprintf(`(?:msg="?%s"? .*\b%s=("(?:[^"\\]|\\.)*"|\S+)|level=ERROR msg="no (?:heap dump|analysis)" (.*)).*\n`,
 		regexp.QuoteMeta(message), regexp.QuoteMeta(key))
 	match, err := s.AwaitOutput(ctx, regexp.MustCompile(pattern))
 	switch {
