@@ -21,6 +21,8 @@ func hurry() {}
 // sleep is never called: what is not known can't be kept below a limit.
 func sleep(time.Duration) {}
 
+func canPagewise() bool { return false }
+
 func canSpill() error { return ErrNoSpill }
 
 func allocateInFile(int) ([]byte, error) { return nil, ErrNoSpill }

@@ -78,6 +78,7 @@ func mapped(raw []byte, f *os.File, err error) error {
 		return errors.Join(fmt.Errorf("map a temporary file: %w", err), f.Close())
 	}
 	_ = unix.Madvise(raw, unix.MADV_RANDOM) // a hint
+	pagewise(raw)
 	return f.Close()
 }
 
