@@ -15,13 +15,16 @@ const (
 	// rounds is how often all pages are dropped before the limit can't be kept: the work goes on
 	// meanwhile, and takes some of them again.
 	rounds = 3
+	// leastFree is what is taken within 10 ms where a fault brings one page. Where both virtual
+	// processors are busy, one look in a hundred comes 6 ms late or more, at SCHED_FIFO too.
+	leastFree = 48 << 20
 )
 
 // pace says how fast pages come back that were dropped, and what is left free for that: a look
 // comes late where other programs, or other virtual machines, run.
 type pace struct {
-	// free is the part of a limit, in percent, that is left free when pages are dropped, most
-	// bytes at most.
+	// free is the part of a limit, in percent, that is left free when pages are dropped;
+	// leastFree and most bound it, in bytes.
 	free, most int64
 	// growth is how fast memory is taken to fill, in bytes a second.
 	growth float64
@@ -42,7 +45,10 @@ func paceHere() pace {
 }
 
 // aim returns what the process may take of a limit before pages are dropped.
-func (p pace) aim(limit int64) int64 { return limit - min(limit*p.free/100, p.most) }
+func (p pace) aim(limit int64) int64 { return limit - p.left(limit*p.free/100) }
+
+// left bounds what is left free.
+func (p pace) left(bytes int64) int64 { return min(max(bytes, leastFree), p.most) }
 
 // wait returns how long the next look can wait where the process takes so much.
 func (p pace) wait(limit, resident int64) time.Duration {
@@ -56,7 +62,7 @@ func Aim(limit int64) int64 { return paceHere().aim(limit) }
 // LimitFor returns the limit of which Aim is that much.
 func LimitFor(aim int64) int64 {
 	p := paceHere()
-	return min((aim*100+99-p.free)/(100-p.free), aim+p.most)
+	return aim + p.left((aim*p.free+99-p.free)/(100-p.free))
 }
 
 // OverLimitError says that the process takes more than it may, and that nothing is left
