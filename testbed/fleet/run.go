@@ -51,6 +51,12 @@ func measure(ctx context.Context, program string, s settings) (_ result, err err
 	if err := wait(ctx, 2*s.interval); err != nil {
 		return result{}, err
 	}
+	// Its own metrics are asked for outside the window: what a thousand JVMs' cost is a
+	// tenth of what their polls do.
+	handedBefore, err := handedBy(ctx, subject)
+	if err != nil {
+		return result{}, err
+	}
 	before, err := look(ctx, subject, stageURL)
 	if err != nil {
 		return result{}, err
@@ -62,6 +68,10 @@ func measure(ctx context.Context, program string, s settings) (_ result, err err
 	if err != nil {
 		return result{}, err
 	}
+	handedAfter, err := handedBy(ctx, subject)
+	if err != nil {
+		return result{}, err
+	}
 	r := result{
 		usage:   usage{after.cpu - before.cpu, after.resident, after.peak},
 		polls:   after.Polls - before.Polls,
@@ -70,7 +80,7 @@ func measure(ctx context.Context, program string, s settings) (_ result, err err
 		counts:  subject.counts,
 	}
 	if s.embedded {
-		r.samples = after.handed - before.handed
+		r.samples = handedAfter - handedBefore
 	}
 	if r.polls == 0 {
 		return r, fmt.Errorf("it polled nobody\n%s", subject.Tail())
@@ -154,8 +164,6 @@ func startSidecar(ctx context.Context, bench *harness.Bench, program, stageURL s
 type sight struct {
 	usage
 	stats
-	// handed are the samples that the sidecar has handed over.
-	handed float64
 }
 
 // look reads what the subject has used up, and what the stage has seen.
@@ -163,11 +171,16 @@ func look(ctx context.Context, of subject, stageURL string) (seen sight, err err
 	if seen.usage, err = usageOf(of.PID()); err != nil {
 		return seen, err
 	}
-	if seen.stats, err = statsOf(ctx, stageURL); err != nil || !of.counts {
-		return seen, err
-	}
-	seen.handed, err = sum(ctx, of.url, handedMetric)
+	seen.stats, err = statsOf(ctx, stageURL)
 	return seen, err
+}
+
+// handedBy are the samples that the subject says it has handed over, 0 where it says none.
+func handedBy(ctx context.Context, of subject) (float64, error) {
+	if !of.counts {
+		return 0, nil
+	}
+	return sum(ctx, of.url, handedMetric)
 }
 
 // lost is how many samples were handed over and did not arrive. While polls go on
