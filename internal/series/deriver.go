@@ -54,7 +54,8 @@ func (d *Deriver) Derive(s *jvm.Snapshot) []Sample {
 	b.add(NameDumping, 0)
 	b.memory(s)
 	b.collectors(s)
-	b.pressure(d.pressure.observe(s))
+	var ratios [maxRatios]pressureRatio
+	b.pressure(d.pressure.observe(ratios[:0], s))
 	b.churn(d.churn.observe(s))
 	b.oldRegion(d.old.observe(s))
 	b.activity(s)

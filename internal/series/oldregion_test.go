@@ -1,9 +1,11 @@
 package series_test
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
@@ -52,6 +54,34 @@ func TestTimeToFull(t *testing.T) {
 	f("level", 20, func(int64) int64 { return 500 }, 0, never)
 	f("noise", 40, func(i int64) int64 { return 500 + i*7919%100 }, 0, never)
 	f("shrinks", 20, func(i int64) int64 { return 900 - 10*i }, -1, never)
+}
+
+// TestTheTrendFollowsEachPoint: it is drawn anew only where a poll has changed a point.
+func TestTheTrendFollowsEachPoint(t *testing.T) {
+	t.Parallel()
+	d := series.NewDeriver(series.Options{})
+	random := rand.New(rand.NewPCG(1, 2))
+	uptime := int64(0)
+	for i := range 5000 {
+		uptime += random.Int64N(20_000) // some before they are due, in slots of 5 s to a minute
+		d.Derive(serial(uptime, random.Int64N(1000)))
+		require.False(t, series.TrendIsLate(d), "poll %d", i)
+	}
+}
+
+// BenchmarkDerive derives what a JVM says that has collected garbage before each poll, after
+// some hours.
+func BenchmarkDerive(b *testing.B) {
+	memory := &series.Memory{}
+	d := series.NewDeriver(series.Options{Memory: memory})
+	poll := func(i int64) { memory.Free(d.Derive(serial(10_000*(i+1), 500+i*7919%100))) }
+	for i := range int64(2000) {
+		poll(i)
+	}
+	b.ReportAllocs()
+	for i := int64(2000); b.Loop(); i++ {
+		poll(i)
+	}
 }
 
 func TestTheTrendBeginsAnewWithTheJVM(t *testing.T) {

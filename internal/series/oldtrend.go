@@ -64,8 +64,9 @@ func (t *oldTrend) observe(s *jvm.Snapshot) oldForecast {
 	}
 	if region.EndMs != t.lastEndMs || region.UsedBytes != t.lastUsed || len(t.slots) == 0 {
 		t.lastEndMs, t.lastUsed = region.EndMs, region.UsedBytes
-		t.put(trendPoint{now, region.UsedBytes})
-		t.forecast = t.look()
+		if t.put(trendPoint{now, region.UsedBytes}) {
+			t.forecast = t.look()
+		}
 	}
 	f := t.forecast
 	f.known, f.region = true, region
@@ -79,16 +80,18 @@ func (t *oldTrend) observe(s *jvm.Snapshot) oldForecast {
 	return f
 }
 
-// put enters a point into its slot.
-func (t *oldTrend) put(p trendPoint) {
+// put enters a point into its slot, and tells whether the slots say anything else than
+// before: most of the points of a slot that has become wide are not its least.
+func (t *oldTrend) put(p trendPoint) bool {
 	if t.slotMs == 0 {
 		t.slotMs = firstSlotMs
 	}
 	if n := len(t.slots); n > 0 && p.ms/t.slotMs == t.slots[n-1].ms/t.slotMs {
-		if p.bytes < t.slots[n-1].bytes {
+		least := p.bytes < t.slots[n-1].bytes
+		if least {
 			t.slots[n-1].bytes = p.bytes
 		}
-		return
+		return least
 	}
 	t.slots = append(t.slots, p)
 	for len(t.slots) > trendSlots && t.slotMs < lastSlotMs {
@@ -97,6 +100,7 @@ func (t *oldTrend) put(p trendPoint) {
 	if len(t.slots) > trendSlots {
 		t.slots = slices.Delete(t.slots, 0, len(t.slots)-trendSlots)
 	}
+	return true
 }
 
 // widen doubles the slots and joins those that fall together.

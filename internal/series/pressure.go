@@ -35,19 +35,21 @@ const (
 	maxHistory = 1024
 )
 
-// observe adds the snapshot and gives the ratios it completes: none for the first
-// of a JVM, none after a restart, and none for a window longer than the history or with a
-// gap as long.
-func (p *pressure) observe(s *jvm.Snapshot) []pressureRatio {
+// maxRatios is how many a poll completes: of three windows and two phases.
+const maxRatios = 3 * 2
+
+// observe adds the snapshot and appends the ratios it completes, maxRatios at most: none
+// for the first of a JVM, none after a restart, and none for a window longer than the
+// history or with a gap as long.
+func (p *pressure) observe(out []pressureRatio, s *jvm.Snapshot) []pressureRatio {
 	point, startMs, ok := pressureOf(s)
 	if !ok {
-		return nil
+		return out
 	}
 	if startMs != p.startMs || p.wentBack(point) {
 		*p = pressure{startMs: startMs}
 	}
 	p.history = append(p.history, point)
-	out := make([]pressureRatio, 0, 3*2) // three windows, two phases
 	if n := len(p.history); n > 1 {
 		out = appendBetween(out, "poll", p.history[n-2], point)
 	}
