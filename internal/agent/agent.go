@@ -173,8 +173,12 @@ func (a *Agent) Run(ctx context.Context) error {
 
 // WriteMetrics writes the agent's own metrics in Prometheus' text form.
 func (a *Agent) WriteMetrics(w io.Writer) {
+	var own exposition
 	for _, f := range a.all() {
-		f.watcher.own.write(w)
+		own.text = own.text[:0]
+		f.watcher.own.write(&own)
+		// A failed write is the scraper's own doing.
+		_, _ = w.Write(own.text)
 		if f.tracer != nil {
 			f.tracer.own.set.WritePrometheus(w)
 		}

@@ -1,11 +1,8 @@
 package agent
 
 import (
-	"io"
 	"sync"
 	"time"
-
-	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
@@ -55,24 +52,23 @@ func newSelfMetrics(t jvm.Target) *selfMetrics {
 }
 
 // write writes them in Prometheus' text form.
-func (m *selfMetrics) write(w io.Writer) {
+func (m *selfMetrics) write(to *exposition) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	labels := labelsOf(m.target)
-	gauge := func(name string, v int) { metrics.WriteGaugeFloat64(w, name+"{"+labels+"}", float64(v)) }
-	counter := func(name string, v int) { metrics.WriteCounterUint64(w, name+"{"+labels+"}", uint64(v)) }
-	gauge(series.NameTargetUp, m.up)
-	m.duration.write(w, "apm_sidecar_poll_duration_seconds", labels)
-	m.errors.write(w, "apm_sidecar_poll_errors_total", labels, "reason")
-	gauge("apm_sidecar_poll_missing_parts", m.missing)
-	m.skips.write(w, "apm_sidecar_poll_skipped_total", labels, "reason")
-	m.tierSeconds.write(w, "apm_sidecar_tier_duration_seconds_total", labels, "tier")
-	m.tierPolls.write(w, "apm_sidecar_tier_polls_total", labels, "tier")
-	m.tierSkips.write(w, "apm_sidecar_tier_skipped_total", labels, "reason")
-	counter("apm_sidecar_target_restarts_total", m.restarts)
-	counter("apm_sidecar_samples_total", m.samples)
-	counter("apm_sidecar_samples_lost_total", m.lost)
-	m.dumps.write(w, "apm_sidecar_captures_total", labels, "result")
+	to.labels = labelsOf(m.target)
+	count := func(name string, n int) { to.add(name, "", "", float64(n)) }
+	count(series.NameTargetUp, m.up)
+	m.duration.write(to, "apm_sidecar_poll_duration_seconds")
+	m.errors.write(to, "apm_sidecar_poll_errors_total", "reason")
+	count("apm_sidecar_poll_missing_parts", m.missing)
+	m.skips.write(to, "apm_sidecar_poll_skipped_total", "reason")
+	m.tierSeconds.write(to, "apm_sidecar_tier_duration_seconds_total", "tier")
+	m.tierPolls.write(to, "apm_sidecar_tier_polls_total", "tier")
+	m.tierSkips.write(to, "apm_sidecar_tier_skipped_total", "reason")
+	count("apm_sidecar_target_restarts_total", m.restarts)
+	count("apm_sidecar_samples_total", m.samples)
+	count("apm_sidecar_samples_lost_total", m.lost)
+	m.dumps.write(to, "apm_sidecar_captures_total", "result")
 }
 
 // polled counts a poll that took so long; reason is why it failed, empty if it did not,

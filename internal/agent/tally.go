@@ -1,12 +1,8 @@
 package agent
 
 import (
-	"fmt"
-	"io"
 	"strconv"
 	"time"
-
-	"github.com/VictoriaMetrics/metrics"
 )
 
 // A thousand targets count the same few things: what one of them counts is kept as
@@ -31,10 +27,10 @@ func (t *tally) add(value string, n float64) {
 	*t = append(*t, tallied{value, n})
 }
 
-// write writes a counter for each value; labels are those of the target.
-func (t tally) write(w io.Writer, name, labels, label string) {
+// write writes a counter for each value.
+func (t tally) write(to *exposition, name, label string) {
 	for _, c := range t {
-		metrics.WriteCounterFloat64(w, fmt.Sprintf("%s{%s,%s=%q}", name, labels, label, c.value), c.n)
+		to.add(name, label, c.value, c.n)
 	}
 }
 
@@ -61,17 +57,17 @@ func (d *durations) add(took time.Duration) {
 	d.sum += took
 }
 
-// write writes the histogram; labels are those of the target.
-func (d *durations) write(w io.Writer, name, labels string) {
-	bounds, n := durationBounds(), uint64(0)
+// write writes the histogram.
+func (d *durations) write(to *exposition, name string) {
+	bounds, buckets, n := durationBounds(), name+"_bucket", uint64(0)
 	for i, in := range d.within {
 		le := "+Inf"
 		if i < len(bounds) {
 			le = strconv.FormatFloat(bounds[i], 'g', -1, 64)
 		}
 		n += uint64(in)
-		metrics.WriteCounterUint64(w, fmt.Sprintf("%s_bucket{%s,le=%q}", name, labels, le), n)
+		to.add(buckets, "le", le, float64(n))
 	}
-	metrics.WriteCounterFloat64(w, fmt.Sprintf("%s_sum{%s}", name, labels), d.sum.Seconds())
-	metrics.WriteCounterUint64(w, fmt.Sprintf("%s_count{%s}", name, labels), n)
+	to.add(name+"_sum", "", "", d.sum.Seconds())
+	to.add(name+"_count", "", "", float64(n))
 }
