@@ -27,7 +27,7 @@ type Export struct {
 
 // NewExport reads the dump at path and computes the dominator and the retained size
 // of every object; it must be closed. Memory, beside that of the graph and its
-// dominator tree: 16 bytes an object, 12 while it is written. Errors: those of File.
+// dominator tree: 12 bytes an object. Errors: those of File.
 func NewExport(ctx context.Context, path string, o Options) (*Export, error) {
 	ctx, b := newBudget(ctx, o)
 	d, err := open(ctx, path, o, nil, b)
