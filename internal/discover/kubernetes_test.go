@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -104,14 +105,17 @@ type fakeKubernetes struct {
 	// status is what everything is answered with, 0 for an answer.
 	status atomic.Int32
 
-	mu       sync.Mutex
-	pods     map[string]map[string]any
-	watchers map[chan map[string]any]bool
+	mu   sync.Mutex
+	pods map[string]map[string]any
+	// events are all that happened; a resource version is how many there were. more is
+	// closed and replaced when there is another.
+	events []map[string]any
+	more   chan struct{}
 }
 
 func newFakeKubernetes(t *testing.T) *fakeKubernetes {
 	t.Helper()
-	f := &fakeKubernetes{pods: map[string]map[string]any{}, watchers: map[chan map[string]any]bool{}}
+	f := &fakeKubernetes{pods: map[string]map[string]any{}, more: make(chan struct{})}
 	f.Server = httptest.NewServer(http.HandlerFunc(f.serve))
 	t.Cleanup(func() {
 		f.CloseClientConnections()
@@ -141,9 +145,9 @@ func (f *fakeKubernetes) remove(name string) {
 }
 
 func (f *fakeKubernetes) tell(kind string, pod map[string]any) {
-	for w := range f.watchers {
-		w <- map[string]any{"type": kind, "object": pod}
-	}
+	f.events = append(f.events, map[string]any{"type": kind, "object": pod})
+	close(f.more)
+	f.more = make(chan struct{})
 }
 
 func (f *fakeKubernetes) serve(w http.ResponseWriter, r *http.Request) {
@@ -163,24 +167,27 @@ func (f *fakeKubernetes) serve(w http.ResponseWriter, r *http.Request) {
 		for _, pod := range f.pods {
 			items = append(items, pod)
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"metadata": map[string]string{"resourceVersion": "1"}, "items": items})
+		_ = json.NewEncoder(w).Encode(map[string]any{"metadata": map[string]string{"resourceVersion": strconv.Itoa(len(f.events))}, "items": items})
 		return
 	}
-	events := make(chan map[string]any, 10)
-	f.mu.Lock()
-	f.watchers[events] = true
-	f.mu.Unlock()
-	w.(http.Flusher).Flush()
+	seen, err := strconv.Atoi(r.URL.Query().Get("resourceVersion"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	for {
+		f.mu.Lock()
+		fresh, more := f.events[min(seen, len(f.events)):], f.more
+		f.mu.Unlock()
+		for _, e := range fresh {
+			_ = json.NewEncoder(w).Encode(e)
+		}
+		seen += len(fresh)
+		w.(http.Flusher).Flush()
 		select {
 		case <-r.Context().Done():
-			f.mu.Lock()
-			delete(f.watchers, events)
-			f.mu.Unlock()
 			return
-		case e := <-events:
-			_ = json.NewEncoder(w).Encode(e)
-			w.(http.Flusher).Flush()
+		case <-more:
 		}
 	}
 }
