@@ -65,11 +65,18 @@ func outcome(ended error, complaint *cappedBuffer) error {
 
 // startNicely starts the command with the lowest priority. Priority belongs to a
 // thread and a child inherits its creator's, so a thread of its own is made
-// nice, starts the child and ends with its goroutine, being locked to it.
+// nice, starts the child and ends with its goroutine, being locked to it. The
+// process' first thread never ends, and its priority is what others take for the
+// process': it is held while another one does this.
 func startNicely(cmd *exec.Cmd) error {
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
+		if onFirstThread() {
+			started <- startNicely(cmd)
+			runtime.UnlockOSThread()
+			return
+		}
 		lowerPriority()
 		started <- cmd.Start()
 	}()

@@ -4,3 +4,6 @@ package agent
 
 // lowerPriority does nothing: elsewhere priority belongs to the process.
 func lowerPriority() {}
+
+// onFirstThread does not matter there.
+func onFirstThread() bool { return false }
