@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"os"
 	"os/exec"
@@ -15,6 +16,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
+	"github.com/apm-sidecar/apm-sidecar/internal/scan"
 )
 
 // chainedNodes is how many objects the dump of writeNodes has.
@@ -128,8 +132,8 @@ func TestMemory(t *testing.T) {
 		require.NoError(t, err, stderr)
 		t.Logf("%d MiB of %d\n%s", took>>20, limit>>20, stderr)
 		assert.Contains(t, stderr, "in temporary files")
-		// On a busy machine a look at what is in use may come some milliseconds late, in
-		// which pages of files come back by the megabyte: the limit holds but for those.
+		// On a busy machine a look at what is in use may come some milliseconds late: the limit
+		// holds but for what is taken in those.
 		assert.LessOrEqual(t, took, limit*9/8)
 		assert.True(t, bytes.Equal(free, limited), "byte by byte")
 	})
@@ -140,6 +144,25 @@ func TestMemory(t *testing.T) {
 		assert.Equal(t, int(exitError), exit.ExitCode())
 		assert.Contains(t, stderr, "not enough memory: the limit is 64.0 MiB")
 		assert.Contains(t, stderr, "hint: --max-memory ")
+	})
+	t.Run("first plan", func(t *testing.T) { // which is made before anything is in files
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		var planned, took []int64
+		_, err := scan.File(ctx, dump, scan.Options{Planned: func(p scan.Plan) {
+			now, err := offheap.Resident()
+			assert.NoError(t, err)
+			planned, took = append(planned, p.PeakBytes), append(took, now)
+			if len(planned) == 2 {
+				stop()
+			}
+		}})
+		require.ErrorIs(t, err, context.Canceled)
+		require.Len(t, planned, 2)
+		const slack = 16 << 20 // is left for what plans don't count
+		t.Logf("%d MiB, planned %d", (took[1]-took[0])>>20, (planned[0]-took[0])>>20)
+		assert.Greater(t, took[1], took[0], "it takes something")
+		assert.LessOrEqual(t, took[1], planned[0]-slack, "too little is planned")
 	})
 	t.Run("plans", func(t *testing.T) {
 		planned := 0.0

@@ -126,7 +126,7 @@ func Build(ctx context.Context, f *hprof.File, o Options) (g *Graph, err error) 
 		return nil, err
 	}
 	if o.Depth == Linked {
-		if err := b.memory.Plan(offheap.Need{Phase: "reading objects", Nodes: int64(b.index.count)}); err != nil {
+		if err := b.planSample(); err != nil {
 			return nil, err
 		}
 		if err := b.edgePass(ctx); err != nil {

@@ -1,6 +1,7 @@
 package heap
 
 import (
+	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
@@ -43,6 +44,15 @@ func newSample(units []unit) (s sample) {
 // of the sample; a tenth more, as units are not all alike.
 func (s *sample) scaled(n int64) int64 {
 	return int64(1.1 * float64(n) * float64(s.like) / float64(s.bytes))
+}
+
+// planSample tells what will be taken until the sample is read: the kinds of all objects and
+// what counts their referrers, whose pages are big, and half a byte an object for the sample's
+// references.
+func (b *builder) planSample() error {
+	n := int64(b.index.count)
+	counters := int64(cores.Workers() + 1)
+	return b.memory.Plan(offheap.Need{Phase: "reading objects", Nodes: n, Bytes: 2*n + counters*n/2 + n/2})
 }
 
 // planLinks tells what the second pass and dominators will take, from what the units
