@@ -15,40 +15,34 @@ const (
 	// rounds is how often all pages are dropped before the limit can't be kept: the work goes on
 	// meanwhile, and takes some of them again.
 	rounds = 3
-	// leastFree is what is taken within 10 ms where a fault brings one page. Where both virtual
-	// processors are busy, one look in a hundred comes 6 ms late or more, at SCHED_FIFO too.
-	leastFree = 48 << 20
+	// keptFree is the part of a limit, in percent, that is left free at most when pages are
+	// dropped.
+	keptFree = 30
 )
 
-// pace says how fast pages come back that were dropped, and what is left free for that: a look
-// comes late where other programs, or other virtual machines, run.
+// pace says how fast pages come back that were dropped, and what is left free for that. Where both
+// virtual processors of a machine are busy, one look in a hundred comes 6 ms late or more, at
+// SCHED_FIFO too; later where other programs run.
 type pace struct {
-	// free is the part of a limit, in percent, that is left free when pages are dropped;
-	// leastFree and most bound it, in bytes.
-	free, most int64
+	// free is how much is left free, in bytes, where keptFree is not less.
+	free int64
 	// growth is how fast memory is taken to fill, in bytes a second.
 	growth float64
 }
 
-var (
-	// Two cores that go through a file take 2.7 GB/s each where a fault brings one page.
-	pagewisePace = pace{free: 25, most: 128 << 20, growth: 8 << 30}
-	// Where it brings its neighbours too, 17 GB/s were measured, 150 MiB between two looks.
-	aroundPace = pace{free: 40, most: 256 << 20, growth: 64 << 30}
-)
-
+// paceHere returns that of this system.
 func paceHere() pace {
 	if canPagewise() {
-		return pagewisePace
+		// A processor that goes through a file takes 2.7 GB/s where a fault brings one page.
+		n := runtime.NumCPU()
+		return pace{free: int64(n) * 32 << 20, growth: float64(n) * (4 << 30)}
 	}
-	return aroundPace
+	// Where it brings its neighbours too, 17 GB/s were measured, 150 MiB between two looks.
+	return pace{free: 256 << 20, growth: 64 << 30}
 }
 
 // aim returns what the process may take of a limit before pages are dropped.
-func (p pace) aim(limit int64) int64 { return limit - p.left(limit*p.free/100) }
-
-// left bounds what is left free.
-func (p pace) left(bytes int64) int64 { return min(max(bytes, leastFree), p.most) }
+func (p pace) aim(limit int64) int64 { return limit - min(limit*keptFree/100, p.free) }
 
 // wait returns how long the next look can wait where the process takes so much.
 func (p pace) wait(limit, resident int64) time.Duration {
@@ -61,8 +55,7 @@ func Aim(limit int64) int64 { return paceHere().aim(limit) }
 
 // LimitFor returns the limit of which Aim is that much.
 func LimitFor(aim int64) int64 {
-	p := paceHere()
-	return aim + p.left((aim*p.free+99-p.free)/(100-p.free))
+	return min((aim*100+99-keptFree)/(100-keptFree), aim+paceHere().free)
 }
 
 // OverLimitError says that the process takes more than it may, and that nothing is left
