@@ -34,12 +34,14 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 	p.dest.Store(dest)
 	defer func() { err = errors.Join(err, p.dest.Load().close(&destinations{})) }()
 
+	memory := &series.Memory{}
 	p.pusher, err = push.Open(push.Options{
 		Dir:          filepath.Join(c.DataDir, "queue"),
 		Destinations: dest.list,
 		MaxBytes:     int64(c.Store.Queue),
 		MinFreeBytes: int64(c.Store.MinFreeDisk) / 2, // the store stops before the queue does
 		Gather:       gatherTime,
+		Memory:       memory,
 		Logger:       log,
 	})
 	if err != nil {
@@ -48,7 +50,7 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 	defer func() { err = errors.Join(err, p.pusher.Close()) }()
 
 	p.watch, err = newSuccession(watchingSettings(c), func(c config.Config) (*watching, error) {
-		return openWatching(env, c, p.pusher)
+		return openWatching(env, c, p.pusher, memory)
 	})
 	if err != nil {
 		return err
@@ -69,8 +71,8 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 	return p.run(ctx)
 }
 
-// newAgent builds the agent, without targets yet.
-func newAgent(env environment, c config.Config, sink agent.Sink, follow *agent.TracingOptions) (*agent.Agent, error) {
+// newAgent builds the agent, without targets yet. The sink gives the memory of samples back.
+func newAgent(env environment, c config.Config, sink agent.Sink, memory *series.Memory, follow *agent.TracingOptions) (*agent.Agent, error) {
 	capture, err := newCapture(env, c.Capture)
 	if err != nil {
 		return nil, err
@@ -94,6 +96,7 @@ func newAgent(env environment, c config.Config, sink agent.Sink, follow *agent.T
 		Host:         host.Local(),
 		Evidence:     agent.EvidenceOptions{Directory: filepath.Join(c.DataDir, "evidence"), MaxPause: time.Duration(c.Evidence.MaxPause)},
 		Sink:         sink,
+		Memory:       memory,
 		Capture:      capture,
 		Trigger: agent.TriggerOptions{
 			OldAfterGCRatio: c.Capture.OldAfterGCRatio,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/apm-sidecar/apm-sidecar/internal/agent"
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
+	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
 // watching are the parts that look at JVMs.
@@ -29,7 +30,7 @@ func watchingSettings(c config.Config) config.Config {
 }
 
 // openWatching opens them, without targets yet.
-func openWatching(env environment, c config.Config, sink agent.Sink) (_ *watching, err error) {
+func openWatching(env environment, c config.Config, sink agent.Sink, memory *series.Memory) (_ *watching, err error) {
 	w := &watching{}
 	defer func() {
 		if err != nil {
@@ -54,7 +55,7 @@ func openWatching(env environment, c config.Config, sink agent.Sink) (_ *watchin
 	if w.spans, err = newSpanTraffic(env, c.Transactions); err != nil {
 		return nil, err
 	}
-	w.agent, err = newAgent(env, c, sink, tracing(c.Transactions, records, databases, w.spans.options))
+	w.agent, err = newAgent(env, c, sink, memory, tracing(c.Transactions, records, databases, w.spans.options))
 	return w, err
 }
 

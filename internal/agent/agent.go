@@ -58,7 +58,7 @@ type Machine interface {
 }
 
 // Sink takes samples. It must not block for long: the poll of a target waits for
-// it, and overwrites the slice afterwards.
+// it. The slice is the sink's, to be given to Options.Memory when it has done with it.
 type Sink interface {
 	Append(samples []series.Sample) error
 }
@@ -85,6 +85,8 @@ type Options struct {
 	// Naming is the profile of metric names.
 	Naming series.Naming
 	Sink   Sink
+	// Memory is for samples; that of this agent alone if nil.
+	Memory *series.Memory
 	// Host reads the machine beside JVMs that run on it; nil reads none.
 	Host Machine
 	// Evidence says what is kept of a JVM on its way up.
@@ -100,9 +102,8 @@ type Options struct {
 	Asking func() int
 	Logger *slog.Logger
 
-	// memory is that of all targets' samples, wheel has their rounds done.
-	memory *series.Memory
-	wheel  *wheel
+	// wheel has the rounds of all targets done.
+	wheel *wheel
 }
 
 // Agent polls targets until its context ends.
@@ -135,7 +136,10 @@ func New(opts Options) *Agent {
 	if opts.SlowInterval == 0 {
 		opts.SlowInterval = defaultSlowInterval
 	}
-	opts.memory, opts.wheel = &series.Memory{}, newWheel(opts.Asking)
+	if opts.Memory == nil {
+		opts.Memory = &series.Memory{}
+	}
+	opts.wheel = newWheel(opts.Asking)
 	a := &Agent{opts: opts, changed: make(chan struct{}, 1)}
 	if opts.Tracing != nil {
 		a.spans = newSpanDesk(*opts.Tracing)

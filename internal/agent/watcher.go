@@ -72,9 +72,9 @@ func newWatcher(w Watched, opts Options) *watcher {
 		target:   w.Target,
 		client:   w.Client,
 		labels:   labels,
-		deriver:  series.NewDeriver(series.Options{Labels: labels, Naming: opts.Naming, Memory: opts.memory}),
+		deriver:  series.NewDeriver(series.Options{Labels: labels, Naming: opts.Naming, Memory: opts.Memory}),
 		sink:     opts.Sink,
-		memory:   opts.memory,
+		memory:   opts.Memory,
 		capture:  opts.Capture,
 		trigger:  trigger,
 		own:      newSelfMetrics(w.Target),
@@ -231,7 +231,6 @@ func (w *watcher) hand(samples []series.Sample) {
 		return
 	}
 	err := w.sink.Append(samples)
-	w.memory.Free(samples)
 	w.own.handed(n, err != nil)
 	switch {
 	case err != nil && !w.losing:

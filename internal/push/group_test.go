@@ -41,6 +41,32 @@ func TestAppendsOfOneTimeAreWrittenTogether(t *testing.T) {
 	})
 }
 
+// The memory of samples is somebody else's while they wait to be written.
+func TestSamplesAreGivenBackBeforeTheyAreWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := Open(Options{Dir: t.TempDir(), Destinations: []Destination{&scripted{}}, Gather: 100 * time.Millisecond, Memory: &series.Memory{}})
+		require.NoError(t, err)
+		samples := []series.Sample{testSample(1), testSample(2)}
+		go func() { assert.NoError(t, p.Append(samples)) }()
+		pass(50 * time.Millisecond)
+		assert.Equal(t, make([]series.Sample, 2), samples, "nothing of a target is left in it")
+		samples[0], samples[1] = testSample(8), testSample(9)
+		pass(100 * time.Millisecond)
+		r, _, _, ok, err := p.workers[0].queue.next(false)
+		require.NoError(t, err)
+		require.True(t, ok)
+		raw, err := p.packing.unpack(nil, r.payload)
+		require.NoError(t, err)
+		var d decoder
+		written, err := d.decode(raw)
+		require.NoError(t, err)
+		require.Len(t, written, 2)
+		assert.InDelta(t, 1, written[0].Value, 0)
+		assert.InDelta(t, 2, written[1].Value, 0)
+		require.NoError(t, p.Close())
+	})
+}
+
 // A full record does not wait, and an Append that spans several is done when the last is.
 func TestAFullGroupIsWrittenAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

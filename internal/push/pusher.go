@@ -41,6 +41,8 @@ type Options struct {
 	// Gather is how long samples wait for others that are packed and sent together with
 	// them, and Append for that; zero means not at all.
 	Gather time.Duration
+	// Memory gets the samples that were taken down; nil leaves them to the garbage.
+	Memory *series.Memory
 	// Logger receives what goes wrong and right again; nil discards it.
 	Logger *slog.Logger
 }
@@ -153,13 +155,15 @@ func warnOrphans(dir string, known map[string]bool, log *slog.Logger) {
 // Append queues the samples for every destination, together with those of other calls
 // within Options.Gather. When it returns nil they outlive this process. On an error some
 // destinations may have got them; to append them again is safe. Samples no receiver
-// would store (not finite, label limits) are dropped and counted. The samples are not
-// kept.
+// would store (not finite, label limits) are dropped and counted. The slice goes to
+// Options.Memory as soon as the samples are taken down, long before they are written: what
+// a hundred targets say at once need not all be in memory twice.
 func (p *Pusher) Append(samples []series.Sample) error {
-	samples = p.accepted(samples)
+	accepted := p.accepted(samples)
 	p.mu.Lock()
-	g, began, err := p.enter(samples)
+	g, began, err := p.enter(accepted)
 	p.mu.Unlock()
+	p.opts.Memory.Free(samples)
 	if g != nil {
 		err = errors.Join(err, p.await(g, began))
 	}
