@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"maps"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
@@ -43,8 +42,10 @@ func (a *Agent) Targets() []TargetStatus {
 
 // firstStatus is that of a target nobody has polled.
 func firstStatus(t jvm.Target, interval time.Duration) *TargetStatus {
-	labels := map[string]string{}
-	maps.Copy(labels, t.Labels)
+	labels := t.Labels // which nobody changes
+	if labels == nil {
+		labels = map[string]string{}
+	}
 	return &TargetStatus{
 		Name: t.Name(), URL: t.URL, Labels: labels, State: "new",
 		IntervalSeconds: interval.Seconds(), Missing: []string{},

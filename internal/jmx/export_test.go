@@ -21,7 +21,7 @@ func DecodePoll(body []byte) (*jvm.Snapshot, error) {
 		return nil, err
 	}
 	s := &jvm.Snapshot{}
-	s.Missing = t.decode(time.UnixMilli(0), s, t.every(), replies)
+	s.Missing = t.decode(0, s, t.every(), replies)
 	return s, nil
 }
 

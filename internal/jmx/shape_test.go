@@ -48,7 +48,7 @@ func polled(body []byte, buffers *Buffers, hint *shape) (*jvm.Snapshot, error) {
 		return nil, err
 	}
 	s := &jvm.Snapshot{}
-	s.Missing = t.decode(time.UnixMilli(0), s, t.every(), replies)
+	s.Missing = t.decode(0, s, t.every(), replies)
 	return s, nil
 }
 
@@ -244,7 +244,7 @@ func BenchmarkAnswer(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				t.decode(time.Time{}, &jvm.Snapshot{}, t.every(), replies)
+				t.decode(0, &jvm.Snapshot{}, t.every(), replies)
 				a.free()
 			}
 		})

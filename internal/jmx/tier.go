@@ -81,8 +81,10 @@ func (p *plan[T]) requests(indexes []int) []request {
 // another bulk at another pace declares another plan. Not safe for concurrent use.
 type tier[T any] struct {
 	*plan[T]
-	// restUntil is when each item may be asked again; the zero time means now.
-	restUntil []time.Time
+	// began is when the tier was made, and restUntil how long after that each item may be
+	// asked again: a third of the memory of times, of which a thousand targets have many.
+	began     time.Time
+	restUntil []time.Duration
 	// alike says that answers differ from each other by their numbers, mostly; shape
 	// is the one that the last answer had, if it is known.
 	alike bool
@@ -92,7 +94,7 @@ type tier[T any] struct {
 }
 
 func newTier[T any](p *plan[T]) *tier[T] {
-	return &tier[T]{plan: p, restUntil: make([]time.Time, len(p.items))}
+	return &tier[T]{plan: p, began: time.Now(), restUntil: make([]time.Duration, len(p.items))}
 }
 
 // alwaysAlike is the tier, known for answers that differ by their numbers, mostly.
@@ -105,10 +107,10 @@ func (t *tier[T]) alwaysAlike() *tier[T] {
 // result. It returns what of it the agent did not give. An error means that no
 // item was answered.
 func (t *tier[T]) ask(ctx context.Context, c *Client, result *T) ([]jvm.Missing, error) {
-	now := time.Now()
+	now := time.Since(t.began)
 	asked := make([]int, 0, len(t.items))
 	for i := range t.items {
-		if !now.Before(t.restUntil[i]) {
+		if now >= t.restUntil[i] {
 			asked = append(asked, i)
 		}
 	}
@@ -122,7 +124,7 @@ func (t *tier[T]) ask(ctx context.Context, c *Client, result *T) ([]jvm.Missing,
 			return nil, err
 		}
 		for _, i := range refused {
-			t.restUntil[i] = now.Add(quarantineTime)
+			t.restUntil[i] = now + quarantineTime
 		}
 	}
 	return t.decode(now, result, asked, replies), nil
@@ -196,9 +198,9 @@ func (t *tier[T]) send(ctx context.Context, c *Client, a *answer, b bulk, n int)
 	return a.replies(n)
 }
 
-// decode enters the replies to the items asked, one each, into result; all others are at
-// rest.
-func (t *tier[T]) decode(now time.Time, result *T, asked []int, replies []reply) []jvm.Missing {
+// decode enters the replies to the items asked at a time since the tier began, one each, into
+// result; all others are at rest.
+func (t *tier[T]) decode(now time.Duration, result *T, asked []int, replies []reply) []jvm.Missing {
 	var missing []jvm.Missing
 	t.answered = 0
 	for i := range t.items {
@@ -212,7 +214,7 @@ func (t *tier[T]) decode(now time.Time, result *T, asked []int, replies []reply)
 		if r.err != "" {
 			if it.optional && (r.resting || r.absent()) {
 				if !r.resting {
-					t.restUntil[i] = now.Add(absentTime)
+					t.restUntil[i] = now + absentTime
 				}
 				continue
 			}
@@ -233,7 +235,7 @@ func (t *tier[T]) decode(now time.Time, result *T, asked []int, replies []reply)
 		}
 		if lacks || len(it.Attribute) > 0 && len(failures) == len(it.Attribute) {
 			if it.optional {
-				t.restUntil[i] = now.Add(absentTime)
+				t.restUntil[i] = now + absentTime
 			}
 			continue
 		}
