@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -138,9 +141,12 @@ func TestAttachUnderTheOwnPolicy(t *testing.T) {
 	assert.NotContains(t, out, "  warn  ")
 
 	ask := func(body string) string {
-		out, err := exec.CommandContext(t.Context(), "curl", "-s", "--data", body, url+"/").Output()
+		resp, err := http.Post(url+"/", "application/json", strings.NewReader(body))
 		require.NoError(t, err)
-		return string(out)
+		defer func() { assert.NoError(t, resp.Body.Close()) }()
+		answer, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return string(answer)
 	}
 	for name, body := range map[string]string{
 		"secrets":   `{"type":"read","mbean":"java.lang:type=Runtime","attribute":["SystemProperties"]}`,
