@@ -86,9 +86,11 @@ func (w *surveyor) part(ctx context.Context, from, to uint32) error {
 		}
 		if i+2*surveyAhead < to {
 			v := t.vertex.Items[i+2*surveyAhead]
-			t.graph.Edges.Prefetch(v)
-			t.core.words.Prefetch(uint64(v / 64 * 2)) // what is peeled off is near, mostly
 			w.Fetch(v)
+			if t.bearing.has(i + 2*surveyAhead) {
+				t.graph.Edges.Prefetch(v)
+				t.core.words.Prefetch(uint64(v / 64 * 2)) // what is peeled off is near, mostly
+			}
 			if t.bearing.has(i + surveyAhead) {
 				t.graph.Edges.PrefetchRun(t.vertex.Items[i+surveyAhead])
 			}
