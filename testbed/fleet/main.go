@@ -3,9 +3,11 @@
 // samples were lost. Everything is counted that the sidecar does: asking, decoding,
 // deriving, queueing, sending or storing.
 //
-// Usage: fleet [-targets N] [-interval D] [-for D] [-embedded] [-transactions [-workers N -busy N]] [-sidecar FILE,FILE]
+// Usage: fleet [-targets N] [-interval D] [-for D] [-embedded] [-transactions [-workers N -busy N]] [-sidecar FILE,FILE [-together]]
 //
-// Several programs take turns, a line each. One whose name begins with "vmagent" is
+// Several programs take turns, a line each, or with -together run at the same time, each
+// with JVMs of its own: on a machine with other work that is what can be compared, for
+// others' work and the processor's speed are the same for all. One whose name begins with "vmagent" is
 // VictoriaMetrics' vmagent, which scrapes an exporter of as many samples a JVM.
 package main
 
@@ -19,6 +21,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // settings are the flags.
@@ -30,7 +34,7 @@ type settings struct {
 	workers, busy      int
 	rounds             int
 	sidecars, testdata string
-	stage              bool
+	together, stage    bool
 }
 
 func main() {
@@ -44,6 +48,7 @@ func main() {
 	flag.IntVar(&s.busy, "busy", 0, "how many of them have a request in hand")
 	flag.IntVar(&s.rounds, "rounds", 1, "how often each program takes its turn")
 	flag.StringVar(&s.sidecars, "sidecar", "bin/apm-sidecar", "programs to measure, separated by commas")
+	flag.BoolVar(&s.together, "together", false, "measure the programs at the same time rather than in turn")
 	flag.StringVar(&s.testdata, "testdata", "internal/jmx/testdata", "folder of the recorded JVMs")
 	flag.BoolVar(&s.stage, "stage", false, "play the JVMs; the program starts itself so")
 	flag.Parse()
@@ -65,15 +70,37 @@ func run(ctx context.Context, s settings) error {
 	fmt.Println("| program | targets | interval | to | CPU ms a poll | cores | MB | peak MB | samples a poll | bytes a sample | polls left out | samples lost | looks | stacks | records | looks left out |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for range s.rounds {
-		for program := range strings.SplitSeq(s.sidecars, ",") {
+		if err := round(ctx, strings.Split(s.sidecars, ","), s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// round measures each program once, and prints their rows.
+func round(ctx context.Context, programs []string, s settings) error {
+	g, ctx := errgroup.WithContext(ctx)
+	if !s.together {
+		g.SetLimit(1)
+	}
+	rows := make([]string, len(programs))
+	for i, program := range programs {
+		g.Go(func() error {
 			r, err := measure(ctx, program, s)
 			if err != nil {
 				return fmt.Errorf("%s: %w", program, err)
 			}
-			fmt.Println(r.row(program, s))
+			rows[i] = r.row(program, s)
+			return nil
+		})
+	}
+	err := g.Wait()
+	for _, row := range rows {
+		if row != "" {
+			fmt.Println(row)
 		}
 	}
-	return nil
+	return err
 }
 
 // result is what one run of a sidecar took.
