@@ -15,17 +15,14 @@ const (
 	// rounds is how often all pages are dropped before the limit can't be kept: the work goes on
 	// meanwhile, and takes some of them again.
 	rounds = 3
-	// keptFree is the part of a limit, in percent, that is left free at most when pages are
-	// dropped.
-	keptFree = 30
 )
 
 // pace says how fast pages come back that were dropped, and what is left free for that. Where both
 // virtual processors of a machine are busy, one look in a hundred comes 6 ms late or more, at
 // SCHED_FIFO too; later where other programs run.
 type pace struct {
-	// free is how much is left free, in bytes, where keptFree is not less.
-	free int64
+	// free is how much is left free, in bytes, and part, in percent of the limit, the most.
+	free, part int64
 	// growth is how fast memory is taken to fill, in bytes a second.
 	growth float64
 }
@@ -35,14 +32,14 @@ func paceHere() pace {
 	if canPagewise() {
 		// A processor that goes through a file takes 2.7 GB/s where a fault brings one page.
 		n := runtime.NumCPU()
-		return pace{free: int64(n) * 32 << 20, growth: float64(n) * (4 << 30)}
+		return pace{free: int64(n) * 32 << 20, part: 30, growth: float64(n) * (4 << 30)}
 	}
 	// Where it brings its neighbours too, 17 GB/s were measured, 150 MiB between two looks.
-	return pace{free: 256 << 20, growth: 64 << 30}
+	return pace{free: 256 << 20, part: 40, growth: 64 << 30}
 }
 
 // aim returns what the process may take of a limit before pages are dropped.
-func (p pace) aim(limit int64) int64 { return limit - min(limit*keptFree/100, p.free) }
+func (p pace) aim(limit int64) int64 { return limit - min(limit*p.part/100, p.free) }
 
 // wait returns how long the next look can wait where the process takes so much.
 func (p pace) wait(limit, resident int64) time.Duration {
@@ -55,7 +52,8 @@ func Aim(limit int64) int64 { return paceHere().aim(limit) }
 
 // LimitFor returns the limit of which Aim is that much.
 func LimitFor(aim int64) int64 {
-	return min((aim*100+99-keptFree)/(100-keptFree), aim+paceHere().free)
+	p := paceHere()
+	return min((aim*100+99-p.part)/(100-p.part), aim+p.free)
 }
 
 // OverLimitError says that the process takes more than it may, and that nothing is left
