@@ -247,3 +247,25 @@ func BenchmarkBuild(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/node")
 }
+
+// Dominators yields every reachable node with its immediate dominator, 0 for the
+// virtual root, in no particular order: another way to it than All.
+func (t *Tree) Dominators(yield func(v, dominator uint32) bool) {
+	for i, v := range t.vertex.Items {
+		if i > 0 && !yield(v, t.vertex.Items[t.idom.Items[i]]) {
+			return
+		}
+	}
+	c := t.graph.Edges.Cursor()
+	for v := uint32(1); v <= t.graph.Nodes; v++ {
+		if !t.live.has(v) {
+			continue
+		}
+		run := c.From(v)
+		for w, ok := t.graph.Edges.Next(&run); ok; w, ok = t.graph.Edges.Next(&run) {
+			if !t.core.has(w) && !yield(w, v) {
+				return
+			}
+		}
+	}
+}
