@@ -89,38 +89,37 @@ type classValue struct {
 	value float64
 }
 
+// stable are rows under names of classes that stay, in the order given: those of one name
+// are one row, to which add adds the others.
+func stable[T any](rows []T, class func(row *T) *string, add func(to *T, row T)) []T {
+	at := make(map[string]int, len(rows))
+	out := make([]T, 0, len(rows))
+	for _, row := range rows {
+		name := class(&row)
+		*name = jvm.StableClass(*name)
+		if i, known := at[*name]; known {
+			add(&out[i], row)
+			continue
+		}
+		at[*name] = len(out)
+		out = append(out, row)
+	}
+	return out
+}
+
 // stableRows are the rows of a histogram under names that stay, the biggest first.
 func stableRows(rows []jvm.ClassUsage) []jvm.ClassUsage {
-	at := make(map[string]int, len(rows))
-	out := make([]jvm.ClassUsage, 0, len(rows))
-	for _, row := range rows {
-		row.Class = jvm.StableClass(row.Class)
-		i, known := at[row.Class]
-		if !known {
-			i, at[row.Class] = len(out), len(out)
-			out = append(out, jvm.ClassUsage{Class: row.Class})
-		}
-		out[i].Objects += row.Objects
-		out[i].Bytes += row.Bytes
-	}
+	out := stable(rows, func(row *jvm.ClassUsage) *string { return &row.Class }, func(to *jvm.ClassUsage, row jvm.ClassUsage) {
+		to.Objects += row.Objects
+		to.Bytes += row.Bytes
+	})
 	slices.SortStableFunc(out, func(a, b jvm.ClassUsage) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	return out
 }
 
 // stableValues are the values of classes under names that stay, in the order given.
 func stableValues(values []classValue) []classValue {
-	at := make(map[string]int, len(values))
-	out := make([]classValue, 0, len(values))
-	for _, v := range values {
-		v.class = jvm.StableClass(v.class)
-		i, known := at[v.class]
-		if !known {
-			i, at[v.class] = len(out), len(out)
-			out = append(out, classValue{class: v.class})
-		}
-		out[i].value += v.value
-	}
-	return out
+	return stable(values, func(v *classValue) *string { return &v.class }, func(to *classValue, v classValue) { to.value += v.value })
 }
 
 // classes appends one sample a class, those given first, and the sum of those past the
