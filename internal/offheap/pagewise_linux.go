@@ -43,7 +43,8 @@ var watcher = sync.OnceValue(func() int {
 // canPagewise says whether the system can do what pagewise asks for.
 func canPagewise() bool { return watcher() >= 0 }
 
-// pagewise has faults in a mapping bring one page each, where the system can do that. raw is a whole mapping.
+// pagewise has faults in a mapping bring one page each, where the system can do that. raw is
+// the whole mapping.
 func pagewise(raw []byte) {
 	if !canPagewise() {
 		return
