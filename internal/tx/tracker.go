@@ -128,15 +128,25 @@ func (t *Tracker) row(r *jvm.Requests, row jvm.RequestProcessor) []*Record {
 		return t.goOn(r, p, row)
 	}
 	done := t.ended(r, p, row)
-	before := p.open
+	free := t.free(p, row)
 	p.row, p.open = row, nil
 	t.begin(r, p, row)
-	if p.open != nil && before != nil && p.open.startHi.Before(before.startHi.Add(jitter)) && !p.open.async {
-		// The row was read between the end of the request and its clean-up: it shows
-		// the request that has just ended, under the next number.
+	if p.open != nil && !p.open.guessed && p.open.startHi.Before(free) {
+		// The row was read between the end of a request and its clean-up: it shows the one that
+		// has just ended, under the next number.
 		p.open = nil
 	}
 	return done
+}
+
+// free is when a processor can have been free for the request that the row shows, at the
+// earliest: others have ended since the look before, and took their time.
+func (t *Tracker) free(p *processor, row jvm.RequestProcessor) time.Time {
+	spent := time.Duration(row.ProcessingMs-p.row.ProcessingMs) * time.Millisecond
+	if p.open == nil {
+		return t.last.Sent.Add(spent - jitter)
+	}
+	return later(p.open.startLo.Add(spent-jitter), p.open.startHi.Add(jitter))
 }
 
 // begin opens the request that the row shows, if it shows one.

@@ -199,6 +199,35 @@ func TestNewProcessorBetweenLooks(t *testing.T) {
 	assert.Empty(t, tracker.Requests(look(16_000, 0, p, q)), "once")
 }
 
+// TestEndedButNotCleanedUp: a row that was read when its request had been counted already, but
+// still shows it, is none of the next one, whether a look had shown it before or not.
+func TestEndedButNotCleanedUp(t *testing.T) {
+	t.Parallel()
+	slow := request{start: 4100, end: 6600, path: "/orders/0"}
+	next := request{start: 6700, end: 9900, path: "/jolokia/"}
+	for name, looks := range map[string][]int64{"seen before": {4000, 5000}, "not seen before": {4000}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tracker := newTracker(2 * time.Second)
+			w := worker{"p", []request{{start: 0, end: 10, path: "/a"}, slow, next}}
+			for _, at := range looks {
+				require.Empty(t, tracker.Requests(look(at, 0, w)))
+			}
+			leftover := look(6605, 0, w)
+			row := &leftover.Processors[0]
+			row.Stage, row.ElapsedMs, row.Path, row.Method, row.Thread = jvm.StageEndOutput, 2505, slow.path, "GET", "p-thread"
+			records := tracker.Requests(leftover)
+			require.Len(t, records, 1)
+			assert.Equal(t, int64(2500), records[0].Elapsed.Ms)
+			for _, at := range []int64{7500, 8500, 9500, 10_500} {
+				for _, rec := range tracker.Requests(look(at, 0, w)) {
+					assert.NotEqual(t, slow.path, rec.Path, "%+v", rec.Elapsed)
+				}
+			}
+		})
+	}
+}
+
 func TestTheAgentsOwnRequestsAreLeftOut(t *testing.T) {
 	t.Parallel()
 	tracker := newTracker(3 * time.Second)
