@@ -111,12 +111,12 @@ func (m *members) add(in *os.File, at int64) (ok bool, err error) {
 // inflateChunks inflates the members of in on all cores. Damage in one of them ends
 // the dump there.
 func inflateChunks(ctx context.Context, in *os.File, m *members, progress Progress) (*File, error) {
-	spool, err := newSpool()
+	to, err := newSpool(ctx)
 	if err != nil {
 		return nil, err
 	}
 	n := len(m.out)
-	f := &File{DiskBytes: m.at[n], Compression: "gzip-chunked", data: spool}
+	f := &File{DiskBytes: m.at[n], Compression: "gzip-chunked", data: to.file}
 	var next, done atomic.Int64
 	got, bad := make([]int64, n), make([]error, n) // by member
 	g, gctx := errgroup.WithContext(ctx)
@@ -130,7 +130,7 @@ func inflateChunks(ctx context.Context, in *os.File, m *members, progress Progre
 				size, err := c.inflate(m.at[i], m.at[i+1])
 				got[i] = min(int64(size), m.block)
 				bad[i] = err
-				if _, err := spool.WriteAt(c.out[:got[i]], m.out[i]); err != nil {
+				if _, err := to.WriteAt(c.out[:got[i]], m.out[i]); err != nil {
 					return noRoom(err, m.out[i])
 				}
 				progress(done.Add(m.at[i+1]-m.at[i]), f.DiskBytes)
@@ -147,9 +147,9 @@ func inflateChunks(ctx context.Context, in *os.File, m *members, progress Progre
 	}
 	f.Size = m.out[end] + got[end]
 	if bad[end] != nil {
-		f.Damage = &Error{Offset: f.Size, What: "gzip data", Err: fmt.Errorf("%w: %w", ErrTruncated, bad[end])}
+		f.Damage = packedFault("gzip", f.Size, bad[end])
 	}
-	if err := spool.Truncate(f.Size); err != nil {
+	if err := to.file.Truncate(f.Size); err != nil {
 		return nil, errors.Join(fmt.Errorf("temporary file: %w", err), f.Close())
 	}
 	return f, nil
@@ -178,7 +178,7 @@ func (c *chunkReader) inflate(from, to int64) (int, error) {
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
 		// ReadFull says so at the regular end too; only the member's checksum tells.
 		if _, err := c.z.Read(c.out[n:]); !errors.Is(err, io.EOF) {
-			return n, ErrTruncated
+			return n, io.ErrUnexpectedEOF
 		}
 		if _, err := c.buf.Peek(1); !errors.Is(err, io.EOF) {
 			return n, errors.New("a block with something behind it")

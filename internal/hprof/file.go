@@ -56,6 +56,9 @@ func Open(ctx context.Context, path string, progress Progress) (*File, error) {
 		}
 	}
 	f.Header, err = readHeader(f.data)
+	if f.Damage != nil && (f.Size == 0 || errors.Is(err, ErrTruncated)) {
+		err = f.Damage // why there is no more of it
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}

@@ -37,10 +37,17 @@ func readHeader(r io.ReaderAt) (Header, error) {
 		return Header{}, fmt.Errorf("read header: %w", err)
 	}
 	buf = buf[:n]
+	cut := &Error{Offset: int64(n), What: "header", Err: ErrTruncated}
+	if n > 0 && strings.HasPrefix(magic, string(buf)) {
+		return Header{}, cut
+	}
 	if !bytes.HasPrefix(buf, []byte(magic)) {
 		return Header{}, &Error{Offset: 0, What: "header", Err: ErrNotHprof}
 	}
 	end := bytes.IndexByte(buf, 0)
+	if end < 0 && n < len(magic)+maxVersion {
+		return Header{}, cut
+	}
 	if end < 0 {
 		return Header{}, &Error{Offset: int64(len(magic)), What: "header version", Err: ErrNotHprof}
 	}
@@ -50,7 +57,7 @@ func readHeader(r io.ReaderAt) (Header, error) {
 	}
 	rest := buf[end+1:]
 	if len(rest) < 12 {
-		return Header{}, &Error{Offset: int64(n), What: "header", Err: ErrTruncated}
+		return Header{}, cut
 	}
 	idSize := binary.BigEndian.Uint32(rest)
 	if idSize != 4 && idSize != 8 {

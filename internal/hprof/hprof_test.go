@@ -2,9 +2,11 @@ package hprof_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -106,7 +109,7 @@ func TestCutAnywhere(t *testing.T) {
 		for n := range data {
 			f, err := open(t, data[:n])
 			if err != nil {
-				if n > 18 {
+				if n > 0 {
 					assert.ErrorIs(t, err, hprof.ErrTruncated, "cut at %d", n)
 				}
 				continue
@@ -127,7 +130,8 @@ func TestForeignInput(t *testing.T) {
 		"text":         []byte("hello, world, this is no heap dump at all"),
 		"other format": []byte("JAVA PROFILE 2.0\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00"),
 		"id size 5":    []byte("JAVA PROFILE 1.0.2\x00\x00\x00\x00\x05\x00\x00\x00\x00\x00\x00\x00\x00"),
-		"gzip text":    {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff},
+		"gzip text":    packedText("gzip"),
+		"zstd text":    packedText("zstd"),
 	} {
 		_, err := open(t, data)
 		assert.ErrorIs(t, err, hprof.ErrNotHprof, name)
@@ -135,6 +139,49 @@ func TestForeignInput(t *testing.T) {
 	_, err := hprof.Open(context.Background(), t.TempDir(), nil)
 	var path *os.PathError
 	assert.ErrorAs(t, err, &path)
+}
+
+// packedText is a text that is no dump, compressed.
+func packedText(compression string) []byte {
+	var b bytes.Buffer
+	var to io.WriteCloser = gzip.NewWriter(&b)
+	if compression == "zstd" {
+		to, _ = zstd.NewWriter(&b)
+	}
+	_, _ = to.Write([]byte("hello, world, this is no heap dump at all"))
+	_ = to.Close()
+	return b.Bytes()
+}
+
+// TestCutBeforeTheHeader cuts files so early that nothing but their compression, or the begin
+// of their header, tells what they were.
+func TestCutBeforeTheHeader(t *testing.T) {
+	f := func(shape hproftest.Shape, n int, want string) {
+		t.Helper()
+		_, err := open(t, sample(8).Encode(shape)[:n])
+		require.ErrorIs(t, err, hprof.ErrTruncated)
+		require.NotErrorIs(t, err, hprof.ErrNotHprof)
+		require.ErrorContains(t, err, want)
+	}
+	f(hproftest.Shape{}, 1, "header at offset 1")
+	f(hproftest.Shape{}, 12, "header at offset 12")
+	f(hproftest.Shape{}, 18, "header at offset 18")
+	for _, n := range []int{2, 10, 12, 25} {
+		f(hproftest.Shape{Gzip: true}, n, "the gzip file is cut off")
+	}
+	f(hproftest.Shape{ChunkBytes: 5000}, 45, "the gzip file is cut off")
+	for _, n := range []int{4, 10, 100} {
+		f(hproftest.Shape{Zstd: true}, n, "the zstd file is cut off")
+	}
+}
+
+// TestZstdAfterASkippableFrame is how pzstd begins its files.
+func TestZstdAfterASkippableFrame(t *testing.T) {
+	data := append([]byte{0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4}, sample(8).Encode(hproftest.Shape{Zstd: true})...)
+	f, err := open(t, data)
+	require.NoError(t, err)
+	_, whole := walk(t, f)
+	assert.True(t, whole)
 }
 
 // TestTimesThatNobodyCanWrite are those of damaged headers: reports have RFC 3339.

@@ -18,28 +18,11 @@ func compressionOf(lead []byte) string {
 	switch {
 	case len(lead) >= 2 && lead[0] == 0x1f && lead[1] == 0x8b:
 		return "gzip"
-	case len(lead) >= 4 && lead[0] == 0x28 && lead[1] == 0xb5 && lead[2] == 0x2f && lead[3] == 0xfd:
+	case bytes.HasPrefix(lead, []byte{0x28, 0xb5, 0x2f, 0xfd}),
+		len(lead) >= 4 && lead[0]&0xf0 == 0x50 && bytes.HasPrefix(lead[1:], []byte{0x2a, 0x4d, 0x18}): // a frame to be skipped, as pzstd begins with
 		return "zstd"
 	}
 	return "none"
-}
-
-// newSpool returns an unlinked temporary file: it is gone when it is closed,
-// whatever happens to the process.
-func newSpool() (*os.File, error) {
-	spool, err := os.CreateTemp("", "heapscan-*.hprof")
-	if err != nil {
-		return nil, noRoom(err, 0)
-	}
-	if err := os.Remove(spool.Name()); err != nil {
-		return nil, errors.Join(fmt.Errorf("temporary file: %w", err), spool.Close())
-	}
-	return spool, nil
-}
-
-// noRoom explains a failed write to the temporary file.
-func noRoom(err error, written int64) error {
-	return fmt.Errorf("no room to unpack the dump after %d bytes: %w (set TMPDIR to a folder with space)", written, err)
 }
 
 // maxZstdWindow bounds the memory that a zstd stream may ask for: that of
@@ -59,7 +42,11 @@ func spoolStream(ctx context.Context, in io.Reader, total int64, progress Progre
 	var from io.Reader = buffered
 	switch f.Compression {
 	case "gzip":
-		if from, err = gzip.NewReader(buffered); err != nil {
+		from, err = gzip.NewReader(buffered)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, packedFault(f.Compression, 0, io.ErrUnexpectedEOF)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("gzip: %w: %w", err, ErrNotHprof)
 		}
 	case "zstd":
@@ -70,10 +57,12 @@ func spoolStream(ctx context.Context, in io.Reader, total int64, progress Progre
 		defer z.Close()
 		from = z
 	}
-	if f.data, err = newSpool(); err != nil {
+	to, err := newSpool(ctx)
+	if err != nil {
 		return nil, err
 	}
-	f.Size, err = io.Copy(f.data, onlyDumps(from))
+	f.data = to.file
+	f.Size, err = io.Copy(to, onlyDumps(from))
 	f.DiskBytes = counted.done
 	var path *os.PathError
 	switch {
@@ -84,13 +73,19 @@ func spoolStream(ctx context.Context, in io.Reader, total int64, progress Progre
 	case errors.As(err, &path) && path.Op == "write":
 		err = noRoom(err, f.Size)
 	case f.Compression == "none":
-	case f.Size == 0:
-		err = fmt.Errorf("%s: %w: %w", f.Compression, err, ErrNotHprof)
 	default:
-		f.Damage = &Error{Offset: f.Size, What: f.Compression + " data", Err: fmt.Errorf("%w: %w", ErrTruncated, err)}
+		f.Damage = packedFault(f.Compression, f.Size, err)
 		return f, nil
 	}
 	return nil, errors.Join(err, f.Close())
+}
+
+// packedFault is what ends the compressed data of a dump, of which size bytes were unpacked.
+func packedFault(compression string, size int64, cause error) *Error {
+	if errors.Is(cause, io.ErrUnexpectedEOF) {
+		cause = fmt.Errorf("the %s file is cut off", compression)
+	}
+	return &Error{Offset: size, What: compression + " data", Err: fmt.Errorf("%w: %w", ErrTruncated, cause)}
 }
 
 // onlyDumps is what r gives, or no more than the beginning of it where that is no dump's:
