@@ -80,11 +80,10 @@ type builder struct {
 	primitives [16]ClassID // the class of primitive arrays, by element type
 	plans      []linkPlan  // by ClassID, for the second pass
 
-	// What only EdgesMAT has: the invented objects by address, 0x0 among them, and
-	// the locals that are references of their thread.
-	inventedAt map[uint64]ObjID
-	boot       ObjID
-	locals     map[ObjID][]ObjID
+	// What only EdgesMAT has: the boot loader, and the locals that are references of
+	// their thread.
+	boot   ObjID
+	locals map[ObjID][]ObjID
 }
 
 // Build reads the dump twice, on all cores: once to number objects and collect

@@ -42,7 +42,8 @@ type Graph struct {
 	memory     *offheap.Memory
 	file       *hprof.File
 	index      *index
-	invented   []uint64 // addresses of the objects after those of the index
+	invented   []uint64         // addresses of the objects after those of the index
+	inventedAt map[uint64]ObjID // the same the other way round
 	byName     map[string][]ClassID
 	loaded     *classTable // by address
 	kinds      *kinds
@@ -194,8 +195,22 @@ func (g *Graph) Address(o ObjID) uint64 {
 	return g.index.address(o)
 }
 
-// Object returns the object at an address, 0 if there is none.
-func (g *Graph) Object(address uint64) ObjID { return g.index.id(address) }
+// Object returns the object at an address, 0 if there is none: the boot loader that Eclipse
+// MAT sees at 0x0 has none.
+func (g *Graph) Object(address uint64) ObjID {
+	if address == 0 {
+		return 0
+	}
+	return g.at(address)
+}
+
+// at returns the object at an address, the boot loader included, 0 if there is none.
+func (g *Graph) at(address uint64) ObjID {
+	if o, ok := g.inventedAt[address]; ok {
+		return o
+	}
+	return g.index.id(address)
+}
 
 // ClassesNamed returns the classes of that name, one for each loader.
 func (g *Graph) ClassesNamed(name string) []ClassID { return g.byName[name] }

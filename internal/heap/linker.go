@@ -312,7 +312,7 @@ func (l *linker) class(c ClassID) error {
 	l.kinds.set(k.Object, mirror, b.rules.mirrorBytes(k))
 	refs := b.rules.mirrorRefs(k)
 	for i, address := range refs {
-		refs[i] = uint64(b.object(address))
+		refs[i] = uint64(b.at(address))
 	}
 	return l.edges.Run(uint32(k.Object), 0, refs)
 }

@@ -65,8 +65,12 @@ func (g *Graph) ReferentLink(c ClassID) Link {
 	return Link{Kind: LinkField, Field: referentField, Declaring: referenceClass, Strength: g.strength(c)}
 }
 
-// classLinks returns how a class object refers to an address.
+// classLinks returns how a class object refers to an address, 0 for the boot loader that
+// Eclipse MAT sees there.
 func (g *Graph) classLinks(c ClassID, address uint64) []Link {
+	if address == 0 {
+		return []Link{{Kind: LinkLoader}}
+	}
 	var links []Link
 	k := &g.Classes[c]
 	for _, s := range k.Statics {
@@ -77,7 +81,7 @@ func (g *Graph) classLinks(c ClassID, address uint64) []Link {
 	for _, other := range []struct {
 		kind    LinkKind
 		address uint64
-	}{{LinkSuperclass, k.superAddress}, {LinkLoader, k.Loader}, {LinkSigners, k.others[0]}, {LinkDomain, k.others[1]}} {
+	}{{LinkSuperclass, g.superAddress(k)}, {LinkLoader, k.Loader}, {LinkSigners, k.others[0]}, {LinkDomain, k.others[1]}} {
 		if other.address == address {
 			links = append(links, Link{Kind: other.kind})
 		}
@@ -151,10 +155,12 @@ func (g *Graph) Links(ctx context.Context, track []ObjID) ([]Link, error) {
 		case c.Elem == 0 && c.Class != NoClass:
 			links[i] = g.fieldLink(g.refFields(c.Class, strengths[c.Class]), o.Body(maxInstance), target)
 		}
-		if links[i].Kind == "" {
-			links[i] = g.impliedLink(c.Class, target)
-		}
 	})
+	for i := range links {
+		if links[i].Kind == "" {
+			links[i] = g.impliedLink(g.ClassOf(track[i]), g.Address(track[i+1]))
+		}
+	}
 	return links, err
 }
 

@@ -45,7 +45,7 @@ func (b *matRules) invent(t *tally) {
 			return
 		}
 		if k.Address == 0 {
-			for free += uint64(b.Layout.Align); b.object(free) != 0; {
+			for free += uint64(b.Layout.Align); b.at(free) != 0; {
 				free += uint64(b.Layout.Align)
 			}
 			k.Address = free
@@ -141,7 +141,7 @@ func (b *matRules) roots(listed []root) {
 	b.locals = map[ObjID][]ObjID{}
 	threads := map[uint32]uint64{}
 	for _, r := range listed {
-		object := b.object(r.address)
+		object := b.at(r.address)
 		switch r.kind {
 		case hprof.SubRootStickyClass:
 			b.listsClasses = true
@@ -150,7 +150,7 @@ func (b *matRules) roots(listed []root) {
 		case hprof.SubRootJNILocal, hprof.SubRootJavaFrame, hprof.SubRootNativeStack, hprof.SubRootThreadBlock:
 			if thread := threads[r.thread]; thread != 0 {
 				if object != 0 {
-					holder := b.object(thread)
+					holder := b.at(thread)
 					b.locals[holder] = append(b.locals[holder], object)
 				}
 				continue
@@ -183,7 +183,7 @@ func (b *matRules) moreRoots(context.Context) error {
 
 // loader returns the address of the loader of c, 0 for one that is not in the dump.
 func (b *matRules) loader(c *Class) uint64 {
-	if b.object(c.Loader) == 0 {
+	if b.at(c.Loader) == 0 {
 		return 0
 	}
 	return c.Loader

@@ -301,3 +301,32 @@ func TestMATReferencesToMadeUp(t *testing.T) {
 		assert.NotContains(t, refs(g, g.Object(field.ID)), bootLoader(t, g), "null is not the boot loader")
 	}
 }
+
+// TestMATMadeUpByAddress: what is made up is found by its address, and how it is held is told.
+func TestMATMadeUpByAddress(t *testing.T) {
+	j := hproftest.NewJDK(8, 8)
+	gone := j.Class("com.acme.Gone", j.Object)
+	sub := j.Class("com.acme.Sub", gone)
+	one := j.New(gone)
+	d := j.Finish()
+	d.Forget(gone)
+	g := buildMAT(t, d)
+	made := g.Object(gone.ID)
+	require.NotZero(t, made)
+	assert.Equal(t, g.Classes[g.ClassAt(gone.ID)].Object, made)
+	assert.Zero(t, g.Object(0), "null is no object")
+
+	f := func(from, to heap.ObjID, want heap.LinkKind) {
+		t.Helper()
+		links, err := g.Links(t.Context(), []heap.ObjID{from, to})
+		require.NoError(t, err)
+		assert.Equal(t, []heap.Link{{Kind: want}}, links)
+	}
+	classClass := g.Object(classObject(g, "java.lang.Class"))
+	f(g.Object(sub.ID), made, heap.LinkSuperclass)
+	f(g.Object(one.ID), made, heap.LinkClass)
+	f(made, classClass, heap.LinkClass)
+	f(made, bootLoader(t, g), heap.LinkLoader)
+	f(bootLoader(t, g), g.Object(classObject(g, "java.lang.ClassLoader")), heap.LinkClass)
+	f(made, g.Object(j.Object.ID), heap.LinkSuperclass)
+}

@@ -54,15 +54,6 @@ func newRules(b *builder) rules {
 // namelessClass names a class of which only the address is known.
 func namelessClass(address uint64) string { return fmt.Sprintf("(unknown class %#x)", address) }
 
-// object returns the object at an address, invented ones included, 0 if there is
-// none.
-func (b *builder) object(address uint64) ObjID {
-	if o, ok := b.inventedAt[address]; ok {
-		return o
-	}
-	return b.index.id(address)
-}
-
 // ids replaces addresses other than 0 by the objects there, invented ones included, 0 if
 // there is none.
 func (b *builder) ids(addresses []uint64) {
@@ -71,7 +62,7 @@ func (b *builder) ids(addresses []uint64) {
 		return
 	}
 	for i, address := range addresses {
-		addresses[i] = uint64(b.object(address))
+		addresses[i] = uint64(b.at(address))
 	}
 }
 
@@ -86,11 +77,11 @@ func (b *builder) makeUp(address uint64) ObjID {
 }
 
 // superAddress returns the address of the superclass of c, 0 for none.
-func (b *builder) superAddress(c *Class) uint64 {
+func (g *Graph) superAddress(c *Class) uint64 {
 	if c.Super == NoClass {
 		return 0
 	}
-	return b.Classes[c.Super].Address
+	return g.Classes[c.Super].Address
 }
 
 // appendStatics appends what the static reference fields of c refer to.

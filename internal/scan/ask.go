@@ -59,7 +59,7 @@ func (d *dump) object(ctx context.Context, address uint64) (heap.ObjID, error) {
 	e := &NoObjectError{Address: address}
 	switch {
 	case address == 0:
-		e.Near = "0x0 stands for null"
+		e.Near = "0x0 stands for null, and in exports by Eclipse MAT's rules for the boot loader, which no dump describes"
 	case near.Inside:
 		e.Near = fmt.Sprintf("%#x lies within %s", address, describe(near.Before))
 	case near.Before != 0 && near.After != 0:
