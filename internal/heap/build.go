@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
@@ -77,7 +76,9 @@ type builder struct {
 	done    atomic.Int64
 
 	arrayRefs  uint64      // elements of all object arrays
+	unsure     bool        // what there is of some class is counted when all objects are known
 	primitives [16]ClassID // the class of primitive arrays, by element type
+	seen       []uint64    // a bit for each object that is described, where some are so repeatedly
 	plans      []linkPlan  // by ClassID, for the second pass
 
 	// What only EdgesMAT has: the boot loader, and the locals that are references of
@@ -131,6 +132,9 @@ func Build(ctx context.Context, f *hprof.File, o Options) (g *Graph, err error) 
 		if err := b.edgePass(ctx); err != nil {
 			return nil, err
 		}
+		if b.Repeated > 0 || b.unsure {
+			b.recount()
+		}
 		debug.FreeOSMemory() // what the passes left behind, before others take their own
 	}
 	slices.SortFunc(b.Damage, func(x, y *hprof.Error) int { return cmp.Compare(x.Offset, y.Offset) })
@@ -149,11 +153,11 @@ func noDump(outline *hprof.Outline, number int) error {
 	return errors.New("the file holds no heap dump, but other records of the hprof agent")
 }
 
-// each runs work for every index below n, on all cores, until one fails.
-func each(ctx context.Context, n int, worker func() func(ctx context.Context, i int) error) error {
+// each runs work for every index below n, by so many workers, until one fails.
+func each(ctx context.Context, n, workers int, worker func() func(ctx context.Context, i int) error) error {
 	var next atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
-	for range min(cores.Workers(), n) {
+	for range min(workers, n) {
 		work := worker()
 		g.Go(func() error {
 			for {

@@ -15,10 +15,10 @@ func (b *builder) resolveClasses(all *indexer) {
 	for _, l := range b.Outline.Classes {
 		names[l.ID] = l
 	}
-	dumps := map[uint64]*hprof.ClassDump{}
+	dumps := map[uint64]*classDump{}
 	for i := range all.classes {
-		if d := &all.classes[i]; dumps[d.address] == nil {
-			dumps[d.address] = &d.ClassDump
+		if d := &all.classes[i]; dumps[d.address] == nil || d.offset < dumps[d.address].offset {
+			dumps[d.address] = d
 		}
 	}
 	addresses := make([]uint64, 0, len(dumps))
@@ -32,7 +32,7 @@ func (b *builder) resolveClasses(all *indexer) {
 	}
 	for _, s := range all.tally.slots {
 		k := s.class
-		if _, named := names[k]; k != 0 && dumps[k] == nil && !named {
+		if _, named := names[k]; k != 0 && k != zeroClass && dumps[k] == nil && !named {
 			addresses = append(addresses, k)
 		}
 	}
@@ -55,11 +55,14 @@ func (b *builder) resolveClasses(all *indexer) {
 			c.Name = b.rules.nameless(a, dumps[a] != nil)
 		}
 		if d := dumps[a]; d != nil {
-			b.describe(c, d, &texts)
+			b.describe(c, &d.ClassDump, &texts)
 		}
 		b.byName[c.Name] = append(b.byName[c.Name], ClassID(i))
 	}
 	b.addPrimitiveArrays()
+	if all.tally.has(zeroClass) {
+		b.unknownClass()
+	}
 	b.rules.invent(all.tally)
 	b.count(all.tally)
 }
@@ -111,13 +114,15 @@ func (b *builder) count(t *tally) {
 		var n count
 		if c.array != 0 && c.array != hprof.TypeObject {
 			n = t.primitives[c.array]
-		} else if c.Address != 0 {
+		} else if c.Address != 0 || c.Name == unknownName {
 			n = *t.slot(c.Address)
 			b.arrayRefs += uint64(n.refs)
 		}
 		c.Instances, c.ShallowBytes = n.objects, n.bytes
-		if c.array == 0 {
-			c.ShallowBytes += n.objects * c.instance
+		if c.array == 0 && n.bytes > 0 {
+			b.unsure = true // arrays, though no name says so, and perhaps instances
+		} else if c.array == 0 {
+			c.ShallowBytes = n.objects * c.instance
 		}
 	}
 	mirror := b.classClass()

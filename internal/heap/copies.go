@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
@@ -85,7 +86,7 @@ func hashOf(b []byte, seed uint64) uint32 {
 // contents a hundred fall together with another one. Errors: that of ctx.
 func (g *Graph) copiesOf(ctx context.Context, workers []*contents) (Copies, error) {
 	var found []*copier
-	err := each(ctx, contentBuckets, func() func(context.Context, int) error {
+	err := each(ctx, contentBuckets, cores.Workers(), func() func(context.Context, int) error {
 		c := &copier{g: g, workers: workers}
 		found = append(found, c)
 		return func(_ context.Context, bucket int) error {

@@ -79,7 +79,7 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 		return nil, err
 	}
 	bound := b.planClasses()
-	edge, err := edges.NewBuilder(b.memory, b.Objects()+1, bound, cores.Workers()+1)
+	edge, err := edges.NewBuilder(b.memory, b.Objects()+1, bound, b.linkers()+1)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 	}
 	var populate sync.WaitGroup
 	populate.Go(edge.Populate)
-	for range cores.Workers() {
+	for range b.linkers() {
 		w := start()
 		populate.Go(w.edges.Populate)
 		workers = append(workers, w)
@@ -99,7 +99,12 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 	populate.Wait()
 	last := start() // for the few objects that classes are
 	workers = append(workers, last)
-	some := newSample(b.units)
+	some := sample{rest: b.units}
+	if b.Repeated == 0 {
+		some = newSample(b.units)
+	} else {
+		b.markClasses()
+	}
 	if err := linkUnits(ctx, workers, some.units); err != nil {
 		return workers, err
 	}
@@ -126,9 +131,52 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 	return workers, nil
 }
 
-// linkUnits resolves the references of the objects in units.
+// linkers is how many workers there are: one that goes through the dump in its order where
+// the first description of an object counts.
+func (b *builder) linkers() int {
+	if b.Repeated > 0 {
+		return 1
+	}
+	return cores.Workers()
+}
+
+// markClasses notes that class objects are described, as their class dumps count.
+func (b *builder) markClasses() {
+	b.seen = make([]uint64, b.index.count/64+1)
+	for i := range b.Classes {
+		if o := uint64(b.Classes[i].Object); o <= b.index.count {
+			b.seen[o/64] |= 1 << (o % 64)
+		}
+	}
+}
+
+// again says whether an object was described before, which happens in few dumps.
+func (l *linker) again(o ObjID) bool {
+	if l.b.seen == nil {
+		return false
+	}
+	word, bit := &l.b.seen[o/64], uint64(1)<<(o%64)
+	was := *word&bit != 0
+	*word |= bit
+	return was
+}
+
+// recount counts the instances of each class anew, each object once.
+func (b *builder) recount() {
+	for i := range b.Classes {
+		b.Classes[i].Instances, b.Classes[i].ShallowBytes = 0, 0
+	}
+	for o := range b.Objects() {
+		k := b.kinds.of(ObjID(o + 1))
+		c := &b.Classes[k.class]
+		c.Instances++
+		c.ShallowBytes += int64(k.size8) * 8
+	}
+}
+
+// linkUnits resolves the references of the objects in units, by all workers but the last.
 func linkUnits(ctx context.Context, workers []*linker, units []unit) error {
-	return each(ctx, len(units), func() func(context.Context, int) error {
+	return each(ctx, len(units), len(workers)-1, func() func(context.Context, int) error {
 		w := workers[0]
 		workers = workers[1:]
 		return func(ctx context.Context, i int) error { return w.unit(ctx, units[i]) }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
@@ -47,6 +48,7 @@ type hprofThread struct {
 // classDump is a copy of a class dump.
 type classDump struct {
 	address uint64
+	offset  int64
 	hprof.ClassDump
 }
 
@@ -81,6 +83,9 @@ func (b *builder) indexPass(ctx context.Context) error {
 	slices.SortFunc(all.roots, func(x, y root) int { return cmp.Compare(x.offset, y.offset) })
 	slices.SortFunc(all.threads, func(x, y hprofThread) int { return cmp.Compare(x.offset, y.offset) })
 	b.units = all.units
+	if b.options.Depth != Counted {
+		b.Repeated = all.tally.total() + int64(len(all.classes)) - int64(b.index.count)
+	}
 	b.resolveClasses(all)
 	if b.options.Depth == Counted {
 		for _, r := range all.roots {
@@ -102,7 +107,7 @@ func (b *builder) runIndexers(ctx context.Context, shift uint) ([]*indexer, erro
 	}
 	b.index = newIndex(b.memory, shift)
 	var workers []*indexer
-	err := each(ctx, len(b.extents), func() func(context.Context, int) error {
+	err := each(ctx, len(b.extents), cores.Workers(), func() func(context.Context, int) error {
 		w := &indexer{b: b, o: hprof.NewObjects(b.file, b.idSize), marker: marker{x: b.index}, tally: newTally(), number: b.options.Depth != Counted}
 		workers = append(workers, w)
 		return func(ctx context.Context, i int) error { return w.extent(ctx, b.extents[i]) }
@@ -133,7 +138,7 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 		case hprof.SubClassDump:
 			d := o.Class
 			d.Statics, d.Fields = slices.Clone(d.Statics), slices.Clone(d.Fields)
-			w.classes = append(w.classes, classDump{o.ID, d})
+			w.classes = append(w.classes, classDump{o.ID, o.Offset, d})
 		case hprof.SubHeapInfo, hprof.SubUnreachable:
 			continue
 		default:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
@@ -32,7 +33,7 @@ func (b *matRules) layout(ctx context.Context) (Layout, error) {
 	probes := make([]matProbe, len(b.extents))
 	var compressed, aligned atomic.Bool
 	compressed.Store(b.idSize == 4) // as narrow as it gets
-	err := each(ctx, len(b.extents), func() func(context.Context, int) error {
+	err := each(ctx, len(b.extents), cores.Workers(), func() func(context.Context, int) error {
 		o := hprof.NewObjects(b.file, b.idSize)
 		return func(ctx context.Context, i int) error {
 			if compressed.Load() && aligned.Load() {

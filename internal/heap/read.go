@@ -9,6 +9,7 @@ import (
 	"sync"
 	"unicode/utf16"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
@@ -51,6 +52,27 @@ func (g *Graph) visit(ctx context.Context, objects []ObjID, fn func(*hprof.Objec
 		from, _ := slices.BinarySearchFunc(wanted, u.low, func(id ObjID, a uint64) int { return cmp.Compare(g.Address(id), a) })
 		return from == len(wanted) || g.Address(wanted[from]) > u.high
 	})
+	if g.Repeated == 0 {
+		return g.find(ctx, units, wanted, fn)
+	}
+	first := map[ObjID]int64{} // offsets
+	err := g.find(ctx, units, wanted, func(o *hprof.Objects, c Content) {
+		if at, ok := first[c.Object]; !ok || o.Offset < at {
+			first[c.Object] = o.Offset
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return g.find(ctx, units, wanted, func(o *hprof.Objects, c Content) {
+		if o.Offset == first[c.Object] {
+			fn(o, c)
+		}
+	})
+}
+
+// find hands the wanted objects, which are sorted, to fn wherever the units describe them.
+func (g *Graph) find(ctx context.Context, units []unit, wanted []ObjID, fn func(*hprof.Objects, Content)) error {
 	var mu sync.Mutex
 	return g.walk(ctx, units, func() func(*hprof.Objects) {
 		return func(o *hprof.Objects) {
@@ -68,7 +90,7 @@ func (g *Graph) visit(ctx context.Context, objects []ObjID, fn func(*hprof.Objec
 // walk hands the instances and arrays of the units to workers, on all cores. Errors:
 // that of ctx.
 func (g *Graph) walk(ctx context.Context, units []unit, worker func() func(*hprof.Objects)) error {
-	return each(ctx, len(units), func() func(context.Context, int) error {
+	return each(ctx, len(units), cores.Workers(), func() func(context.Context, int) error {
 		o, work := hprof.NewObjects(g.file, g.file.Header.IDSize), worker()
 		return func(ctx context.Context, i int) error {
 			o.Reset(units[i].start, units[i].end)

@@ -100,6 +100,17 @@ func (t *tally) primitive(elem hprof.Type, bytes int64) {
 	c.bytes += bytes
 }
 
+// total returns how many objects were counted.
+func (t *tally) total() (n int64) {
+	for _, s := range t.slots {
+		n += s.objects
+	}
+	for _, c := range t.primitives {
+		n += c.objects
+	}
+	return n
+}
+
 // add adds the counts of another tally.
 func (t *tally) add(u *tally) {
 	for _, s := range u.slots {

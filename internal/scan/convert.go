@@ -46,6 +46,10 @@ func addDamage(r *report.Report, g *heap.Graph, number int) {
 	if n := len(g.Damage) - maxWarnings; n > 0 {
 		r.Warnings = append(r.Warnings, report.Warning{Code: "more-damage", Message: unit.Plural(int64(n), "more damaged place", "more damaged places")})
 	}
+	if g.Repeated > 0 {
+		r.Warnings = append(r.Warnings, report.Warning{Code: "repeated-objects",
+			Message: unit.Plural(g.Repeated, "object is described again", "objects are described again") + ": what comes first in the file counts"})
+	}
 	if g.Outline.Dumps > 1 {
 		r.Warnings = append(r.Warnings, report.Warning{Code: "several-dumps",
 			Message: fmt.Sprintf("the file holds %d heap dumps; this is number %d", g.Outline.Dumps, number+1)})

@@ -1,0 +1,102 @@
+package heap_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+// TestRepeatedObjects: objects that are described again, as another class's, are what they
+// were described as first, and count once.
+func TestRepeatedObjects(t *testing.T) {
+	const nodes = 100
+	world := func(again bool) (*hproftest.Dump, []*hproftest.Object) {
+		j := hproftest.NewJDK(17, 8)
+		node := j.Class("com.acme.Node", j.Object, hproftest.Ref("next"), hproftest.Ref("other"))
+		twin := j.Class("com.acme.Twin", j.Object, hproftest.Ref("next"), hproftest.Ref("other"))
+		var all []*hproftest.Object
+		for i := range nodes {
+			o := j.New(node)
+			if i > 0 {
+				o.Set("other", all[i/2])
+				all[i-1].Set("next", o)
+			}
+			all = append(all, o)
+		}
+		all = append(all, j.Array(j.Objects, all[7], all[50]), j.Bytes([]byte("text")))
+		node.Static("first", all[0]).Static("list", all[nodes]).Static("text", all[nodes+1])
+		for i := 0; again && i < nodes; i += 3 {
+			j.New(node).Set("next", all[(i*7)%nodes]).ID = all[i].ID
+			j.New(twin).ID = all[i].ID
+			j.New(twin).Set("other", all[i]).ID = all[i/2].ID
+			j.Array(j.Objects, all[3], all[4]).ID = all[nodes].ID
+		}
+		if again {
+			j.New(j.ClassNamed("java.lang.Class")).ID = node.ID
+		}
+		return j.Finish(), all
+	}
+	clean, want := world(false)
+	again, got := world(true)
+	for name, edges := range map[string]heap.Edges{"strong": heap.EdgesStrong, "mat": heap.EdgesMAT} {
+		a := build(t, clean, hproftest.Shape{}, heap.Options{Edges: edges})
+		b := build(t, again, hproftest.Shape{SegmentBytes: 500}, heap.Options{Edges: edges})
+		assert.Zero(t, a.Repeated)
+		assert.EqualValues(t, 4*34+1, b.Repeated)
+		require.Equal(t, a.Objects(), b.Objects(), name)
+		for o := range a.Objects() {
+			id := heap.ObjID(o + 1)
+			assert.Equal(t, a.Address(id), b.Address(id))
+			assert.Equal(t, refs(a, id), refs(b, id), "%s: %#x", name, a.Address(id))
+			assert.Equal(t, a.Class(id).Name, b.Class(id).Name)
+			assert.Equal(t, a.ShallowBytes(id), b.ShallowBytes(id))
+		}
+		for i := range a.Classes {
+			assert.Equal(t, a.Classes[i].Instances, b.Classes[i].Instances, a.Classes[i].Name)
+			assert.Equal(t, a.Classes[i].ShallowBytes, b.Classes[i].ShallowBytes, a.Classes[i].Name)
+		}
+		for i, o := range got {
+			times := 0
+			require.NoError(t, b.Read(t.Context(), []heap.ObjID{b.Object(o.ID)}, func(c heap.Content) {
+				times++
+				assert.Equal(t, b.Class(c.Object).Name, b.ClassName(c.Class))
+			}))
+			assert.Equal(t, 1, times)
+			assert.Equal(t, want[i].ID, o.ID)
+		}
+	}
+}
+
+// TestClassZero: objects of the class 0, as only damaged dumps have, and arrays of a class that
+// is not described, count as what they take.
+func TestClassZero(t *testing.T) {
+	for _, idSize := range []int{4, 8} {
+		j := hproftest.NewJDK(17, idSize)
+		null := j.Class("com.acme.Null", j.Object)
+		gone := j.Class("[Lcom.acme.Gone;", j.Object)
+		objects := []*hproftest.Object{j.New(null), j.Array(null, nil, nil, nil), j.Array(gone, nil, nil), j.New(gone)}
+		null.ID = 0
+		j.Class("com.acme.Main", j.Object).Static("all", j.Array(j.Objects, objects...))
+		d := j.Finish()
+		d.Forget(null)
+		d.Forget(gone)
+		g := build(t, d, hproftest.Shape{}, heap.Options{})
+		var sum, counted int64
+		for o := range g.Objects() {
+			sum += g.ShallowBytes(heap.ObjID(o + 1))
+		}
+		for i := range g.Classes {
+			counted += g.Classes[i].ShallowBytes
+			assert.NotContains(t, g.Classes[i].Name, "0xffffffff")
+		}
+		assert.Equal(t, sum, counted)
+		unknown := g.Class(g.Object(objects[0].ID))
+		assert.Equal(t, "(unknown class)", unknown.Name)
+		assert.EqualValues(t, 2, unknown.Instances)
+		assert.NotZero(t, g.ShallowBytes(g.Object(objects[0].ID)))
+	}
+}
