@@ -28,11 +28,11 @@ type alertingSettings struct {
 	dir string
 }
 
-// alertingSettingsOf are those of a configuration.
-func alertingSettingsOf(c config.Config, s *store.Store) alertingSettings {
+// alertingSettingsOf are those of a configuration whose pages are bound to an address.
+func alertingSettingsOf(c config.Config, s *store.Store, bound string) alertingSettings {
 	out := alertingSettings{Alerting: c.Alerting, store: s, dir: filepath.Join(c.DataDir, "alerts")}
 	if out.ExternalURL == "" {
-		out.ExternalURL = pageURL(scheme(c.Web), c.Listen)
+		out.ExternalURL = pageURL(scheme(c.Web), withPortOf(bound, c.Listen))
 	}
 	return out
 }

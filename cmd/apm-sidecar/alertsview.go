@@ -13,18 +13,16 @@ import (
 // alertsView is the engine of the moment as the pages show it. It has ended where another
 // one is about to take over.
 type alertsView struct {
-	alerting *alerting
+	engine func() *alert.Engine
 }
 
 // alertPages are the alerts as the pages show them, nil where no rules are evaluated.
-func alertPages(a *alerting, c config.Config) web.Alerts {
+func alertPages(engine func() *alert.Engine, c config.Config) web.Alerts {
 	if c.Alerts() {
-		return alertsView{a}
+		return alertsView{engine}
 	}
 	return nil
 }
-
-func (a alertsView) engine() *alert.Engine { return a.alerting.now.Load().engine }
 
 // vmuiConfig is what vmui reads first: there are rules to show.
 const vmuiConfig = `{"license":{"type":"opensource"},"vmalert":{"enabled":true}}`

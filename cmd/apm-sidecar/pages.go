@@ -56,8 +56,18 @@ func rows(targets []agent.TargetStatus) []web.Target {
 // pageURL is where a browser on this machine finds the pages.
 func pageURL(scheme, addr string) string {
 	host, port, err := net.SplitHostPort(addr)
-	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+	if err == nil && (host == "" || net.ParseIP(host).IsUnspecified()) {
 		addr = net.JoinHostPort("localhost", port)
 	}
 	return scheme + "://" + addr + "/"
+}
+
+// withPortOf is listen as it was written, a name perhaps, with the port that was bound for it.
+func withPortOf(bound, listen string) string {
+	_, port, err := net.SplitHostPort(bound)
+	host, _, errHost := net.SplitHostPort(listen)
+	if err != nil || errHost != nil {
+		return listen
+	}
+	return net.JoinHostPort(host, port)
 }

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/alert"
 	"github.com/apm-sidecar/apm-sidecar/internal/config"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/push"
@@ -60,6 +61,9 @@ func (p *parts) run(ctx context.Context) error {
 // watching are the parts of the moment that look at JVMs.
 func (p *parts) watching() *watching { return *p.watch.now.Load() }
 
+// engine evaluates the rules of the moment.
+func (p *parts) engine() *alert.Engine { return p.alerts.now.Load().engine }
+
 // apply has everything but the targets follow a new configuration, from the old one; on
 // an error all stays as it was.
 func (p *parts) apply(ctx context.Context, old, next config.Config) error {
@@ -87,7 +91,8 @@ func (p *parts) turn(ctx context.Context, old, next config.Config, before, dest 
 	if err := p.watch.follow(ctx, watchingSettings(old), watchingSettings(next)); err != nil {
 		return err
 	}
-	if err := p.alerts.follow(ctx, alertingSettingsOf(old, before.store), alertingSettingsOf(next, dest.store)); err != nil {
+	bound := p.server.Addr()
+	if err := p.alerts.follow(ctx, alertingSettingsOf(old, before.store, bound), alertingSettingsOf(next, dest.store, bound)); err != nil {
 		return err
 	}
 	return p.server.Update(pageOptions(p.env, next, p.show(next, dest)))
@@ -99,7 +104,7 @@ func (p *parts) show(c config.Config, dest *destinations) web.Options {
 		Store:        dest.handler(),
 		Reports:      p.watching().reports,
 		Metrics:      func(w io.Writer) { p.writeMetrics(w); p.watching().agent.WriteMetrics(w) },
-		Alerts:       alertPages(p.alerts, c),
+		Alerts:       alertPages(p.engine, c),
 		Targets:      func() []web.Target { return rows(p.watching().agent.Targets()) },
 		Reload:       p.steer.Reload,
 		Notes:        func() []string { return append(p.steer.notes(), p.pusher.Troubles()...) },

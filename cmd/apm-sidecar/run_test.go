@@ -197,6 +197,38 @@ func TestPageURL(t *testing.T) {
 	assert.Equal(t, "http://localhost:1/", pageURL("http", "0.0.0.0:1"))
 	assert.Equal(t, "http://localhost:1/", pageURL("http", "[::]:1"))
 	assert.Equal(t, "http://[::1]:1/", pageURL("http", "[::1]:1"))
+	assert.Equal(t, "http://localhost:1/", pageURL("http", ":1"))
+}
+
+// TestAlertsLinkToThePortThatWasBound: port 0 takes any free one.
+func TestAlertsLinkToThePortThatWasBound(t *testing.T) {
+	type message struct {
+		ExternalURL string
+		Alerts      []struct{ GeneratorURL string }
+	}
+	told := make(chan message, 100)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var m message
+		if assert.NoError(t, json.NewDecoder(r.Body).Decode(&m)) {
+			told <- m
+		}
+	}))
+	t.Cleanup(hook.Close)
+	dir := t.TempDir()
+	rules, file := filepath.Join(dir, "rules.yml"), filepath.Join(dir, "config.yml")
+	require.NoError(t, os.WriteFile(rules, []byte("groups: [{name: g, interval: 1s, rules: [{alert: Always, expr: vector(1)}]}]"), 0o600))
+	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil,
+		"targets: [{url: 'http://127.0.0.1:1/'}]\nalerting: {rules: [%q], group_wait: 1s, notifiers: [{type: webhook, url: %q}]}\n", rules, hook.URL), 0o600))
+	r := start(t, "--config", file, "--data-dir", dir)
+	select {
+	case m := <-told:
+		assert.Equal(t, r.url, m.ExternalURL+"/")
+		require.Len(t, m.Alerts, 1)
+		assert.True(t, strings.HasPrefix(m.Alerts[0].GeneratorURL, r.url+"alerts#"), m.Alerts[0].GeneratorURL)
+	case <-time.After(time.Minute):
+		t.Error("nobody is told")
+	}
+	r.end(t)
 }
 
 // TestExampleIsValidAndShowsTheDefaults keeps the help text true.

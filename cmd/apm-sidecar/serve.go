@@ -58,15 +58,15 @@ func serve(ctx context.Context, env environment, s *settings, c config.Config) (
 	defer func() { err = errors.Join(err, p.watch.Close()) }()
 	p.steer = newSteering(env, s, c, func() *agent.Agent { return p.watching().agent }, p.apply)
 
-	p.alerts, err = newSuccession(alertingSettingsOf(c, dest.store), func(s alertingSettings) (rules, error) {
-		return openRules(env, s)
-	})
+	p.server, err = newServer(env, c, p.show(c, dest)) // alerts link to the port that it gets
 	if err != nil {
 		return err
 	}
-	p.server, err = newServer(env, c, p.show(c, dest))
+	p.alerts, err = newSuccession(alertingSettingsOf(c, dest.store, p.server.Addr()), func(s alertingSettings) (rules, error) {
+		return openRules(env, s)
+	})
 	if err != nil {
-		return err
+		return errors.Join(err, p.server.Close())
 	}
 	return p.run(ctx)
 }

@@ -184,6 +184,9 @@ func Bind(b Binding) (*Server, error) {
 // Addr is the bound address, host:port.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
+// Close gives the address of a server free that was never run.
+func (s *Server) Close() error { return s.listener.Close() }
+
 // Run serves until ctx ends, then lets running requests finish for at most two
 // seconds. It returns nil when ctx ended it. A Server runs once.
 func (s *Server) Run(ctx context.Context) error {
