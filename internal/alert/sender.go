@@ -21,13 +21,16 @@ const (
 	// amExpiry without a word.
 	resend   = time.Minute
 	amExpiry = 5 * time.Minute
-	// resolvedTold is how long it is told that an alert has ended.
+	// resolvedTold is how long it is told that an alert has ended, and for longer while it
+	// cannot be told.
 	resolvedTold = 15 * time.Minute
 	// amBatch bounds one request to it.
 	amBatch = 200
-	// The wait after a failure doubles.
-	firstRetry = 5 * time.Second
-	lastRetry  = 5 * time.Minute
+	// The wait after a failure doubles. An Alertmanager's time runs meanwhile: what it takes
+	// for over and is not would be told twice.
+	firstRetry  = 5 * time.Second
+	lastRetry   = 5 * time.Minute
+	lastRetryAM = 15 * time.Second
 	// refusedRetry is the wait after a message that was refused, while others were taken.
 	refusedRetry = 30 * time.Second
 	// freshFor is how long what alerts were is told: a slow receiver is not told what was
@@ -50,7 +53,7 @@ type sender struct {
 	told map[string]*Told
 	// changed is true when told is not what was saved last.
 	changed bool
-	// last and lastAt are what an Alertmanager was told last, as states by ID.
+	// last and lastAt are what an Alertmanager was told last, as states by ID, and when.
 	last   map[string]State
 	lastAt time.Time
 	// retryAt is when to try again after failures.
@@ -89,6 +92,9 @@ func (s *sender) tell(ctx context.Context, book *book, now time.Time) {
 	defer s.mu.Unlock()
 	s.err = err
 	if err == nil {
+		if s.failures > 0 {
+			s.log.Info("a receiver of alerts can be told again", slog.String("receiver", s.receiver.Name), slog.Int("failed_attempts", s.failures))
+		}
 		s.failures = 0
 		return
 	}
@@ -96,7 +102,11 @@ func (s *sender) tell(ctx context.Context, book *book, now time.Time) {
 		return
 	}
 	s.failed.Inc()
-	s.retryAt = now.Add(min(firstRetry<<min(s.failures, 10), lastRetry))
+	longest := lastRetry
+	if s.receiver.Kind == Alertmanager {
+		longest = lastRetryAM
+	}
+	s.retryAt = now.Add(min(firstRetry<<min(s.failures, 10), longest))
 	if errors.Is(err, errRefused) { // the next message is another group's, perhaps
 		s.retryAt = now.Add(refusedRetry)
 	}
@@ -171,20 +181,36 @@ func (s *sender) awaits(ids map[string]bool) {
 			ids[id] = true
 		}
 	}
-}
-
-// tellAlertmanager sends everything that fires or ended not long ago, at once when
-// something changed and every minute else.
-func (s *sender) tellAlertmanager(ctx context.Context, alerts []Alert, now time.Time) error {
-	states := map[string]State{}
-	var list []amAlert
-	for i := range alerts {
-		a := &alerts[i]
-		if a.firing() || a.State == Completed && now.Sub(a.CompletedAt) < resolvedTold {
-			states[a.ID] = a.State
-			list = append(list, amAlertOf(a, s.externalURL, now.Add(amExpiry).UTC()))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, state := range s.last {
+		if state != Completed {
+			ids[id] = true
 		}
 	}
+}
+
+// forAlertmanager is what an Alertmanager is to be told now, with their states by ID: what
+// fires, what ended not long ago, and what has ended and it takes for active, however long
+// it could not be told.
+func (s *sender) forAlertmanager(alerts []Alert, now time.Time) (list []amAlert, states map[string]State) {
+	states = map[string]State{}
+	for i := range alerts {
+		a := alerts[i]
+		if told, ok := s.last[a.ID]; ok && told != Completed {
+			a = a.ended(s.lastAt)
+		} else if a.State == Pending || a.State == Completed && now.Sub(a.CompletedAt) >= resolvedTold {
+			continue
+		}
+		states[a.ID] = a.State
+		list = append(list, amAlertOf(&a, s.externalURL, now.Add(amExpiry).UTC()))
+	}
+	return list, states
+}
+
+// tellAlertmanager sends that at once when something changed, and every minute else.
+func (s *sender) tellAlertmanager(ctx context.Context, alerts []Alert, now time.Time) error {
+	list, states := s.forAlertmanager(alerts, now)
 	if len(list) == 0 || maps.Equal(states, s.last) && now.Sub(s.lastAt) < resend {
 		return nil
 	}
@@ -207,6 +233,8 @@ func (s *sender) tellAlertmanager(ctx context.Context, alerts []Alert, now time.
 	if refused != nil {
 		return refused
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.last, s.lastAt = states, now
 	return nil
 }

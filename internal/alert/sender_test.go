@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -106,6 +107,91 @@ func TestARefusedBatchHoldsUpNoOtherOfAnAlertmanager(t *testing.T) {
 	clear(known)
 	s.tell(t.Context(), b, now.Add(refusedRetry))
 	assert.Len(t, known, 2*amBatch, "before the Alertmanager takes them for over")
+}
+
+// ends are when an Alertmanager takes each alert for over, by instance.
+type ends map[string]time.Time
+
+// takes notes what it is told.
+func (e ends) takes(body string) (int, error) {
+	var list []amAlert
+	if err := json.Unmarshal([]byte(body), &list); err != nil {
+		return 0, err
+	}
+	for _, a := range list {
+		e[a.Labels["instance"]] = a.EndsAt
+	}
+	return http.StatusOK, nil
+}
+
+// runFor does what run does.
+func runFor(t *testing.T, d time.Duration, s *sender, b *book) {
+	t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(lookInterval) {
+		s.tell(t.Context(), b, time.Now())
+	}
+}
+
+// What fires is over for an Alertmanager that hears nothing for five minutes: one that
+// answers again before that has not waited for so long.
+func TestAnAlertmanagerThatWasAwayTakesNothingForOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, known := time.Now(), ends{}
+		s := senderTo(Alertmanager, func(_ *http.Request, body string) (int, error) {
+			if away := time.Since(began); 70*time.Second < away && away < 290*time.Second {
+				return http.StatusInternalServerError, nil
+			}
+			return known.takes(body)
+		})
+		var log bytes.Buffer
+		s.log = slog.New(slog.NewTextHandler(&log, nil))
+		b := fires(1)
+		for time.Since(began) < 15*time.Minute {
+			runFor(t, time.Second, s, b)
+			require.True(t, known["000"].After(time.Now()), "after %s", time.Since(began))
+		}
+		assert.Equal(t, 1, strings.Count(log.String(), "cannot be told"))
+		assert.Equal(t, 1, strings.Count(log.String(), `"a receiver of alerts can be told again" receiver=peer failed_attempts=`), log.String())
+	})
+}
+
+// An Alertmanager that was started again knows by its own log what it told, and waits for
+// the end of it.
+func TestAnEndIsToldHoweverLongAnAlertmanagerWasAway(t *testing.T) {
+	for name, end := range map[string][]Alert{"over": nil, "pending again": {alertOf("Down", "000", "critical", Pending, 0)}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				away, known, requests := false, ends{}, 0
+				s := senderTo(Alertmanager, func(_ *http.Request, body string) (int, error) {
+					if away {
+						return 0, io.ErrUnexpectedEOF
+					}
+					requests++
+					return known.takes(body)
+				})
+				b := fires(1)
+				runFor(t, 10*time.Second, s, b)
+				away = true
+				runFor(t, time.Minute, s, b)
+				ended := time.Now().UTC()
+				for i := range end {
+					end[i].Since = ended
+				}
+				b.Observe(ruleOf("Down"), nil, false, ended)
+				b.Observe(ruleOf("Down"), end, false, ended)
+				awaited := map[string]bool{}
+				s.awaits(awaited)
+				assert.Len(t, awaited, 1)
+				runFor(t, time.Hour, s, b)
+				away = false
+				runFor(t, 2*time.Minute, s, b)
+				assert.Equal(t, ended, known["000"])
+				told := requests
+				runFor(t, time.Hour, s, b)
+				assert.Equal(t, told, requests, "once is enough, after so long")
+			})
+		})
+	}
 }
 
 // An Alertmanager answers 400 to what ends before it starts.
