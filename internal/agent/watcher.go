@@ -46,8 +46,6 @@ type watcher struct {
 	dumped bool
 	// kept are samples of this round that are handed over at its end.
 	kept []series.Sample
-	// losing is true while the sink takes no samples: only changes are logged.
-	losing bool
 	// missing is the number of missing parts at the last success.
 	missing int
 	// startMs identifies the JVM; a change is a restart.
@@ -232,11 +230,7 @@ func (w *watcher) hand(samples []series.Sample) {
 	}
 	err := w.sink.Append(samples)
 	w.own.handed(n, err != nil)
-	switch {
-	case err != nil && !w.losing:
-		w.log.Error("samples are lost until further notice", "error", err)
-	case err == nil && w.losing:
-		w.log.Info("samples are taken again")
+	if err != nil { // the sink says so louder, once for all targets
+		w.log.Debug("samples are lost", "error", err)
 	}
-	w.losing = err != nil
 }

@@ -2,7 +2,11 @@ package push
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // damage is a place without a record: what one was there is lost. What is behind it is
@@ -17,6 +21,33 @@ type damage struct {
 }
 
 func (d *damage) Error() string { return d.what }
+
+// patience is how long the disk may take to give a record back that it has failed to.
+const patience = time.Minute
+
+// unread is a place in the log that the disk does not give back, and since when.
+type unread struct {
+	at    uint64
+	since time.Time
+}
+
+// lost tells whether reading at an offset fails for so long that what is there is given up:
+// what is behind it must not wait for ever.
+func (u *unread) lost(at uint64, err error, now time.Time) bool {
+	if !errors.Is(err, unix.EIO) {
+		return false
+	}
+	if u.at != at || u.since.IsZero() {
+		u.at, u.since = at, now
+	}
+	return now.Sub(u.since) >= patience
+}
+
+// notGivenBack is the damage at the offset of a file that the disk does not give back from
+// there on.
+func notGivenBack(off, size int64) *damage {
+	return &damage{extent: size - off, samples: 1, what: "the disk does not give it back"}
+}
 
 // newDamage looks from off on, where no record is, for the next one.
 func newDamage(f io.ReaderAt, off, size int64, buf *[]byte, what string) *damage {

@@ -63,8 +63,9 @@ func (p *Pusher) write(g *group) {
 	r := record{timeMs: time.Now().UnixMilli(), samples: g.n, payload: p.packed}
 	var errs []error
 	for _, w := range p.workers {
-		if err := w.queue.append(r); err != nil {
-			w.metrics.appendErrors.Inc()
+		err := w.queue.append(r)
+		w.noteAppend(r.samples, err)
+		if err != nil {
 			errs = append(errs, err)
 		}
 	}

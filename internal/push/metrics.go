@@ -76,6 +76,9 @@ func newDestinationMetrics(label string, q *queue, refused *deadLetters) *destin
 	m.set.RegisterMetricsWriter(func(w io.Writer) {
 		metrics.WriteCounterUint64(w, "apm_sidecar_push_dead_letter_evicted_samples_total{"+labels+"}", uint64(refused.evicted.Load()))
 	})
+	m.set.RegisterMetricsWriter(func(w io.Writer) {
+		metrics.WriteCounterUint64(w, "apm_sidecar_push_sync_errors_total{"+labels+"}", uint64(q.syncing.faults.Load()))
+	})
 	lost := func(reason string) *metrics.Counter {
 		return m.set.NewCounter("apm_sidecar_push_dropped_samples_total{" + labels + `,reason="` + reason + `"}`)
 	}

@@ -225,9 +225,7 @@ func (p *Pusher) keepSynced(ctx context.Context) {
 		workers := slices.Clone(p.workers)
 		p.mu.Unlock()
 		for _, w := range workers {
-			if err := w.queue.sync(); err != nil {
-				w.log.Warn("queue not synced to disk", slog.Any("error", err))
-			}
+			w.queue.sync()
 		}
 	}
 }

@@ -66,15 +66,19 @@ type queue struct {
 	// marks are places in the log of the last minutes, oldest first.
 	marks []mark
 	// dirty says that something was written since the last sync.
-	dirty bool
+	dirty   bool
+	syncing syncing
 	// reader is the open file of the segment that starts at readerBase.
 	reader     *os.File
 	readerBase uint64
 	writeBuf   []byte
 	readBuf    []byte
 	dropped    drops
-	// saidDropped is when the log was last told of samples given up.
-	saidDropped time.Time
+	// What the log is told now and then: of samples given up, of a segment that could not be
+	// begun, of a cursor that could not be written.
+	sayDrops, sayFiles, sayCursor seldom
+	// unread is the place that cannot be read.
+	unread unread
 }
 
 // next hands out the record behind the last one handed out, of those that
@@ -105,6 +109,9 @@ func (q *queue) next(fresh bool) (r record, start, end uint64, ok bool, err erro
 			return record{}, 0, 0, false, err
 		}
 		r, n, err := readRecord(q.reader, int64(*at-s.base), s.size, &q.readBuf)
+		if q.unread.lost(*at, err, time.Now()) {
+			err = notGivenBack(int64(*at-s.base), s.size)
+		}
 		var d *damage
 		if asDamage(err, &d) {
 			q.opts.logger.Error("queue record damaged, skipped",
@@ -180,7 +187,11 @@ func (q *queue) close() error {
 	if q.reader != nil {
 		q.reader.Close()
 	}
-	return errors.Join(q.active.Sync(), q.active.Close(), q.cursor.Close())
+	var errs []error
+	for _, f := range append(q.takeUnsynced(), q.active) {
+		errs = append(errs, f.Sync(), f.Close())
+	}
+	return errors.Join(append(errs, q.cursor.Close())...)
 }
 
 // asDamage is errors.As for *damage.

@@ -48,13 +48,21 @@ func (q *queue) append(r record) error {
 	return nil
 }
 
-// extend writes writeBuf into the last segment, or into a new one if that is full.
+// extend writes writeBuf into the last segment, or into a new one if that is full and
+// another file can be opened.
 func (q *queue) extend() error {
-	if q.segments[len(q.segments)-1].size >= q.segmentBytes() {
-		if err := q.roll(); err != nil {
+	last := q.segments[len(q.segments)-1]
+	if last.size >= q.segmentBytes() {
+		switch err := q.roll(); {
+		case err == nil:
+			q.leaveSpace()
+		case isDiskFull(err) || last.size >= q.opts.maxBytes:
 			return err
+		default: // too many open files, perhaps: the one that is open takes more
+			if q.sayFiles.time() {
+				q.opts.logger.Warn("queue cannot begin a new file, it goes on in the old one", slog.Any("error", err))
+			}
 		}
-		q.leaveSpace()
 	}
 	return q.writeRecord()
 }
@@ -71,8 +79,8 @@ func (q *queue) writeRecord() error {
 }
 
 // segmentBytes is the size at which a new segment is begun: small enough that
-// giving up one is a small loss, of what is allowed to wait and of what does. As each is
-// brought to the disk while Append waits, small ones follow each other slowly.
+// giving up one is a small loss, of what is allowed to wait and of what does. As each costs
+// the disk some work, small ones follow each other slowly.
 func (q *queue) segmentBytes() int64 {
 	most := min(max(q.opts.maxBytes/16, 4<<10), 8<<20)
 	if time.Since(q.rolled) < rollInterval {
@@ -82,36 +90,16 @@ func (q *queue) segmentBytes() int64 {
 	return min(max(waiting/16, 16<<10), most)
 }
 
-// roll begins a new segment.
+// roll begins a new segment. The one before is for sync: Append does not wait for the disk.
 func (q *queue) roll() error {
 	next := &segment{path: segmentPath(q.opts.dir, q.write), base: q.write}
 	f, err := q.opts.openFile(next.path)
 	if err != nil {
 		return fmt.Errorf("new segment: %w", err)
 	}
-	if q.active != nil {
-		if err := errors.Join(q.active.Sync(), q.active.Close()); err != nil {
-			q.opts.logger.Warn("queue segment not closed cleanly", slog.Any("error", err))
-		}
-	}
+	q.segments[len(q.segments)-1].unsynced = q.active
 	q.active, q.rolled = f, time.Now()
 	q.segments = append(q.segments, next)
-	return nil
-}
-
-// sync brings what was written to the disk itself, against power cuts.
-func (q *queue) sync() error {
-	q.mu.Lock()
-	f, dirty := q.active, q.dirty && !q.closed
-	q.dirty = false
-	q.mu.Unlock()
-	if !dirty {
-		return nil
-	}
-	// A segment closed meanwhile was synced by roll.
-	if err := f.Sync(); err != nil && !errors.Is(err, os.ErrClosed) {
-		return fmt.Errorf("queue %s: %w", q.opts.dir, err)
-	}
 	return nil
 }
 

@@ -12,8 +12,21 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/host"
 )
 
-// sayEvery is the least time between two lines of a log on samples given up.
+// sayEvery is the least time between two lines of a log on the same trouble.
 const sayEvery = time.Minute
+
+// seldom is when something was last said.
+type seldom struct{ last time.Time }
+
+// time tells whether it is to be said again.
+func (s *seldom) time() bool {
+	now := time.Now()
+	if now.Sub(s.last) < sayEvery {
+		return false
+	}
+	s.last = now
+	return true
+}
 
 // dropOverLimit gives up whole segments until the files fit maxBytes.
 func (q *queue) dropOverLimit() {
@@ -64,11 +77,9 @@ func (q *queue) leaveSpace() {
 // sayDropped logs that samples were given up, at most once in sayEvery: that goes on for as
 // long as its cause. total counts all since the start.
 func (q *queue) sayDropped(cause string, total int, detail ...slog.Attr) {
-	now := time.Now()
-	if now.Sub(q.saidDropped) < sayEvery {
+	if !q.sayDrops.time() {
 		return
 	}
-	q.saidDropped = now
 	q.opts.logger.LogAttrs(context.Background(), slog.LevelWarn, "oldest samples dropped",
 		append(detail, slog.String("cause", cause), slog.Int("samples_in_all", total))...)
 }
@@ -108,6 +119,9 @@ func (q *queue) removeOldest() {
 	if q.reader != nil && q.readerBase == s.base {
 		q.reader.Close()
 		q.reader = nil
+	}
+	if s.unsynced != nil {
+		s.unsynced.Close()
 	}
 	if err := os.Remove(s.path); err != nil {
 		q.opts.logger.Warn("queue segment not removed", slog.Any("error", err))

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // A segment file is a row of records:
@@ -114,6 +116,9 @@ type segment struct {
 	// samples counts those in whole records, done those of them that were
 	// acknowledged.
 	samples, done int
+	// unsynced is the file where it is not written to any more and not on the disk itself
+	// yet; nil else.
+	unsynced appendFile
 }
 
 // end is the logical offset behind the last record.
@@ -169,10 +174,21 @@ func scanSegment(path string, base, cursor uint64, buf *[]byte) (scanned, error)
 	if err != nil {
 		return s, err
 	}
-	for off := int64(0); off < info.Size(); {
-		at := base + uint64(off)
+	err = s.scan(f, info.Size(), cursor, buf)
+	return s, err
+}
+
+// scan reads the size bytes of f. What the disk does not give back now may never come, and
+// must not keep the sidecar from its start.
+func (s *scanned) scan(f io.ReaderAt, size int64, cursor uint64, buf *[]byte) error {
+	for off := int64(0); off < size; {
+		at := s.base + uint64(off)
 		s.onBoundary = s.onBoundary || at == cursor
-		r, n, err := readRecord(f, off, info.Size(), buf)
+		r, n, err := readRecord(f, off, size, buf)
+		if errors.Is(err, unix.EIO) {
+			s.damaged = s.damaged.and(badPlaces{1, 1})
+			return nil
+		}
 		var d *damage
 		switch {
 		case asDamage(err, &d):
@@ -183,7 +199,7 @@ func scanSegment(path string, base, cursor uint64, buf *[]byte) (scanned, error)
 			off += d.extent
 			continue
 		case err != nil:
-			return s, err
+			return err
 		}
 		off += n
 		s.size = off
@@ -194,5 +210,5 @@ func scanSegment(path string, base, cursor uint64, buf *[]byte) (scanned, error)
 		}
 	}
 	s.onBoundary = s.onBoundary || s.end() == cursor
-	return s, nil
+	return nil
 }

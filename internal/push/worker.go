@@ -52,8 +52,10 @@ type worker struct {
 	unsure uint64
 	// anyOrder says that the receiver takes old samples after newer ones.
 	anyOrder bool
-	// trouble is nil while deliveries go well.
-	trouble atomic.Pointer[trouble]
+	// trouble is nil while deliveries go well, losing while the queue takes samples.
+	trouble, losing atomic.Pointer[trouble]
+	// sayLost is when the log was told of the latter.
+	sayLost seldom
 	// dropped counts the samples rejected since one was accepted: a receiver that
 	// takes none is logged once.
 	dropped int

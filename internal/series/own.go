@@ -23,6 +23,7 @@ func Own() []Metric {
 		{"apm_sidecar_push_retries_total", Counter, Count, url, "Deliveries tried again."},
 		{"apm_sidecar_push_replays_total", Counter, Count, url, "Times that what a receiver had confirmed was sent again, as it may have restarted."},
 		{"apm_sidecar_push_append_errors_total", Counter, Count, url, "Failures to put samples into the queue."},
+		{"apm_sidecar_push_sync_errors_total", Counter, Count, url, "Failures to bring the queue to the disk itself, as a power cut wants it."},
 		{"apm_sidecar_push_dropped_samples_total", Counter, Count, []string{"url", "reason"}, "Samples lost: queue_full and disk_full (the oldest went), damaged (on our disk), undecodable, rejected (by the receiver, and kept as dead letters)."},
 		{"apm_sidecar_push_refused_samples_total", Counter, Count, []string{"reason"}, "Samples that no receiver gets, as VictoriaMetrics would drop them: not_finite, name, labels (too many, or too long) or time."},
 		{"apm_sidecar_push_dead_letter_bytes", Gauge, Bytes, url, "Size of the files of samples that a receiver rejected."},
