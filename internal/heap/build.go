@@ -149,6 +149,8 @@ var ErrNoDump = errors.New("there is no dump of this number")
 func noDump(outline *hprof.Outline, number int) error {
 	if n := outline.Dumps; n > 0 && number >= n {
 		return fmt.Errorf("heap dump number %d of %d: %w", number+1, n, ErrNoDump)
+	} else if n > 0 {
+		return fmt.Errorf("heap dump number %d of %d is empty: it has no objects", number+1, n)
 	}
 	return errors.New("the file holds no heap dump, but other records of the hprof agent")
 }

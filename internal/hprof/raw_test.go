@@ -88,6 +88,18 @@ func TestNothingOfAHeapIsTakenForRecords(t *testing.T) {
 	assert.Equal(t, []hprof.Tag{hprof.TagHeapDump, hprof.TagUTF8, hprof.TagUTF8, hprof.TagUTF8}, m.records)
 }
 
+// TestUnknownRecords are damage where they lie; they end where they say, whatever their bodies
+// look like, and nothing before them is read again.
+func TestUnknownRecords(t *testing.T) {
+	inside := bytes.Join([][]byte{name(4, "d"), name(5, "e"), name(6, "f")}, nil)
+	two := bytes.Join([][]byte{name(1, "a"), name(2, "b")}, nil)
+	m := meet(t, raw(two, rec(0x55, inside), two, rec(hprof.TagHeapDump, inside), rec(0xde, inside), two, rec(0x66, nil)))
+	assert.Len(t, m.damage, 3)
+	assert.Len(t, m.records, 7)
+	m = meet(t, raw(bytes.Repeat(bytes.Join([][]byte{rec(0x55, nil), two, two}, nil), 200)))
+	assert.Len(t, m.damage, 100, "no more are put up with")
+}
+
 // TestSoManyDamagedPlaces are put up with; then the rest is given up, and said to be.
 func TestSoManyDamagedPlaces(t *testing.T) {
 	var records [][]byte

@@ -65,9 +65,11 @@ func (f *File) Walk(ctx context.Context, v Visitor) error {
 		if w.before > w.suspect { // its length may be at fault: it is suspected once
 			w.suspect, from = w.before, w.before+1
 		}
-		next, err := w.resume(ctx, max(from, w.heapEnd))
-		if err != nil {
-			return err
+		next := w.behind(at, fault)
+		if next == 0 {
+			if next, err = w.resume(ctx, max(from, w.heapEnd)); err != nil {
+				return err
+			}
 		}
 		if err := v.Damaged(&Error{Offset: at, What: "record", Err: fault}, next); err != nil {
 			return err
@@ -110,7 +112,7 @@ func (w *walk) record(ctx context.Context) (fault, err error) {
 	r.Tag, r.Micros, r.Declared = Tag(h[0]), binary.BigEndian.Uint32(h[1:]), binary.BigEndian.Uint32(h[5:])
 	r.Length = int64(r.Declared)
 	if !r.Tag.known() {
-		return fmt.Errorf("unknown record tag %#x", h[0]), nil
+		return errUnknownTag{r}, nil
 	}
 	w.c.skip(headerLength)
 	switch r.Tag {
@@ -134,6 +136,24 @@ func (w *walk) record(ctx context.Context) (fault, err error) {
 	}
 	w.c.skip(r.Length)
 	return nil, nil
+}
+
+// errUnknownTag is the fault of a record of a kind that no version of the format has.
+type errUnknownTag struct{ Record }
+
+func (e errUnknownTag) Error() string { return fmt.Sprintf("unknown record tag %#x", byte(e.Tag)) }
+
+// behind returns where the record at an offset ends if its tag alone is at fault and records
+// go on there, else 0.
+func (w *walk) behind(at int64, fault error) int64 {
+	var unknown errUnknownTag
+	if !errors.As(fault, &unknown) || w.damaged >= maxDamage {
+		return 0
+	}
+	if end := at + headerLength + unknown.Length; end <= w.c.end && w.begin(end, maxUnknown) {
+		return end
+	}
+	return 0
 }
 
 // check judges the length of a record that describes names or stacks.
@@ -201,13 +221,24 @@ func (w *walk) heap(ctx context.Context, r Record) (fault, err error) {
 
 // plausible says whether records begin at offset at: the end of the file, or
 // three headers in a row that make sense.
-func (w *walk) plausible(at int64) bool {
+func (w *walk) plausible(at int64) bool { return w.begin(at, 0) }
+
+// begin is plausible where, behind the first, so many headers have unknown tags at most.
+func (w *walk) begin(at int64, unknown int) bool {
 	var h [headerLength]byte
-	for range 3 {
+	for known := 0; known < 3; {
 		if at == w.c.end {
 			return true
 		}
-		if n, _ := w.file.ReadAt(h[:], at); n < len(h) || !Tag(h[0]).known() {
+		n, _ := w.file.ReadAt(h[:], at)
+		switch {
+		case n < len(h):
+			return false
+		case Tag(h[0]).known():
+			known++
+		case known > 0 && unknown > 0:
+			unknown--
+		default:
 			return false
 		}
 		at += headerLength + int64(binary.BigEndian.Uint32(h[5:]))
@@ -225,6 +256,8 @@ const (
 	maxResume = 64 << 20
 	maxDamage = 100
 	maxTries  = 1 << 19
+	// maxUnknown bounds the records of unknown kinds behind one of them.
+	maxUnknown = 3
 )
 
 // mayBegin tells from the bytes at an offset whether a record may begin there: its tag is
