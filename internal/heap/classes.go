@@ -125,9 +125,10 @@ func (b *builder) count(t *tally) {
 			c.ShallowBytes = n.objects * c.instance
 		}
 	}
-	mirror := b.classClass()
 	for i := range b.Classes {
-		if c := &b.Classes[i]; c.hasDump && mirror != NoClass {
+		if b.Classes[i].hasDump {
+			mirror := b.mirrorClass() // which may be another class
+			c := &b.Classes[i]
 			c.MirrorBytes = b.rules.mirrorBytes(c)
 			b.Classes[mirror].Instances++
 			b.Classes[mirror].ShallowBytes += c.MirrorBytes
@@ -141,6 +142,14 @@ func (g *Graph) classClass() ClassID {
 		return ids[0]
 	}
 	return NoClass
+}
+
+// mirrorClass returns the class of class objects: java.lang.Class, if the dump names it.
+func (b *builder) mirrorClass() ClassID {
+	if c := b.classClass(); c != NoClass {
+		return c
+	}
+	return b.unknownClass()
 }
 
 // hierarchy yields the class and its superclasses.

@@ -317,11 +317,7 @@ func (l *linker) class(c ClassID) error {
 	if k.Object == 0 {
 		return nil
 	}
-	mirror := b.classClass()
-	if mirror == NoClass {
-		mirror = b.unknownClass()
-	}
-	l.kinds.set(k.Object, mirror, b.rules.mirrorBytes(k))
+	l.kinds.set(k.Object, b.mirrorClass(), b.rules.mirrorBytes(k))
 	refs := b.rules.mirrorRefs(k)
 	for i, address := range refs {
 		refs[i] = uint64(b.at(address))

@@ -71,6 +71,22 @@ func TestRepeatedObjects(t *testing.T) {
 	}
 }
 
+// TestNamelessClassClass: where nothing names java.lang.Class, as where its name is damaged, class
+// objects are of an unknown class, and count.
+func TestNamelessClassClass(t *testing.T) {
+	d := hproftest.New(8)
+	object := d.Class("java.lang.Object", nil)
+	d.Class("com.acme.Main", object).Static("one", d.New(object))
+	for name, depth := range map[string]heap.Depth{"linked": heap.Linked, "counted": heap.Counted} {
+		g := build(t, d, hproftest.Shape{}, heap.Options{Depth: depth})
+		require.Len(t, g.ClassesNamed("(unknown class)"), 1, name)
+		unknown := g.Classes[g.ClassesNamed("(unknown class)")[0]]
+		assert.EqualValues(t, 2, unknown.Instances, name)
+		assert.Equal(t, g.Classes[g.ClassAt(object.ID)].MirrorBytes+g.Classes[g.ClassesNamed("com.acme.Main")[0]].MirrorBytes, unknown.ShallowBytes, name)
+		assert.NotZero(t, unknown.ShallowBytes, name)
+	}
+}
+
 // TestClassZero: objects of the class 0, as only damaged dumps have, and arrays of a class that
 // is not described, count as what they take.
 func TestClassZero(t *testing.T) {
