@@ -80,6 +80,18 @@ func (a *Array[T]) adviseHuge() {
 	}
 }
 
+// Halves returns the memory of an array as two arrays of as many items each, whatever they are
+// then. Both are freed with the first one; a must not be used any more.
+func Halves(a *Array[uint64]) (first, second Array[uint32]) {
+	n := len(a.Items)
+	if n > 0 {
+		items := unsafe.Slice((*uint32)(unsafe.Pointer(&a.Items[0])), 2*n)
+		first, second.Items = Array[uint32]{items[:n:n], a.of, a.raw}, items[n:]
+	}
+	*a = Array[uint64]{}
+	return first, second
+}
+
 // Free gives the memory back. Freeing twice does nothing.
 func (a *Array[T]) Free() {
 	if a.raw != nil {

@@ -132,3 +132,31 @@ func TestPopulateSpilled(t *testing.T) {
 	require.NoError(t, err)
 	assert.Less(t, after, before+4<<20)
 }
+
+// TestHalves: two arrays lie in the memory of one, which is freed with the first.
+func TestHalves(t *testing.T) {
+	var m Memory
+	a, err := Make[uint64](&m, 1001)
+	require.NoError(t, err)
+	reserved := m.Reserved()
+	first, second := Halves(&a)
+	assert.Empty(t, a.Items)
+	require.Len(t, first.Items, 1001)
+	require.Len(t, second.Items, 1001)
+	for i := range first.Items {
+		first.Items[i], second.Items[i] = 1, 2
+	}
+	assert.NotContains(t, first.Items, uint32(2))
+	assert.NotContains(t, second.Items, uint32(1))
+	assert.Equal(t, reserved, m.Reserved())
+	a.Free()
+	second.Free()
+	assert.Equal(t, reserved, m.Reserved(), "it is the first one's")
+	first.Free()
+	assert.Zero(t, m.Reserved())
+
+	var none Array[uint64]
+	first, second = Halves(&none)
+	assert.Empty(t, first.Items)
+	assert.Empty(t, second.Items)
+}

@@ -90,16 +90,12 @@ func (t *Tree) weigh(b *burden, w *walker, from, to uint32) {
 
 // invert makes vertex from number, marks the reachable core nodes as live, and has what
 // those and their burden weigh by number. Nodes below unreachable ones were not live after
-// all.
-func (t *Tree) invert(ctx context.Context, b *burden) (err error) {
+// all. It takes over the spare memory of o.
+func (t *Tree) invert(ctx context.Context, o *numbered, b *burden) (err error) {
 	n := len(t.idom.Items)
-	if t.vertex, err = offheap.MakePlain[uint32](t.graph.Memory, n); err != nil {
-		return err
-	}
-	items, err := offheap.MakePlain[uint32](t.graph.Memory, n)
-	if err != nil {
-		return err
-	}
+	var items offheap.Array[uint32]
+	t.vertex, items = offheap.Halves(&o.spare)
+	t.vertex.Items[0], items.Items[0] = 0, 0
 	t.retained = newSums(items, t.graph.Unit)
 	if t.bearing, err = newBitset(t.graph.Memory, uint32(n)); err != nil {
 		return err

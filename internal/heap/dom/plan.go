@@ -17,7 +17,7 @@ func Bytes(nodes, core, references int64) int64 {
 	sets := core / 2                  // shape, single, busy
 	search := 12*core + sets + burden // number, links
 	dominate := 20*core + sets + burden
-	renumber := 24*core + burden
+	renumber := 20*core + burden
 	return nodes/8 + max(search+backlog, dominate+backlog-givenBack, renumber)
 }
 

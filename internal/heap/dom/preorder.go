@@ -8,8 +8,8 @@ import (
 
 // renumber changes the numbers of the core nodes from the order of the search to the
 // preorder of the dominator tree, so that what a node dominates is the range of
-// numbers behind it, and one loop over the numbers is a walk over the tree. It uses up
-// what the search and semi-NCA left.
+// numbers behind it, and one loop over the numbers is a walk over the tree. It takes over
+// what the search and semi-NCA left, but for the spare memory.
 func (t *Tree) renumber(ctx context.Context, o *numbered) (err error) {
 	before := o.idom.Items
 	n := len(before)
@@ -32,27 +32,25 @@ func (t *Tree) renumber(ctx context.Context, o *numbered) (err error) {
 	if t.idom, err = offheap.MakePlain[uint32](t.graph.Memory, n); err != nil {
 		return err
 	}
-	if t.end, err = offheap.MakePlain[uint32](t.graph.Memory, n); err != nil {
-		return err
-	}
-	t.end.Items[0] = uint32(n)
 	err = each(ctx, n, func(from, to int) error {
 		for i := max(from, 1); i < to; i++ {
-			k := renumbered(uint32(i))
-			t.idom.Items[k], t.end.Items[k] = renumbered(before[i]), uint32(order[i])
+			t.idom.Items[renumbered(uint32(i))] = renumbered(before[i])
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	t.end, o.idom = o.idom, offheap.Array[uint32]{} // fresh memory takes time
+	t.end.Items[0] = uint32(n)
 	return each(ctx, len(t.number.Items), func(from, to int) error {
 		for place := from; place < to; place++ {
 			switch i := t.number.Items[place]; {
 			case i >= uint32(n):
 				t.number.Items[place] = 0 // the search did not come there
 			case i != 0:
-				t.number.Items[place] = renumbered(i)
+				k := renumbered(i)
+				t.number.Items[place], t.end.Items[k] = k, uint32(order[i])
 			}
 		}
 		return nil

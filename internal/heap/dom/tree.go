@@ -96,8 +96,7 @@ func (t *Tree) build(ctx context.Context) error {
 	if err := t.renumber(ctx, &before); err != nil {
 		return err
 	}
-	before.free()
-	if err := t.invert(ctx, &burden); err != nil {
+	if err := t.invert(ctx, &before, &burden); err != nil {
 		return err
 	}
 	t.addUp()
