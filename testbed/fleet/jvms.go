@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,8 +16,8 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx/jmxtest"
 )
 
-// moments is how many answers in a row differ before a JVM repeats itself.
-const moments = 64
+// maxLives bounds the moments of lives that are remembered.
+const maxLives = 1000
 
 // shapes are the recorded JVMs of which the fleet is made, in turn.
 func shapes() []string {
@@ -28,40 +26,42 @@ func shapes() []string {
 
 // jvms is a fleet of JVMs, told apart by the first element of the path.
 type jvms struct {
-	// shapes are the answers of each shape, moments of them.
-	shapes [][moments]jmxtest.Answers
+	// shapes are the recorded answers, interval is the time between two polls.
+	shapes   [][]byte
+	interval time.Duration
 	// polled counts the polls of each JVM.
 	polled []atomic.Int64
 	// polls counts all of them.
 	polls atomic.Int64
 	// workers are each one's request processors.
 	workers workers
-	// answers are those that were given, by question: JVMs are many machines, and one
-	// that plays them all must not be slow. What workers say differs each time.
-	answers sync.Map
+	// mu guards known: JVMs are many machines, and one that plays them all must not be slow.
+	mu    sync.Mutex
+	known map[moment]*said
 }
 
-// question is a bulk that a JVM of a shape is asked at a moment.
-type question struct {
-	shape, moment int
-	bulk          string
+// moment is where the JVMs of a shape and a character are after so many polls.
+type moment struct {
+	shape, character int
+	polls            int64
 }
 
-// newJVMs reads the recorded answers in the folder.
-func newJVMs(folder string, n int, w workers) (*jvms, error) {
-	j := &jvms{polled: make([]atomic.Int64, n), workers: w}
+// said is what such a JVM says: by MBean, and by the bulk that it is asked, where nothing
+// is about workers.
+type said struct {
+	answers jmxtest.Answers
+	bulks   sync.Map
+}
+
+// newJVMs reads the recorded answers in the folder. They are n, polled at an interval.
+func newJVMs(folder string, n int, interval time.Duration, w workers) (*jvms, error) {
+	j := &jvms{polled: make([]atomic.Int64, n), interval: interval, workers: w, known: map[moment]*said{}}
 	for _, name := range shapes() {
 		recorded, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
 			return nil, err
 		}
-		var shape [moments]jmxtest.Answers
-		for k := range shape {
-			if shape[k], err = jmxtest.Recorded(later(recorded, k)); err != nil {
-				return nil, err
-			}
-		}
-		j.shapes = append(j.shapes, shape)
+		j.shapes = append(j.shapes, recorded)
 	}
 	return j, nil
 }
@@ -86,7 +86,7 @@ func (j *jvms) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		j.polled[n].Add(1)
 		j.polls.Add(1)
 	}
-	answer, err := j.answer(question{n % len(j.shapes), int(j.polled[n].Load() % moments), string(body)})
+	answer, err := j.answer(j.momentOf(n), string(body))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -95,17 +95,45 @@ func (j *jvms) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, answer) // whoever hung up needs no answer
 }
 
-func (j *jvms) answer(q question) (string, error) {
-	if known, ok := j.answers.Load(q); ok {
+// momentOf is where a JVM is.
+func (j *jvms) momentOf(n int) moment {
+	return moment{n % len(j.shapes), n / len(j.shapes) % characters, j.polled[n].Load()}
+}
+
+// at is what a JVM says at a moment.
+func (j *jvms) at(m moment) (*said, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if s := j.known[m]; s != nil {
+		return s, nil
+	}
+	answers, err := life{m.character, m.polls, j.interval}.answers(j.shapes[m.shape])
+	if err != nil {
+		return nil, err
+	}
+	if len(j.known) >= maxLives {
+		clear(j.known)
+	}
+	s := &said{answers: answers}
+	j.known[m] = s
+	return s, nil
+}
+
+func (j *jvms) answer(m moment, asked string) (string, error) {
+	s, err := j.at(m)
+	if err != nil {
+		return "", err
+	}
+	if known, ok := s.bulks.Load(asked); ok {
 		return known.(string), nil
 	}
 	var bulk []jmxtest.Item
-	if err := json.Unmarshal([]byte(q.bulk), &bulk); err != nil {
+	if err := json.Unmarshal([]byte(asked), &bulk); err != nil {
 		return "", err
 	}
-	answer := j.bulk(j.shapes[q.shape][q.moment], bulk)
+	answer := j.bulk(s.answers, bulk)
 	if j.workers.all == 0 {
-		j.answers.Store(q, answer)
+		s.bulks.Store(asked, answer)
 	}
 	return answer, nil
 }
@@ -124,20 +152,4 @@ func (j *jvms) bulk(recorded jmxtest.Answers, bulk []jmxtest.Item) string {
 		}
 	}
 	return "[" + strings.Join(parts, ",") + "]"
-}
-
-// later is a recorded answer some moments later: what moves in a JVM has moved.
-func later(recorded []byte, moment int) []byte {
-	moving := regexp.MustCompile(`"(used|Uptime|timestamp|ProcessCpuTime|ProcessCpuLoad|SystemCpuLoad|SystemLoadAverage|` +
-		`CollectionCount|CollectionTime|duration|startTime|endTime|id|TotalStartedThreadCount|ThreadCount|` +
-		`TotalLoadedClassCount|TotalCompilationTime|MemoryUsed)":([0-9.E-]+)`)
-	return moving.ReplaceAllFunc(recorded, func(field []byte) []byte {
-		i := bytes.LastIndexByte(field, ':') + 1
-		out := append([]byte(nil), field[:i]...)
-		if n, err := strconv.ParseInt(string(field[i:]), 10, 64); err == nil {
-			return strconv.AppendInt(out, n+int64(moment)*(n/1000+1), 10)
-		}
-		share := float64(moment+1) / (moments + 1) // with all the digits that Java writes
-		return strconv.AppendFloat(out, share, 'g', -1, 64)
-	})
 }

@@ -119,7 +119,7 @@ func startStage(ctx context.Context, bench *harness.Bench, s settings) (string, 
 	}
 	process, err := bench.Start(ctx, harness.Command{
 		Name: "stage", Path: self,
-		Args: []string{"-stage", "-targets", fmt.Sprint(s.targets), "-testdata", s.testdata, "-workers", fmt.Sprint(s.workers), "-busy", fmt.Sprint(s.busy)},
+		Args: []string{"-stage", "-targets", fmt.Sprint(s.targets), "-interval", s.interval.String(), "-testdata", s.testdata, "-workers", fmt.Sprint(s.workers), "-busy", fmt.Sprint(s.busy)},
 	})
 	if err != nil {
 		return "", err

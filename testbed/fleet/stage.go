@@ -13,7 +13,7 @@ import (
 // cost is not counted: JVMs below /, a receiver of remote write at /api/v1/write, and
 // at /stats what they have seen. It prints its address and ends with ctx.
 func stage(ctx context.Context, s settings) error {
-	fleet, err := newJVMs(s.testdata, s.targets, newWorkers(s.workers, s.busy))
+	fleet, err := newJVMs(s.testdata, s.targets, s.interval, newWorkers(s.workers, s.busy))
 	if err != nil {
 		return err
 	}
