@@ -124,7 +124,7 @@ func jvmMetrics() []Metric {
 		{"jvm_gc_last_freed_bytes", Gauge, Bytes, []string{"gc"}, "Heap freed by the last collection; negative if the heap grew meanwhile."},
 		{"jvm_gc_pressure_ratio", Gauge, Ratio, []string{"phase", "window"}, "Share of time spent in collectors over the last poll, minute or five minutes. phase=\"pause\" is time in which the application stood still; JVMs count it in whole milliseconds a pause, which hides those of ZGC."},
 		{"jvm_gc_memory_allocated_bytes_total", Counter, Bytes, nil, "Bytes allocated on the heap. JVMs from 21 on count them; for others they are added up from what polls and collections show since the sidecar began, which misses what concurrent collectors free while they run."},
-		{"jvm_gc_memory_promoted_bytes_total", Counter, Bytes, nil, "Bytes by which young collections made the old region grow since the sidecar began; of several collections between two polls the last stands for all."},
+		{"jvm_gc_memory_promoted_bytes_total", Counter, Bytes, nil, "Bytes by which young collections made the old region grow since the sidecar began; of several collections between two polls the last stands for all. Generational ZGC does not tell what its major collections promote, which are most of them where little is allocated: it is missing. Shenandoah tells nothing."},
 		{"jvm_gc_cpu_seconds_total", Counter, Seconds, nil, "CPU time of all collector threads; JDK 26 and later."},
 
 		{"jvm_threads_current", Gauge, Count, nil, "Live threads."},

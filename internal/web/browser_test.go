@@ -288,3 +288,12 @@ func TestClassesOfPages(t *testing.T) {
 	}
 	require.NotEmpty(t, script)
 }
+
+// Tables are whole on a phone: what is beside the screen nobody looks for.
+func TestATargetOnAPhone(t *testing.T) {
+	home := serve(t, filling())
+	b := browser.Open(t, home+"/target?name=shop%2Fa%26b%3A1")
+	assert.Equal(t, 4, browser.Ask[int](t, b, `document.querySelectorAll(".wide").length`))
+	assertSound(t, b, home)
+	assert.LessOrEqual(t, browser.Ask[int](t, b, `Math.max(...[...document.querySelectorAll(".wide")].map((e) => e.scrollWidth - e.clientWidth))`), 0)
+}
