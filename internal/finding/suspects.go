@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -51,6 +52,8 @@ type suspect struct {
 	// kept is what the threads are at that are to take tasks from the collection, where all of
 	// them wait for ever; else nil.
 	kept []errand
+	// bound is how much the collection or cache takes at most, 0 for no bound that is known.
+	bound int64
 	// tasks is the scheduler whose queue this is, nil for none.
 	tasks *scheduler
 	// group are objects of one class that retain much together; object is one of them.
@@ -90,6 +93,9 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 			if s.weak, err = h.lookAtWeak(ctx, s.collection); err != nil {
 				return nil, err
 			}
+		}
+		if s.bound, err = h.boundOf(ctx, s); err != nil {
+			return nil, err
 		}
 		if s.retained*100 >= p.liveBytes*suspectShare && throughThreadLocal(paths) {
 			continue // threadLocals tells of it
@@ -205,7 +211,7 @@ func (h *Heap) climbToContainer(s *suspect) {
 	for i, o := range slices.Backward(s.above) {
 		name := h.Class(o).Name
 		if container(name) && !strings.HasSuffix(name, "[]") {
-			s.object, s.retained, s.above = o, h.retained(o), s.above[:i+1]
+			s.object, s.retained, s.above, s.chained = o, h.retained(o), s.above[:i+1], false
 		} else if !strings.HasSuffix(name, "[]") {
 			return
 		}
@@ -260,7 +266,7 @@ func (h *Heap) collectionSuspects(known map[heap.ObjID]*collection, found []*sus
 }
 
 // groupSize is the least number of objects that are a group, and groupSample how many
-// of them are looked at for a way from the GC roots.
+// of them are looked at, at most, for a way from the GC roots.
 const (
 	groupSize   = 100
 	groupSample = 1000
@@ -288,18 +294,23 @@ func (h *Heap) groups() []*suspect {
 	if len(chosen) == 0 {
 		return nil
 	}
+	for i, s := range chosen {
+		s.count = counts[i]
+	}
+	met := make(map[heap.ClassID]int64, len(chosen))
 	for v := range h.Tree.Top {
-		s := chosen[h.ClassOf(heap.ObjID(v))]
-		if s != nil && len(s.group) < groupSample && h.retained(heap.ObjID(v))*100 < total*suspectShare {
+		class := h.ClassOf(heap.ObjID(v))
+		s := chosen[class]
+		if s == nil || h.retained(heap.ObjID(v))*100 >= total*suspectShare {
+			continue
+		}
+		if met[class]%(s.count/groupSample+1) == 0 { // old ones and new ones alike
 			s.object = heap.ObjID(v)
 			s.group = append(s.group, heap.ObjID(v))
 		}
+		met[class]++
 	}
-	var found []*suspect
-	for i, s := range chosen {
-		s.count = counts[i]
-		found = append(found, s)
-	}
+	found := slices.Collect(maps.Values(chosen))
 	slices.SortFunc(found, func(a, b *suspect) int {
 		return cmp.Or(cmp.Compare(b.retained, a.retained), cmp.Compare(a.object, b.object))
 	})

@@ -34,6 +34,7 @@ func (h *Heap) suspectFinding(s *suspect, p pressure, paths []Path) Finding {
 	default:
 		h.wordRetainer(&f, s, w, p)
 	}
+	f.Advice = cmp.Or(byTheJDK(path), f.Advice)
 	if f.Severity != SeverityInfo {
 		f.Confidence = ConfidenceHigh
 	}
@@ -87,12 +88,16 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	}
 	f.Summary += cmp.Or(h.notTheCause(values), h.notTheCause(below.own))
 	f.Advice = boundIt(w)
-	if p := f.Evidence.Path; p != nil && slices.ContainsFunc(p.Steps, isWorkQueue) {
+	switch path := f.Evidence.Path; {
+	case path != nil && slices.ContainsFunc(path.Steps, isWorkQueue):
 		f.Advice = "Find out why the threads of this pool do not keep up, and give it a queue of bounded size (ArrayBlockingQueue) with a RejectedExecutionHandler that slows its callers down."
 		if s.kept = h.poolKept(c.object); s.kept == nil {
 			f.Summary += h.poolAtWork(c.object)
 		}
+	case isQueue(class):
+		h.wordTaker(f, c.object)
 	}
+	wordBound(f, s)
 	f.Evidence.Refutes = "a later dump under the same load in which it has no more elements: then it is a cache of bounded size"
 	if s.weak.keptByThemselves() {
 		s.weak.word(f, p)
@@ -174,12 +179,35 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 		f.Summary += " Most of what it retains is " + below.most + "."
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("most below it", "%s", below.most))
 	}
+	if c := h.biggestPart(s.object); c != nil {
+		values, keys := h.elements(c)
+		if values == "" {
+			values = keys
+		}
+		f.Summary += fmt.Sprintf(" A part of it is %s with %s %s.", h.kindOf(c.object), unit.Count(c.size), elementWord(values))
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("biggest part", "%s @ %s", h.Class(c.object).Name, address(h.Address(c.object))))
+	}
 	f.Summary += h.notTheCause(below.own)
 	f.Advice = fmt.Sprintf("Look at what %s is filled with, and let go of what is done with.", cmp.Or(w.String(), name))
 	if container(class) {
 		f.Advice = boundIt(w)
 	}
+	if isQueue(class) {
+		h.wordTaker(f, s.object)
+	}
+	wordBound(f, s)
 	f.Evidence.Refutes = "the program needs all of it: a later dump under the same load retains no more"
+}
+
+// biggestPart returns the collection of most elements that an object refers to, nil for none.
+func (h *Heap) biggestPart(o heap.ObjID) *collection {
+	var biggest *collection
+	for r := range h.References(o) {
+		if c := h.accumulated.collections[r]; c != nil && (biggest == nil || c.size > biggest.size) {
+			biggest = c
+		}
+	}
+	return biggest
 }
 
 // wordGroup words a class whose instances retain much together.
@@ -198,6 +226,7 @@ func (h *Heap) wordGroup(f *Finding, s *suspect, p pressure) {
 	f.Evidence.Facts = []Fact{fact("class", "%s: %s objects", class, unit.Count(s.count)),
 		fact("retained", "%s, %s an object", unit.Bytes(s.retained), unit.Bytes(s.retained/s.count))}
 	f.Advice = "Find out by the path who keeps them after use; all who refer to them must let go."
+	h.wordOnTheWay(f, s)
 	f.Evidence.Refutes = "a later dump under the same load has no more of them"
 }
 

@@ -1,0 +1,129 @@
+package finding
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
+)
+
+// isQueue says whether a class is, by its name, a queue.
+func isQueue(class string) bool {
+	name := simpleName(class)
+	return strings.Contains(name, "Queue") || strings.Contains(name, "Deque")
+}
+
+// wordTaker adds to the verdict on a long queue what the thread is at in whose fields it is: one
+// that does not come back to its queue is why that grows. A thread in a call of the queue says
+// nothing.
+func (h *Heap) wordTaker(f *Finding, queue heap.ObjID) {
+	t := h.beginsAt(f.Evidence.Path)
+	if t == nil || slices.ContainsFunc(t.Frames, isCallOf(queue)) {
+		return
+	}
+	at := t.own()
+	if at == nil || !t.stuck() && !t.paused() && !t.inIO() {
+		return
+	}
+	f.Summary += fmt.Sprintf(" That thread is in %s.%s. %s", short(at.Class), clip(at.Method, 60), h.waiting(t, h.waitOf(t)))
+	f.Advice = fmt.Sprintf("If thread %q is to take from this queue: give what it waits for a time limit, or leave it to other threads. Bound the queue, and let those who fill it wait or drop.", clip(t.Name, 60))
+	v := h.threadEvidence(t, h.waitOf(t))
+	f.Evidence.Stack, f.Evidence.Lock = v.Stack, v.Lock
+	f.Evidence.Facts = append(f.Evidence.Facts, v.Facts...)
+}
+
+// isCallOf fits the frames of the JDK's or a library's that have the queue in a variable.
+func isCallOf(queue heap.ObjID) func(heap.Frame) bool {
+	return func(f heap.Frame) bool {
+		return isQueue(f.Class) && slices.ContainsFunc(f.Locals, func(l heap.Local) bool { return l.Object == queue })
+	}
+}
+
+// beginsAt returns the thread whose fields a path begins with, nil if it begins elsewhere.
+func (h *Heap) beginsAt(p *Path) *thread {
+	if p == nil || p.Thread == "" || p.Steps[0].Object == "" {
+		return nil
+	}
+	for s := range h.Stacks() {
+		if address(h.Address(s.Object)) == p.Steps[0].Object {
+			return &thread{Stack: s, ThreadInfo: h.threadInfos[s.Object]}
+		}
+	}
+	return nil
+}
+
+// wordBound says that the suspect is bounded: then it may be too big, but it does not grow for ever.
+func wordBound(f *Finding, s *suspect) {
+	if s.bound == 0 {
+		return
+	}
+	f.Summary += fmt.Sprintf(" It is bounded: it takes %s at most.", unit.Count(s.bound))
+	f.Evidence.Facts = append(f.Evidence.Facts, fact("takes at most", "%s", unit.Count(s.bound)))
+	switch {
+	case len(f.Evidence.Stack) > 0: // the advice is about a thread
+	case s.collection != nil:
+		f.Advice = "Find out why what takes from this queue does not keep up, and give it a smaller bound if it takes more than the heap can spare."
+	default:
+		f.Advice = "Give it a smaller bound if it takes more than the heap can spare."
+	}
+}
+
+// byTheJDK names the call that empties what the JDK itself keeps for a program, "" where a path
+// does not end with such a field.
+func byTheJDK(p *Path) string {
+	if p == nil {
+		return ""
+	}
+	for _, s := range slices.Backward(p.Steps[:len(p.Steps)-1]) {
+		switch strings.TrimPrefix(s.Class, "class ") + "." + s.Field {
+		case hooksClass + ".hooks":
+			return "Call Runtime.removeShutdownHook() when what a hook is for is closed, or register one hook that closes all that is open."
+		case "java.io.DeleteOnExitHook.files":
+			return "File.deleteOnExit() keeps each path until the JVM ends: delete such files when they are done with (Files.deleteIfExists in a finally block)."
+		case "java.io.ObjectOutputStream$HandleTable.objs":
+			return "An ObjectOutputStream keeps all that was written to it: call reset() now and then, or end the stream."
+		case "java.io.ObjectInputStream$HandleTable.entries":
+			return "An ObjectInputStream keeps all that was read from it until the writer calls ObjectOutputStream.reset(): let it do so now and then, or end the stream."
+		case "com.sun.jmx.mbeanserver.Repository.domainTb":
+			return "Call MBeanServer.unregisterMBean() when what an MBean is for is closed."
+		case completable + ".stack":
+			return "Each stage (thenRun, thenApply, anyOf ...) that is hung on a CompletableFuture stays until that one completes: do not hang one on a future that lives long for each request; complete it, or time out."
+		}
+		if !strings.HasPrefix(s.Class, "java.util.") {
+			return ""
+		}
+	}
+	return ""
+}
+
+// perElement is how many objects of a group an element of a collection may keep for that collection
+// to be what the group is in.
+const perElement = 10
+
+// wordOnTheWay names the big collection that most of a group are held by, where there is one: it is
+// what fills up.
+func (h *Heap) wordOnTheWay(f *Finding, s *suspect) {
+	p := f.Evidence.Path
+	if p == nil || p.Objects*2 < int64(len(s.group)) {
+		return
+	}
+	for i, step := range slices.Backward(p.Steps) {
+		at, err := strconv.ParseUint(step.Object, 0, 64)
+		c := h.accumulated.collections[h.Object(at)]
+		if err != nil || c == nil || c.size*perElement < s.count {
+			continue
+		}
+		w := holderOn(&Path{Root: p.Root, Thread: p.Thread, Frame: p.Frame, Steps: p.Steps[:i+1]})
+		f.Culprit.Class, f.Culprit.Field, f.Culprit.Object = w.class, w.field, step.Object
+		f.Summary = fmt.Sprintf("Several objects hold each of them. On the way to %s of %s that were looked at lies %s with %s elements.",
+			unit.Count(p.Objects), unit.Count(int64(len(s.group))), h.kindOf(c.object), unit.Count(c.size))
+		if held := w.held(); held != "" {
+			f.Summary += " " + held
+		}
+		f.Advice = boundIt(w)
+		return
+	}
+}

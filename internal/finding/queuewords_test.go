@@ -1,0 +1,152 @@
+package finding_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+// arrayQueue is a java.util.concurrent.ArrayBlockingQueue of n events of 1000 bytes, with room for
+// twice as many.
+func arrayQueue(j *hproftest.JDK, n int) *hproftest.Object {
+	event := j.Class("com.acme.LogEvent", j.Object, hproftest.Ref("text"))
+	items := make([]*hproftest.Object, 2*n)
+	for i := range n {
+		items[i] = j.New(event).Set("text", j.Bytes(make([]byte, 1000)))
+	}
+	class := j.Class("java.util.concurrent.ArrayBlockingQueue", j.Object, hproftest.Ref("items"), hproftest.Int("count"))
+	return j.New(class).Set("items", j.Array(j.Objects, items...)).Set("count", int32(n))
+}
+
+// TestQueueOfThread has a long queue that a thread has in a field: the verdict says what keeps that
+// thread, unless it is in a call of the queue, and how much the queue takes.
+func TestQueueOfThread(t *testing.T) {
+	f := func(status int32, inQueue bool) finding.Finding {
+		j := hproftest.NewJDK(17, 8)
+		queue := arrayQueue(j, 2000)
+		shipper := j.Class("com.acme.Shipper", j.Thread, hproftest.Ref("queue"))
+		frames := []hproftest.Frame{{Class: j.Class("com.acme.Collector", j.Object), Method: "send", Line: 5}, {Class: shipper, Method: "run", Line: 9}}
+		if inQueue {
+			frames = append([]hproftest.Frame{{Class: j.ClassNamed("java.util.concurrent.ArrayBlockingQueue"), Method: "take", Locals: []*hproftest.Object{queue}}}, frames...)
+		}
+		thread := j.NewThread(shipper, "shipper", frames...).Set("queue", queue)
+		j.SetThread(thread, 5, false, status)
+		return only(t, "growing-collection", detect(t, j))
+	}
+	found := f(hproftest.Parked, false)
+	assert.Contains(t, found.Summary, `on thread "shipper". That thread is in Collector.send. It waits without a time limit`)
+	assert.Contains(t, found.Summary, "It is bounded: it takes 4,000 at most.")
+	assert.Contains(t, found.Evidence.Stack, "com.acme.Collector.send(Collector.java:5)")
+	assert.Contains(t, found.Advice, `thread "shipper"`)
+	assert.Equal(t, finding.SeverityInfo, found.Severity, "it may be another thread's to take from it")
+	for name, found := range map[string]finding.Finding{"computes": f(hproftest.Running, false), "takes": f(hproftest.Parked, true)} {
+		assert.NotContains(t, found.Summary, "That thread is in", name)
+		assert.Contains(t, found.Advice, "smaller bound", name)
+	}
+}
+
+// TestBoundedCache has a cache of Caffeine's: who has it is not told to bound it.
+func TestBoundedCache(t *testing.T) {
+	for bound, words := range map[int64]string{50_000: "It is bounded: it takes 50,000 at most.", 1<<63 - 1: ""} {
+		j := hproftest.NewJDK(17, 8)
+		inner := j.Class("com.github.benmanes.caffeine.cache.SSMS", j.Object, hproftest.Long("maximum"), hproftest.Ref("data"))
+		outer := j.Class("com.github.benmanes.caffeine.cache.BoundedLocalCache$BoundedLocalManualCache", j.Object, hproftest.Ref("cache"))
+		var values []*hproftest.Object
+		for range 300 {
+			values = append(values, j.Bytes(make([]byte, 10_000)))
+		}
+		cache := j.New(inner).Set("maximum", bound).Set("data", j.Array(j.Objects, values...))
+		j.Class("com.acme.Shop", j.Object).Static("PRODUCTS", j.New(outer).Set("cache", cache))
+		f := only(t, "big-retainer", detect(t, j))
+		assert.Contains(t, f.Summary, words)
+		assert.Equal(t, words == "", f.Advice == "Bound it: remove entries from static field Shop.PRODUCTS when they are done with, or use a cache with a maximum size or an expiry.")
+	}
+}
+
+// TestKeptByTheJDK has collections of the JDK's own: the advice names the call that empties them.
+func TestKeptByTheJDK(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	hook := j.Class("com.acme.Hook", j.Thread, hproftest.Ref("data"))
+	hooks := hashMap(j, hook, 2000)
+	j.Class("java.lang.ApplicationShutdownHooks", j.Object).Static("hooks", hooks)
+	j.StickyClasses()
+	assert.Contains(t, only(t, "growing-collection", detect(t, j)).Advice, "Runtime.removeShutdownHook()")
+
+	j = hproftest.NewJDK(17, 8)
+	future := j.Class("java.util.concurrent.CompletableFuture", j.Object, hproftest.Ref("stack"))
+	stage := j.Class("java.util.concurrent.CompletableFuture$UniRun", j.Object, hproftest.Ref("next"), hproftest.Ref("fn"))
+	var first *hproftest.Object
+	for range 3000 {
+		first = j.New(stage).Set("next", first).Set("fn", j.Bytes(make([]byte, 1000)))
+	}
+	j.Class("com.acme.Server", j.Object).Static("STOPPED", j.New(future).Set("stack", first))
+	f := only(t, "big-retainer", detect(t, j))
+	assert.Contains(t, f.Advice, "hung on a CompletableFuture stays until that one completes")
+	assert.Contains(t, f.Summary, "static field Server.STOPPED")
+}
+
+// TestBigGroupInCollection has objects that a map and somebody else share: the map is what fills up.
+func TestBigGroupInCollection(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	meter := j.Class("com.acme.Meter", j.Object, hproftest.Ref("data"))
+	node := j.Class("java.util.HashMap$Node", j.Object, hproftest.Ref("value"))
+	holder := j.Class("com.acme.Reporter", j.Object, hproftest.Ref("current"))
+	var nodes, reporters []*hproftest.Object
+	for range 2000 {
+		m := j.New(meter).Set("data", j.Bytes(make([]byte, 2000)))
+		nodes = append(nodes, j.New(node).Set("value", m))
+		reporters = append(reporters, j.New(holder).Set("current", m))
+	}
+	class := j.Class("java.util.HashMap", j.Object, hproftest.Ref("table"), hproftest.Int("size"))
+	j.Class("com.acme.Meters", j.Object).Static("BY_NAME", j.New(class).Set("table", j.Array(j.Objects, nodes...)).Set("size", int32(2000)))
+	far := j.New(holder).Set("current", j.New(holder).Set("current", j.Array(j.Objects, reporters...)))
+	j.Class("com.acme.Reporters", j.Object).Static("ALL", far)
+	f := only(t, "big-retainer", detect(t, j))
+	assert.Contains(t, f.Title, "2,000 com.acme.Meter retain")
+	assert.Equal(t, "com.acme.Meters", f.Culprit.Class)
+	assert.Contains(t, f.Summary, "lies HashMap with 2,000 elements. It is held by static field Meters.BY_NAME.")
+	assert.Contains(t, f.Advice, "remove entries from static field Meters.BY_NAME")
+}
+
+// TestPartOfRetainer names the collection that an object with much below it has.
+func TestPartOfRetainer(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	entity := j.Class("com.acme.Entity", j.Object, hproftest.Ref("data"))
+	session := j.Class("com.acme.Session", j.Object, hproftest.Ref("byKey"), hproftest.Ref("snapshots"))
+	var snapshots []*hproftest.Object
+	for range 400 {
+		snapshots = append(snapshots, j.Bytes(make([]byte, 10_000)))
+	}
+	j.Class("com.acme.Import", j.Object).Static("SESSION", j.New(session).Set("byKey", hashMap(j, entity, 1500)).Set("snapshots", j.Array(j.Objects, snapshots...)))
+	f := only(t, "big-retainer", detect(t, j))
+	assert.Contains(t, f.Title, "com.acme.Session retains")
+	assert.Contains(t, f.Summary, "A part of it is HashMap with 1,500 elements of com.acme.Entity.")
+}
+
+// TestCleanersToldOnce has actions that wait behind a stuck one and retain much, which two refer to:
+// the verdict on the thread stands alone.
+func TestCleanersToldOnce(t *testing.T) {
+	j := hproftest.NewJDK(21, 8)
+	release := j.Class("com.acme.Release", j.Object, hproftest.Ref("data"))
+	cleaner := j.Cleaner()
+	j.Root(hprof.SubRootJNIGlobal, cleaner)
+	var cleanables []*hproftest.Object
+	for range 1500 {
+		cleanables = append(cleanables, j.Cleanable(cleaner, j.New(j.Object), j.New(release).Set("data", j.Bytes(make([]byte, 1000))), hproftest.Enqueued))
+	}
+	j.Root(hprof.SubRootJNIGlobal, j.Array(j.Objects, cleanables...))
+	at := j.Cleanable(cleaner, j.New(j.Object), j.New(release), hproftest.InProcessing)
+	thread := j.CleanerThread(cleaner, at, hproftest.Frame{Class: release, Method: "run", Line: 12})
+	j.Park(thread, j.Lock(nil))
+	oome := j.Class("java.lang.OutOfMemoryError", j.Object)
+	j.NewThread(j.Thread, "main", hproftest.Frame{Class: oome, Method: "<init>"})
+	found := detect(t, j)
+	require.NotEmpty(t, found)
+	assert.Equal(t, "cleaner-backlog", found[0].Kind)
+	assert.Empty(t, byKind("big-retainer", found))
+}
