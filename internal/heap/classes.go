@@ -119,10 +119,13 @@ func (b *builder) count(t *tally) {
 			b.arrayRefs += uint64(n.refs)
 		}
 		c.Instances, c.ShallowBytes = n.objects, n.bytes
-		if c.array == 0 && n.bytes > 0 {
-			b.unsure = true // arrays, though no name says so, and perhaps instances
-		} else if c.array == 0 {
+		// Of hostile and damaged dumps classes may be called arrays and have instances, or the
+		// other way round.
+		switch {
+		case c.array == 0 && n.bytes == 0:
 			c.ShallowBytes = n.objects * c.instance
+		case c.array == 0, c.array != hprof.TypeObject && t.has(c.Address), n.bytes < n.objects*b.Layout.arraySize(0, 1):
+			b.unsure = true
 		}
 	}
 	for i := range b.Classes {

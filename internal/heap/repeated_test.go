@@ -71,6 +71,28 @@ func TestRepeatedObjects(t *testing.T) {
 	}
 }
 
+// TestInstancesOfArrayClasses: what classes are called does not change how their instances count.
+func TestInstancesOfArrayClasses(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	all := []*hproftest.Object{j.Bytes([]byte("bytes"))}
+	for _, name := range []string{"[Lcom.acme.Node;", "[B", "[[I", "com.acme.Node[]", "com.acme.Node"} {
+		c := j.Class(name, j.Object, hproftest.Ref("a"), hproftest.Ref("b"))
+		all = append(all, j.New(c), j.New(c))
+	}
+	j.Class("com.acme.Main", j.Object).Static("all", j.Array(j.Objects, all...))
+	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
+	var objects, sum, bytes int64
+	for i := range g.Classes {
+		objects += g.Classes[i].Instances
+		bytes += g.Classes[i].ShallowBytes
+	}
+	for o := range g.Objects() {
+		sum += g.ShallowBytes(heap.ObjID(o + 1))
+	}
+	assert.EqualValues(t, g.Objects(), objects)
+	assert.Equal(t, sum, bytes)
+}
+
 // TestNamelessClassClass: where nothing names java.lang.Class, as where its name is damaged, class
 // objects are of an unknown class, and count.
 func TestNamelessClassClass(t *testing.T) {
