@@ -63,6 +63,8 @@ type unit struct {
 	start, end int64
 	// low and high bound the addresses of its objects.
 	low, high uint64
+	// roots is how many GC roots it lists.
+	roots int
 }
 
 // builder is the state of one build.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -241,4 +242,28 @@ func TestAlignmentOfFewObjects(t *testing.T) {
 	object.ID, first.ID, second.ID = 0x10000, 0x10000+48, 0x10000+120
 	g := build(t, d, hproftest.Shape{}, heap.Options{})
 	assert.Equal(t, int64(32), g.ShallowBytes(g.Object(first.ID)))
+}
+
+// TestManyRoots: a leak of JNI references lists millions of roots, which take what Roots does.
+func TestManyRoots(t *testing.T) {
+	const roots = 400_000
+	j := hproftest.NewJDK(17, 8)
+	o := j.New(j.Object)
+	d := j.Finish()
+	for range roots {
+		d.Root(hprof.SubRootJNIGlobal, o)
+	}
+	f, err := hprof.Open(t.Context(), d.WriteFile(t, hproftest.Shape{SegmentBytes: 1 << 20}), nil)
+	require.NoError(t, err)
+	defer f.Close()
+	for _, depth := range []heap.Depth{heap.Linked, heap.Counted} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		g, err := heap.Build(t.Context(), f, heap.Options{Depth: depth})
+		require.NoError(t, err)
+		runtime.ReadMemStats(&after)
+		assert.GreaterOrEqual(t, len(g.Roots), roots)
+		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(24*roots+16<<20), "bytes of roots, and of all else")
+		g.Close()
+	}
 }

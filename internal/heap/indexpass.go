@@ -21,28 +21,10 @@ type indexer struct {
 	marker  marker
 	tally   *tally
 	classes []classDump
-	roots   []root
-	threads []hprofThread
 	damage  []*hprof.Error
 	units   []unit
 	skewed  bool // an address is no multiple of the slot size
 	number  bool // objects get numbers
-}
-
-// root is a GC root by address.
-type root struct {
-	address uint64
-	kind    hprof.SubTag
-	thread  uint32
-	frame   int32
-	offset  int64 // in the file, to restore its order
-}
-
-type hprofThread struct {
-	address uint64
-	serial  uint32
-	trace   uint32
-	offset  int64
 }
 
 // classDump is a copy of a class dump.
@@ -73,32 +55,17 @@ func (b *builder) indexPass(ctx context.Context) error {
 	all := &indexer{tally: newTally()}
 	for _, w := range workers {
 		all.classes = append(all.classes, w.classes...)
-		all.roots = append(all.roots, w.roots...)
-		all.threads = append(all.threads, w.threads...)
 		all.units = append(all.units, w.units...)
 		all.tally.add(w.tally)
 		b.Damage = append(b.Damage, w.damage...)
 	}
 	slices.SortFunc(all.units, func(x, y unit) int { return cmp.Compare(x.start, y.start) })
-	slices.SortFunc(all.roots, func(x, y root) int { return cmp.Compare(x.offset, y.offset) })
-	slices.SortFunc(all.threads, func(x, y hprofThread) int { return cmp.Compare(x.offset, y.offset) })
 	b.units = all.units
 	if b.options.Depth != Counted {
 		b.Repeated = all.tally.total() + int64(len(all.classes)) - int64(b.index.count)
 	}
 	b.resolveClasses(all)
-	if b.options.Depth == Counted {
-		for _, r := range all.roots {
-			b.Roots = append(b.Roots, Root{Kind: r.kind, Thread: r.thread, Frame: r.frame})
-		}
-		return nil
-	}
-	b.rules.roots(all.roots)
-	b.collectStackRoots(all.roots)
-	for _, t := range all.threads {
-		b.Threads = append(b.Threads, Thread{Object: b.index.id(t.address), Serial: t.serial, Trace: t.trace})
-	}
-	return nil
+	return b.readRoots(ctx)
 }
 
 func (b *builder) runIndexers(ctx context.Context, shift uint) ([]*indexer, error) {
@@ -142,7 +109,7 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 		case hprof.SubHeapInfo, hprof.SubUnreachable:
 			continue
 		default:
-			w.root()
+			u.roots++
 			continue
 		}
 		if w.number || o.Tag == hprof.SubClassDump {
@@ -218,13 +185,4 @@ func (w *indexer) finish(u unit, end int64) {
 	u.end = end
 	w.units = append(w.units, u)
 	w.b.progress("reading objects", end-u.start)
-}
-
-// root notes the current GC root.
-func (w *indexer) root() {
-	o := w.o
-	if o.Tag == hprof.SubRootThread {
-		w.threads = append(w.threads, hprofThread{o.ID, o.Thread, uint32(o.Frame), o.Offset})
-	}
-	w.roots = append(w.roots, root{o.ID, o.Tag, o.Thread, o.Frame, o.Offset})
 }

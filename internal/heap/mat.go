@@ -23,7 +23,8 @@ import (
 // and org.eclipse.mat.parser.
 type matRules struct {
 	*builder
-	listsClasses bool // the dump names classes as GC roots
+	listsClasses bool              // the dump names classes as GC roots
+	threads      map[uint32]uint64 // the threads listed so far: addresses by serial number
 }
 
 func (*matRules) nameless(address uint64, described bool) string {
@@ -36,6 +37,7 @@ func (*matRules) nameless(address uint64, described bool) string {
 // invent adds the boot loader, and classes that others need and the dump lacks.
 func (b *matRules) invent(t *tally) {
 	b.inventedAt = map[uint64]ObjID{}
+	b.threads, b.locals = map[uint32]uint64{}, map[ObjID][]ObjID{}
 	b.boot = b.makeUp(0)
 	// Where a class has no address it gets the lowest free one.
 	free := uint64(0)
@@ -135,30 +137,26 @@ func (b *matRules) classNamed(name string) ClassID {
 	return b.byName[name][0]
 }
 
-// roots turns what belongs to a thread's stack into references of the thread, if the
+// root turns what belongs to a thread's stack into a reference of the thread, if the
 // thread was listed before.
-func (b *matRules) roots(listed []root) {
-	b.locals = map[ObjID][]ObjID{}
-	threads := map[uint32]uint64{}
-	for _, r := range listed {
-		object := b.at(r.address)
-		switch r.kind {
-		case hprof.SubRootStickyClass:
-			b.listsClasses = true
-		case hprof.SubRootThread:
-			threads[r.thread] = r.address
-		case hprof.SubRootJNILocal, hprof.SubRootJavaFrame, hprof.SubRootNativeStack, hprof.SubRootThreadBlock:
-			if thread := threads[r.thread]; thread != 0 {
-				if object != 0 {
-					holder := b.at(thread)
-					b.locals[holder] = append(b.locals[holder], object)
-				}
-				continue
+func (b *matRules) root(r root) {
+	object := b.at(r.address)
+	switch r.kind {
+	case hprof.SubRootStickyClass:
+		b.listsClasses = true
+	case hprof.SubRootThread:
+		b.threads[r.thread] = r.address
+	case hprof.SubRootJNILocal, hprof.SubRootJavaFrame, hprof.SubRootNativeStack, hprof.SubRootThreadBlock:
+		if thread := b.threads[r.thread]; thread != 0 {
+			if object != 0 {
+				holder := b.at(thread)
+				b.locals[holder] = append(b.locals[holder], object)
 			}
+			return
 		}
-		if object != 0 {
-			b.Roots = append(b.Roots, Root{Object: object, Kind: r.kind, Thread: r.thread, Frame: r.frame})
-		}
+	}
+	if object != 0 {
+		b.Roots = append(b.Roots, Root{Object: object, Kind: r.kind, Thread: r.thread, Frame: r.frame})
 	}
 }
 

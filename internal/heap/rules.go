@@ -29,8 +29,8 @@ type rules interface {
 	// invent adds the objects that the graph has and the dump has not. The classes
 	// are known by then, not their instances and sizes.
 	invent(t *tally)
-	// roots makes b.Roots of what the dump lists, in file order.
-	roots(listed []root)
+	// root makes one of b.Roots, if it is any, of what the dump lists. It is asked in file order.
+	root(r root)
 	// moreRoots adds the GC roots that the dump does not list.
 	moreRoots(ctx context.Context) error
 	// holds says whether a reference field of instances of c is an edge.

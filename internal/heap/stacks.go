@@ -178,16 +178,3 @@ func (n *frameNames) frame(id uint64) Frame {
 		Line:   raw.Line,
 	}
 }
-
-// collectStackRoots notes what threads' stacks hold, whether it is a GC root by the
-// rules or a reference of the thread.
-func (b *builder) collectStackRoots(listed []root) {
-	for _, r := range listed {
-		if r.thread == 0 || r.kind == hprof.SubRootThread {
-			continue
-		}
-		if id := b.index.id(r.address); id != 0 {
-			b.stackRoots = append(b.stackRoots, Root{Object: id, Kind: r.kind, Thread: r.thread, Frame: r.frame})
-		}
-	}
-}

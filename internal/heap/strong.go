@@ -19,11 +19,9 @@ func (strongRules) nameless(address uint64, _ bool) string { return namelessClas
 
 func (strongRules) invent(*tally) {}
 
-func (b strongRules) roots(listed []root) {
-	for _, r := range listed {
-		if id := b.index.id(r.address); id != 0 {
-			b.Roots = append(b.Roots, Root{Object: id, Kind: r.kind, Thread: r.thread, Frame: r.frame})
-		}
+func (b strongRules) root(r root) {
+	if id := b.index.id(r.address); id != 0 {
+		b.Roots = append(b.Roots, Root{Object: id, Kind: r.kind, Thread: r.thread, Frame: r.frame})
 	}
 }
 
