@@ -59,6 +59,7 @@ func (b *builder) resolveClasses(all *indexer) {
 		}
 		b.byName[c.Name] = append(b.byName[c.Name], ClassID(i))
 	}
+	b.checkHierarchies(dumps)
 	b.addPrimitiveArrays()
 	if all.tally.has(zeroClass) {
 		b.unknownClass()

@@ -54,6 +54,9 @@ type Local struct {
 
 // String renders a frame as Java's own stack traces do, without its locals.
 func (f Frame) String() string {
+	if f.Class == "" && f.Method == "" {
+		return "(a frame that the dump does not describe)"
+	}
 	call := f.Class + "." + f.Method
 	switch {
 	case f.Line == LineNative:

@@ -109,6 +109,7 @@ func TestFrameString(t *testing.T) {
 		assert.Equal(t, "com.acme.Shop.sell("+want+")", f.String())
 	}
 	assert.Equal(t, "A.b(Unknown Source)", heap.Frame{Class: "A", Method: "b", Line: 3}.String())
+	assert.Equal(t, "(a frame that the dump does not describe)", heap.Frame{Line: 3}.String())
 }
 
 func TestThreadInfos(t *testing.T) {

@@ -84,3 +84,16 @@ func TestNoObject(t *testing.T) {
 		assert.Contains(t, none.Hint(), hint)
 	}
 }
+
+// TestAClassThatIsNotDescribed is no object, and told as what it is.
+func TestAClassThatIsNotDescribed(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	gone := j.Class("com.acme.Gone", j.Object)
+	j.New(gone)
+	d := j.Finish()
+	d.Forget(gone)
+	_, err := scan.Path(t.Context(), d.WriteFile(t, hproftest.Shape{}), scan.Options{}, scan.PathOptions{Object: gone.ID, Limit: 20})
+	var none *scan.NoObjectError
+	require.ErrorAs(t, err, &none)
+	assert.Contains(t, none.Hint(), "which the dump does not describe")
+}

@@ -44,6 +44,9 @@ func (d *dump) object(ctx context.Context, address uint64) (heap.ObjID, error) {
 	if o := d.graph.Object(address); o != 0 {
 		return o, nil
 	}
+	if c := d.graph.ClassAt(address); c != heap.NoClass {
+		return 0, &NoObjectError{Address: address, Near: fmt.Sprintf("%#x is the class %s, which the dump does not describe", address, d.graph.ClassName(c))}
+	}
 	near, err := d.graph.Near(ctx, address)
 	if err != nil {
 		return 0, err

@@ -1,0 +1,70 @@
+package heap_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+// classDumpOf is how a class dump of ids of 8 bytes begins: tag, id, trace, superclass.
+func classDumpOf(c, super *hproftest.Class) []byte {
+	b := binary.BigEndian.AppendUint64([]byte{byte(hprof.SubClassDump)}, c.ID)
+	return binary.BigEndian.AppendUint64(append(b, 0, 0, 0, 0), super.ID)
+}
+
+// TestSuperclassesInACircle are told, and cut: each class counts its own fields once.
+func TestSuperclassesInACircle(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	a := j.Class("com.acme.A", j.Object, hproftest.Ref("a"))
+	b := j.Class("com.acme.B", a, hproftest.Ref("b"))
+	c := j.Class("com.acme.C", j.Object, hproftest.Ref("c"))
+	one := j.New(b)
+	one.Set("a", one)
+	j.Class("com.acme.Main", j.Object).Static("one", one)
+	data := j.Finish().Encode(hproftest.Shape{})
+	for class, super := range map[*hproftest.Class]*hproftest.Class{a: b, c: c} {
+		require.Equal(t, 1, bytes.Count(data, classDumpOf(class, j.Object)))
+		data = bytes.Replace(data, classDumpOf(class, j.Object), classDumpOf(class, super), 1)
+	}
+	path := filepath.Join(t.TempDir(), "circle.hprof")
+	require.NoError(t, os.WriteFile(path, data, 0o600))
+	f, err := hprof.Open(t.Context(), path, nil)
+	require.NoError(t, err)
+	defer f.Close()
+	for _, edges := range []heap.Edges{heap.EdgesStrong, heap.EdgesMAT} {
+		g, err := heap.Build(t.Context(), f, heap.Options{Edges: edges})
+		require.NoError(t, err)
+		require.Len(t, g.Damage, 2)
+		for i, name := range []string{"com.acme.B", "com.acme.C"} {
+			assert.ErrorContains(t, g.Damage[i], fmt.Sprintf("class %s is a superclass of its own", name))
+			assert.Equal(t, byte(hprof.SubClassDump), data[g.Damage[i].Offset])
+		}
+		assert.LessOrEqual(t, g.ShallowBytes(g.Object(one.ID)), int64(32))
+		assert.False(t, g.IsSubclass(g.ClassAt(b.ID), "com.acme.A"), "the circle is cut where it is closed")
+		assert.True(t, g.IsSubclass(g.ClassAt(a.ID), "com.acme.B"))
+		g.Close()
+	}
+}
+
+// TestMoreSuperclassesThanAreLookedAt is told once.
+func TestMoreSuperclassesThanAreLookedAt(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	c := j.Object
+	for i := range 1100 {
+		c = j.Class(fmt.Sprintf("com.acme.C%d", i), c)
+	}
+	j.New(c)
+	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
+	require.Len(t, g.Damage, 1)
+	assert.ErrorContains(t, g.Damage[0], "class com.acme.C1023 has more than 1023 superclasses")
+}
