@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -166,6 +167,7 @@ func TestWhatAQueueDoesNotTakeIsSaidOnce(t *testing.T) {
 	defer func() { require.NoError(t, p.Close()) }()
 	d := &sickDisk{}
 	q := p.workers[0].queue
+	q.opts.maxMemory = 0
 	q.active = sickFile{q.active, d}
 	appendValues(t, p, 1)
 	d.fail(nil, unix.EROFS, nil)
@@ -230,4 +232,56 @@ func TestAPlaceThatCannotBeReadKeepsNobodyFromTheStart(t *testing.T) {
 	assert.Equal(t, 6, s.samples)
 	assert.Equal(t, badPlaces{1, 1}, s.damaged)
 	assert.EqualValues(t, 2*len(file)/5, s.size)
+}
+
+// What a disk does not take waits in memory, which has a bound, and goes out from there. The
+// disk has what comes once it works again.
+func TestWhatTheDiskDoesNotTakeWaitsInMemory(t *testing.T) {
+	for name, sick := range map[string]struct{ open, write error }{
+		"read-only": {unix.EROFS, unix.EROFS}, "full": {nil, unix.ENOSPC}, "broken": {unix.EIO, unix.EIO}, "broken where it is written to": {nil, unix.EIO},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &sickDisk{}
+				q, log := onSick(t, d)
+				q.opts.maxMemory = 40 << 10
+				put(t, q, "one")
+				d.fail(sick.open, sick.write, nil)
+				for range 3 { // the disk is tried in between
+					require.Equal(t, 5, kilobytes(q, 5))
+					time.Sleep(2 * rollInterval)
+				}
+				require.Positive(t, q.sheltered())
+				assert.Less(t, kilobytes(q, 100), 40, "there is a limit")
+				assert.LessOrEqual(t, q.sheltered(), q.opts.maxMemory)
+
+				before := q.sheltered()
+				for time.Sleep(time.Second); ; {
+					_, _, end, ok, err := q.next(false)
+					require.NoError(t, err)
+					if !ok {
+						break
+					}
+					q.delivered([]delivery{{end: end, samples: 1, ackAt: time.Now()}}, false)
+				}
+				require.True(t, q.ackDue(time.Now()))
+				assert.Zero(t, q.stats().samples, "all of it went out")
+				time.Sleep(rollInterval)
+				require.Equal(t, 1, kilobytes(q, 1))
+				require.True(t, q.ackDue(time.Now()) || q.sheltered() < before, "what went out makes room")
+
+				d.fail(nil, nil, nil)
+				time.Sleep(rollInterval)
+				put(t, q, "two")
+				assert.False(t, q.inMemory())
+				dir := q.opts.dir
+				q.sync()
+				require.NoError(t, q.close())
+				assert.Equal(t, 1, strings.Count(log.String(), "they wait in memory"), log.String())
+				assert.Equal(t, 1, strings.Count(log.String(), "the disk takes samples again"), log.String())
+				assert.Contains(t, log.String(), "cannot be sent, nor sent again\" samples=1")
+				assert.Contains(t, take(t, testQueue(t, dir)), "two")
+			})
+		})
+	}
 }

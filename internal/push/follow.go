@@ -73,7 +73,7 @@ func (p *Pusher) Follow(destinations []Destination) error {
 func (p *Pusher) openWorker(d Destination) (*worker, error) {
 	dir := filepath.Join(p.opts.Dir, queueFolder(d.Info().ID))
 	log := p.opts.Logger.With(slog.String("destination", d.Info().Label))
-	q, err := openQueue(queueOptions{dir: dir, maxBytes: p.opts.MaxBytes, minFreeBytes: p.opts.MinFreeBytes, logger: log})
+	q, err := openQueue(queueOptions{dir: dir, maxBytes: p.opts.MaxBytes, minFreeBytes: p.opts.MinFreeBytes, maxMemory: maxShelter, logger: log})
 	if err != nil {
 		return nil, fmt.Errorf("push: %w", err)
 	}

@@ -27,6 +27,8 @@ type queueOptions struct {
 	// minFreeBytes is the space on the disk that the queue leaves to others: with
 	// less, it does not grow any more. Zero means none.
 	minFreeBytes int64
+	// maxMemory bounds what waits in memory while the disk takes nothing; zero means none.
+	maxMemory int64
 	// openFile opens a segment for writing; nil means the real one.
 	openFile func(path string) (appendFile, error)
 }
@@ -69,14 +71,16 @@ type queue struct {
 	dirty   bool
 	syncing syncing
 	// reader is the open file of the segment that starts at readerBase.
-	reader     *os.File
+	reader     readFile
 	readerBase uint64
 	writeBuf   []byte
 	readBuf    []byte
 	dropped    drops
 	// What the log is told now and then: of samples given up, of a segment that could not be
-	// begun, of a cursor that could not be written.
-	sayDrops, sayFiles, sayCursor seldom
+	// begun, of a cursor that could not be written, of samples that wait in memory.
+	sayDrops, sayFiles, sayCursor, sayShelter seldom
+	// saidShelter is true since the log was told of the latter.
+	saidShelter bool
 	// unread is the place that cannot be read.
 	unread unread
 }
@@ -165,7 +169,7 @@ func (q *queue) openReader(s *segment) error {
 	if q.reader != nil && q.readerBase == s.base {
 		return nil
 	}
-	f, err := os.Open(s.path)
+	f, err := openSegment(s)
 	if err != nil {
 		return fmt.Errorf("queue: %w", err)
 	}
@@ -187,6 +191,7 @@ func (q *queue) close() error {
 	if q.reader != nil {
 		q.reader.Close()
 	}
+	q.sayLeft()
 	var errs []error
 	for _, f := range append(q.takeUnsynced(), q.active) {
 		errs = append(errs, f.Sync(), f.Close())

@@ -15,7 +15,7 @@ import (
 const rollInterval = 10 * time.Second
 
 // append writes one record. When the disk is full, the oldest samples make room
-// for it. On an error nothing of it remains and what was written before, and not
+// for it; when it takes nothing at all, memory does, which has little. On an error nothing of it remains and what was written before, and not
 // given up, is untouched.
 func (q *queue) append(r record) error {
 	q.mu.Lock()
@@ -32,7 +32,13 @@ func (q *queue) append(r record) error {
 		err = q.extend()
 	}
 	if err != nil {
+		err = q.shelter(err)
+	}
+	if err != nil {
 		return fmt.Errorf("queue %s: %w", q.opts.dir, err)
+	}
+	if !q.inMemory() {
+		q.leftShelter()
 	}
 	q.note(r.timeMs)
 	last := q.segments[len(q.segments)-1]
@@ -52,10 +58,12 @@ func (q *queue) append(r record) error {
 // another file can be opened.
 func (q *queue) extend() error {
 	last := q.segments[len(q.segments)-1]
-	if last.size >= q.segmentBytes() {
+	if last.size >= q.segmentBytes() || last.memory != nil && time.Since(q.rolled) >= rollInterval {
 		switch err := q.roll(); {
 		case err == nil:
 			q.leaveSpace()
+		case last.memory != nil:
+			return q.shelter(err)
 		case isDiskFull(err) || last.size >= q.opts.maxBytes:
 			return err
 		default: // too many open files, perhaps: the one that is open takes more
@@ -70,6 +78,9 @@ func (q *queue) extend() error {
 // writeRecord writes writeBuf behind the last record. After an error the next one
 // goes to the same place; the cut only tidies up.
 func (q *queue) writeRecord() error {
+	if q.inMemory() && q.sheltered()+int64(len(q.writeBuf)) > q.opts.maxMemory {
+		return errShelterFull
+	}
 	size := q.segments[len(q.segments)-1].size
 	_, err := q.active.WriteAt(q.writeBuf, size)
 	if err != nil {
@@ -97,10 +108,17 @@ func (q *queue) roll() error {
 	if err != nil {
 		return fmt.Errorf("new segment: %w", err)
 	}
-	q.segments[len(q.segments)-1].unsynced = q.active
+	q.retire(q.segments[len(q.segments)-1])
 	q.active, q.rolled = f, time.Now()
 	q.segments = append(q.segments, next)
 	return nil
+}
+
+// retire leaves the file that was written to until now, that of s, to sync.
+func (q *queue) retire(s *segment) {
+	if s.memory == nil {
+		s.unsynced = q.active
+	}
 }
 
 // openAppendFile is the real queueOptions.openFile.

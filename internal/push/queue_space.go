@@ -46,8 +46,11 @@ func (q *queue) dropOverLimit() {
 }
 
 // giveWay drops the oldest segment of a queue whose disk is full; false when
-// there is nothing to drop.
+// there is nothing to drop that would make room on it.
 func (q *queue) giveWay() bool {
+	if q.segments[0].memory != nil {
+		return false
+	}
 	if len(q.segments) == 1 {
 		// Room comes from deleting a file: the records go on in another one.
 		if q.segments[0].size == 0 || q.roll() != nil {
@@ -116,12 +119,20 @@ func from(ds []delivery, base uint64) []delivery {
 func (q *queue) removeOldest() {
 	s := q.segments[0]
 	q.segments = q.segments[1:]
+	q.forget(s)
+}
+
+// forget deletes what a segment has on the disk, and what is open of it.
+func (q *queue) forget(s *segment) {
 	if q.reader != nil && q.readerBase == s.base {
 		q.reader.Close()
 		q.reader = nil
 	}
 	if s.unsynced != nil {
 		s.unsynced.Close()
+	}
+	if s.memory != nil {
+		return
 	}
 	if err := os.Remove(s.path); err != nil {
 		q.opts.logger.Warn("queue segment not removed", slog.Any("error", err))

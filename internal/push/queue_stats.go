@@ -1,7 +1,5 @@
 package push
 
-import "os"
-
 // drops counts samples that a queue gave up.
 type drops struct {
 	// full: the queue had reached its limit. disk: the disk was full, or nearly.
@@ -38,7 +36,7 @@ func (q *queue) stats() queueStats {
 // peekTime reads the append time of the record to be handed out next, which is
 // in s; 0 when it cannot be read.
 func (q *queue) peekTime(s *segment) int64 {
-	f, err := os.Open(s.path)
+	f, err := openSegment(s)
 	if err != nil {
 		return 0
 	}

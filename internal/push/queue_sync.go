@@ -19,7 +19,7 @@ type syncing struct {
 func (q *queue) sync() {
 	q.mu.Lock()
 	files := q.takeUnsynced()
-	active, dirty := q.active, q.dirty && !q.closed
+	active, dirty := q.active, q.dirty && !q.closed && !q.inMemory()
 	q.dirty = false
 	q.mu.Unlock()
 	var errs []error

@@ -119,6 +119,8 @@ type segment struct {
 	// unsynced is the file where it is not written to any more and not on the disk itself
 	// yet; nil else.
 	unsynced appendFile
+	// memory is where the segment is, if it is on no disk; nil else.
+	memory *memoryFile
 }
 
 // end is the logical offset behind the last record.
