@@ -34,7 +34,7 @@ type Progress func(done, total int64)
 
 // Open opens the dump at path, Stdin for standard input. Compressed input, and what
 // comes from a pipe, is written once into an unlinked file in the folder for
-// temporary files ($TMPDIR), which must have the room. progress may be nil.
+// temporary files (offheap.Folder), which must have the room. progress may be nil.
 //
 // Errors: *fs.PathError for a file that cannot be read, ErrNotHprof for foreign
 // input, ErrTruncated for a file that ends within its header, and that of ctx.

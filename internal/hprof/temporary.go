@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
 // spool is the temporary file that a dump is unpacked into. It is unlinked: it is gone when
@@ -20,7 +22,7 @@ type spool struct {
 
 // newSpool makes an empty one, which is written to until ctx ends.
 func newSpool(ctx context.Context) (*spool, error) {
-	file, err := os.CreateTemp("", "heapscan-*.hprof")
+	file, err := os.CreateTemp(offheap.Folder(), "heapscan-*.hprof")
 	if err != nil {
 		return nil, noRoom(err, 0)
 	}

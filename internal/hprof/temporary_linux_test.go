@@ -1,6 +1,7 @@
 package hprof_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,12 +31,17 @@ func TestBomb(t *testing.T) {
 		again.Env = append(os.Environ(), ownMounts+"=yes")
 		out, err := again.CombinedOutput()
 		require.NoError(t, err, "%s", out)
+		if bytes.Contains(out, []byte("--- SKIP")) {
+			t.Skipf("%s", out)
+		}
 		require.Contains(t, string(out), "--- PASS: TestBomb")
 		return
 	}
 	const size = 64 << 20
 	disk, packed := t.TempDir(), filepath.Join(t.TempDir(), "bomb.hprof")
-	require.NoError(t, unix.Mount("none", disk, "tmpfs", 0, "size=64m"))
+	if err := unix.Mount("none", disk, "tmpfs", 0, "size=64m"); err != nil {
+		t.Skipf("mount: %v", err)
+	}
 	defer func() { assert.NoError(t, unix.Unmount(disk, 0)) }()
 	t.Setenv("TMPDIR", disk)
 	j := hproftest.NewJDK(17, 8)

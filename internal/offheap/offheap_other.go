@@ -4,8 +4,12 @@ package offheap
 
 import (
 	"errors"
+	"os"
 	"time"
 )
+
+// Folder returns the folder for temporary files.
+func Folder() string { return os.TempDir() }
 
 // allocate takes the memory from the Go heap, 8-byte aligned as all big arrays are.
 func allocate(bytes int) ([]byte, error) { return make([]byte, bytes), nil }

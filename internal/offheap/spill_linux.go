@@ -10,15 +10,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spillFolder returns the folder for temporary files: TMPDIR or /tmp, but /var/tmp
-// where /tmp is in memory itself and nobody asked for it. Errors: ErrNoSpill.
+// Folder returns the folder for temporary files: TMPDIR or /tmp, but /var/tmp where /tmp is
+// in memory itself and nobody asked for it.
+func Folder() string {
+	const onDisk = "/var/tmp"
+	if folder := os.TempDir(); os.Getenv("TMPDIR") != "" || !inMemory(folder) || !isFolder(onDisk) || inMemory(onDisk) {
+		return folder
+	}
+	return onDisk
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// spillFolder is Folder, if that is not in memory. Errors: ErrNoSpill.
 func spillFolder() (string, error) {
-	folder := os.TempDir()
+	folder := Folder()
 	if !inMemory(folder) {
 		return folder, nil
-	}
-	if os.Getenv("TMPDIR") == "" && !inMemory("/var/tmp") {
-		return "/var/tmp", nil
 	}
 	return "", fmt.Errorf("%w: %s is in memory itself (set TMPDIR to a folder on a disk)", ErrNoSpill, folder)
 }
