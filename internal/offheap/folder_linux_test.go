@@ -48,6 +48,11 @@ func TestFolder(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "/var/tmp", folder)
 
+	// As in a container whose root may only be read.
+	require.NoError(t, unix.Mount("/var/tmp", "/var/tmp", "", unix.MS_BIND, ""))
+	require.NoError(t, unix.Mount("", "/var/tmp", "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+	assert.Equal(t, "/tmp", Folder(), "nothing can be written to the disk")
+
 	require.NoError(t, unix.Mount("none", "/var/tmp", "tmpfs", 0, "size=1m"))
 	assert.Equal(t, "/tmp", Folder(), "no disk anywhere")
 	_, err = spillFolder()

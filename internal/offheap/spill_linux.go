@@ -11,18 +11,13 @@ import (
 )
 
 // Folder returns the folder for temporary files: TMPDIR or /tmp, but /var/tmp where /tmp is
-// in memory itself and nobody asked for it.
+// in memory itself, nobody asked for it and /var/tmp can be written to.
 func Folder() string {
 	const onDisk = "/var/tmp"
-	if folder := os.TempDir(); os.Getenv("TMPDIR") != "" || !inMemory(folder) || !isFolder(onDisk) || inMemory(onDisk) {
+	if folder := os.TempDir(); os.Getenv("TMPDIR") != "" || !inMemory(folder) || inMemory(onDisk) || unix.Access(onDisk, unix.W_OK|unix.X_OK) != nil {
 		return folder
 	}
 	return onDisk
-}
-
-func isFolder(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }
 
 // spillFolder is Folder, if that is not in memory. Errors: ErrNoSpill.
