@@ -183,6 +183,16 @@ func TestWhatAQueueDoesNotTakeIsSaidOnce(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(log.String(), "the queue takes samples again\" destination=scripted samples_lost=6"), log.String())
 }
 
+func TestThatSamplesAreInMemoryAloneIsShown(t *testing.T) {
+	p, err := Open(Options{Dir: t.TempDir(), Destinations: []Destination{&scripted{}}})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, p.Close()) }()
+	q := p.workers[0].queue
+	q.active = sickFile{q.active, &sickDisk{write: unix.EIO}}
+	appendValues(t, p, 1, 2)
+	assert.Equal(t, []string{"2 samples for scripted are in memory alone, as the disk did not take them: make room, or see what ails it"}, p.Troubles())
+}
+
 // A disk that fails to give a record back is asked for a minute; then what is behind it goes out.
 func TestAPlaceThatCannotBeReadHoldsUpNothingForEver(t *testing.T) {
 	if _, err := os.Stat("/proc/self/mem"); err != nil {

@@ -14,6 +14,8 @@ type queueStats struct {
 	samples int
 	// oldestMs is the append time of the oldest one, 0 when there is none.
 	oldestMs int64
+	// inMemory is how many of them the disk does not have.
+	inMemory int
 	// dropped counts samples given up since open, by reason.
 	dropped drops
 }
@@ -21,7 +23,7 @@ type queueStats struct {
 func (q *queue) stats() queueStats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	st := queueStats{bytes: q.write - q.ack, dropped: q.dropped}
+	st := queueStats{bytes: q.write - q.ack, inMemory: q.inMemoryAlone(), dropped: q.dropped}
 	for _, s := range q.segments {
 		st.samples += s.pending()
 	}

@@ -113,15 +113,20 @@ func (q *queue) sheltered() int64 {
 	return size
 }
 
-// sayLeft tells what goes with the process.
-func (q *queue) sayLeft() {
+// inMemoryAlone is how many samples the disk does not have.
+func (q *queue) inMemoryAlone() int {
 	samples := 0
 	for _, s := range q.segments {
 		if s.memory != nil {
 			samples += s.pending()
 		}
 	}
-	if samples > 0 {
+	return samples
+}
+
+// sayLeft tells what goes with the process.
+func (q *queue) sayLeft() {
+	if samples := q.inMemoryAlone(); samples > 0 {
 		q.opts.logger.Error("what waits in memory goes with the process, as the disk took none: it cannot be sent, nor sent again", slog.Int("samples", samples))
 	}
 }

@@ -61,6 +61,9 @@ func (p *Pusher) Troubles() []string {
 		if t := w.losing.Load(); t != nil {
 			out = append(out, fmt.Sprintf("Samples for %s are lost since %s, %d by now: %v", w.metrics.label, t.since.Format(time.DateTime), t.lost, t.err))
 		}
+		if n := w.queue.stats().inMemory; n > 0 {
+			out = append(out, fmt.Sprintf("%d samples for %s are in memory alone, as the disk did not take them: make room, or see what ails it", n, w.metrics.label))
+		}
 		if t := w.trouble.Load(); t != nil {
 			out = append(out, fmt.Sprintf("Samples for %s wait since %s: %v", w.metrics.label, t.since.Format(time.DateTime), t.err))
 		}
