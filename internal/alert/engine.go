@@ -162,10 +162,20 @@ func (e *Engine) evaluate(ctx context.Context) {
 			e.reread()
 		case <-tick.C:
 			e.step(ctx, time.Now())
-			if err := e.save(); err != nil {
-				e.opts.Logger.Error("alerts are not kept for the next start", slog.Any("error", err))
-			}
+			e.keep()
 		}
+	}
+}
+
+// keep saves the state, and says when that begins to fail and when it works again.
+func (e *Engine) keep() {
+	failing := e.unsaved
+	err := e.save()
+	switch {
+	case err != nil && !failing:
+		e.opts.Logger.Error("alerts are not kept for the next start until further notice", slog.Any("error", err))
+	case failing && !e.unsaved:
+		e.opts.Logger.Info("alerts are kept for the next start again")
 	}
 }
 
