@@ -15,11 +15,13 @@ type loaderLeaks struct{}
 
 const (
 	// maxLoaders bounds the loaders that are compared with each other.
-	maxLoaders = 5000
+	maxLoaders = 20_000
 	// manyLoaders is how many loaders of the same code are worth a finding without
-	// one of them being stopped, and swarm how many are an alarm.
-	manyLoaders = 5
-	swarm       = 100
+	// one of them being stopped, and swarm how many are an alarm; of generated code more, as a
+	// program may have many scripts.
+	manyLoaders    = 5
+	swarm          = 100
+	generatedSwarm = 1000
 	// maxLoaderPaths bounds the ways to leaked loaders that are looked at, and maxHolders
 	// those that are told.
 	maxLoaderPaths = 500
@@ -33,8 +35,9 @@ const (
 type loader struct {
 	object heap.ObjID
 	class  string
-	// classes are the names of the classes that it defined, sorted.
-	classes []string
+	// classes are the names of the classes that it defined, sorted; patterns the same without
+	// their numbers, sorted, each once.
+	classes, patterns []string
 	// stopped says that it was stopped or closed, by its own state.
 	stopped bool
 	// mirrors are the class objects.
@@ -44,6 +47,9 @@ type loader struct {
 // family are loaders of the same class that loaded the same code.
 type family struct {
 	all, stopped []*loader
+	// generated says that the names of the classes differ by numbers, as those of compiled scripts and
+	// templates do.
+	generated bool
 	// forgotten are those that only the code that they loaded holds yet; looked for where none
 	// is known to be stopped.
 	forgotten []*loader
@@ -184,6 +190,11 @@ func (h *Heap) loaders() []*loader {
 			continue
 		}
 		slices.Sort(l.classes)
+		for _, name := range l.classes {
+			l.patterns = append(l.patterns, namePattern(name))
+		}
+		slices.Sort(l.patterns)
+		l.patterns = slices.Compact(l.patterns)
 		all = append(all, l)
 	}
 	slices.SortFunc(all, func(a, b *loader) int {
@@ -309,19 +320,27 @@ func (h *Heap) dropSoft(ctx context.Context, loaders []*loader) error {
 	return nil
 }
 
-// families groups loaders of the same class by the code that they loaded. Those of most
+// families groups loaders of the same class by the code that they loaded, numbers in names left out. Those of most
 // classes come first and stand for their family.
 func families(loaders []*loader) []*family {
 	var all []*family
+	known := map[string]*family{} // by all that is compared
 	for _, l := range loaders {
-		i := slices.IndexFunc(all, func(f *family) bool { return f.all[0].class == l.class && same(f.all[0].classes, l.classes) })
-		if i < 0 {
-			i = len(all)
-			all = append(all, &family{})
+		key := l.class + "\x00" + strings.Join(l.patterns, "\x00")
+		f := known[key]
+		if f == nil {
+			i := slices.IndexFunc(all, func(f *family) bool { return f.all[0].class == l.class && same(f.all[0].patterns, l.patterns) })
+			if i < 0 {
+				i = len(all)
+				all = append(all, &family{})
+			}
+			f = all[i]
+			known[key] = f
 		}
-		all[i].all = append(all[i].all, l)
+		f.all = append(f.all, l)
+		f.generated = f.generated || !same(f.all[0].classes, l.classes)
 		if l.stopped {
-			all[i].stopped = append(all[i].stopped, l)
+			f.stopped = append(f.stopped, l)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b *family) int {

@@ -33,6 +33,12 @@ func (h *Heap) loaderFinding(f *family, bytes int64, p pressure, paths []Path) F
 			unit.Plural(int64(len(f.all)), "class loader", "class loaders"), clip(code, 100))
 		found.Summary = fmt.Sprintf("They are of class %s and retain %s (%s of the reachable heap). No host refers to them any more, only threads, ThreadLocals, drivers, hooks or MBeans of their own.",
 			clip(first.class, 80), unit.Bytes(bytes), unit.Share(bytes, p.liveBytes))
+	case f.generated:
+		found.Confidence = ConfidenceMedium
+		code = namePattern(first.classes[0])
+		found.Title = fmt.Sprintf("%s made at run time for classes such as %s, each for itself", unit.Plural(n, "class loader", "class loaders"), clip(first.classes[0], 80))
+		found.Summary = fmt.Sprintf("They are of class %s; the names of the classes differ by numbers only: code seems to be compiled for each piece of work. They retain %s (%s of the reachable heap), and Metaspace outside of it.",
+			clip(first.class, 80), unit.Bytes(bytes), unit.Share(bytes, p.liveBytes))
 	default:
 		found.Confidence = ConfidenceLow
 		found.Title = fmt.Sprintf("%s loaded by %s of class %s", clip(code, 100), unit.Plural(n, "class loader", "class loaders"), clip(first.class, 80))
@@ -50,24 +56,35 @@ func (h *Heap) loaderFinding(f *family, bytes int64, p pressure, paths []Path) F
 		Refutes: "after the next full collection the loaders are gone",
 	}
 	found.Advice = "Undo in the application's stop (ServletContextListener.contextDestroyed) what it has started and registered: threads, ThreadLocals, drivers, timers, listeners, shutdown hooks."
+	if f.generated && len(f.stopped) == 0 {
+		found.Advice = "Compile each script, expression or template once and keep what comes of it by its text, in a map of bounded size; let go of the shell or engine that has the rest."
+	}
 	for i := range paths {
 		w, pinned := holderOn(&paths[i]), pinnedClass(paths[i])
 		if w.class == "" && w.thread != "" && paths[i].Steps[0].Object == "" {
 			w.frame = "" // each thread's own
 		}
 		by := cmp.Or(throughWords(paths[i]), w.String(), paths[i].Root)
+		if by == w.String() && w.from != "" {
+			by += ", from " + w.from + " on"
+		}
 		if i == 0 {
 			found.Evidence.Path = &paths[0]
 			found.Culprit.Class = cmp.Or(pinned, found.Culprit.Class)
 			found.Culprit.Field, found.Culprit.Thread = w.field, w.thread
 			found.Summary += fmt.Sprintf(" %s by %s", unit.Plural(paths[0].Objects, "is held", "are held"), by)
-			found.Advice = strings.TrimSpace(undo(paths[0]) + " " + found.Advice)
+			if !f.generated {
+				found.Advice = strings.TrimSpace(undo(paths[0]) + " " + found.Advice)
+			}
 			if pinned != "" {
 				found.Summary += ", which refers to a " + clip(pinned, 80)
 			}
 			found.Summary += "."
 		}
 		found.Evidence.Facts = append(found.Evidence.Facts, fact("held by", "%s: %s%s", by, unit.Plural(paths[i].Objects, "loader", "loaders"), pinnedWord(pinned)))
+	}
+	if p.metaspace {
+		found.Summary += " " + p.words()
 	}
 	found.Fingerprint = fingerprint(found.Kind, first.class, code, found.Culprit.Class, found.Culprit.Field)
 	return found
@@ -106,15 +123,20 @@ func pinnedWord(pinned string) string {
 // severity rests on proof that the loaders are done with: their own state, or that nobody but
 // their own code holds them; without that only a swarm that takes a good part of the heap alarms.
 func (f *family) severity(bytes int64, p pressure) Severity {
-	share := bytes * 100
+	share, many := bytes*100, swarm
+	if f.generated {
+		many = generatedSwarm
+	}
 	switch {
+	case p.metaspace && len(f.all) >= many:
+		return SeverityCritical
 	case len(f.stopped) > 0 && share >= p.liveBytes*criticalShare && bytes >= suspectBytes:
 		return SeverityCritical
 	case len(f.stopped) > 1, len(f.stopped) == 1 && share >= p.liveBytes*worthShare && bytes >= suspectBytes:
 		return SeverityWarning
 	case f.left() && share >= p.liveBytes*criticalShare && bytes >= suspectBytes:
 		return SeverityWarning
-	case len(f.stopped) == 0 && len(f.all) >= swarm && share >= p.liveBytes*worthShare && bytes >= suspectBytes:
+	case len(f.stopped) == 0 && len(f.all) >= many && share >= p.liveBytes*worthShare && bytes >= suspectBytes:
 		return SeverityWarning
 	}
 	return SeverityInfo

@@ -267,6 +267,9 @@ func (h *Heap) refersTo(o heap.ObjID) string {
 // words say what the heap's state means for a verdict on what is merely big.
 func (p pressure) words() string {
 	switch {
+	case p.metaspace:
+		return fmt.Sprintf("The dump was written at an OutOfMemoryError in thread %q as it defined a class, with the heap at %s of its limit: Metaspace ran out, not the heap.",
+			clip(p.thread, 60), unit.Share(p.liveBytes, p.maxBytes))
 	case p.outOfMemory && p.thread != "":
 		return fmt.Sprintf("The dump was written as the heap ran out: OutOfMemoryError in thread %q.", clip(p.thread, 60))
 	case p.outOfMemory:
@@ -280,7 +283,7 @@ func (p pressure) words() string {
 // facts are what the dump tells of the heap being short of memory.
 func (p pressure) facts() []Fact {
 	var facts []Fact
-	if p.outOfMemory {
+	if p.outOfMemory || p.metaspace {
 		facts = append(facts, fact("OutOfMemoryError", "thread %q", clip(p.thread, 60)))
 	}
 	if p.maxBytes > 0 {

@@ -1,0 +1,67 @@
+package finding_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+// scripts is a heap with n scripts that were compiled one by one, each by a class loader of its own,
+// as Groovy does. The dump was written at an OutOfMemoryError where at has a method on top of the
+// stack, "" for none; limit is that of the heap.
+func scripts(n int, at string, limit int64) *hproftest.JDK {
+	j := hproftest.NewJDK(17, 8)
+	loaders := j.Class("groovy.lang.InnerLoader", j.Object)
+	var all []*hproftest.Object
+	for i := range n {
+		script := j.Class(fmt.Sprintf("Script%d", i), j.Object).LoadedBy(j.New(loaders)).Static("CALLS", j.Bytes(make([]byte, 1200)))
+		all = append(all, j.New(script))
+	}
+	j.Class("com.acme.Rules", j.Object).Static("COMPILED", j.Array(j.Objects, all...))
+	j.Class("jdk.internal.misc.VM", j.Object).Static("directMemory", limit)
+	if at != "" {
+		j.NewThread(j.Thread, "http-3", hproftest.Frame{Class: j.Class("java.lang.OutOfMemoryError", j.Object), Method: "<init>"},
+			hproftest.Frame{Class: j.Class("java.lang.ClassLoader", j.Object), Method: at, Line: -3})
+	}
+	return j
+}
+
+// TestGeneratedClasses has classes made at run time, whose names differ by numbers only.
+func TestGeneratedClasses(t *testing.T) {
+	const roomy, full = 1 << 30, 2_500_000
+	for _, row := range []struct {
+		name     string
+		n        int
+		at       string
+		limit    int64
+		severity finding.Severity
+	}{
+		{"a swarm", 1500, "", roomy, finding.SeverityWarning},
+		{"as a program may have", 900, "", roomy, finding.SeverityInfo},
+		{"Metaspace ran out", 1500, "defineClass1", roomy, finding.SeverityCritical},
+		{"the heap ran out", 1500, "defineClass1", full, finding.SeverityWarning},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			found := detect(t, scripts(row.n, row.at, row.limit))
+			f := only(t, "class-loader-leak", found)
+			assert.Equal(t, row.severity, f.Severity)
+			assert.Equal(t, int64(row.n), f.Objects)
+			assert.Contains(t, f.Title, "class loaders made at run time for classes such as Script")
+			assert.Contains(t, f.Summary, "are held by static field Rules.COMPILED")
+			assert.Contains(t, f.Advice, "Compile each script")
+			metaspace := row.severity == finding.SeverityCritical
+			for _, g := range found {
+				said := g.Kind == "class-loader-leak" || g.Kind == "big-retainer" || g.Kind == "growing-collection"
+				if said && metaspace {
+					assert.Contains(t, g.Summary, `OutOfMemoryError in thread "http-3" as it defined a class`, g.Title)
+					assert.NotContains(t, g.Summary, "as the heap ran out", g.Title)
+				}
+				assert.False(t, metaspace && g.Kind == "big-retainer" && g.Severity != finding.SeverityInfo, g.Title)
+			}
+		})
+	}
+}
