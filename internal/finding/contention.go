@@ -54,7 +54,7 @@ func (h *Heap) deadlocked() map[heap.ObjID]bool {
 		for _, o := range l.owners {
 			waiting[o] = append(waiting[o], t)
 		}
-		if len(l.owners) > 0 && l.proof != proofClass && h.stateOf(t).stuck() {
+		if len(l.owners) > 0 && l.proof != proofClass && (l.proof == proofCarrier || h.stateOf(t).stuck()) {
 			dead[t] = true
 		}
 	}

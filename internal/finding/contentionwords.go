@@ -13,6 +13,9 @@ import (
 // deadlockFinding words the verdict on threads that wait for each other. Errors: that of
 // ctx; no memory.
 func (h *Heap) deadlockFinding(ctx context.Context, d *deadlock) (Finding, error) {
+	if pinned := h.pinnedIn(d.circle); pinned != 0 {
+		return h.pinnedFinding(ctx, d, pinned)
+	}
 	first := h.threadOf(d.circle[0])
 	bytes, err := h.heldAlone(ctx, slices.Concat(d.circle, d.behind))
 	if err != nil {

@@ -30,7 +30,7 @@ func (h *Heap) unmounted(known []heap.ObjID) []heap.ObjID {
 	}
 	var found []heap.ObjID
 	for _, o := range h.Tables[tableThread].Objects {
-		if h.Class(o).Name == "java.lang.VirtualThread" && h.reachable(o) && have.Add(o) && len(found) < maxUnmounted {
+		if h.Class(o).Name == virtualThread && h.reachable(o) && have.Add(o) && len(found) < maxUnmounted {
 			found = append(found, o)
 		}
 	}
@@ -60,6 +60,9 @@ func (h *Heap) readLinks(ctx context.Context) error {
 	}
 	h.linkMonitors()
 	h.linkQueued()
+	if err := h.linkPinned(ctx); err != nil {
+		return err
+	}
 	return h.addOwners(ctx)
 }
 

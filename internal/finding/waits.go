@@ -19,6 +19,8 @@ const (
 	// proofQueue is that what the thread waits for is a task in the queue of a pool, whose
 	// threads are the owners.
 	proofQueue = "queue"
+	// proofCarrier is that the owner keeps the carrier which a virtual thread needs to go on.
+	proofCarrier = "carrier"
 	// proofInitialiser is that the owner is in the static initialiser of a class.
 	proofInitialiser = "static initialiser"
 )
