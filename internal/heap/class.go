@@ -43,6 +43,10 @@ type Class struct {
 	instance     int64      // shallow size of an instance, not of arrays
 }
 
+// instanceless says that there are no instances of the class. Those of classes that are called
+// arrays may not have been counted.
+func (c *Class) instanceless() bool { return c.Instances == 0 && c.array == 0 }
+
 // ownBytes returns the length of the class's own fields in the body of an instance.
 func (c *Class) ownBytes(idSize int) int64 {
 	if len(c.Fields) == 0 {

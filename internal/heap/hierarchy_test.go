@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -67,4 +68,30 @@ func TestMoreSuperclassesThanAreLookedAt(t *testing.T) {
 	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
 	require.Len(t, g.Damage, 1)
 	assert.ErrorContains(t, g.Damage[0], "class com.acme.C1023 has more than 1023 superclasses")
+}
+
+// TestClassesWithoutInstances: what their instances would refer to takes no memory, as a chain of
+// thousands of them would have millions of fields.
+func TestClassesWithoutInstances(t *testing.T) {
+	const classes = 3000
+	j := hproftest.NewJDK(17, 8)
+	c := j.Object
+	for i := range classes {
+		c = j.Class(fmt.Sprintf("com.acme.C%d", i), c, hproftest.Ref("a"), hproftest.Ref("b"))
+	}
+	o := j.New(j.Object)
+	c.Static("one", o)
+	f, err := hprof.Open(t.Context(), j.Finish().WriteFile(t, hproftest.Shape{}), nil)
+	require.NoError(t, err)
+	defer f.Close()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	g, err := heap.Build(t.Context(), f, heap.Options{})
+	require.NoError(t, err)
+	defer g.Close()
+	r, err := g.Referrers(t.Context(), g.Object(o.ID), 5)
+	require.NoError(t, err)
+	runtime.ReadMemStats(&after)
+	assert.EqualValues(t, 1, r.References)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(200<<20), "all fields of all of them were 1.4 GB")
 }

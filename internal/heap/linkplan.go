@@ -35,11 +35,8 @@ func (b *builder) planClasses() (bound uint64) {
 			p.class = c.Object
 		}
 		p.locals = len(b.locals) > 0 && b.IsSubclass(id, "java.lang.Thread")
-		for f := range b.fields(id) {
-			if f.Field.Type == hprof.TypeObject && b.rules.holds(id, f) {
-				p.refs = append(p.refs, f.BodyOffset)
-				p.end = max(p.end, int(f.BodyOffset)+b.idSize)
-			}
+		if !c.instanceless() {
+			b.planFields(id, p)
 		}
 		p.tables = b.tablePlans(id)
 		p.kind = b.kinds.number(kindOf(id, c.instance))
@@ -49,6 +46,16 @@ func (b *builder) planClasses() (bound uint64) {
 		bound += uint64(len(l))
 	}
 	return bound + b.arrayRefs
+}
+
+// planFields notes the references of the instances of a class.
+func (b *builder) planFields(id ClassID, p *linkPlan) {
+	for f := range b.fields(id) {
+		if f.Field.Type == hprof.TypeObject && b.rules.holds(id, f) {
+			p.refs = append(p.refs, f.BodyOffset)
+			p.end = max(p.end, int(f.BodyOffset)+b.idSize)
+		}
+	}
 }
 
 // found says which columns of a watch some class has.

@@ -60,7 +60,9 @@ func (g *Graph) Referrers(ctx context.Context, target ObjID, limit int) (Referre
 	strengths := g.strengths()
 	fields := make([][]refField, len(g.Classes))
 	for i := range g.Classes {
-		fields[i] = g.refFields(ClassID(i), strengths[i])
+		if !g.Classes[i].instanceless() {
+			fields[i] = g.refFields(ClassID(i), strengths[i])
+		}
 	}
 	workers := []*referrerScan{}
 	err := g.walk(ctx, g.units, func() func(*hprof.Objects) {
