@@ -23,9 +23,6 @@ type Outline struct {
 
 	file  *File
 	names []nameRef // sorted by id
-	// other says that the file tells of something else than a heap, such as where the
-	// processor's time went.
-	other bool
 }
 
 // LoadedClass is a LOAD_CLASS record: the class object ID has the name NameID.
@@ -73,15 +70,11 @@ const maxName = 1 << 16
 const maxDescription = 4 << 20
 
 // Outline reads all records but the insides of the heap. Damage is recorded, and
-// records go on behind it (see Walk); it is not an error. A file of names and classes
-// alone was cut off before its heap, which counts as damage. Errors: that of ctx.
+// records go on behind it (see Walk); it is not an error. Errors: that of ctx.
 func (f *File) Outline(ctx context.Context) (*Outline, error) {
 	o := &Outline{Frames: map[uint64]Frame{}, Traces: map[uint32]Trace{}, file: f}
 	if err := f.Walk(ctx, outliner{o}); err != nil {
 		return nil, err
-	}
-	if o.Dumps == 0 && !o.other && len(o.Damage) == 0 {
-		o.Damage = append(o.Damage, &Error{f.Size, "heap, which would begin", ErrTruncated})
 	}
 	slices.SortFunc(o.names, func(a, b nameRef) int {
 		return cmp.Compare(a.id, b.id)
@@ -140,8 +133,6 @@ func (o outliner) Record(_ context.Context, r Record) error {
 			t.Frames = append(t.Frames, r.Body.ID())
 		}
 		o.Traces[serial] = t
-	case TagAllocSites, TagCPUSamples:
-		o.other = true
 	}
 	return nil
 }

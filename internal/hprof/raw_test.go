@@ -60,13 +60,13 @@ func meet(t *testing.T, data []byte) met {
 
 // TestRecordsTooShortOrTooLong are damage, and what follows is read.
 func TestRecordsTooShortOrTooLong(t *testing.T) {
-	rest := bytes.Join([][]byte{name(1, "a"), name(2, "b"), name(3, "c")}, nil)
+	rest := bytes.Join([][]byte{name(1, "a"), name(2, "b"), rec(hprof.TagHeapDump, nil)}, nil)
 	f := func(tag hprof.Tag, least int) {
 		t.Helper()
 		assert.Empty(t, meet(t, raw(rec(tag, make([]byte, least)), rest)).damage, tag.Name())
 		m := meet(t, raw(rec(tag, make([]byte, least-1)), rest))
 		assert.Len(t, m.damage, 1, tag.Name())
-		assert.Equal(t, []hprof.Tag{hprof.TagUTF8, hprof.TagUTF8, hprof.TagUTF8}, m.records, tag.Name())
+		assert.Equal(t, []hprof.Tag{hprof.TagUTF8, hprof.TagUTF8, hprof.TagHeapDump}, m.records, tag.Name())
 	}
 	f(hprof.TagUTF8, 8)
 	f(hprof.TagLoadClass, 24)
@@ -119,6 +119,8 @@ func TestCutBeforeItsHeap(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, o.Damage, 1)
 	assert.ErrorIs(t, o.Damage[0], hprof.ErrTruncated)
+	assert.Len(t, meet(t, raw(name(1, "a"))).damage, 1, "whoever reads the records alone is told, too")
+	assert.Empty(t, meet(t, raw(name(1, "a"), rec(hprof.TagCPUSamples, nil))).damage, "that is no heap dump")
 }
 
 // TestAHeapCutBetweenObjects is damaged, though each object in it is whole.

@@ -44,7 +44,8 @@ type Visitor interface {
 }
 
 // Walk tells v of all records in the order of the file, but for the insides of the
-// heap, and of all damage around them. Errors: those of ctx and v.
+// heap, and of all damage around them. A file of names and classes alone was cut off before
+// its heap, which counts as damage. Errors: those of ctx and v.
 func (f *File) Walk(ctx context.Context, v Visitor) error {
 	w := walk{file: f, to: v, c: newCursor(f, f.Header.Length, f.Size), id: f.Header.IDSize}
 	for n := 0; w.c.left() > 0; n++ {
@@ -82,6 +83,9 @@ func (f *File) Walk(ctx context.Context, v Visitor) error {
 	if f.Damage != nil {
 		return v.Damaged(f.Damage, f.Size)
 	}
+	if w.dumps == 0 && !w.other && w.damaged == 0 {
+		return v.Damaged(&Error{f.Size, "heap, which would begin", ErrTruncated}, f.Size)
+	}
 	return nil
 }
 
@@ -95,6 +99,7 @@ type walk struct {
 	damaged   int  // places
 	segmented bool // the current dump consists of segments, which have an end record
 	ended     bool
+	other     bool // the file tells of something else than a heap, such as where the processor's time went
 	open      bool // a segmented dump is open
 
 	before  int64 // begin of the last record that was read
@@ -120,6 +125,8 @@ func (w *walk) record(ctx context.Context) (fault, err error) {
 		return w.heap(ctx, r)
 	case TagHeapEnd:
 		w.ended, w.open = true, false
+	case TagAllocSites, TagCPUSamples:
+		w.other = true
 	}
 	if left := w.c.left(); r.Length > left {
 		return fmt.Errorf("record %#x of %d bytes, %d left: %w", byte(r.Tag), r.Length, left, ErrTruncated), nil
