@@ -15,8 +15,10 @@ type holder struct {
 	thread       string
 	// local says that it is the value of a ThreadLocal that holds it.
 	local bool
-	// frame is the call whose variable it is, where nothing but a stack refers to it.
-	frame string
+	// frame is the call that refers to where the path begins; variable says that this is a variable
+	// of it, not the thread itself.
+	frame    string
+	variable bool
 	// from is where the path begins: the static field, "" if it does with none or with that of
 	// class; or the JNI global reference.
 	from string
@@ -33,7 +35,7 @@ func holderOn(p *Path) holder {
 	if p == nil {
 		return holder{}
 	}
-	w := holder{thread: p.Thread, frame: p.Frame, local: throughThreadLocal([]Path{*p})}
+	w := holder{thread: p.Thread, frame: p.Frame, local: throughThreadLocal([]Path{*p}), variable: p.Root == hprof.SubRootJavaFrame.RootName()}
 	if i := slices.IndexFunc(p.Steps, isWorkQueue); i >= 0 {
 		w.class, w.field = p.Steps[i].Class, workQueue
 	}

@@ -109,6 +109,8 @@ func (h *Heap) waiting(t *thread, w wait) string {
 		s = "It waits without a time limit"
 	case t.stuck() && strings.HasSuffix(h.Class(w.lock).Name, "$ConditionObject") && t.through() != nil:
 		s = fmt.Sprintf("It waits without a time limit in %s.%s", short(t.through().Class), clip(t.through().Method, 60))
+	case t.stuck() && strings.HasSuffix(h.Class(w.lock).Name, "$ConditionObject") && t.own() != nil:
+		s = fmt.Sprintf("It waits without a time limit to be signalled in %s.%s", short(t.own().Class), clip(t.own().Method, 60))
 	case t.stuck():
 		s = "It waits without a time limit for " + lock
 	case t.paused() && t.own() != nil:

@@ -100,7 +100,13 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if s.retained*100 >= p.liveBytes*suspectShare && throughThreadLocal(paths) {
 			continue // threadLocals tells of it
 		}
-		told = addAlike(told, h.suspectFinding(s, p, paths))
+		f := h.suspectFinding(s, p, paths)
+		if s.kept != nil {
+			if err := h.wordLent(ctx, &f, &s.kept[0].thread); err != nil {
+				return nil, err
+			}
+		}
+		told = addAlike(told, f)
 	}
 	return tellAlike(told), nil
 }

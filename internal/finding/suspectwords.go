@@ -106,6 +106,9 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 
 // boundIt advises what to do about a collection that grows.
 func boundIt(w holder) string {
+	if w.class == "" && w.frame != "" {
+		return fmt.Sprintf("Let %s work in portions, and let go of each one when it is done with.", w)
+	}
 	return fmt.Sprintf("Bound it: remove entries from %s when they are done with, or use a cache with a maximum size or an expiry.", cmp.Or(w.String(), "its owner"))
 }
 
@@ -136,13 +139,20 @@ func threadOf(w holder) string {
 	if w.thread == "" || w.class == "" {
 		return ""
 	}
-	return fmt.Sprintf(" on thread %q", clip(w.thread, 60))
+	on := fmt.Sprintf(" on thread %q", clip(w.thread, 60))
+	if w.variable && w.frame != "" {
+		on += ", in " + clip(stableClass(w.frame), 100)
+	}
+	return on
 }
 
 // wordRetainer words an object that retains much.
 func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 	class := h.Class(s.object).Name
 	name := h.called(s.object)
+	if strings.HasSuffix(class, "[]") && w.class != "" {
+		name += " of " + w.String() // any array is called so
+	}
 	f.Kind = "big-retainer"
 	f.Objects = 1
 	f.Culprit.Class = cmp.Or(h.NameOf(s.object), f.Culprit.Class, class)
@@ -166,26 +176,23 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("refers to", "%s", parts))
 	}
 	f.Summary += cmp.Or(w.held(), "Nothing but a GC root holds it.")
-	below := h.below([]heap.ObjID{s.object}, s.retained, class)
+	below, part := h.below([]heap.ObjID{s.object}, s.retained, class), h.biggestPart(s.object)
 	switch own := below.words(); {
 	case own != "" && strings.Contains(below.most, below.own): // told below
 	case own != "":
 		f.Summary += " Below it lie " + own + "."
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("the program's own below it", "%s", own))
-	case parts != "":
+	case parts != "" && part == nil:
 		f.Summary += " It refers to " + clip(parts, 160) + "."
 	}
 	if below.most != "" {
 		f.Summary += " Most of what it retains is " + below.most + "."
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("most below it", "%s", below.most))
 	}
-	if c := h.biggestPart(s.object); c != nil {
-		values, keys := h.elements(c)
-		if values == "" {
-			values = keys
-		}
-		f.Summary += fmt.Sprintf(" A part of it is %s with %s %s.", h.kindOf(c.object), unit.Count(c.size), elementWord(values))
-		f.Evidence.Facts = append(f.Evidence.Facts, fact("biggest part", "%s @ %s", h.Class(c.object).Name, address(h.Address(c.object))))
+	if part != nil {
+		values, keys := h.elements(part)
+		f.Summary += fmt.Sprintf(" A part of it is %s with %s %s.", h.kindOf(part.object), unit.Count(part.size), elementWord(cmp.Or(values, keys)))
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("biggest part", "%s @ %s", h.Class(part.object).Name, address(h.Address(part.object))))
 	}
 	f.Summary += h.notTheCause(below.own)
 	f.Advice = fmt.Sprintf("Look at what %s is filled with, and let go of what is done with.", cmp.Or(w.String(), name))
