@@ -88,6 +88,38 @@ func TestKeptByTheJDK(t *testing.T) {
 	f := only(t, "big-retainer", detect(t, j))
 	assert.Contains(t, f.Advice, "hung on a CompletableFuture stays until that one completes")
 	assert.Contains(t, f.Summary, "static field Server.STOPPED")
+
+	j = hproftest.NewJDK(17, 8)
+	set := j.Class("java.util.LinkedHashSet", j.Object, hproftest.Ref("map"))
+	files := j.New(set).Set("map", hashMap(j, j.Class("com.acme.Path", j.Object, hproftest.Ref("data")), 2000))
+	j.Class("java.io.DeleteOnExitHook", j.Object).Static("files", files)
+	j.StickyClasses()
+	assert.Contains(t, only(t, "growing-collection", detect(t, j)).Advice, "Files.deleteIfExists")
+
+	for stream, words := range map[string][2]string{"java.io.ObjectOutputStream": {"objs", "call reset() now and then"}, "java.io.ObjectInputStream": {"entries", "let it do so now and then"}} {
+		j = hproftest.NewJDK(17, 8)
+		table := j.Class(stream+"$HandleTable", j.Object, hproftest.Ref(words[0]))
+		var objects []*hproftest.Object
+		for range 300 {
+			objects = append(objects, j.Bytes(make([]byte, 10_000)))
+		}
+		handles := j.New(table).Set(words[0], j.Array(j.Objects, objects...))
+		j.Class("com.acme.Link", j.Object).Static("PEER", j.New(j.Class(stream, j.Object, hproftest.Ref("handles"))).Set("handles", handles))
+		f = only(t, "big-retainer", detect(t, j))
+		assert.Contains(t, f.Advice, words[1])
+		assert.Contains(t, f.Title, "java.lang.Object[] of static field Link.PEER retains")
+	}
+}
+
+// TestHookOfProgram has a map that a shutdown hook of the program's refers to: that the JDK keeps the
+// hook is nothing to undo.
+func TestHookOfProgram(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	hook := j.Class("com.acme.Stop", j.Thread, hproftest.Ref("orders"))
+	orders := hashMap(j, j.Class("com.acme.Order", j.Object, hproftest.Ref("data")), 2000)
+	j.Class("java.lang.ApplicationShutdownHooks", j.Object).Static("hooks", j.Array(j.Objects, j.New(hook).Set("orders", orders)))
+	j.StickyClasses()
+	assert.Contains(t, only(t, "growing-collection", detect(t, j)).Advice, "remove entries from field Stop.orders")
 }
 
 // TestBigGroupInCollection has objects that a map and somebody else share: the map is what fills up.
