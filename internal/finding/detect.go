@@ -74,8 +74,7 @@ const coveredShare = 90
 // covers says whether the alarm makes a remark on what retains much superfluous: its own
 // way leads through that object, and it explains nearly all of it; or the way to that object
 // leads through the ThreadLocals that the alarm is about; or it is the queue of the thread that is
-// kept; or it is about the very references or threads
-// that wait.
+// kept; or it is about the very references or threads that wait.
 func (f Finding) covers(remark Finding) bool {
 	merely := remark.Kind == "growing-collection" || remark.Kind == "big-retainer"
 	if f.Kind == "deadlock" && merely && remark.Culprit.Class == virtualThread {

@@ -14,8 +14,10 @@ import (
 type loaderLeaks struct{}
 
 const (
-	// maxLoaders bounds the loaders that are compared with each other.
-	maxLoaders = 20_000
+	// maxLoaders bounds the loaders that are looked at, and maxCompared the families with whose
+	// code that of each is compared: those of most classes.
+	maxLoaders  = 20_000
+	maxCompared = 1000
 	// manyLoaders is how many loaders of the same code are worth a finding without
 	// one of them being stopped, and swarm how many are an alarm; of generated code more, as a
 	// program may have many scripts.
@@ -320,8 +322,8 @@ func (h *Heap) dropSoft(ctx context.Context, loaders []*loader) error {
 	return nil
 }
 
-// families groups loaders of the same class by the code that they loaded, numbers in names left out. Those of most
-// classes come first and stand for their family.
+// families groups loaders of the same class by the code that they loaded, numbers in names left
+// out. Those of most classes come first and stand for their family.
 func families(loaders []*loader) []*family {
 	var all []*family
 	known := map[string]*family{} // by all that is compared
@@ -329,7 +331,7 @@ func families(loaders []*loader) []*family {
 		key := l.class + "\x00" + strings.Join(l.patterns, "\x00")
 		f := known[key]
 		if f == nil {
-			i := slices.IndexFunc(all, func(f *family) bool { return f.all[0].class == l.class && same(f.all[0].patterns, l.patterns) })
+			i := slices.IndexFunc(all[:min(len(all), maxCompared)], func(f *family) bool { return f.all[0].class == l.class && same(f.all[0].patterns, l.patterns) })
 			if i < 0 {
 				i = len(all)
 				all = append(all, &family{})

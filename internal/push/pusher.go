@@ -154,7 +154,7 @@ func warnOrphans(dir string, known map[string]bool, log *slog.Logger) {
 
 // Append queues the samples for every destination, together with those of other calls
 // within Options.Gather. When it returns nil they outlive this process, unless the disk takes
-// nothing: then a few MiB wait in memory. On an error some
+// nothing: then up to 16 MiB for each destination wait in memory. On an error some
 // destinations may have got them; to append them again, made anew, is safe. Samples no
 // receiver would store (not finite, label limits) are dropped and counted. The slice goes to
 // Options.Memory as soon as the samples are taken down, long before they are written: what

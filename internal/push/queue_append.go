@@ -15,8 +15,8 @@ import (
 const rollInterval = 10 * time.Second
 
 // append writes one record. When the disk is full, the oldest samples make room
-// for it; when it takes nothing at all, memory does, which has little. On an error nothing of it remains and what was written before, and not
-// given up, is untouched.
+// for it; when it takes nothing at all, memory does, which has little. On an error
+// nothing of it remains and what was written before, and not given up, is untouched.
 func (q *queue) append(r record) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
