@@ -45,7 +45,7 @@ func (s *spool) WriteAt(p []byte, at int64) (int, error) {
 	if err := s.ctx.Err(); err != nil {
 		return 0, err
 	}
-	if free, all, err := diskSpace(s.file); err == nil && free-int64(len(p)) < leftToOthers(all) {
+	if free, all, err := offheap.Space(s.file); err == nil && free-int64(len(p)) < leftToOthers(all) {
 		return 0, &os.PathError{Op: "write", Path: filepath.Dir(s.file.Name()), Err: syscall.ENOSPC}
 	}
 	return s.file.WriteAt(p, at)

@@ -11,6 +11,9 @@ import (
 // Folder returns the folder for temporary files.
 func Folder() string { return os.TempDir() }
 
+// Space is not known on this system: disks are taken until they are full.
+func Space(*os.File) (free, all int64, err error) { return 0, 0, errors.ErrUnsupported }
+
 // allocate takes the memory from the Go heap, 8-byte aligned as all big arrays are.
 func allocate(bytes int) ([]byte, error) { return make([]byte, bytes), nil }
 

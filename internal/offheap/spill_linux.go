@@ -64,14 +64,23 @@ func newSpillFile(size int) (*os.File, error) {
 	return f, nil
 }
 
+// Space returns how many bytes are free on the disk that a file lies on, and how many it has.
+func Space(f *os.File) (free, all int64, err error) {
+	var s unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &s); err != nil {
+		return 0, 0, err
+	}
+	return int64(s.Bavail) * s.Bsize, int64(s.Blocks) * s.Bsize, nil
+}
+
 // takeRoom makes a file that big, all zero. It looks first, as some file systems take all
 // that is left before they say that it is not enough.
 func takeRoom(f *os.File, size int64) error {
-	var s unix.Statfs_t
-	if err := unix.Fstatfs(int(f.Fd()), &s); err != nil {
+	free, _, err := Space(f)
+	if err != nil {
 		return err
 	}
-	if free := int64(s.Bavail) * s.Bsize; size > free {
+	if size > free {
 		return unix.ENOSPC
 	}
 	return unix.Fallocate(int(f.Fd()), 0, 0, size)
