@@ -17,7 +17,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
@@ -260,36 +259,6 @@ func TestDamagedChunk(t *testing.T) {
 	assert.Regexp(t, "gzip data at offset [0-9]+: "+hprof.ErrTruncated.Error()+": .+", f.Damage.Error(), "and what is wrong with it")
 	assert.Less(t, f.Size, whole.Size*2/3)
 	assert.Greater(t, f.Size, whole.Size/3)
-}
-
-// TestPipe reads a dump, plain and compressed, from a named pipe.
-func TestPipe(t *testing.T) {
-	plain, err := open(t, sample(8).Encode(hproftest.Shape{}))
-	require.NoError(t, err)
-	want, _ := walk(t, plain)
-	for _, shape := range []hproftest.Shape{{}, {Gzip: true}, {ChunkBytes: 100}, {Zstd: true}} {
-		pipe := filepath.Join(t.TempDir(), "pipe")
-		require.NoError(t, unix.Mkfifo(pipe, 0o600))
-		go func() {
-			assert.NoError(t, os.WriteFile(pipe, sample(8).Encode(shape), 0o600))
-		}()
-		f, err := hprof.Open(t.Context(), pipe, nil)
-		require.NoError(t, err)
-		got, whole := walk(t, f)
-		assert.True(t, whole)
-		assert.Equal(t, want, got)
-		assert.NoError(t, f.Close())
-	}
-}
-
-// TestPipeWithoutWriter does not wait for ever.
-func TestPipeWithoutWriter(t *testing.T) {
-	pipe := filepath.Join(t.TempDir(), "pipe")
-	require.NoError(t, unix.Mkfifo(pipe, 0o600))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := hprof.Open(ctx, pipe, nil)
-	assert.ErrorIs(t, err, context.Canceled)
 }
 
 // TestNoRoom has no folder for the temporary file.

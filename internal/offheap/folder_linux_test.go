@@ -58,3 +58,12 @@ func TestFolder(t *testing.T) {
 	_, err = spillFolder()
 	require.ErrorIs(t, err, ErrNoSpill)
 }
+
+// TestAFolderInMemory must not take what is there for a disk.
+func TestAFolderInMemory(t *testing.T) {
+	if !inMemory("/dev/shm") {
+		t.Skip("/dev/shm is not in memory here")
+	}
+	t.Setenv("TMPDIR", "/dev/shm")
+	assert.ErrorIs(t, (&Memory{}).Spill(), ErrNoSpill)
+}

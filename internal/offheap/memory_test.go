@@ -95,15 +95,6 @@ func TestNoRoom(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// TestAFolderInMemory must not take what is there for a disk.
-func TestAFolderInMemory(t *testing.T) {
-	if !inMemory("/dev/shm") {
-		t.Skip("/dev/shm is not in memory here")
-	}
-	t.Setenv("TMPDIR", "/dev/shm")
-	assert.ErrorIs(t, (&Memory{}).Spill(), ErrNoSpill)
-}
-
 func TestKeepSaysWhenItCant(t *testing.T) {
 	m := spilling(t)
 	var over *OverLimitError
