@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,10 @@ import (
 // characters is how many JVMs of a shape differ: by how often they collect, how much they
 // promote and what they keep.
 const characters = 8
+
+// turn is after how many old collections, or polls, what grows is where it began: whoever
+// leaks is restarted some day, and no share of a region is ever above 1.
+const turn = 100
 
 // life is a recorded JVM so many polls later: it has collected garbage in the meantime, so
 // its old region has filled, and was emptied now and then, a little less each time.
@@ -32,10 +37,10 @@ func (l life) oldEvery() int64  { return 6 + int64(l.character) }
 func (l life) sinceOld() int64 { return (l.polls + int64(l.character)) % l.oldEvery() }
 func (l life) olds() int64     { return (l.polls + int64(l.character)) / l.oldEvery() }
 
-// kept is the share of the old region that an old collection leaves, promoted the share by
-// which it grows at each young one.
+// kept is the share of the old region that an old collection leaves, some half at most, and
+// promoted the share by which it grows at each young one.
 func (l life) kept() float64 {
-	return 0.2 + 0.02*float64(l.character) + 0.002*float64(l.olds())
+	return 0.2 + 0.02*float64(l.character) + 0.002*float64(l.olds()%turn)
 }
 func (l life) promoted() float64 { return 0.28 / float64(l.oldEvery()*l.youngEach()) }
 
@@ -129,19 +134,22 @@ func (l life) number(doc any, path []string, recorded string) (string, error) {
 		n, err = l.collector(doc, path, n)
 	case strings.Contains(at, "type=MemoryPool") && field == "used":
 		n, err = l.pool(doc, path, n)
-	case moves(field):
+	case counts(field):
 		n += l.polls * (n/1000 + 1)
+	case swings(field):
+		n += l.polls % turn * (n/1000 + 1)
 	}
 	return strconv.FormatInt(n, 10), err
 }
 
-// moves tells the fields of other MBeans whose numbers rise.
-func moves(field string) bool {
-	switch field {
-	case "used", "ProcessCpuTime", "TotalStartedThreadCount", "ThreadCount", "TotalLoadedClassCount", "TotalCompilationTime", "MemoryUsed":
-		return true
-	}
-	return false
+// counts tells the fields of other MBeans whose numbers rise for ever, swings those whose
+// numbers rise to a tenth more and fall again.
+func counts(field string) bool {
+	return slices.Contains([]string{"ProcessCpuTime", "TotalStartedThreadCount", "TotalLoadedClassCount", "TotalCompilationTime"}, field)
+}
+
+func swings(field string) bool {
+	return slices.Contains([]string{"used", "ThreadCount", "MemoryUsed"}, field)
 }
 
 // share is a share of the processors with all the digits that Java writes, where the field is one.

@@ -94,3 +94,37 @@ func TestJVMsOfTheFleetAge(t *testing.T) {
 		assert.Len(t, courses, characters, shape)
 	}
 }
+
+// However long it runs, no JVM says that more of a region is in use than there is.
+func TestJVMsOfTheFleetNeverHoldMoreThanTheirRegions(t *testing.T) {
+	t.Parallel()
+	for _, shape := range shapes() {
+		recorded, err := os.ReadFile(filepath.Join("../../internal/jmx/testdata", shape))
+		require.NoError(t, err)
+		for character := range characters {
+			for polls := int64(7); polls < 1_000_000; polls = polls*3/2 + 1 {
+				assertWithinRegions(t, life{character, polls, time.Second}, recorded)
+			}
+		}
+	}
+}
+
+// assertWithinRegions checks all that a JVM says of the use of its heap.
+func assertWithinRegions(t *testing.T, l life, recorded []byte) {
+	t.Helper()
+	answers, err := l.answers(recorded)
+	require.NoError(t, err)
+	usage := regexp.MustCompile(`\{[^{}]*"used":[^{}]*\}`)
+	seen := 0
+	for mbean, text := range answers {
+		for _, one := range usage.FindAllString(text, -1) {
+			var u struct{ Used, Max int64 }
+			require.NoError(t, json.Unmarshal([]byte(one), &u))
+			if u.Max > 0 {
+				seen++
+				assert.LessOrEqual(t, u.Used, u.Max, "%s after %d polls: %s", mbean, l.polls, one)
+			}
+		}
+	}
+	assert.NotZero(t, seen)
+}
