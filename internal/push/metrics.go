@@ -58,11 +58,12 @@ func newDestinationMetrics(label string, q *queue, refused *deadLetters) *destin
 	}
 	gauge("apm_sidecar_push_queue_bytes", func(s queueStats) float64 { return float64(s.bytes) })
 	gauge("apm_sidecar_push_queue_samples", func(s queueStats) float64 { return float64(s.samples) })
-	gauge("apm_sidecar_push_queue_oldest_age_seconds", func(s queueStats) float64 {
-		if s.oldestMs == 0 {
+	m.set.NewGauge("apm_sidecar_push_queue_oldest_age_seconds{"+labels+"}", func() float64 {
+		oldest := q.oldestMs()
+		if oldest == 0 {
 			return 0
 		}
-		return time.Since(time.UnixMilli(s.oldestMs)).Seconds()
+		return time.Since(time.UnixMilli(oldest)).Seconds()
 	})
 	dropped := func(reason string, f func(queueStats) int) {
 		m.set.RegisterMetricsWriter(func(w io.Writer) {

@@ -2,7 +2,6 @@ package push
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -18,6 +17,12 @@ type appendFile interface {
 	Sync() error
 }
 
+// readFile is the part of it that the reading side uses.
+type readFile interface {
+	io.ReaderAt
+	io.Closer
+}
+
 // queueOptions are the settings of one queue.
 type queueOptions struct {
 	dir string
@@ -29,8 +34,9 @@ type queueOptions struct {
 	minFreeBytes int64
 	// maxMemory bounds what waits in memory while the disk takes nothing; zero means none.
 	maxMemory int64
-	// openFile opens a segment for writing; nil means the real one.
+	// openFile opens a segment for writing, openRead for reading; nil means the real ones.
 	openFile func(path string) (appendFile, error)
+	openRead func(path string) (readFile, error)
 }
 
 // delivery is a record that was handed over and waits for its acknowledgement.
@@ -50,6 +56,9 @@ type queue struct {
 	opts queueOptions
 	// more has a value when something was appended since it was last taken.
 	more chan struct{}
+	// readBuf is the memory of next, unread the place that cannot be read: the reader's alone.
+	readBuf []byte
+	unread  unread
 
 	mu     sync.Mutex
 	closed bool
@@ -74,76 +83,12 @@ type queue struct {
 	reader     readFile
 	readerBase uint64
 	writeBuf   []byte
-	readBuf    []byte
 	dropped    drops
 	// What the log is told now and then: of samples given up, of a segment that could not be
 	// begun, of a cursor that could not be written, of samples that wait in memory.
 	sayDrops, sayFiles, sayCursor, sayShelter seldom
 	// saidShelter is true since the log was told of the latter.
 	saidShelter bool
-	// unread is the place that cannot be read.
-	unread unread
-}
-
-// next hands out the record behind the last one handed out, of those that
-// overtake or of the others. The payload is valid until the next call. ok is
-// false when there is none. Damaged records are counted and skipped.
-func (q *queue) next(fresh bool) (r record, start, end uint64, ok bool, err error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	at, until := &q.read, q.write
-	if fresh {
-		at = &q.fresh.read
-	} else if q.fresh.on {
-		until = q.fresh.base
-	}
-	for !q.closed {
-		s := q.segmentAt(*at)
-		if s == nil || *at >= until {
-			return record{}, *at, *at, false, nil
-		}
-		*at = max(*at, s.base)
-		if err := q.openReader(s); errors.Is(err, os.ErrNotExist) {
-			if err := q.passOver(s); err != nil {
-				return record{}, 0, 0, false, err
-			}
-			*at = s.end()
-			continue
-		} else if err != nil {
-			return record{}, 0, 0, false, err
-		}
-		r, n, err := readRecord(q.reader, int64(*at-s.base), s.size, &q.readBuf)
-		if q.unread.lost(*at, err, time.Now()) {
-			err = notGivenBack(int64(*at-s.base), s.size)
-		}
-		var d *damage
-		if asDamage(err, &d) {
-			q.opts.logger.Error("queue record damaged, skipped",
-				slog.String("segment", s.path), slog.Uint64("offset", *at-s.base), slog.String("what", d.what))
-			*at += uint64(d.extent)
-			continue
-		}
-		if err != nil {
-			return record{}, 0, 0, false, fmt.Errorf("queue %s: %w", s.path, err)
-		}
-		start = *at
-		*at += uint64(n)
-		return r, start, *at, true, nil
-	}
-	return record{}, 0, 0, false, ErrClosed
-}
-
-// passOver says that the file of s is gone, somebody removed it. Were it the one that is
-// written to, what comes would be lost with it: that goes on in another one.
-func (q *queue) passOver(s *segment) error {
-	if s == q.segments[len(q.segments)-1] {
-		if err := q.roll(); err != nil {
-			return err
-		}
-	}
-	q.opts.logger.Error("queue segment is gone, its samples are lost",
-		slog.String("segment", s.path), slog.Int("samples", s.pending()))
-	return nil
 }
 
 // end is the logical offset behind the last record.
@@ -151,33 +96,6 @@ func (q *queue) end() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.write
-}
-
-// segmentAt finds the segment that holds the record at off, or the first one
-// behind it; nil when everything was read.
-func (q *queue) segmentAt(off uint64) *segment {
-	for _, s := range q.segments {
-		if off < s.end() {
-			return s
-		}
-	}
-	return nil
-}
-
-// openReader makes q.reader the file of s.
-func (q *queue) openReader(s *segment) error {
-	if q.reader != nil && q.readerBase == s.base {
-		return nil
-	}
-	f, err := openSegment(s)
-	if err != nil {
-		return fmt.Errorf("queue: %w", err)
-	}
-	if q.reader != nil {
-		q.reader.Close()
-	}
-	q.reader, q.readerBase = f, s.base
-	return nil
 }
 
 // close closes the files; what is not acknowledged is replayed at the next open.
@@ -198,6 +116,3 @@ func (q *queue) close() error {
 	}
 	return errors.Join(append(errs, q.cursor.Close())...)
 }
-
-// asDamage is errors.As for *damage.
-func asDamage(err error, d **damage) bool { return errors.As(err, d) }

@@ -15,6 +15,9 @@ func openQueue(opts queueOptions) (_ *queue, err error) {
 	if opts.openFile == nil {
 		opts.openFile = openAppendFile
 	}
+	if opts.openRead == nil {
+		opts.openRead = openReadFile
+	}
 	if err := os.MkdirAll(opts.dir, 0o750); err != nil {
 		return nil, fmt.Errorf("queue: %w", err)
 	}

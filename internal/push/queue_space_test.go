@@ -65,7 +65,7 @@ func TestQueueGivesUpTheOldestWhenTheDiskIsFull(t *testing.T) {
 			assert.Positive(t, st.dropped.disk)
 			assert.Zero(t, st.dropped.full)
 			assert.Equal(t, n, st.dropped.disk+st.samples)
-			assert.Equal(t, int64(st.dropped.disk+1), st.oldestMs, "the oldest went, none in between")
+			assert.Equal(t, int64(st.dropped.disk+1), q.oldestMs(), "the oldest went, none in between")
 			assert.Len(t, take(t, q), st.samples)
 			require.NoError(t, q.close())
 			assert.Len(t, take(t, testQueue(t, dir)), st.samples, "and it opens again")

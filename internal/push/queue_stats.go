@@ -12,8 +12,6 @@ type queueStats struct {
 	// bytes and samples are those not acknowledged.
 	bytes   uint64
 	samples int
-	// oldestMs is the append time of the oldest one, 0 when there is none.
-	oldestMs int64
 	// inMemory is how many of them the disk does not have.
 	inMemory int
 	// dropped counts samples given up since open, by reason.
@@ -27,26 +25,46 @@ func (q *queue) stats() queueStats {
 	for _, s := range q.segments {
 		st.samples += s.pending()
 	}
-	if len(q.waiting) > 0 {
-		st.oldestMs = q.waiting[0].timeMs
-	} else if s := q.segmentAt(q.read); s != nil && !q.closed {
-		st.oldestMs = q.peekTime(s)
-	}
 	return st
 }
 
-// peekTime reads the append time of the record to be handed out next, which is
-// in s; 0 when it cannot be read.
-func (q *queue) peekTime(s *segment) int64 {
-	f, err := openSegment(s)
-	if err != nil {
+// oldestMs is the append time of the oldest record that is not acknowledged, in milliseconds
+// since the Unix epoch; 0 when there is none, or it cannot be read. As next, it asks the disk
+// without the lock.
+func (q *queue) oldestMs() int64 {
+	waiting, p := q.oldest()
+	switch {
+	case waiting != nil:
+		return waiting.timeMs
+	case p.segment == nil:
 		return 0
+	case p.file == nil:
+		f, err := q.opts.openRead(p.segment.path)
+		if err != nil {
+			return 0
+		}
+		defer f.Close()
+		p.file = f
 	}
-	defer f.Close()
 	var buf []byte
-	r, _, err := readRecord(f, int64(max(q.read, s.base)-s.base), s.size, &buf)
+	r, _, err := readRecord(p.file, p.from, p.size, &buf)
 	if err != nil {
 		return 0
 	}
 	return r.timeMs
+}
+
+// oldest is the oldest record: a delivery that waits, or else where it is in the log.
+func (q *queue) oldest() (*delivery, place) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) > 0 {
+		first := q.waiting[0]
+		return &first, place{}
+	}
+	s := q.segmentAt(q.read)
+	if s == nil || q.closed {
+		return nil, place{}
+	}
+	return nil, placeIn(s, max(q.read, s.base))
 }

@@ -232,7 +232,7 @@ func TestQueueDropsTheOldestAndCounts(t *testing.T) {
 	assert.Positive(t, st.dropped.full)
 	assert.Equal(t, n, st.dropped.full+st.samples)
 	assert.LessOrEqual(t, st.bytes, uint64(64<<10))
-	assert.Equal(t, int64(st.dropped.full+1), st.oldestMs, "the oldest went, none in between")
+	assert.Equal(t, int64(st.dropped.full+1), q.oldestMs(), "the oldest went, none in between")
 
 	assert.Len(t, take(t, q), st.samples)
 	q.ackDue(time.Now())

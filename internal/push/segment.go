@@ -191,9 +191,9 @@ func (s *scanned) scan(f io.ReaderAt, size int64, cursor uint64, buf *[]byte) er
 			s.damaged = s.damaged.and(badPlaces{1, 1})
 			return nil
 		}
-		var d *damage
+		d, damaged := errors.AsType[*damage](err)
 		switch {
-		case asDamage(err, &d):
+		case damaged:
 			s.tail.count++
 			if at >= cursor {
 				s.tail.samples += d.samples

@@ -2,9 +2,7 @@ package push
 
 import (
 	"errors"
-	"io"
 	"log/slog"
-	"os"
 	"time"
 )
 
@@ -23,18 +21,6 @@ func (m *memoryFile) WriteAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-// ReadAt implements io.ReaderAt.
-func (m *memoryFile) ReadAt(p []byte, off int64) (int, error) {
-	if off > int64(len(m.data)) {
-		return 0, io.EOF
-	}
-	n := copy(p, m.data[off:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
 // Truncate implements appendFile; it never makes it longer.
 func (m *memoryFile) Truncate(size int64) error {
 	m.data = m.data[:size]
@@ -44,22 +30,8 @@ func (m *memoryFile) Truncate(size int64) error {
 // Sync implements appendFile: no disk is meant to have it.
 func (*memoryFile) Sync() error { return nil }
 
-// Close implements appendFile; it can be read after that.
+// Close implements appendFile; what is in it can be read after that.
 func (*memoryFile) Close() error { return nil }
-
-// readFile is a segment that is read.
-type readFile interface {
-	io.ReaderAt
-	io.Closer
-}
-
-// openSegment opens the file of a segment to read.
-func openSegment(s *segment) (readFile, error) {
-	if s.memory != nil {
-		return s.memory, nil
-	}
-	return os.Open(s.path)
-}
 
 // shelter writes writeBuf into memory, as the disk does not take it, for as long as there is
 // room: what a receiver takes need not be lost for that. The disk is tried again each
