@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 )
 
 // The cursor file tells up to which logical offset everything is acknowledged:
@@ -13,7 +14,8 @@ import (
 //	u32 magic | u64 offset | u32 CRC-32C of both
 //
 // It is rewritten in place by one write of 16 bytes, so a killed process leaves
-// the old or the new one.
+// the old or the new one. The file is opened each time: the folder may have been mounted
+// anew or restored since the last one, and what was acknowledged must be remembered there.
 const (
 	cursorName  = "cursor"
 	cursorBytes = 16
@@ -31,9 +33,26 @@ func appendCursor(dst []byte, offset uint64) []byte {
 	return binary.LittleEndian.AppendUint32(dst, checksum(dst[start:]))
 }
 
-// readCursor reads the offset from f. An empty file is offset 0: a new queue.
-func readCursor(f *os.File) (uint64, error) {
-	b, err := io.ReadAll(io.NewSectionReader(f, 0, cursorBytes+1))
+// writeCursor writes the offset into the folder of a queue.
+func writeCursor(dir string, offset uint64) error {
+	f, err := openOwn(filepath.Join(dir, cursorName))
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(appendCursor(nil, offset), 0)
+	return errors.Join(err, f.Close())
+}
+
+// readCursor reads the offset in the folder of a queue. No file, or an empty one, is offset
+// 0: a new queue. One that holds no cursor is removed, and the error wraps errBadCursor.
+func readCursor(dir string) (uint64, error) {
+	path := filepath.Join(dir, cursorName)
+	f, err := openOwn(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, cursorBytes+1))
 	if err != nil {
 		return 0, fmt.Errorf("read cursor: %w", err)
 	}
@@ -43,7 +62,7 @@ func readCursor(f *os.File) (uint64, error) {
 	if len(b) != cursorBytes ||
 		binary.LittleEndian.Uint32(b) != cursorMagic ||
 		binary.LittleEndian.Uint32(b[12:]) != checksum(b[:12]) {
-		return 0, errBadCursor
+		return 0, errors.Join(errBadCursor, os.Remove(path))
 	}
 	return binary.LittleEndian.Uint64(b[4:]), nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 )
@@ -67,7 +66,6 @@ type queue struct {
 	active   appendFile
 	// rolled is when the last segment was begun, zero where that was before the start.
 	rolled time.Time
-	cursor *os.File
 	// ack <= read <= write, all logical offsets: acknowledged, handed out, written.
 	ack, read, write uint64
 	// waiting are the deliveries between ack and read, in order.
@@ -114,5 +112,5 @@ func (q *queue) close() error {
 	for _, f := range append(q.takeUnsynced(), q.active) {
 		errs = append(errs, f.Sync(), f.Close())
 	}
-	return errors.Join(append(errs, q.cursor.Close())...)
+	return errors.Join(errs...)
 }

@@ -81,7 +81,7 @@ func (q *queue) stepBack(off uint64, fresh bool) {
 
 // saveCursor writes the cursor; when that fails, more is replayed after a crash.
 func (q *queue) saveCursor() {
-	if _, err := q.cursor.WriteAt(appendCursor(nil, q.ack), 0); err != nil && q.sayCursor.time() {
+	if err := writeCursor(q.opts.dir, q.ack); err != nil && q.sayCursor.time() {
 		q.opts.logger.Warn("queue cursor not written", slog.Any("error", err))
 	}
 }

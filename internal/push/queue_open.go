@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 )
 
 // openQueue opens or creates the queue in opts.dir. A torn tail is cut, a bad
 // cursor means that everything found is delivered again.
-func openQueue(opts queueOptions) (_ *queue, err error) {
+func openQueue(opts queueOptions) (*queue, error) {
 	if opts.openFile == nil {
 		opts.openFile = openAppendFile
 	}
@@ -22,20 +21,11 @@ func openQueue(opts queueOptions) (_ *queue, err error) {
 		return nil, fmt.Errorf("queue: %w", err)
 	}
 	q := &queue{opts: opts, more: make(chan struct{}, 1)}
-	q.cursor, err = openOwn(filepath.Join(opts.dir, cursorName))
-	if err != nil {
-		return nil, fmt.Errorf("queue: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			q.cursor.Close()
-		}
-	}()
-	cursor, err := readCursor(q.cursor)
+	cursor, err := readCursor(opts.dir)
 	if errors.Is(err, errBadCursor) {
 		opts.logger.Warn("queue cursor damaged, everything is delivered again", slog.String("dir", opts.dir))
 	} else if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("queue: %w", err)
 	}
 	if err := q.load(cursor); err != nil {
 		return nil, fmt.Errorf("queue %s: %w", opts.dir, err)
@@ -43,7 +33,7 @@ func openQueue(opts queueOptions) (_ *queue, err error) {
 	if err := q.openActive(); err != nil {
 		return nil, err
 	}
-	if _, err := q.cursor.WriteAt(appendCursor(nil, q.ack), 0); err != nil {
+	if err := writeCursor(opts.dir, q.ack); err != nil {
 		q.active.Close()
 		return nil, fmt.Errorf("queue: write cursor: %w", err)
 	}

@@ -169,6 +169,7 @@ func TestQueueBadCursorReplaysEverything(t *testing.T) {
 	for name, content := range map[string][]byte{
 		"short":           []byte("x"),
 		"garbage":         []byte("0123456789abcdef"),
+		"too long":        append(appendCursor(nil, 42), 0),
 		"wrong checksum":  append(appendCursor(nil, 10)[:12], 0, 0, 0, 0),
 		"inside a record": appendCursor(nil, 3),
 	} {
@@ -184,8 +185,26 @@ func TestQueueBadCursorReplaysEverything(t *testing.T) {
 			q = testQueue(t, dir)
 			assert.Equal(t, 2, q.stats().samples)
 			assert.Equal(t, []string{"a", "b"}, take(t, q))
+			require.True(t, q.ackDue(time.Now()))
+			require.NoError(t, q.close())
+			assert.Zero(t, testQueue(t, dir).stats().samples, "the next cursor is a good one")
 		})
 	}
+}
+
+// A folder that was mounted anew, or restored, while the queue was at work knows at the next
+// start what was acknowledged since.
+func TestQueueRemembersWhatWasAcknowledgedInAFolderThatWasReplaced(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "q")
+	q := testQueue(t, dir)
+	put(t, q, "a", "b", "c")
+	require.NoError(t, os.CopyFS(dir+".copy", os.DirFS(dir)))
+	require.NoError(t, os.Rename(dir, dir+".gone"))
+	require.NoError(t, os.Rename(dir+".copy", dir))
+	assert.Equal(t, []string{"a", "b", "c"}, take(t, q))
+	require.True(t, q.ackDue(time.Now()))
+	require.NoError(t, q.close())
+	assert.Empty(t, take(t, testQueue(t, dir)))
 }
 
 // The cursor may have reached the disk and the acknowledged records not: then new
