@@ -102,7 +102,7 @@ func TestJVMsOfTheFleetNeverHoldMoreThanTheirRegions(t *testing.T) {
 		recorded, err := os.ReadFile(filepath.Join("../../internal/jmx/testdata", shape))
 		require.NoError(t, err)
 		for character := range characters {
-			for polls := int64(7); polls < 1_000_000; polls = polls*3/2 + 1 {
+			for polls := int64(7); polls < 1_000_000; polls = polls*3 + 1 {
 				assertWithinRegions(t, life{character, polls, time.Second}, recorded)
 			}
 		}
