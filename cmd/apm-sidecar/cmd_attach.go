@@ -32,7 +32,7 @@ sees; of a JVM in a container it is a path in the container.`,
 	cmd.Flags().StringVar(&options, "options", "port=8778,host=127.0.0.1,executor=fixed", "options of the agent")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			jvms, err := attach.Local(cmd.Context())
+			jvms, err := new(attach.Finder).Find(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -71,7 +71,10 @@ func listJVMs(env environment, jvms []attach.JVM) error {
 	}
 	for _, j := range jvms {
 		url := j.JolokiaURL
-		if url == "" {
+		switch {
+		case url == "" && j.Silent:
+			url = "does not answer"
+		case url == "":
 			url = "no agent"
 		}
 		if _, err := fmt.Fprintf(env.stdout, "%d\t%s\t%s\n", j.PID, j.Main, url); err != nil {

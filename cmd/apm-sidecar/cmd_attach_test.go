@@ -16,8 +16,9 @@ func TestListJVMs(t *testing.T) {
 		require.NoError(t, listJVMs(environment{stdout: &out, stderr: &err}, jvms))
 		return out.String(), err.String()
 	}
-	out, said := list(attach.JVM{PID: 7, Main: "Shop"}, attach.JVM{PID: 8, Main: "Till", JolokiaURL: "http://127.0.0.1:8778/jolokia/"})
-	assert.Equal(t, "7\tShop\tno agent\n8\tTill\thttp://127.0.0.1:8778/jolokia/\n", out)
+	out, said := list(attach.JVM{PID: 7, Main: "Shop"}, attach.JVM{PID: 8, Main: "Till", JolokiaURL: "http://127.0.0.1:8778/jolokia/"},
+		attach.JVM{PID: 9, Main: "Hung", Silent: true})
+	assert.Equal(t, "7\tShop\tno agent\n8\tTill\thttp://127.0.0.1:8778/jolokia/\n9\tHung\tdoes not answer\n", out)
 	assert.Empty(t, said)
 
 	out, said = list()

@@ -30,6 +30,9 @@ const (
 // ErrNoJVM says that the process is no JVM, or none that can be found as one.
 var ErrNoJVM = errors.New("is no running HotSpot JVM")
 
+// errNoSocket says that nobody has had the JVM listen yet.
+var errNoSocket = errors.New("has no attach socket open")
+
 // process is a JVM as this host sees it.
 type process struct {
 	// pid is the process id here, inner the one in the process' own namespace, which
@@ -65,7 +68,7 @@ func Properties(ctx context.Context, pid int) (map[string]string, error) {
 		return nil, err
 	}
 	if !isSocket(p.socket()) {
-		return nil, fmt.Errorf("JVM %d has no attach socket open", pid)
+		return nil, fmt.Errorf("JVM %d %w", pid, errNoSocket)
 	}
 	answer, err := p.ask(ctx, "properties")
 	if err != nil {

@@ -3,12 +3,16 @@ package attach
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // JVM is one of this host.
@@ -18,37 +22,91 @@ type JVM struct {
 	Main string
 	// JolokiaURL is the agent's; empty without one, or where it is not known.
 	JolokiaURL string
+	// Silent is true of a JVM that was asked where its agent listens and did not answer;
+	// JolokiaURL is then what it said last, or what it was told at the start.
+	Silent bool
 }
 
-// Local finds the JVMs of this host that this user may look at, by the performance
-// data that most keep in their own /tmp, or by the program's name: many run with
-// -XX:+PerfDisableSharedMem, and keep none.
-func Local(ctx context.Context) ([]JVM, error) {
+// identity is one process: ids are used again, but not with the same start.
+type identity struct {
+	pid int
+	// start is when it began, in ticks since the boot, as /proc/PID/stat has it.
+	start string
+}
+
+// Finder finds the JVMs of this host again and again, and remembers where the agent of
+// each listens: one that is stopped, or collects garbage without end, says nothing,
+// and is still there. The zero value is ready; it is not for use by two at once.
+type Finder struct {
+	urls map[identity]string
+}
+
+const (
+	// sayTimeout is how long a JVM may take to say where its agent listens.
+	sayTimeout = 3 * time.Second
+	// askedAtOnce bounds how many are asked at the same time.
+	askedAtOnce = 32
+)
+
+// Find lists the JVMs that this user may look at, by the performance data that most
+// keep in their own /tmp, or by the program's name: many run with
+// -XX:+PerfDisableSharedMem, and keep none. One that does not answer delays no other.
+func (f *Finder) Find(ctx context.Context) ([]JVM, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, fmt.Errorf("processes of this host: %w", err)
 	}
-	var out []JVM
+	var found []JVM
+	var who []identity
+	var words [][]string
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil {
 			continue
 		}
 		p, err := inspect(pid)
-		if err != nil {
-			continue // another user's, or gone
-		}
-		if !p.isJVM() {
-			continue
+		if err != nil || !p.isJVM() {
+			continue // another user's, gone, or something else
 		}
 		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 		if err != nil {
 			continue
 		}
-		words := strings.Split(string(bytes.TrimRight(raw, "\x00")), "\x00")
-		out = append(out, JVM{PID: pid, Main: mainOf(words), JolokiaURL: urlOf(ctx, pid, words)})
+		line := strings.Split(string(bytes.TrimRight(raw, "\x00")), "\x00")
+		found = append(found, JVM{PID: pid, Main: mainOf(line)})
+		who = append(who, identity{pid: pid, start: startOf(pid)})
+		words = append(words, line)
 	}
-	return out, nil
+	var group errgroup.Group
+	group.SetLimit(askedAtOnce)
+	for i := range found {
+		group.Go(func() error {
+			found[i].JolokiaURL, found[i].Silent = f.urlOf(ctx, who[i], words[i])
+			return nil
+		})
+	}
+	_ = group.Wait() // none fails
+	f.urls = make(map[identity]string, len(found))
+	for i, j := range found {
+		if j.JolokiaURL != "" {
+			f.urls[who[i]] = j.JolokiaURL
+		}
+	}
+	return found, nil
+}
+
+// startOf is when the process began; empty when it is gone.
+func startOf(pid int) string {
+	const afterName = 19 // proc(5): starttime is field 22, and the name in parentheses field 2
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) <= afterName {
+		return ""
+	}
+	return fields[afterName]
 }
 
 // isJVM tells whether the process is one, or is named like one.
@@ -60,19 +118,27 @@ func (p *process) isJVM() bool {
 	return err == nil && len(found) > 0
 }
 
-// urlOf is where the JVM's agent listens: as the agent itself says where the JVM
-// answers, else as it was told at the start.
-func urlOf(ctx context.Context, pid int, words []string) string {
-	if properties, err := Properties(ctx, pid); err == nil && properties["jolokia.agent"] != "" {
-		return properties["jolokia.agent"]
+// urlOf is where the JVM's agent listens: as the agent itself says, else as it said
+// when it was last asked, else as it was told at the start. It is silent if it has a
+// socket to answer on and does not.
+func (f *Finder) urlOf(ctx context.Context, who identity, words []string) (url string, silent bool) {
+	ctx, cancel := context.WithTimeout(ctx, sayTimeout)
+	defer cancel()
+	properties, err := Properties(ctx, who.pid)
+	switch {
+	case err == nil && properties["jolokia.agent"] != "":
+		return properties["jolokia.agent"], false
+	case err != nil && f.urls[who] != "":
+		return f.urls[who], true
 	}
 	for _, w := range words {
 		agent, ok := strings.CutPrefix(w, "-javaagent:")
 		if jar, options, _ := strings.Cut(agent, "="); ok && strings.Contains(strings.ToLower(filepath.Base(jar)), "jolokia") {
-			return urlFromOptions(options)
+			url = urlFromOptions(options)
+			break
 		}
 	}
-	return ""
+	return url, err != nil && !errors.Is(err, errNoSocket)
 }
 
 // urlFromOptions reads the agent's options, "port=8778,host=..."; its defaults are

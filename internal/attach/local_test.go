@@ -1,11 +1,18 @@
 package attach
 
 import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -60,25 +67,113 @@ func TestLoadResult(t *testing.T) {
 }
 
 // A JVM with -XX:+PerfDisableSharedMem has no file by which it could be found.
-func TestLocalFindsAJVMWithoutPerformanceData(t *testing.T) {
+func TestFindsAJVMWithoutPerformanceData(t *testing.T) {
 	t.Parallel()
+	pid, _ := startJVM(t, "-javaagent:/opt/jolokia.jar=port=7777")
+	found := find(t, new(Finder), pid)
+	assert.Equal(t, JVM{PID: pid, Main: "read line", JolokiaURL: "http://127.0.0.1:7777/jolokia/"}, found)
+}
+
+// A JVM that is stopped or out of memory takes connections and says nothing: neither it
+// nor others may be taken for gone.
+func TestSilentJVMIsStillThere(t *testing.T) {
+	t.Parallel()
+	pid, end := startJVM(t)
+	silent := listen(t, pid, "http://127.0.0.1:7778/jolokia")
+	var pids []int
+	for range 3 {
+		other, _ := startJVM(t)
+		pids = append(pids, other)
+	}
+	// Processes are listed by their ids as text: the one that answers is behind two that don't.
+	slices.SortFunc(pids, func(a, b int) int { return strings.Compare(strconv.Itoa(a), strconv.Itoa(b)) })
+	for i, other := range pids {
+		listen(t, other, "http://127.0.0.1:7779/jolokia").Store(i < 2)
+	}
+
+	var f Finder
+	assert.Equal(t, JVM{PID: pid, Main: "read line", JolokiaURL: "http://127.0.0.1:7778/jolokia"}, find(t, &f, pid))
+	silent.Store(true)
+	assert.Equal(t, JVM{PID: pid, Main: "read line", JolokiaURL: "http://127.0.0.1:7778/jolokia", Silent: true}, find(t, &f, pid))
+	assert.Equal(t, JVM{PID: pids[0], Main: "read line", Silent: true}, find(t, &f, pids[0]), "it never said anything")
+
+	ctx, cancel := context.WithTimeout(t.Context(), openTimeout)
+	defer cancel()
+	all, err := new(Finder).Find(ctx)
+	require.NoError(t, err)
+	assert.Contains(t, all, JVM{PID: pids[2], Main: "read line", JolokiaURL: "http://127.0.0.1:7779/jolokia"}, "silent ones have delayed it")
+
+	end()
+	all, err = f.Find(t.Context())
+	require.NoError(t, err)
+	assert.False(t, slices.ContainsFunc(all, func(j JVM) bool { return j.PID == pid }), "it has ended")
+	for who := range f.urls {
+		assert.NotEqual(t, pid, who.pid, "it is forgotten")
+	}
+}
+
+// find looks for one process.
+func find(t *testing.T, f *Finder, pid int) JVM {
+	t.Helper()
+	found, err := f.Find(t.Context())
+	require.NoError(t, err)
+	i := slices.IndexFunc(found, func(j JVM) bool { return j.PID == pid })
+	require.GreaterOrEqual(t, i, 0)
+	return found[i]
+}
+
+// startJVM starts a shell that goes by the name of java, and ends it.
+func startJVM(t *testing.T, args ...string) (pid int, end func()) {
+	t.Helper()
 	shell, err := os.ReadFile("/bin/sh")
 	require.NoError(t, err)
 	java := filepath.Join(t.TempDir(), "java")
 	require.NoError(t, os.WriteFile(java, shell, 0o700)) //nolint:gosec // it is to be run
-	cmd := exec.CommandContext(t.Context(), java, "-c", "read line", "-javaagent:/opt/jolokia.jar=port=7777")
+	cmd := exec.CommandContext(t.Context(), java, append([]string{"-c", "read line"}, args...)...)
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
+	end = sync.OnceFunc(func() {
 		assert.NoError(t, stdin.Close())
 		_ = cmd.Wait() // read has met the end
 	})
-	found, err := Local(t.Context())
+	t.Cleanup(end)
+	return cmd.Process.Pid, end
+}
+
+// listen answers in the place of a JVM's attach listener, until it falls silent.
+func listen(t *testing.T, pid int, agent string) (silent *atomic.Bool) {
+	t.Helper()
+	p, err := inspect(pid)
 	require.NoError(t, err)
-	i := slices.IndexFunc(found, func(j JVM) bool { return j.PID == cmd.Process.Pid })
-	require.GreaterOrEqual(t, i, 0)
-	assert.Equal(t, "http://127.0.0.1:7777/jolokia/", found[i].JolokiaURL)
+	listener, err := net.Listen("unix", p.socket())
+	require.NoError(t, err)
+	silent = new(atomic.Bool)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if silent.Load() {
+				t.Cleanup(func() { _ = conn.Close() })
+				continue
+			}
+			request := bufio.NewReader(conn)
+			for range 5 { // its version, the command and three arguments
+				_, _ = request.ReadString(0)
+			}
+			fmt.Fprintf(conn, "0\njolokia.agent=%s\n", strings.ReplaceAll(agent, ":", "\\:"))
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-done
+	})
+	return silent
 }
 
 // A process that is no JVM must never get a signal: it would end.

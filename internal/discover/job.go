@@ -113,7 +113,7 @@ func (j *Job) sources() []source {
 		all = append(all, kubernetesSource(&j.Kubernetes[i]))
 	}
 	for range j.Local {
-		all = append(all, source{kind: "local", interval: localInterval, list: listLocal})
+		all = append(all, localSource())
 	}
 	return all
 }

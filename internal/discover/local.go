@@ -15,16 +15,24 @@ const (
 	localTimeout  = 10 * time.Second
 )
 
+// localSource asks this host for its JVMs, and remembers what they said.
+func localSource() source {
+	var finder attach.Finder
+	return source{kind: "local", interval: localInterval, list: func(ctx context.Context) ([]labels, error) {
+		return listLocal(ctx, &finder)
+	}}
+}
+
 // LocalConfig asks for the JVMs of this host that have a Jolokia agent. It has no
 // settings.
 type LocalConfig struct{}
 
 // listLocal finds them. The instance is the agent's address; the process id changes
 // with each start and is for relabelling only.
-func listLocal(ctx context.Context) ([]labels, error) {
+func listLocal(ctx context.Context, finder *attach.Finder) ([]labels, error) {
 	ctx, cancel := context.WithTimeout(ctx, localTimeout)
 	defer cancel()
-	jvms, err := attach.Local(ctx)
+	jvms, err := finder.Find(ctx)
 	if err != nil {
 		return nil, err
 	}
