@@ -99,6 +99,10 @@ func (poolsDrained) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	}
 	var found []Finding
 	for _, p := range pools {
+		if len(p.lost) > 0 {
+			way := h.onTheirWay(p.lost)
+			p.lost = slices.DeleteFunc(p.lost, func(o heap.ObjID) bool { return way[o] })
+		}
 		if len(p.lost) == 0 {
 			if found, err = h.appendKept(ctx, found, p); err != nil {
 				return nil, err
@@ -238,15 +242,28 @@ func (h *Heap) queued(queue heap.ObjID, table *heap.Table) []heap.ObjID {
 // waiters counts the threads that wait for a connection of such a pool.
 func (h *Heap) waiters() (n int64) {
 	for s := range h.Stacks() {
-		if slices.ContainsFunc(s.Frames, waitsForConnection) {
+		if waitsForConnection(s) {
 			n++
 		}
 	}
 	return n
 }
 
-// waitsForConnection says whether a call is that in which a thread waits for a pool's connection.
-func waitsForConnection(f heap.Frame) bool {
+// waitsForConnection says whether a thread waits for a pool's connection: it is in the pool's call
+// for that, and from there in the JDK's or the pool's own ones. In others, such as the driver's, it
+// has got one, which is opened or tested.
+func waitsForConnection(s heap.Stack) bool {
+	at := slices.IndexFunc(s.Frames, borrows)
+	return at >= 0 && !slices.ContainsFunc(s.Frames[:at], func(f heap.Frame) bool {
+		return !hasPrefix(f.Class, []string{"java.", "jdk.", "sun.", packageOf(s.Frames[at].Class)})
+	})
+}
+
+// packageOf is the name up to its last dot.
+func packageOf(class string) string { return class[:strings.LastIndexByte(class, '.')+1] }
+
+// borrows says whether a call is that of a pool for a connection, which may have to wait for one.
+func borrows(f heap.Frame) bool {
 	return f.Class == hikari+"util.ConcurrentBag" && f.Method == "borrow" || f.Class == tomcatPool+"ConnectionPool" && f.Method == "borrowConnection" ||
 		f.Class == c3p0Pool && f.Method == "awaitAvailable" || strings.HasSuffix(f.Class, ".impl.GenericObjectPool") && f.Method == "borrowObject"
 }

@@ -16,7 +16,13 @@ import (
 // hikariPool is a heap with a pool of HikariCP: so many connections in use by live
 // borrowers, so many lost, and two idle ones.
 func hikariPool(lent, lost, limit int) *hproftest.JDK {
-	j := hproftest.NewJDK(17, 8)
+	j, _ := hikariEntries(lent, lost, limit)
+	return j
+}
+
+// hikariEntries is the same with the pool's entries, the lent ones first, then the lost ones.
+func hikariEntries(lent, lost, limit int) (j *hproftest.JDK, entries []*hproftest.Object) {
+	j = hproftest.NewJDK(17, 8)
 	config := j.Class("com.zaxxer.hikari.HikariConfig", j.Object, hproftest.Int("maxPoolSize"))
 	base := j.Class("com.zaxxer.hikari.pool.PoolBase", j.Object, hproftest.Ref("config"), hproftest.Ref("poolName"))
 	poolClass := j.Class("com.zaxxer.hikari.pool.HikariPool", base)
@@ -41,8 +47,9 @@ func hikariPool(lent, lost, limit int) *hproftest.JDK {
 			e.Set("state", int32(1))
 			p.Set("delegate", c) // garbage
 		}
+		entries = append(entries, e)
 	}
-	return j
+	return j, entries
 }
 
 func TestAbandonedConnections(t *testing.T) {
@@ -179,6 +186,46 @@ func TestAbandonedDbcp(t *testing.T) {
 		assert.Equal(t, finding.SeverityCritical, f.Severity)
 		assert.Contains(t, f.Summary, "4 of its 5 connections are in use")
 	}
+}
+
+// TestConnectionsOnTheirWay has connections in use that no borrower has anything of, since the
+// pools test them before they lend them: threads have them in hand.
+func TestConnectionsOnTheirWay(t *testing.T) {
+	t.Run("Commons DBCP", func(t *testing.T) {
+		const in = "org.apache.tomcat.dbcp."
+		j := hproftest.NewJDK(17, 8)
+		state := j.Class(in+"pool2.PooledObjectState", j.Class("java.lang.Enum", j.Object, hproftest.Ref("name")))
+		allocated := j.New(state).Set("name", j.String("ALLOCATED"))
+		wrapper := j.Class(in+"dbcp2.DelegatingConnection", j.Object, hproftest.Ref("connection"))
+		poolable := j.Class(in+"dbcp2.PoolableConnection", wrapper, hproftest.Ref("pool"))
+		pooled := j.Class(in+"pool2.impl.DefaultPooledObject", j.Object, hproftest.Ref("object"), hproftest.Ref("state"))
+		borrows := j.Class(in+"pool2.impl.GenericObjectPool", j.Object)
+		pool := j.New(borrows)
+		driver := j.Class("org.postgresql.jdbc.PgConnection", j.Object)
+		for i := range 3 {
+			c := j.New(poolable).Set("connection", j.New(driver)).Set("pool", pool)
+			o := j.New(pooled).Set("object", c).Set("state", allocated)
+			j.Root(hprof.SubRootJNIGlobal, o)
+			if i > 0 { // the first one is lost: what is told of it must not tell of the others
+				j.NewThread(j.Thread, fmt.Sprintf("http-%d", i),
+					hproftest.Frame{Class: driver, Method: "isValid"}, hproftest.Frame{Class: poolable, Method: "validate"},
+					hproftest.Frame{Class: borrows, Method: "borrowObject", Locals: []*hproftest.Object{pool, o}})
+			}
+		}
+		f := only(t, "abandoned-connections", detect(t, j))
+		assert.Equal(t, int64(1), f.Objects)
+		assert.Equal(t, finding.SeverityInfo, f.Severity)
+		assert.NotContains(t, f.Summary, "for a connection", "those threads have got one")
+	})
+	t.Run("HikariCP", func(t *testing.T) {
+		j, entries := hikariEntries(0, 5, 10)
+		pool := j.ClassNamed("com.zaxxer.hikari.pool.HikariPool")
+		for i, e := range entries[2:5] {
+			j.NewThread(j.Thread, fmt.Sprintf("http-%d", i), hproftest.Frame{Class: pool, Method: "getConnection", Locals: []*hproftest.Object{e}})
+		}
+		f := only(t, "abandoned-connections", detect(t, j))
+		assert.Equal(t, int64(2), f.Objects)
+	})
 }
 
 // TestOldDriverVersion has the fields of pgjdbc before 42.

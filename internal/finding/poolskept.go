@@ -76,7 +76,7 @@ func (h *Heap) busyThreads() map[heap.ObjID]business {
 	busy := map[heap.ObjID]business{}
 	for s := range h.Stacks() {
 		switch {
-		case slices.ContainsFunc(s.Frames, waitsForConnection):
+		case waitsForConnection(s):
 			busy[s.Object] = borrowing
 		case len(s.Frames) > 0 && !slices.ContainsFunc(s.Frames, poolWaits) && !slices.ContainsFunc(s.Frames, waitsForReference):
 			busy[s.Object] = working
@@ -118,18 +118,38 @@ func (h *Heap) inHand(wanted []heap.ObjID, busy map[heap.ObjID]business) map[hea
 				local = append(local, h.Tables[tableEntry].Ref(h.Tables[tableEntry].Row(e), entryValue))
 			}
 		}
-		h.reachFrom(held, 0, sought, found)
-		h.reachFrom(local, fewSlots, sought, found)
+		h.reachFrom(held, reach, 0, sought, found)
+		h.reachFrom(local, reach, fewSlots, sought, found)
 	}
 	return found
 }
 
-// reachFrom adds the sought objects to those found that lie near the first ones. Arrays are looked
-// into up to that many elements.
-func (h *Heap) reachFrom(first []heap.ObjID, slots int, sought, found map[heap.ObjID]bool) {
+// onTheirWay returns those of the pool's connections that a thread's variables lead to by a
+// reference or two: a pool that tests a connection before it lends it, or puts it in order before
+// it takes it back, has it in use, and no borrower has anything of it.
+func (h *Heap) onTheirWay(connections []heap.ObjID) map[heap.ObjID]bool {
+	const near = 2 // from the pool's entry by its wrapper to the driver's connection
+	found := map[heap.ObjID]bool{}
+	sought := map[heap.ObjID]bool{}
+	for _, o := range connections {
+		sought[o] = true
+	}
+	for s := range h.Stacks() {
+		var held []heap.ObjID
+		for l := range s.Held() {
+			held = append(held, l.Object)
+		}
+		h.reachFrom(held, near, 0, sought, found)
+	}
+	return found
+}
+
+// reachFrom adds the sought objects to those found that lie at most so many references behind the
+// first ones. Arrays are looked into up to that many elements.
+func (h *Heap) reachFrom(first []heap.ObjID, far, slots int, sought, found map[heap.ObjID]bool) {
 	seen := map[heap.ObjID]bool{0: true}
 	layer := first
-	for range reach + 1 {
+	for range far + 1 {
 		var next []heap.ObjID
 		for _, o := range layer {
 			if seen[o] || len(seen) > maxReach {
