@@ -249,6 +249,9 @@ func rootSize(t SubTag, id int) int {
 // root decodes a GC root whose body begins at b.
 func (o *Objects) root(b []byte) bool {
 	n := rootSize(o.Tag, o.id)
+	if n < 0 && o.segments() {
+		return o.Next()
+	}
 	if n < 0 {
 		return o.fail("heap", fmt.Errorf("unknown sub-record tag %#x", byte(o.Tag)))
 	}
@@ -269,6 +272,19 @@ func (o *Objects) root(b []byte) bool {
 	}
 	o.c.pos += 1 + n
 	return true
+}
+
+// segments moves over the headers of the next segments of a run, and says whether there were
+// any.
+func (o *Objects) segments() (found bool) {
+	for {
+		h, err := o.c.peek(headerLength)
+		if err != nil || Tag(h[0]) != TagHeapSegment || headerLength+int64(binary.BigEndian.Uint32(h[5:])) > o.c.left() {
+			return found
+		}
+		o.c.pos += headerLength
+		found = true
+	}
 }
 
 func (o *Objects) ref(b []byte) uint64 {

@@ -47,12 +47,20 @@ type Trace struct {
 	Frames       []uint64
 }
 
-// Extent is a run of sub-records [Start, End) in the uncompressed dump.
+// Extent is a run of sub-records [Start, End) in the uncompressed dump: a heap record, or
+// short segments with the headers between them.
 type Extent struct {
 	Start, End int64
 	// Dump is the number of the dump it belongs to, from 0.
 	Dump int
 }
+
+// Segments of less than shortSegment bytes are joined to runs of some shortRun bytes: no JVM
+// writes many such, and an extent for each of a hostile dump's takes more than its bytes do.
+const (
+	shortSegment = 1 << 10
+	shortRun     = 64 << 10
+)
 
 // nameRef says where the text of a UTF8 record lies.
 type nameRef struct {
@@ -111,9 +119,7 @@ func (o outliner) Record(_ context.Context, r Record) error {
 	switch r.Tag {
 	case TagHeapDump, TagHeapSegment:
 		o.Dumps = r.Dump + 1
-		if r.Length > 0 {
-			o.Extents = append(o.Extents, Extent{Start: r.Start(), End: r.Start() + r.Length, Dump: r.Dump})
-		}
+		o.extend(r)
 	case TagUTF8:
 		width := o.file.Header.IDSize
 		o.names = append(o.names, nameRef{r.Body.ID(), r.Start() + int64(width), r.Declared - uint32(width)})
@@ -135,4 +141,18 @@ func (o outliner) Record(_ context.Context, r Record) error {
 		o.Traces[serial] = t
 	}
 	return nil
+}
+
+// extend adds the body of a heap record to the extents.
+func (o *Outline) extend(r Record) {
+	end := r.Start() + r.Length
+	if n := len(o.Extents); n > 0 && r.Tag == TagHeapSegment && r.Length < shortSegment && r.Length == int64(r.Declared) {
+		if last := &o.Extents[n-1]; last.Dump == r.Dump && last.End == r.Offset && last.End-last.Start < shortRun {
+			last.End = end
+			return
+		}
+	}
+	if r.Length > 0 {
+		o.Extents = append(o.Extents, Extent{Start: r.Start(), End: end, Dump: r.Dump})
+	}
 }

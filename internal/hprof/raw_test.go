@@ -286,3 +286,48 @@ func TestGarbageLikeRecords(t *testing.T) {
 	f(256<<10, 3)
 	f(2<<20, 0)
 }
+
+// TestShortSegments are read in runs, however many there are; longer ones are by themselves, and
+// so are those of another dump or behind other records.
+func TestShortSegments(t *testing.T) {
+	roots := func(from, n int) []byte {
+		var body []byte
+		for i := range n {
+			body = binary.BigEndian.AppendUint64(append(body, byte(hprof.SubRootStickyClass)), uint64(from+i))
+		}
+		return rec(hprof.TagHeapSegment, body)
+	}
+	const short = 30_000
+	parts := [][]byte{roots(0, 2000)}
+	for i := range short {
+		parts = append(parts, roots(2000+2*i, 2))
+		if i%100 == 0 {
+			parts = append(parts, rec(hprof.TagHeapSegment, nil), rec(hprof.TagHeapSegment, nil))
+		}
+	}
+	next := 2000 + 2*short
+	parts = append(parts, roots(next, 2000), name(1, "a"), roots(next+2000, 1), rec(hprof.TagHeapEnd, nil), roots(next+2001, 1), rec(hprof.TagHeapEnd, nil))
+	f, err := open(t, raw(parts...))
+	require.NoError(t, err)
+	o, err := f.Outline(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, o.Damage)
+	assert.Equal(t, 2, o.Dumps)
+	assert.Len(t, o.Extents, 13+3, "800 KB in runs of 64 KiB")
+	objects, seen := hprof.NewObjects(f, 8), uint64(0)
+	for _, e := range o.Extents {
+		for objects.Reset(e.Start, e.End); objects.Next(); seen++ {
+			require.Equal(t, seen, objects.ID)
+		}
+		require.Nil(t, objects.Err())
+	}
+	assert.EqualValues(t, next+2002, seen)
+}
+
+// TestASegmentWithinASegment is damage if it reaches beyond.
+func TestASegmentWithinASegment(t *testing.T) {
+	tags, err := subRecords(t, append(rec(hprof.TagHeapSegment, nil), 0x1C, 0, 0, 0, 0, 0, 0, 0, 1))
+	assert.Empty(t, tags)
+	require.NotNil(t, err)
+	assert.EqualValues(t, 9, err.Offset)
+}
