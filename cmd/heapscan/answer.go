@@ -75,17 +75,21 @@ func dumpAndObject(cmd *cobra.Command, args []string) error {
 }
 
 // parseObject reads an address: hexadecimal after 0x, else decimal.
-func parseObject(s string) (uint64, error) {
+func parseObject(s string) (scan.Address, error) {
 	digits, base := s, 10
 	if rest, ok := strings.CutPrefix(strings.ToLower(s), "0x"); ok {
 		digits, base = rest, 16
 	}
-	address, err := strconv.ParseUint(digits, base, 64)
+	at, err := strconv.ParseUint(digits, base, 64)
 	switch {
 	case errors.Is(err, strconv.ErrRange):
-		return 0, usagef("the object %q is no address: it is longer than 64 bits", s)
+		return scan.Address{}, usagef("the object %q is no address: it is longer than 64 bits", s)
 	case err != nil:
-		return 0, usagef("the object %q is no address such as 0x7fe01a38 or 2145393208", s)
+		return scan.Address{}, usagef("the object %q is no address such as 0x7fe01a38 or 2145393208", s)
+	}
+	address := scan.Address{At: at}
+	if hex, err := strconv.ParseUint(digits, 16, 64); err == nil && base == 10 {
+		address.AsHex = hex
 	}
 	return address, nil
 }

@@ -23,12 +23,13 @@ type answers struct {
 // askAll asks everything of the dump at path.
 func askAll(t *testing.T, path string, object uint64, retained bool) (a answers) {
 	t.Helper()
+	at := scan.Address{At: object}
 	var err error
-	a.path, err = scan.Path(t.Context(), path, scan.Options{}, scan.PathOptions{Object: object, Limit: 20})
+	a.path, err = scan.Path(t.Context(), path, scan.Options{}, scan.PathOptions{Object: at, Limit: 20})
 	require.NoError(t, err)
-	a.inspection, err = scan.Inspect(t.Context(), path, scan.Options{}, scan.InspectOptions{Object: object, Limit: 20, Retained: retained})
+	a.inspection, err = scan.Inspect(t.Context(), path, scan.Options{}, scan.InspectOptions{Object: at, Limit: 20, Retained: retained})
 	require.NoError(t, err)
-	a.children, err = scan.Dominators(t.Context(), path, scan.Options{}, scan.DominatorsOptions{Of: &object, Limit: 20})
+	a.children, err = scan.Dominators(t.Context(), path, scan.Options{}, scan.DominatorsOptions{Of: &at, Limit: 20})
 	require.NoError(t, err)
 	a.threads, err = scan.Threads(t.Context(), path, scan.Options{}, scan.ThreadsOptions{Limit: 20, Retained: retained})
 	require.NoError(t, err)
@@ -77,7 +78,7 @@ func TestNoObject(t *testing.T) {
 	for address, hint := range map[uint64]string{
 		0: "0x0 stands for null", bytes.ID + 8: "lies within", 1: "the nearest object is 0x70000000, a java.lang.Class", math.MaxUint64: "the nearest object is",
 	} {
-		_, err := scan.Path(t.Context(), path, scan.Options{}, scan.PathOptions{Object: address, Limit: 1})
+		_, err := scan.Path(t.Context(), path, scan.Options{}, scan.PathOptions{Object: scan.Address{At: address}, Limit: 1})
 		var none *scan.NoObjectError
 		require.ErrorAs(t, err, &none)
 		assert.Equal(t, address, none.Address)
@@ -92,7 +93,7 @@ func TestAClassThatIsNotDescribed(t *testing.T) {
 	j.New(gone)
 	d := j.Finish()
 	d.Forget(gone)
-	_, err := scan.Path(t.Context(), d.WriteFile(t, hproftest.Shape{}), scan.Options{}, scan.PathOptions{Object: gone.ID, Limit: 20})
+	_, err := scan.Path(t.Context(), d.WriteFile(t, hproftest.Shape{}), scan.Options{}, scan.PathOptions{Object: scan.Address{At: gone.ID}, Limit: 20})
 	var none *scan.NoObjectError
 	require.ErrorAs(t, err, &none)
 	assert.Contains(t, none.Hint(), "which the dump does not describe")

@@ -9,6 +9,14 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/report"
 )
 
+// Address is where somebody says that an object begins.
+type Address struct {
+	At uint64
+	// AsHex is what the same digits are in hexadecimal where they were read as decimal ones: the
+	// 0x is left out easily. 0 where they were not.
+	AsHex uint64
+}
+
 // NoObjectError says that no object begins at an address.
 type NoObjectError struct {
 	Address uint64
@@ -40,9 +48,13 @@ func ask[A any](ctx context.Context, path string, o Options, watches []heap.Watc
 }
 
 // object returns the object at an address. Errors: *NoObjectError, that of ctx.
-func (d *dump) object(ctx context.Context, address uint64) (heap.ObjID, error) {
+func (d *dump) object(ctx context.Context, a Address) (heap.ObjID, error) {
+	address := a.At
 	if o := d.graph.Object(address); o != 0 {
 		return o, nil
+	}
+	if d.graph.Object(a.AsHex) != 0 {
+		return 0, &NoObjectError{Address: address, Near: fmt.Sprintf("%d is a decimal number, and an object begins at %#x: write the 0x", address, a.AsHex)}
 	}
 	if c := d.graph.ClassAt(address); c != heap.NoClass {
 		return 0, &NoObjectError{Address: address, Near: fmt.Sprintf("%#x is the class %s, which the dump does not describe", address, d.graph.ClassName(c))}

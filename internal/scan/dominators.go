@@ -14,7 +14,7 @@ import (
 type DominatorsOptions struct {
 	// Of is the address of the object whose children are wanted, nil for the objects
 	// under the GC roots.
-	Of *uint64
+	Of *Address
 	// Limit bounds the list.
 	Limit int
 }

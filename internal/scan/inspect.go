@@ -14,8 +14,7 @@ const maxSuperclasses = 100
 
 // InspectOptions steer Inspect.
 type InspectOptions struct {
-	// Object is the address of the object.
-	Object uint64
+	Object Address
 	// Limit bounds every list.
 	Limit int
 	// Retained asks for what the object retains and for its dominator, which takes the

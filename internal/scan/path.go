@@ -14,8 +14,7 @@ const maxNotCounted = 20
 
 // PathOptions steer Path.
 type PathOptions struct {
-	// Object is the address of the object.
-	Object uint64
+	Object Address
 	// Limit bounds the steps, and the lists of who refers to an unreachable object.
 	Limit int
 }
