@@ -39,6 +39,7 @@ type Prober interface {
 	FinalizerThread(ctx context.Context, ids []int64) (*jvm.FinalizerThread, error)
 	// RegisteredFinalizers counts finalizable objects; nil where the JVM knows not.
 	RegisteredFinalizers(ctx context.Context) (*jvm.RegisteredFinalizers, error)
+	MaxDirectMemory(ctx context.Context) (int64, error)
 	// ClassHistogram counts all objects; the JVM stands still meanwhile.
 	ClassHistogram(ctx context.Context) (*jvm.ClassHistogram, error)
 }

@@ -19,6 +19,7 @@ type fakeClient struct {
 	finalizer  func(ctx context.Context) (*jvm.FinalizerThread, error)
 	registered func(ctx context.Context) (*jvm.RegisteredFinalizers, error)
 	histogram  func(ctx context.Context) (*jvm.ClassHistogram, error)
+	direct     func(ctx context.Context) (int64, error)
 	dump       func(ctx context.Context, file string, live bool) error
 }
 
@@ -64,6 +65,13 @@ func (f *fakeClient) RegisteredFinalizers(ctx context.Context) (*jvm.RegisteredF
 		return nil, nil
 	}
 	return f.registered(ctx)
+}
+
+func (f *fakeClient) MaxDirectMemory(ctx context.Context) (int64, error) {
+	if f.direct == nil {
+		return 0, nil
+	}
+	return f.direct(ctx)
 }
 
 func (f *fakeClient) ClassHistogram(ctx context.Context) (*jvm.ClassHistogram, error) {

@@ -17,7 +17,7 @@ func OwnMetrics() []series.Metric {
 		{Name: "apm_sidecar_poll_errors_total", Type: series.Counter, Unit: series.Count, Labels: []string{"reason"}, Help: "Polls without an answer: dial, tls, timeout, too_large, truncated, decode, denied, bulk_rejected, no_part (an error for each part), credentials, http_ and a status, other."},
 		{Name: "apm_sidecar_poll_missing_parts", Type: series.Gauge, Unit: series.Count, Help: "MBeans and attributes that the last successful poll did not get."},
 		{Name: "apm_sidecar_poll_skipped_total", Type: series.Counter, Unit: series.Count, Labels: []string{"reason"}, Help: "Polls left out: busy (the one before took longer than the interval), late (so did others, on a machine that is too slow for all), dump (so did a heap dump), backoff (the target does not answer for long)."},
-		{Name: "apm_sidecar_tier_duration_seconds_total", Type: series.Counter, Unit: series.Seconds, Labels: []string{"tier"}, Help: "Time spent on questions beside the fast poll: details, threads, finalizer, queue, registered, histogram."},
+		{Name: "apm_sidecar_tier_duration_seconds_total", Type: series.Counter, Unit: series.Seconds, Labels: []string{"tier"}, Help: "Time spent on questions beside the fast poll: details, threads, finalizer, queue, registered, limit, histogram."},
 		{Name: "apm_sidecar_tier_polls_total", Type: series.Counter, Unit: series.Count, Labels: []string{"tier"}, Help: "Those questions, failed ones included."},
 		{Name: "apm_sidecar_tier_skipped_total", Type: series.Counter, Unit: series.Count, Labels: []string{"reason"}, Help: "Polls after which no more was asked: cold (the JVM is younger than 30 s), slow (the poll took more than a second), threads (more than 2,000 threads), late (the poll began more than a second after its time)."},
 		{Name: "apm_sidecar_target_restarts_total", Type: series.Counter, Unit: series.Count, Help: "Restarts of the JVM seen."},
@@ -126,6 +126,7 @@ const (
 	tierQueue      = "queue"
 	tierRegistered = "registered"
 	tierHistogram  = "histogram"
+	tierLimit      = "limit"
 )
 
 // The reasons why they are left out.

@@ -27,8 +27,10 @@ const (
 
 // tiers are the questions beside the fast tier, each at its own pace.
 type tiers struct {
-	details, threads, finalizer, queue, registered pace
+	details, threads, finalizer, queue, registered, limit pace
 
+	// maxDirect is what the JVM said of its direct memory; 0 is as much as the heap.
+	maxDirect jvm.Opt[int64]
 	// threadIDs are those of the last details.
 	threadIDs []int64
 	// missing is the number of missing parts of the details.
@@ -42,6 +44,7 @@ func newTiers(slow time.Duration) tiers {
 		finalizer:  pace{interval: min(slow, finalizerInterval)},
 		queue:      pace{interval: queueInterval},
 		registered: pace{interval: registeredInterval},
+		limit:      pace{interval: slow},
 	}
 }
 
@@ -56,7 +59,8 @@ func (w *watcher) askTiers(ctx context.Context, s *jvm.Snapshot, took time.Durat
 		w.own.tierSkipped(reason, 1)
 		return
 	}
-	w.askDetails(ctx)
+	w.askLimit(ctx)
+	w.askDetails(ctx, s)
 	w.askThreads(ctx, s)
 	w.askFinalizer(ctx, s)
 	w.askQueue(ctx, s)
@@ -101,7 +105,33 @@ func (w *watcher) timed(ctx context.Context, p *pace, tier string, question func
 	return false
 }
 
-func (w *watcher) askDetails(ctx context.Context) {
+// askLimit asks for the limit of direct memory, once: it does not change until the JVM
+// restarts.
+func (w *watcher) askLimit(ctx context.Context) {
+	if !w.tiers.limit.due(time.Now()) {
+		return
+	}
+	answered := w.timed(ctx, &w.tiers.limit, tierLimit, func() error {
+		limit, err := w.client.MaxDirectMemory(ctx)
+		if err == nil {
+			w.tiers.maxDirect = jvm.Some(limit)
+		}
+		return err
+	})
+	if answered {
+		w.tiers.limit.rest(time.Now(), never)
+	}
+}
+
+// maxDirect is the limit of direct memory, which may be that of the heap.
+func (w *watcher) maxDirect(s *jvm.Snapshot) jvm.Opt[int64] {
+	if limit, ok := w.tiers.maxDirect.Get(); ok && limit == 0 && s.Memory != nil {
+		return s.Memory.Heap.Max
+	}
+	return w.tiers.maxDirect
+}
+
+func (w *watcher) askDetails(ctx context.Context, s *jvm.Snapshot) {
 	if !w.tiers.details.due(time.Now()) {
 		return
 	}
@@ -111,6 +141,7 @@ func (w *watcher) askDetails(ctx context.Context) {
 			return err
 		}
 		w.tiers.threadIDs = d.ThreadIDs
+		d.MaxDirectBytes = w.maxDirect(s)
 		w.noteMissing(d.Missing, &w.tiers.missing)
 		w.keep(w.deriver.Details(d))
 		w.readHost(d.VM)

@@ -149,3 +149,36 @@ func TestARecordingOfAYoungJVMMayHaveNothingYet(t *testing.T) {
 		})
 	}
 }
+
+// TestTheLimitOfDirectMemoryIsAskedForOnce until the JVM restarts; where it has none of its
+// own, it is the heap's.
+func TestTheLimitOfDirectMemoryIsAskedForOnce(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[int64]float64{96 << 20: 96 << 20, 0: 64 << 20} {
+		synctest.Test(t, func(t *testing.T) {
+			asked, startMs := 0, &atomic.Int64{}
+			startMs.Store(1)
+			c := &fakeClient{
+				poll: func(context.Context) (*jvm.Snapshot, error) {
+					s := healthy()
+					s.Runtime.StartMs = jvm.Some(startMs.Load())
+					s.Memory = &jvm.Memory{Heap: jvm.Usage{Max: jvm.Some[int64](64 << 20)}}
+					return s, nil
+				},
+				details: func(context.Context) (*jvm.Details, error) {
+					return &jvm.Details{Time: time.Now(), Buffers: []jvm.BufferPool{{Name: "direct"}, {Name: "mapped"}}}, nil
+				},
+				direct: func(context.Context) (int64, error) {
+					asked++
+					return said, nil
+				},
+			}
+			time.AfterFunc(30*time.Minute, func() { startMs.Store(2) })
+			s := runFor(t, time.Hour, 10*time.Second, c)
+			assert.Equal(t, 2, asked)
+			got := s.sink.values("jvm_buffer_pool_max_bytes", "a")
+			assert.InDelta(t, 60, len(got), 1, "of one pool, in each poll of the details")
+			assert.Equal(t, want, got[0])
+		})
+	}
+}

@@ -36,6 +36,7 @@ type Client interface {
 	Details(ctx context.Context) (*jvm.Details, error)
 	FinalizerQueue(ctx context.Context) (*jvm.FinalizerQueue, error)
 	RegisteredFinalizers(ctx context.Context) (*jvm.RegisteredFinalizers, error)
+	MaxDirectMemory(ctx context.Context) (int64, error)
 	Version(ctx context.Context) (*jmx.Agent, error)
 	Allows(ctx context.Context) ([]string, error)
 	ServesOneAtATime(ctx context.Context) (bool, error)
@@ -183,7 +184,7 @@ func (v *visit) policy(ctx context.Context, c Client) {
 // chunk, which on a quiet JVM takes days.
 const finalizerRecording = "-XX:StartFlightRecording:settings=none,+jdk.FinalizerStatistics#enabled=true,+jdk.FinalizerStatistics#period=1m"
 
-// diagnostics tries the operations that finalizers by class need.
+// diagnostics tries the operations that finalizers by class and limits need.
 func (v *visit) diagnostics(ctx context.Context, c Client) {
 	_, err := c.FinalizerQueue(ctx)
 	switch {
@@ -200,5 +201,8 @@ func (v *visit) diagnostics(ctx context.Context, c Client) {
 	case registered == nil:
 		v.say(Info, "no registered finalizers by class, in use and leaked ones: a flight recording tells them, of the JVM's last minutes. "+
 			"Start the JVM with %s, or give its recording jdk.FinalizerStatistics#period=1m", finalizerRecording)
+	}
+	if _, err := c.MaxDirectMemory(ctx); err != nil && !errors.Is(err, jmx.ErrUnsupported) {
+		v.say(Warn, "the limit of direct memory is not to be had, so that nothing tells when it is used up: %v (see apm-sidecar policy)", err)
 	}
 }

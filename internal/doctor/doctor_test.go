@@ -19,6 +19,7 @@ import (
 type patient struct {
 	down, queue error
 	recording   error
+	limit       error
 	noRecording bool
 	skew, takes time.Duration
 	missing     []jvm.Missing
@@ -52,6 +53,8 @@ func (p patient) RegisteredFinalizers(context.Context) (*jvm.RegisteredFinalizer
 	}
 	return &jvm.RegisteredFinalizers{}, nil
 }
+
+func (p patient) MaxDirectMemory(context.Context) (int64, error) { return 0, p.limit }
 
 func (p patient) Version(context.Context) (*jmx.Agent, error) {
 	return &jmx.Agent{Version: p.version}, nil
@@ -112,6 +115,8 @@ func TestExamine(t *testing.T) {
 		"no recording":    {patient{noRecording: true}, "info no registered finalizers by class"},
 		"no such view":    {patient{recording: jmx.ErrUnsupported}, ""},
 		"view denied":     {patient{recording: errors.New("denied")}, "warn registered finalizers by class are not to be had: denied"},
+		"no such option":  {patient{limit: jmx.ErrUnsupported}, ""},
+		"option denied":   {patient{limit: errors.New("denied")}, "warn the limit of direct memory is not to be had, so that nothing tells when it is used up: denied"},
 		"unchecked":       {patient{unchecked: true}, "warn the agent's certificate is not checked"},
 		"single":          {patient{single: true}, "warn the agent serves one request at a time"},
 	} {

@@ -12,7 +12,10 @@ import (
 // The type is private and has no constructor: the list is complete.
 type operation struct{ mbean, signature string }
 
-const diagnosticCommand = "com.sun.management:type=DiagnosticCommand"
+const (
+	diagnosticCommand = "com.sun.management:type=DiagnosticCommand"
+	hotSpotDiagnostic = "com.sun.management:type=HotSpotDiagnostic"
+)
 
 func opFinalizerInfo() operation { return operation{diagnosticCommand, "gcFinalizerInfo"} }
 
@@ -34,15 +37,17 @@ func opFindMonitorDeadlocks() operation {
 	return operation{threading, "findMonitorDeadlockedThreads()"}
 }
 
+func opVMOption() operation { return operation{hotSpotDiagnostic, "getVMOption(java.lang.String)"} }
+
 func opDumpHeap() operation {
-	return operation{"com.sun.management:type=HotSpotDiagnostic", "dumpHeap(java.lang.String,boolean)"}
+	return operation{hotSpotDiagnostic, "dumpHeap(java.lang.String,boolean)"}
 }
 
 // operations are all of them.
 func operations() []operation {
 	return []operation{
 		opFinalizerInfo(), opClassHistogram(), opFlightView(), opThreadInfo(), opThreadCPU(),
-		opThreadAllocated(), opFindDeadlocks(), opFindMonitorDeadlocks(), opDumpHeap(),
+		opThreadAllocated(), opFindDeadlocks(), opFindMonitorDeadlocks(), opVMOption(), opDumpHeap(),
 	}
 }
 

@@ -34,6 +34,30 @@ func TestRegisteredFinalizers(t *testing.T) {
 	assert.Empty(t, jmx.ParseFlightView("\n---- --- ---\na -1 2\nb x 2\nc 1 99999999999999999999\n").Classes)
 }
 
+// TestMaxDirectMemory reads what JDK 17 and 25 say.
+func TestMaxDirectMemory(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string]int64{`{"value":"100663296","status":200}`: 100663296, `{"value":"0","status":200}`: 0} {
+		agent := newFake(t, saying(200, "["+said+"]"))
+		limit, err := client(t, agent.URL).MaxDirectMemory(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, want, limit)
+		it := agent.asked()[0][0]
+		assert.Equal(t, "getVMOption(java.lang.String)", it.Operation)
+		assert.Equal(t, []any{"MaxDirectMemorySize"}, it.Arguments)
+	}
+	for said, reason := range map[string]string{
+		`{"status":403,"error":"java.lang.Exception : Operation getVMOption(java.lang.String) forbidden"}`: jmx.ReasonDenied,
+		`{"status":404,"error":"javax.management.InstanceNotFoundException : no such MBean"}`:              jmx.ReasonOperation,
+		`{"value":{"name":"x"},"status":200}`:                                                              jmx.ReasonOperation,
+		`{"value":"-1","status":200}`:                                                                      jmx.ReasonOperation,
+	} {
+		agent := newFake(t, saying(200, "["+said+"]"))
+		_, err := client(t, agent.URL).MaxDirectMemory(t.Context())
+		assert.Equal(t, reason, jmx.Reason(err), said)
+	}
+}
+
 // TestClassHistogram reads what JDK 17 and, without modules, JDK 8 say.
 func TestClassHistogram(t *testing.T) {
 	t.Parallel()

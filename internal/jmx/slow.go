@@ -2,7 +2,10 @@ package jmx
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
@@ -67,6 +70,27 @@ func decodeBuffers(d *jvm.Details, v value) {
 		})
 	})
 	slices.SortFunc(d.Buffers, func(a, b jvm.BufferPool) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// MaxDirectMemory asks how much memory direct buffers may take, in bytes; 0 is as much as
+// the heap. It does not change while the JVM runs. JVMs of other vendors give an error that
+// is ErrUnsupported.
+//
+// Source: java.nio.Bits and jdk.internal.misc.VM.saveProperties; -XX:MaxDirectMemorySize.
+func (c *Client) MaxDirectMemory(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	call := run(opVMOption(), "MaxDirectMemorySize")
+	call.Path = "value"
+	out, _, err := c.exec(ctx, call)
+	if err != nil {
+		return 0, fmt.Errorf("limit of direct memory: %w", err)
+	}
+	limit, err := strconv.ParseInt(out, 10, 64)
+	if err != nil || limit < 0 {
+		return 0, &Error{ReasonOperation, fmt.Errorf("limit of direct memory: %w: %q is no number of bytes", ErrUnsupported, clip(out))}
+	}
+	return limit, nil
 }
 
 // decodeOfOS has the loads among it: for each of them the JVM reads several files of the

@@ -18,6 +18,8 @@ type Details struct {
 	Peaks []Peak
 	// Buffers are sorted by name.
 	Buffers []BufferPool
+	// MaxDirectBytes is how much memory direct buffers may take; it is asked for once.
+	MaxDirectBytes Opt[int64]
 	// Processors are those that the JVM may use.
 	Processors Opt[int64]
 	// MaxFiles bounds the file descriptors; missing on Windows and where there is

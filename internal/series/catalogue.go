@@ -140,6 +140,7 @@ func jvmMetrics() []Metric {
 		{"jvm_compilation_time_seconds_total", Counter, Seconds, nil, "Time spent in the JIT compiler."},
 		{"jvm_buffer_pool_used_bytes", Gauge, Bytes, []string{"pool"}, "Memory in use by java.nio buffers."},
 		{"jvm_buffer_pool_capacity_bytes", Gauge, Bytes, []string{"pool"}, "Capacity of java.nio buffers."},
+		{"jvm_buffer_pool_max_bytes", Gauge, Bytes, []string{"pool"}, "Most memory that direct buffers may use (-XX:MaxDirectMemorySize, else as much as the heap); of pool=\"direct\" alone."},
 		{"jvm_buffer_pool_used_buffers", Gauge, Count, []string{"pool"}, "Number of java.nio buffers."},
 
 		{"process_cpu_seconds_total", Counter, Seconds, nil, "CPU time of the JVM's process."},

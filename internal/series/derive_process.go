@@ -36,6 +36,9 @@ func (b *builder) slow(d *jvm.Details) {
 		b.count(pool, "jvm_buffer_pool_used_bytes", p.UsedBytes, 1)
 		b.count(pool, "jvm_buffer_pool_capacity_bytes", p.CapacityBytes, 1)
 		b.count(pool, "jvm_buffer_pool_used_buffers", p.Count, 1)
+		if p.Name == "direct" {
+			b.count(pool, "jvm_buffer_pool_max_bytes", d.MaxDirectBytes, 1)
+		}
 	}
 	b.count(nil, "process_max_fds", d.MaxFiles, 1)
 	b.count(nil, "jvm_cpu_count", d.Processors, 1)

@@ -57,17 +57,18 @@ func full() *jvm.Snapshot {
 func fullDetails() *jvm.Details {
 	one := jvm.Some[int64](1)
 	return &jvm.Details{
-		Time:          at(),
-		VM:            &jvm.VM{Name: "OpenJDK", Vendor: "Acme", Version: "25"},
-		Classes:       &jvm.Classes{Loaded: one, LoadedTotal: one, UnloadedTotal: one},
-		CompilationMs: jvm.Some[int64](2500),
-		GCCPUTimeNs:   one,
-		Peaks:         []jvm.Peak{{Pool: jvm.Pool{Name: "Metaspace", Kind: jvm.PoolMetaspace}, UsedBytes: one}},
-		Processors:    one,
-		MaxFiles:      one,
-		ProcessLoad:   jvm.Some(0.25),
-		SystemLoad:    jvm.Some(0.5),
-		Buffers:       []jvm.BufferPool{{Name: "direct", Count: one, UsedBytes: one, CapacityBytes: one}},
+		Time:           at(),
+		VM:             &jvm.VM{Name: "OpenJDK", Vendor: "Acme", Version: "25"},
+		Classes:        &jvm.Classes{Loaded: one, LoadedTotal: one, UnloadedTotal: one},
+		CompilationMs:  jvm.Some[int64](2500),
+		GCCPUTimeNs:    one,
+		Peaks:          []jvm.Peak{{Pool: jvm.Pool{Name: "Metaspace", Kind: jvm.PoolMetaspace}, UsedBytes: one}},
+		Processors:     one,
+		MaxFiles:       one,
+		ProcessLoad:    jvm.Some(0.25),
+		SystemLoad:     jvm.Some(0.5),
+		Buffers:        []jvm.BufferPool{{Name: "direct", Count: one, UsedBytes: one, CapacityBytes: one}},
+		MaxDirectBytes: one,
 	}
 }
 
