@@ -1,7 +1,9 @@
 package heap
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -44,6 +46,10 @@ func (b *builder) readRoots(ctx context.Context) error {
 				b.root(root{o.ID, o.Tag, o.Thread, o.Frame})
 			}
 		}
+	}
+	byThread := func(x, y Root) int { return cmp.Compare(x.Thread, y.Thread) }
+	if !slices.IsSortedFunc(b.stackRoots, byThread) { // as most dumps list them
+		slices.SortStableFunc(b.stackRoots, byThread)
 	}
 	return nil
 }

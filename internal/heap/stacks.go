@@ -1,14 +1,20 @@
 package heap
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
 // MaxFrames bounds the frames of one stack: only endless recursion comes that far.
 const MaxFrames = 1024
+
+// MaxLocals bounds the objects that are told apart of one frame, and of what a stack holds outside
+// of its frames: a leak of JNI references comes that far.
+const MaxLocals = 4096
 
 // LineNative is the line of a native method.
 const LineNative = -3
@@ -20,8 +26,10 @@ type Stack struct {
 	Frames []Frame
 	// Omitted is how many frames are left out beyond those.
 	Omitted int
-	// Loose are the objects that the stack holds outside of Frames.
-	Loose []Local
+	// Loose are the objects that the stack holds outside of Frames, at most MaxLocals;
+	// LooseOmitted is how many more it lists, some of them perhaps again.
+	Loose        []Local
+	LooseOmitted int
 }
 
 // Frame is one call on a stack. Texts that the dump does not have are empty.
@@ -35,8 +43,10 @@ type Frame struct {
 	// Line is the line in it; -1 or 0 unknown, -2 compiled, LineNative.
 	Line int32
 	// Locals are the objects that the frame's variables and its pending
-	// expressions refer to, each once.
-	Locals []Local
+	// expressions refer to, each once, at most MaxLocals; LocalsOmitted is how many more are
+	// listed, some of them perhaps again.
+	Locals        []Local
+	LocalsOmitted int
 }
 
 // Local is an object that a stack holds.
@@ -91,10 +101,6 @@ func (s *Stack) Held() iter.Seq[Local] {
 // put together one by one: a hostile dump may have many threads with one long stack.
 func (g *Graph) Stacks() iter.Seq[Stack] {
 	return func(yield func(Stack) bool) {
-		roots := map[uint32][]Root{} // by serial number of the thread
-		for _, r := range g.stackRoots {
-			roots[r.Thread] = append(roots[r.Thread], r)
-		}
 		names := g.frameNames()
 		for _, t := range g.Threads {
 			s := Stack{Thread: t}
@@ -104,7 +110,7 @@ func (g *Graph) Stacks() iter.Seq[Stack] {
 				s.Frames = append(s.Frames, names.frame(id))
 			}
 			h := holder{&s, map[held]int{}}
-			for i, r := range roots[t.Serial] {
+			for i, r := range g.rootsOf(t) {
 				h.hold(r, i)
 			}
 			if !yield(s) {
@@ -112,6 +118,27 @@ func (g *Graph) Stacks() iter.Seq[Stack] {
 			}
 		}
 	}
+}
+
+// HeldBy yields what the stack of a thread holds, in file order, the same object perhaps again.
+func (g *Graph) HeldBy(t Thread) iter.Seq[ObjID] {
+	return func(yield func(ObjID) bool) {
+		for _, r := range g.rootsOf(t) {
+			if !yield(r.Object) {
+				return
+			}
+		}
+	}
+}
+
+// rootsOf returns what the stack of a thread holds, in file order.
+func (g *Graph) rootsOf(t Thread) []Root {
+	of := func(r Root, serial uint32) int { return cmp.Compare(r.Thread, serial) }
+	from, _ := slices.BinarySearchFunc(g.stackRoots, t.Serial, of)
+	behind, _ := slices.BinarySearchFunc(g.stackRoots[from:], uint64(t.Serial)+1, func(r Root, next uint64) int {
+		return cmp.Compare(uint64(r.Thread), next)
+	})
+	return g.stackRoots[from : from+behind]
 }
 
 // FrameOf returns the call that holds a root, without its locals; ok is false for roots
@@ -144,13 +171,18 @@ type held struct {
 // hold adds an object, the place-th that the stack holds, to the frame it belongs to. A leak of
 // JNI references makes very many of one stack.
 func (h *holder) hold(r Root, place int) {
-	frame, locals := int32(-1), &h.stack.Loose
+	frame, locals, omitted := int32(-1), &h.stack.Loose, &h.stack.LooseOmitted
 	if r.Frame >= 0 && int(r.Frame) < len(h.stack.Frames) {
-		frame, locals = r.Frame, &h.stack.Frames[r.Frame].Locals
+		f := &h.stack.Frames[r.Frame]
+		frame, locals, omitted = r.Frame, &f.Locals, &f.LocalsOmitted
 	}
 	key := held{frame, r.Object, r.Kind}
 	if i, ok := h.known[key]; ok {
 		(*locals)[i].Last, (*locals)[i].Again = place, true
+		return
+	}
+	if len(*locals) == MaxLocals {
+		*omitted++
 		return
 	}
 	h.known[key] = len(*locals)

@@ -69,7 +69,7 @@ func TestLooseLocals(t *testing.T) {
 func TestManyLocals(t *testing.T) {
 	j := hproftest.NewJDK(17, 8)
 	j.NewThread(j.Thread, "native", hproftest.Frame{Class: j.Object, Method: "call", Line: -3})
-	const n = 20_000
+	const n = heap.MaxLocals - 2
 	for range n {
 		j.StackRoot(hprof.SubRootJNILocal, j.New(j.Object), 1, 0)
 	}
@@ -82,11 +82,55 @@ func TestManyLocals(t *testing.T) {
 	o := g.Object(again.ID)
 	for s := range g.Stacks() {
 		require.Len(t, s.Frames[0].Locals, n+2)
+		assert.Zero(t, s.Frames[0].LocalsOmitted)
 		assert.Equal(t, []heap.Local{
 			{Object: o, Kind: hprof.SubRootJNILocal, Last: n + 3, Again: true},
 			{Object: o, Kind: hprof.SubRootJavaFrame, Last: n + 2},
 		}, s.Frames[0].Locals[n:])
 		assert.Equal(t, []heap.Local{{Object: o, Kind: hprof.SubRootJNILocal, Last: n + 1}}, s.Loose)
+	}
+}
+
+// TestLocalsAreBounded: a frame tells so many objects apart, and counts the rest; all are held.
+func TestLocalsAreBounded(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	j.NewThread(j.Thread, "native", hproftest.Frame{Class: j.Object, Method: "call", Line: -3})
+	const n = heap.MaxLocals + 10
+	for range n {
+		o := j.New(j.Object)
+		j.StackRoot(hprof.SubRootJNILocal, o, 1, 0)
+		j.StackRoot(hprof.SubRootJNILocal, o, 1, -1)
+	}
+	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
+	for s := range g.Stacks() {
+		assert.Len(t, s.Frames[0].Locals, heap.MaxLocals)
+		assert.Equal(t, 10, s.Frames[0].LocalsOmitted)
+		assert.Len(t, s.Loose, heap.MaxLocals)
+		assert.Equal(t, 10, s.LooseOmitted)
+		assert.Len(t, slices.Collect(g.HeldBy(s.Thread)), 2*n)
+	}
+}
+
+// TestThreadsInAnyOrder: what threads hold is theirs though the dump lists it by turns.
+func TestThreadsInAnyOrder(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	held := map[uint32][]uint64{}
+	for range 3 {
+		j.NewThread(j.Thread, "one of three", hproftest.Frame{Class: j.Object, Method: "call", Line: -3})
+	}
+	for i := range 50 {
+		o, thread := j.New(j.Object), uint32(i*7%5) // 0 is no thread, and 4 none that is there
+		j.StackRoot(hprof.SubRootJavaFrame, o, thread, 0)
+		held[thread] = append(held[thread], o.ID)
+	}
+	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
+	for s := range g.Stacks() {
+		var got []uint64
+		for _, l := range s.Frames[0].Locals {
+			got = append(got, g.Address(l.Object))
+		}
+		assert.Equal(t, held[s.Serial], got)
+		assert.Len(t, got, 10)
 	}
 }
 

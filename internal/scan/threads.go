@@ -44,33 +44,36 @@ func Threads(ctx context.Context, path string, o Options, q ThreadsOptions) (*re
 // what its stack alone holds. What a stack holds is a root or a reference of the thread,
 // so that none of it is dominated by another part of it but the thread object.
 func (d *dump) retainedByThread() []int64 {
-	const several = -1
-	owner := map[heap.ObjID]int{} // index of the thread
-	n := 0
-	for s := range d.graph.Stacks() {
-		for l := range s.Held() {
-			if old, taken := owner[l.Object]; taken && old != n {
-				owner[l.Object] = several
-			} else {
-				owner[l.Object] = n
-			}
-		}
-		n++
-	}
-	retained := make([]int64, n)
-	for i, t := range d.graph.Threads {
-		delete(owner, t.Object) // it belongs to its thread, whoever else holds it
+	threads := d.graph.Threads
+	isThread := make(map[heap.ObjID]bool, len(threads))
+	retained := make([]int64, len(threads))
+	for i, t := range threads {
+		isThread[t.Object] = true // it belongs to its thread, whoever else holds it
 		retained[i] = int64(d.tree.Retained(uint32(t.Object)))
 	}
-	for o, i := range owner {
-		if i == several {
-			continue
+	var all []holding
+	for i, t := range threads {
+		for o := range d.graph.HeldBy(t) {
+			all = append(all, holding{o, uint32(i)})
 		}
-		if t := d.graph.Threads[i].Object; t == 0 || !d.tree.IsChild(uint32(t), uint32(o)) {
-			retained[i] += int64(d.tree.Retained(uint32(o)))
+	}
+	slices.SortFunc(all, func(a, b holding) int {
+		return cmp.Or(cmp.Compare(a.object, b.object), cmp.Compare(a.thread, b.thread))
+	})
+	all = slices.Compact(all)
+	for i, h := range all {
+		several := i > 0 && all[i-1].object == h.object || i+1 < len(all) && all[i+1].object == h.object
+		if t := threads[h.thread].Object; !several && !isThread[h.object] && (t == 0 || !d.tree.IsChild(uint32(t), uint32(h.object))) {
+			retained[h.thread] += int64(d.tree.Retained(uint32(h.object)))
 		}
 	}
 	return retained
+}
+
+// holding is an object on the stack of the graph's thread of that number.
+type holding struct {
+	object heap.ObjID
+	thread uint32
 }
 
 // threads answers of the open dump. retained is by thread, nil where not asked for.
@@ -121,13 +124,18 @@ func (d *dump) stacks(numbers []int) []heap.Stack {
 	return stacks
 }
 
-// stackNames looks up the threads and what their stacks hold.
+// stackNames looks up the threads and what is shown of what their stacks hold.
 func (d *dump) stackNames(ctx context.Context, stacks []heap.Stack) (*names, error) {
 	var objects []heap.ObjID
 	for _, s := range stacks {
 		objects = append(objects, s.Object)
-		for l := range s.Held() {
+		for _, l := range shown(s.Loose) {
 			objects = append(objects, l.Object)
+		}
+		for _, f := range s.Frames {
+			for _, l := range shown(f.Locals) {
+				objects = append(objects, l.Object)
+			}
 		}
 	}
 	return d.names(ctx, objects)
@@ -144,23 +152,26 @@ func (d *dump) thread(names *names, s heap.Stack) report.Thread {
 		n := names.of(s.Object)
 		t.Object, t.Class = n.Object, n.Class
 	}
-	t.Locals, t.LocalsOmitted = d.locals(names, s.Loose)
+	t.Locals, t.LocalsOmitted = d.locals(names, s.Loose, s.LooseOmitted)
 	for _, f := range s.Frames {
 		r := report.ThreadFrame{Call: f.String(), Class: f.Class, Method: f.Method, Source: f.Source, Line: int64(max(f.Line, 0)), Native: f.Line == heap.LineNative}
-		r.Locals, r.LocalsOmitted = d.locals(names, f.Locals)
+		r.Locals, r.LocalsOmitted = d.locals(names, f.Locals, f.LocalsOmitted)
 		t.Frames = append(t.Frames, r)
 	}
 	return t
 }
 
-// locals describes what a frame holds.
-func (d *dump) locals(names *names, held []heap.Local) (locals []report.Local, omitted int64) {
-	for _, h := range held[:min(len(held), maxLocals)] {
+// shown are the locals that are shown.
+func shown(held []heap.Local) []heap.Local { return held[:min(len(held), maxLocals)] }
+
+// locals describes what a frame holds, besides so many that the graph left out.
+func (d *dump) locals(names *names, held []heap.Local, more int) (locals []report.Local, omitted int64) {
+	for _, h := range shown(held) {
 		l := report.Local{ObjectName: names.of(h.Object), Root: h.Kind.RootName()}
 		if d.tree != nil {
 			l.RetainedBytes = new(int64(d.tree.Retained(uint32(h.Object))))
 		}
 		locals = append(locals, l)
 	}
-	return locals, int64(len(held) - len(locals))
+	return locals, int64(len(held) - len(locals) + more)
 }
