@@ -65,3 +65,34 @@ func TestGeneratedClasses(t *testing.T) {
 		})
 	}
 }
+
+// TestGeneratedClassesInAMap tells one holder, though the ways to the loaders differ by the entries
+// of a bucket that lie before theirs.
+func TestGeneratedClassesInAMap(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	loaders := j.Class("groovy.lang.InnerLoader", j.Object)
+	method := j.Class("groovy.lang.Method", j.Object, hproftest.Ref("script"))
+	node := j.Class("java.util.HashMap$Node", j.Object, hproftest.Ref("key"), hproftest.Ref("value"), hproftest.Ref("next"))
+	buckets := make([]*hproftest.Object, 800)
+	for i := range 1500 {
+		script := j.Class(fmt.Sprintf("Script%d", i), j.Object).LoadedBy(j.New(loaders)).Static("CALLS", j.Bytes(make([]byte, 1200)))
+		n := j.New(node).Set("value", j.New(method).Set("script", j.New(script)))
+		if next := buckets[i%len(buckets)]; next != nil {
+			n.Set("next", next)
+		}
+		buckets[i%len(buckets)] = n
+	}
+	table := j.Array(j.Class("[Ljava.util.HashMap$Node;", j.Object), buckets...)
+	byName := j.New(j.Class("java.util.HashMap", j.Object, hproftest.Ref("table"), hproftest.Int("size"))).Set("table", table).Set("size", int32(1500))
+	j.Class("com.acme.Rules", j.Object).Static("BY_NAME", byName)
+
+	f := only(t, "class-loader-leak", detect(t, j))
+	assert.Contains(t, f.Summary, "Of 500 looked at, 500 are held by field Method.script, from static field Rules.BY_NAME on")
+	var holders []string
+	for _, fact := range f.Evidence.Facts {
+		if fact.Name == "held by" {
+			holders = append(holders, fact.Value)
+		}
+	}
+	assert.Len(t, holders, 1, "%q", holders)
+}

@@ -109,6 +109,18 @@ func (w holder) String() string {
 	return ""
 }
 
+// filled names what is filled with the thing held, itself of that name: a field, a ThreadLocal or
+// a call's variable.
+func (w holder) filled(name string) string {
+	switch {
+	case w.class != "" || w.local:
+		return w.String()
+	case w.variable && w.frame != "":
+		return "the variable of " + clip(stableClass(w.frame), 100)
+	}
+	return name
+}
+
 // frameClass is the class of the call whose variable it is, "" where that is the JDK's.
 func (w holder) frameClass() string {
 	class := w.frame[:max(0, strings.LastIndexByte(w.frame, '.'))]

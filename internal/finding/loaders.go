@@ -93,7 +93,7 @@ func (loaderLeaks) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, h.loaderFinding(f, bytes, p, joinPaths(paths)))
+		found = append(found, h.loaderFinding(f, bytes, p, paths))
 		if len(found) == maxSuspects {
 			break
 		}
@@ -148,7 +148,7 @@ func joinPaths(paths []Path) []Path {
 		}
 	}
 	slices.SortStableFunc(joined, func(a, b Path) int { return cmp.Compare(b.Objects, a.Objects) })
-	return joined[:min(len(joined), maxHolders)]
+	return joined
 }
 
 // left says whether no host holds any of the loaders, or but one: the running one.

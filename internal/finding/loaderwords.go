@@ -10,7 +10,7 @@ import (
 )
 
 // loaderFinding words the verdict on loaders that should be gone. paths lead to them,
-// those of most loaders first.
+// to as many as are looked at.
 func (h *Heap) loaderFinding(f *family, bytes int64, p pressure, paths []Path) Finding {
 	leaked := f.leaked()
 	first := leaked[0]
@@ -59,35 +59,70 @@ func (h *Heap) loaderFinding(f *family, bytes int64, p pressure, paths []Path) F
 	if f.generated && len(f.stopped) == 0 {
 		found.Advice = "Compile each script, expression or template once and keep what comes of it by its text, in a map of bounded size; let go of the shell or engine that has the rest."
 	}
-	for i := range paths {
-		w, pinned := holderOn(&paths[i]), pinnedClass(paths[i])
-		if w.class == "" && w.thread != "" && paths[i].Steps[0].Object == "" {
-			w.frame = "" // each thread's own
+	var holders []loaderHolder
+	var looked int64
+	for _, p := range paths {
+		looked += p.Objects
+	}
+	for _, p := range joinPaths(paths) {
+		holders = addLoaderHolder(holders, &p)
+	}
+	slices.SortStableFunc(holders, func(a, b loaderHolder) int { return cmp.Compare(b.loaders, a.loaders) })
+	for _, by := range holders[:min(len(holders), maxHolders)] {
+		found.Evidence.Facts = append(found.Evidence.Facts, fact("held by", "%s: %s%s", by.words, unit.Plural(by.loaders, "loader", "loaders"), pinnedWord(by.pinned)))
+	}
+	if len(holders) > 0 {
+		first := holders[0]
+		found.Evidence.Path = first.path
+		found.Culprit.Class = cmp.Or(first.pinned, found.Culprit.Class)
+		found.Culprit.Field, found.Culprit.Thread = first.at.field, first.at.thread
+		if looked < n {
+			found.Summary += fmt.Sprintf(" Of %s looked at,", unit.Count(looked))
 		}
-		by := cmp.Or(throughWords(paths[i]), w.String(), paths[i].Root)
-		if by == w.String() && w.from != "" {
-			by += ", from " + w.from + " on"
+		found.Summary += fmt.Sprintf(" %s by %s", unit.Plural(first.loaders, "is held", "are held"), first.words)
+		if first.pinned != "" {
+			found.Summary += ", which refers to a " + clip(first.pinned, 80)
 		}
-		if i == 0 {
-			found.Evidence.Path = &paths[0]
-			found.Culprit.Class = cmp.Or(pinned, found.Culprit.Class)
-			found.Culprit.Field, found.Culprit.Thread = w.field, w.thread
-			found.Summary += fmt.Sprintf(" %s by %s", unit.Plural(paths[0].Objects, "is held", "are held"), by)
-			if !f.generated {
-				found.Advice = strings.TrimSpace(undo(paths[0]) + " " + found.Advice)
-			}
-			if pinned != "" {
-				found.Summary += ", which refers to a " + clip(pinned, 80)
-			}
-			found.Summary += "."
+		found.Summary += "."
+		if !f.generated {
+			found.Advice = strings.TrimSpace(undo(*first.path) + " " + found.Advice)
 		}
-		found.Evidence.Facts = append(found.Evidence.Facts, fact("held by", "%s: %s%s", by, unit.Plural(paths[i].Objects, "loader", "loaders"), pinnedWord(pinned)))
 	}
 	if p.metaspace {
 		found.Summary += " " + p.words()
 	}
 	found.Fingerprint = fingerprint(found.Kind, first.class, code, found.Culprit.Class, found.Culprit.Field)
 	return found
+}
+
+// loaderHolder is what holds loaders, whichever of the ways from it leads to each.
+type loaderHolder struct {
+	at      holder
+	words   string
+	pinned  string // the class of the loaders' own that it refers to, "" for none
+	path    *Path  // of most loaders
+	loaders int64
+}
+
+// addLoaderHolder adds the holder on a way. Ways that are told in the same words, but for numbers
+// in the names of generated classes, have one: those through entries of a map differ by how many
+// entries lie before.
+func addLoaderHolder(holders []loaderHolder, p *Path) []loaderHolder {
+	w, pinned := holderOn(p), pinnedClass(*p)
+	if w.class == "" && w.thread != "" && p.Steps[0].Object == "" {
+		w.frame = "" // each thread's own
+	}
+	words := cmp.Or(throughWords(*p), w.String(), p.Root)
+	if words == w.String() && w.from != "" {
+		words += ", from " + w.from + " on"
+	}
+	for i := range holders {
+		if by := &holders[i]; by.words == words && namePattern(by.pinned) == namePattern(pinned) {
+			by.loaders += p.Objects
+			return holders
+		}
+	}
+	return append(holders, loaderHolder{w, words, pinned, p, p.Objects})
 }
 
 // undo names the call that lets go of what a way leads through, "" where that is nothing known.

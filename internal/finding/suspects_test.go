@@ -249,3 +249,15 @@ func TestHeldByStack(t *testing.T) {
 	assert.Equal(t, "com.acme.Report.rows", f.Evidence.Path.Frame)
 	assert.Contains(t, f.Summary, `thread "http-7", in com.acme.Report.rows`)
 }
+
+// TestFilledVariable advises to look at what a call's variable is filled with, not the thread.
+func TestFilledVariable(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	var rows []*hproftest.Object
+	for range 3000 {
+		rows = append(rows, j.Bytes(make([]byte, 1000)))
+	}
+	j.NewThread(j.Thread, "main", hproftest.Frame{Class: j.Class("com.acme.Report", j.Object), Method: "rows", Line: 3, Locals: []*hproftest.Object{j.Array(j.Objects, rows...)}})
+	f := only(t, "big-retainer", detect(t, j))
+	assert.Equal(t, "Look at what the variable of com.acme.Report.rows is filled with, and let go of what is done with.", f.Advice)
+}

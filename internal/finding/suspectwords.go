@@ -195,7 +195,7 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("biggest part", "%s @ %s", h.Class(part.object).Name, address(h.Address(part.object))))
 	}
 	f.Summary += h.notTheCause(below.own)
-	f.Advice = fmt.Sprintf("Look at what %s is filled with, and let go of what is done with.", cmp.Or(w.String(), name))
+	f.Advice = fmt.Sprintf("Look at what %s is filled with, and let go of what is done with.", w.filled(name))
 	if container(class) {
 		f.Advice = boundIt(w)
 	}
