@@ -140,40 +140,6 @@ func (b *builder) linkers() int {
 	return cores.Workers()
 }
 
-// markClasses notes that class objects are described, as their class dumps count.
-func (b *builder) markClasses() {
-	b.seen = make([]uint64, b.index.count/64+1)
-	for i := range b.Classes {
-		if o := uint64(b.Classes[i].Object); o <= b.index.count {
-			b.seen[o/64] |= 1 << (o % 64)
-		}
-	}
-}
-
-// again says whether an object was described before, which happens in few dumps.
-func (l *linker) again(o ObjID) bool {
-	if l.b.seen == nil {
-		return false
-	}
-	word, bit := &l.b.seen[o/64], uint64(1)<<(o%64)
-	was := *word&bit != 0
-	*word |= bit
-	return was
-}
-
-// recount counts the instances of each class anew, each object once.
-func (b *builder) recount() {
-	for i := range b.Classes {
-		b.Classes[i].Instances, b.Classes[i].ShallowBytes = 0, 0
-	}
-	for o := range b.Objects() {
-		k := b.kinds.of(ObjID(o + 1))
-		c := &b.Classes[k.class]
-		c.Instances++
-		c.ShallowBytes += int64(k.size8) * 8
-	}
-}
-
 // linkUnits resolves the references of the objects in units, by all workers but the last.
 func linkUnits(ctx context.Context, workers []*linker, units []unit) error {
 	return each(ctx, len(units), len(workers)-1, func() func(context.Context, int) error {

@@ -31,8 +31,9 @@ type Graph struct {
 	// Damage lists what could not be read, in file order.
 	Damage []*hprof.Error
 	// Repeated is how many times an object is described that was described before. The first
-	// time counts, and of a class object its class dump. Graphs that are Counted do not know.
-	Repeated int64
+	// time counts, and of a class object its class dump. RepeatedAt is the offset of the first
+	// description that does not count. Graphs that are Counted know of class dumps alone.
+	Repeated, RepeatedAt int64
 	// Tables hold the watched fields, in the order of the watches.
 	Tables []*Table
 	// Copies are byte[] and char[] with the same content. Fills says by ClassID how full

@@ -61,10 +61,13 @@ func (b *builder) indexPass(ctx context.Context) error {
 	}
 	slices.SortFunc(all.units, func(x, y unit) int { return cmp.Compare(x.start, y.start) })
 	b.units = all.units
-	if b.options.Depth != Counted {
-		b.Repeated = all.tally.total() + int64(len(all.classes)) - int64(b.index.count)
-	}
+	b.countRepeated(all)
 	b.resolveClasses(all)
+	if b.Repeated > 0 {
+		if b.RepeatedAt, err = b.firstRepeated(ctx, all.classes); err != nil {
+			return err
+		}
+	}
 	return b.readRoots(ctx)
 }
 

@@ -146,7 +146,7 @@ func (l *linker) small(b []byte) (at int, err error) {
 func (l *linker) primitives(address uint64, elem hprof.Type, count uint32, body []byte) error {
 	b := l.b
 	id, class := b.index.id(address), b.primitives[elem&15]
-	if l.again(id) {
+	if l.b.again(id) {
 		return nil
 	}
 	l.kinds.set(id, class, b.Layout.arraySize(int64(count), elem.Width(0)))
@@ -165,7 +165,7 @@ func (l *linker) primitives(address uint64, elem hprof.Type, count uint32, body 
 // instance notes an instance: its references and what is watched of it.
 func (l *linker) instance(address, classAddress uint64, body []byte) error {
 	id, class := l.b.index.id(address), l.classAt(classAddress)
-	if l.again(id) {
+	if l.b.again(id) {
 		return nil
 	}
 	p := &l.b.plans[class]
@@ -248,7 +248,7 @@ func (l *linker) thread(id ObjID, p *linkPlan, n int) error {
 // into the batch.
 func (l *linker) shortArray(address, classAddress uint64, body []byte) error {
 	id, class, slots := l.b.index.id(address), l.classAt(classAddress), len(body)/l.b.idSize
-	if l.again(id) {
+	if l.b.again(id) {
 		return nil
 	}
 	l.kinds.set(id, class, l.b.Layout.arraySize(int64(slots), l.b.Layout.RefBytes))
@@ -265,7 +265,7 @@ func (l *linker) shortArray(address, classAddress uint64, body []byte) error {
 func (l *linker) array() error {
 	o, b := l.o, l.b
 	id, class := b.index.id(o.ID), l.classAt(o.ClassID)
-	if l.again(id) {
+	if l.b.again(id) {
 		return nil
 	}
 	l.kinds.set(id, class, b.Layout.arraySize(int64(o.Count), b.Layout.RefBytes))

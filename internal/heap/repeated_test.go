@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
 )
 
@@ -67,6 +68,68 @@ func TestRepeatedObjects(t *testing.T) {
 			}))
 			assert.Equal(t, 1, times)
 			assert.Equal(t, want[i].ID, o.ID)
+		}
+	}
+}
+
+// firstRepeated looks for the first description in a dump that does not count.
+func firstRepeated(t *testing.T, path string) int64 {
+	t.Helper()
+	f, err := hprof.Open(t.Context(), path, nil)
+	require.NoError(t, err)
+	defer f.Close()
+	outline, err := f.Outline(t.Context())
+	require.NoError(t, err)
+	known := map[uint64]bool{}
+	for _, classes := range []bool{true, false} {
+		o := hprof.NewObjects(f, f.Header.IDSize)
+		for _, e := range outline.Extents {
+			for o.Reset(e.Start, e.End); o.Next(); {
+				switch o.Tag {
+				case hprof.SubClassDump, hprof.SubInstance, hprof.SubObjectArray, hprof.SubPrimArray:
+					if classes == (o.Tag == hprof.SubClassDump) {
+						if known[o.ID] {
+							return o.Offset
+						}
+						known[o.ID] = true
+					}
+				}
+			}
+		}
+	}
+	return 0
+}
+
+// TestWhereObjectsAreRepeated: the first description that does not count is told, be it of an
+// instance, of an array, of a class by another class dump or by an instance.
+func TestWhereObjectsAreRepeated(t *testing.T) {
+	again := map[string]func(j *hproftest.JDK, node *hproftest.Class, first, list *hproftest.Object){
+		"instance": func(j *hproftest.JDK, node *hproftest.Class, first, _ *hproftest.Object) { j.New(node).ID = first.ID },
+		"array":    func(j *hproftest.JDK, _ *hproftest.Class, _, list *hproftest.Object) { j.Array(j.Objects).ID = list.ID },
+		"class": func(j *hproftest.JDK, node *hproftest.Class, _, _ *hproftest.Object) {
+			j.Class("com.acme.Again", j.Object).ID = node.ID
+		},
+		"class instance": func(j *hproftest.JDK, node *hproftest.Class, _, _ *hproftest.Object) {
+			j.New(j.ClassNamed("java.lang.Class")).ID = node.ID
+		},
+	}
+	for name, describe := range again {
+		for _, depth := range []heap.Depth{heap.Linked, heap.Numbered, heap.Counted} {
+			j := hproftest.NewJDK(17, 8)
+			node := j.Class("com.acme.Node", j.Object, hproftest.Ref("next"))
+			first := j.New(node)
+			list := j.Array(j.Objects, first)
+			node.Static("list", list)
+			describe(j, node, first, list)
+			d := j.Finish()
+			g := build(t, d, hproftest.Shape{SegmentBytes: 300}, heap.Options{Depth: depth})
+			if depth == heap.Counted && name != "class" {
+				assert.Zero(t, g.Repeated, "classes alone have numbers")
+				continue
+			}
+			assert.EqualValues(t, 1, g.Repeated, name)
+			assert.Equal(t, firstRepeated(t, d.WriteFile(t, hproftest.Shape{SegmentBytes: 300})), g.RepeatedAt, "%s, depth %d", name, depth)
+			assert.Positive(t, g.RepeatedAt)
 		}
 	}
 }

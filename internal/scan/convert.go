@@ -33,7 +33,7 @@ func describeDump(path string, f *hprof.File) report.Dump {
 }
 
 // addDamage warns of what could not be read.
-func addDamage(r *report.Report, g *heap.Graph, number int) {
+func addDamage(r *report.Report, g *heap.Graph, o Options) {
 	for i, d := range g.Damage {
 		code := "damaged"
 		if errors.Is(d, hprof.ErrTruncated) {
@@ -47,13 +47,21 @@ func addDamage(r *report.Report, g *heap.Graph, number int) {
 		r.Warnings = append(r.Warnings, report.Warning{Code: "more-damage", Message: unit.Plural(int64(n), "more damaged place", "more damaged places")})
 	}
 	if g.Repeated > 0 {
-		r.Warnings = append(r.Warnings, report.Warning{Code: "repeated-objects",
-			Message: unit.Plural(g.Repeated, "object is described again", "objects are described again") + ": what comes first in the file counts"})
+		r.Warnings = append(r.Warnings, report.Warning{Code: "repeated-objects", Message: repeated(g, o.Depth), Offset: &g.RepeatedAt})
 	}
 	if g.Outline.Dumps > 1 {
 		r.Warnings = append(r.Warnings, report.Warning{Code: "several-dumps",
-			Message: fmt.Sprintf("the file holds %d heap dumps; this is number %d", g.Outline.Dumps, number+1)})
+			Message: fmt.Sprintf("the file holds %d heap dumps; this is number %d", g.Outline.Dumps, o.Dump+1)})
 	}
+}
+
+// repeated tells of objects that are described more than once.
+func repeated(g *heap.Graph, depth heap.Depth) string {
+	if depth == heap.Counted {
+		return unit.Plural(g.Repeated, "class is described again", "classes are described again") +
+			": of objects that are, too, a histogram counts each description (heapscan report counts the first)"
+	}
+	return unit.Plural(g.Repeated, "object is described again", "objects are described again") + ": what comes first in the file counts"
 }
 
 // addClasses fills the totals and the histogram of at most limit rows, and returns the

@@ -48,7 +48,7 @@ func open(ctx context.Context, path string, o Options, watches []heap.Watch, b *
 	}
 	d.report = &report.Report{SchemaVersion: report.SchemaVersion, Tool: o.Tool, Warnings: []report.Warning{}}
 	d.report.Dump = describeDump(path, f)
-	addDamage(d.report, d.graph, o.Dump)
+	addDamage(d.report, d.graph, o)
 	rows := maxHistogram
 	if o.AllClasses {
 		rows = len(d.graph.Classes)

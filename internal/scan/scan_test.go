@@ -55,6 +55,33 @@ func TestShapeDoesNotMatter(t *testing.T) {
 	}
 }
 
+// TestRepeatedObjects: a report tells where objects are described again. A histogram counts those
+// once more, and tells it where their classes are.
+func TestRepeatedObjects(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	node := j.Class("com.acme.Node", j.Object)
+	j.Class("com.acme.Node", j.Object).ID = node.ID
+	first := j.New(node)
+	j.New(node).ID = first.ID
+	path := j.Finish().WriteFile(t, hproftest.Shape{})
+	for depth, want := range map[heap.Depth]struct {
+		message string
+		nodes   int64
+	}{
+		heap.Linked:  {"2 objects are described again: what comes first in the file counts", 1},
+		heap.Counted: {"1 class is described again: of objects that are, too, a histogram counts each description (heapscan report counts the first)", 2},
+	} {
+		r, err := scan.File(t.Context(), path, scan.Options{Depth: depth})
+		require.NoError(t, err)
+		require.Len(t, r.Warnings, 1)
+		assert.Equal(t, "repeated-objects", r.Warnings[0].Code)
+		assert.Equal(t, want.message, r.Warnings[0].Message)
+		assert.Positive(t, *r.Warnings[0].Offset)
+		nodes := slices.IndexFunc(r.Histogram, func(c report.ClassRow) bool { return c.Class == "com.acme.Node" })
+		assert.Equal(t, want.nodes, r.Histogram[nodes].Instances)
+	}
+}
+
 // TestTwice wants the same bytes from the same dump.
 func TestTwice(t *testing.T) {
 	path := leak(8).WriteFile(t, hproftest.Shape{SegmentBytes: 4000})
