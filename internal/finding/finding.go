@@ -49,6 +49,9 @@ type Finding struct {
 	Evidence Evidence `json:"evidence"`
 }
 
+// OffHeap says that Bytes lie outside the heap, so that they are no share of it.
+func (f *Finding) OffHeap() bool { return f.Kind == "direct-buffers" }
+
 // Culprit points at the part of the program to change. Empty parts are unknown.
 type Culprit struct {
 	Class  string `json:"class,omitempty"`

@@ -96,3 +96,9 @@ func TestGeneratedClassesInAMap(t *testing.T) {
 	}
 	assert.Len(t, holders, 1, "%q", holders)
 }
+
+// TestFewGeneratedClasses are no news: any language that is compiled at run time has some.
+func TestFewGeneratedClasses(t *testing.T) {
+	assert.Empty(t, byKind("class-loader-leak", detect(t, scripts(60, "", 1<<30))))
+	only(t, "class-loader-leak", detect(t, scripts(120, "", 1<<30)))
+}

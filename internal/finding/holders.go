@@ -68,15 +68,22 @@ func holderOn(p *Path) holder {
 	return w
 }
 
-// container says whether a class is of a library of collections and caches for all purposes:
-// who fills one of those is not the library.
+// containers begin the names of classes of libraries of collections and caches for all purposes.
+var containers = []string{
+	"clojure.lang.Persistent", "com.carrotsearch.hppc.", "com.github.benmanes.caffeine.", "com.google.common.cache.", "com.google.common.collect.",
+	"com.google.common.util.", "com.lmax.disruptor.", "gnu.trove.", "guava.cache.", "guava.collect.", "io.netty.util.", "io.vavr.",
+	"it.unimi.dsi.fastutil.", "kotlin.Pair", "kotlin.collections.", "kotlinx.collections.", "org.agrona.collections.",
+	"org.apache.commons.collections", "org.eclipse.collections.", "org.hibernate.internal.util.collections.", "org.jctools.",
+	"org.springframework.util.", "scala.Some", "scala.Tuple", "scala.collection.",
+}
+
+// container says whether a class is of such a library, also of one that was copied into another
+// package (shaded): who fills one of those is not the library.
 func container(class string) bool {
-	return slices.ContainsFunc([]string{
-		"com.carrotsearch.hppc.", "com.github.benmanes.caffeine.", "com.google.common.cache.", "com.google.common.collect.", "com.google.common.util.",
-		"com.lmax.disruptor.", "gnu.trove.", "io.netty.util.", "it.unimi.dsi.fastutil.", "kotlin.collections.", "org.agrona.collections.",
-		"org.apache.commons.collections", "org.eclipse.collections.", "org.hibernate.internal.util.collections.", "org.jctools.",
-		"org.springframework.util.", "scala.collection.",
-	}, func(p string) bool { return strings.HasPrefix(class, p) })
+	return slices.ContainsFunc(containers, func(p string) bool {
+		at := strings.Index(class, p)
+		return at == 0 || at > 0 && class[at-1] == '.'
+	})
 }
 
 // platform says whether a class is a part of the JDK, or an array.

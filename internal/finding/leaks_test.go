@@ -189,5 +189,6 @@ func TestDirectBuffers(t *testing.T) {
 	assert.Contains(t, f.Summary, "3 are dead with 3.00 MiB")
 	f = only(t, "direct-buffers", detect(t, build(70, 0, 1<<30)))
 	assert.Equal(t, finding.SeverityInfo, f.Severity)
+	assert.True(t, f.OffHeap(), "its bytes are no share of the heap")
 	assert.Empty(t, byKind("direct-buffers", detect(t, build(3, 0, 1<<30))))
 }

@@ -215,22 +215,27 @@ func TestCollectionSizes(t *testing.T) {
 
 // TestContainersOfLibraries are filled by who has them, not by the library.
 func TestContainersOfLibraries(t *testing.T) {
-	j := hproftest.NewJDK(17, 8)
-	table := j.Class("it.unimi.dsi.fastutil.ints.Int2ObjectOpenHashMap", j.Object, hproftest.Ref("value"))
-	positions := j.Class("com.acme.Positions", j.Object, hproftest.Ref("byId"))
-	var values []*hproftest.Object
-	for range 300 {
-		values = append(values, j.Bytes(make([]byte, 10_000)))
+	for _, name := range []string{
+		"it.unimi.dsi.fastutil.ints.Int2ObjectOpenHashMap", "clojure.lang.PersistentHashMap$ArrayNode", "scala.Tuple2",
+		"org.shaded.com.google.common.cache.LocalCache", "org.sparkproject.guava.cache.LocalCache",
+	} {
+		j := hproftest.NewJDK(17, 8)
+		table := j.Class(name, j.Object, hproftest.Ref("value"))
+		positions := j.Class("com.acme.Positions", j.Object, hproftest.Ref("byId"))
+		var values []*hproftest.Object
+		for range 300 {
+			values = append(values, j.Bytes(make([]byte, 10_000)))
+		}
+		filled := j.New(table).Set("value", j.Array(j.Objects, values...))
+		j.Class("com.acme.Main", j.Object).Static("POSITIONS", j.New(positions).Set("byId", filled))
+		j.StickyClasses()
+		f := only(t, "big-retainer", detect(t, j))
+		assert.Equal(t, "com.acme.Positions", f.Culprit.Class, name)
+		assert.Equal(t, "byId", f.Culprit.Field, name)
+		assert.Contains(t, f.Title, name+" retains")
+		assert.Contains(t, f.Summary, "It is held by field Positions.byId, from static field Main.POSITIONS on.", name)
+		assert.Contains(t, f.Summary, "Most of what it retains is 300 byte[] with 2.87 MiB.", name)
 	}
-	filled := j.New(table).Set("value", j.Array(j.Objects, values...))
-	j.Class("com.acme.Main", j.Object).Static("POSITIONS", j.New(positions).Set("byId", filled))
-	j.StickyClasses()
-	f := only(t, "big-retainer", detect(t, j))
-	assert.Equal(t, "com.acme.Positions", f.Culprit.Class)
-	assert.Equal(t, "byId", f.Culprit.Field)
-	assert.Contains(t, f.Title, "Int2ObjectOpenHashMap retains")
-	assert.Contains(t, f.Summary, "It is held by field Positions.byId, from static field Main.POSITIONS on.")
-	assert.Contains(t, f.Summary, "Most of what it retains is 300 byte[] with 2.87 MiB.")
 }
 
 // TestHeldByStack names the call whose variable it is, that of the program before the JDK's.
