@@ -146,6 +146,12 @@ environment variable of that name, and one that is not set is an error:
 			}
 			_, err = fmt.Fprintf(env.stdout, "  %s  %s  credentials: %s%s\n", t.Name(), t.URL, t.Credentials, unchecked(t))
 		}
+		for _, j := range c.Discovery {
+			if err != nil {
+				break
+			}
+			_, err = fmt.Fprintf(env.stdout, "  and those that discovery finds: job %s\n", j.Name)
+		}
 		return err
 	}
 	return cmd

@@ -113,6 +113,8 @@ func hintFor(err error) string {
 		return "heapscan --help shows how to call it"
 	case errors.Is(err, report.ErrNoReport):
 		return "heapscan --format json writes reports that can be read again"
+	case errors.Is(err, hprof.ErrEmpty):
+		return "a JVM leaves an empty file where its disk is full, and where it has only begun to write"
 	case code == exitNotHprof:
 		return "jcmd PID GC.heap_dump FILE and -XX:+HeapDumpOnOutOfMemoryError write HPROF dumps; core files, JFR recordings and OpenJ9's own formats are something else"
 	case errors.Is(err, fs.ErrPermission) && code == exitUnreadable:

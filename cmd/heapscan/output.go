@@ -32,8 +32,10 @@ func checkOutput(output, dump string) error {
 	}
 	out, err := os.Stat(output)
 	if errors.Is(err, fs.ErrNotExist) {
-		_, err = os.Stat(filepath.Dir(output))
-		return err
+		if _, err := os.Stat(filepath.Dir(output)); err != nil {
+			return fmt.Errorf("the folder of the output: %w", err)
+		}
+		return nil
 	}
 	if err != nil {
 		return err

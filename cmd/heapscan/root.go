@@ -38,6 +38,7 @@ DUMP is a file, plain or compressed by gzip or zstd, a pipe, or - for standard i
 The signal SIGUSR1 has it write on standard error how far it is, whatever else is shown.` + exitStatus
 	root.SilenceErrors = true
 	root.SilenceUsage = true
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newReportCommand(env), newRenderCommand(env), newHistogramCommand(env), newDominatorsCommand(env), newPathCommand(env),
 		newInspectCommand(env), newThreadsCommand(env), newExportCommand(env), newDiffCommand(env), newRecordsCommand(env),
@@ -46,16 +47,33 @@ The signal SIGUSR1 has it write on standard error how far it is, whatever else i
 }
 
 // oneDump accepts exactly the path of a dump.
-func oneDump(_ *cobra.Command, args []string) error {
+func oneDump(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
 		return usagef("which dump? Give the path of an HPROF file")
+	case misspelt(cmd, args) != "":
+		return usagef("%q is no file and no command: did you mean %s?", args[0], misspelt(cmd, args))
 	case len(args) > 1:
 		return usagef("one dump at a time, not %d: %q is too much", len(args), args[1])
 	case args[0] == "":
 		return usagef("the path of the dump is empty")
 	}
 	return nil
+}
+
+// misspelt is the command that was meant where the first of several words is nearly one, and no
+// file; empty otherwise.
+func misspelt(cmd *cobra.Command, args []string) string {
+	if cmd.HasParent() || len(args) < 2 {
+		return ""
+	}
+	if _, err := os.Lstat(args[0]); err == nil {
+		return ""
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return near[0]
+	}
+	return ""
 }
 
 // noArguments accepts nothing.

@@ -8,6 +8,9 @@ import (
 // ErrNotHprof is wrapped by errors about input that is no HPROF file at all.
 var ErrNotHprof = errors.New("not an HPROF heap dump")
 
+// ErrEmpty is an ErrNotHprof: there is not one byte.
+var ErrEmpty = fmt.Errorf("nothing is in it: %w", ErrNotHprof)
+
 // ErrTruncated is wrapped by errors about input that ends too early.
 var ErrTruncated = errors.New("the dump ends in the middle of a record")
 

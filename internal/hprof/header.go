@@ -38,7 +38,10 @@ func readHeader(r io.ReaderAt) (Header, error) {
 	}
 	buf = buf[:n]
 	cut := &Error{Offset: int64(n), What: "header", Err: ErrTruncated}
-	if n > 0 && strings.HasPrefix(magic, string(buf)) {
+	if n == 0 {
+		return Header{}, &Error{Offset: 0, What: "header", Err: ErrEmpty}
+	}
+	if strings.HasPrefix(magic, string(buf)) {
 		return Header{}, cut
 	}
 	if !bytes.HasPrefix(buf, []byte(magic)) {
