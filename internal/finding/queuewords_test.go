@@ -96,6 +96,13 @@ func TestKeptByTheJDK(t *testing.T) {
 	j.StickyClasses()
 	assert.Contains(t, only(t, "growing-collection", detect(t, j)).Advice, "Files.deleteIfExists")
 
+	for manager, field := range map[string]string{"org.apache.catalina.session.StandardManager": "sessions", "org.eclipse.jetty.session.DefaultSessionCache": "_sessions"} {
+		j = hproftest.NewJDK(17, 8)
+		sessions := hashMap(j, j.Class("com.acme.Session", j.Object, hproftest.Ref("data")), 2000)
+		j.Root(hprof.SubRootJNIGlobal, j.New(j.Class(manager, j.Object, hproftest.Ref(field))).Set(field, sessions))
+		assert.Contains(t, only(t, "growing-collection", detect(t, j)).Advice, "begin none for clients that bring no cookie", manager)
+	}
+
 	for stream, words := range map[string][2]string{"java.io.ObjectOutputStream": {"objs", "call reset() now and then"}, "java.io.ObjectInputStream": {"entries", "let it do so now and then"}} {
 		j = hproftest.NewJDK(17, 8)
 		table := j.Class(stream+"$HandleTable", j.Object, hproftest.Ref(words[0]))

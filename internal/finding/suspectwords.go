@@ -34,7 +34,7 @@ func (h *Heap) suspectFinding(s *suspect, p pressure, paths []Path) Finding {
 	default:
 		h.wordRetainer(&f, s, w, p)
 	}
-	f.Advice = cmp.Or(byTheJDK(path), f.Advice)
+	f.Advice = cmp.Or(whatEmpties(path), f.Advice)
 	if f.Severity != SeverityInfo {
 		f.Confidence = ConfidenceHigh
 	}
