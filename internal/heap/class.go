@@ -39,6 +39,7 @@ type Class struct {
 	superAddress uint64    // 0 for none, also where Super is NoClass
 	declared     uint32    // the instance size that the dump declares
 	hasDump      bool
+	cut          bool       // Fields end before one of unknown width: nothing behind it in a body can be found
 	array        hprof.Type // element type for array classes, 0 otherwise
 	instance     int64      // shallow size of an instance, not of arrays
 }

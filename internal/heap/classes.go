@@ -73,6 +73,7 @@ func (b *builder) describe(c *Class, d *hprof.ClassDump, texts *texts) {
 	c.hasDump = true
 	c.Object, c.Loader, c.others = b.index.id(c.Address), d.Loader, d.Others
 	c.Super, c.superAddress, c.declared = b.loaded.get(d.Super), d.Super, d.InstanceSize
+	c.cut = d.Fault != nil
 	var offset uint32
 	for _, f := range d.Fields {
 		c.Fields = append(c.Fields, Field{texts.of(f.NameID), f.Type, offset})
@@ -176,7 +177,8 @@ type DeclaredField struct {
 	BodyOffset uint32
 }
 
-// fields yields the fields of an instance of c in the order of its body.
+// fields yields the fields of an instance of c in the order of its body, as far as the dump
+// tells where they are.
 func (g *Graph) fields(c ClassID) iter.Seq[DeclaredField] {
 	return func(yield func(DeclaredField) bool) {
 		var base uint32
@@ -185,6 +187,9 @@ func (g *Graph) fields(c ClassID) iter.Seq[DeclaredField] {
 				if !yield(DeclaredField{k, f, base + f.Offset}) {
 					return
 				}
+			}
+			if k.cut {
+				return
 			}
 			base += uint32(k.ownBytes(g.file.Header.IDSize))
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -55,6 +56,46 @@ func TestSuperclassesInACircle(t *testing.T) {
 		assert.True(t, g.IsSubclass(g.ClassAt(a.ID), "com.acme.B"))
 		g.Close()
 	}
+}
+
+// TestAFieldOfUnknownType is told, and takes from instances of its class and of those below what
+// lies behind it, and nothing else from the dump.
+func TestAFieldOfUnknownType(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	const unknown = hprof.Type(3)
+	top := j.Class("com.acme.Top", j.Object, hproftest.Ref("top"))
+	odd := j.Class("com.acme.Odd", top, hproftest.Ref("before"), hproftest.Field{Name: "odd", Type: unknown}, hproftest.Ref("behind")).Static("kept", j.Bytes(nil))
+	below := j.Class("com.acme.Below", odd, hproftest.Ref("own"))
+	var held []*hproftest.Object
+	for range 4 {
+		held = append(held, j.New(j.Object))
+	}
+	set := func(o *hproftest.Object) *hproftest.Object {
+		return o.Set("top", held[0]).Set("before", held[1]).Set("odd", int64(held[0].ID)).Set("behind", held[2])
+	}
+	o, p := set(j.New(odd)), set(j.New(below)).Set("own", held[3])
+	j.Class("com.acme.Main", j.Object).Static("both", j.Array(j.Objects, o, p))
+	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
+	require.Len(t, g.Damage, 1)
+	assert.ErrorContains(t, g.Damage[0], "field of unknown type 3")
+	refersTo := func(o *hproftest.Object, to ...*hproftest.Object) {
+		t.Helper()
+		var want []uint64
+		for _, x := range to {
+			want = append(want, x.ID)
+		}
+		var got []uint64
+		for r := range g.References(g.Object(o.ID)) {
+			got = append(got, g.Address(r))
+		}
+		assert.ElementsMatch(t, want, got)
+	}
+	refersTo(o, held[1])
+	refersTo(p, held[3], held[1])
+	require.NoError(t, g.Read(t.Context(), []heap.ObjID{g.Object(p.ID)}, func(c heap.Content) {
+		assert.Len(t, slices.Collect(g.FieldValues(c)), 2)
+	}))
+	assert.Len(t, g.Classes[g.ClassAt(odd.ID)].Statics, 1)
 }
 
 // TestMoreSuperclassesThanAreLookedAt is told once.

@@ -109,6 +109,9 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 			d := o.Class
 			d.Statics, d.Fields = slices.Clone(d.Statics), slices.Clone(d.Fields)
 			w.classes = append(w.classes, classDump{o.ID, o.Offset, d})
+			if d.Fault != nil {
+				w.damage = append(w.damage, d.Fault)
+			}
 		case hprof.SubHeapInfo, hprof.SubUnreachable:
 			continue
 		default:

@@ -8,7 +8,8 @@ import (
 // classDump decodes the class dump at the cursor: id, u4 trace, ids of super,
 // loader, signers, protection domain and two reserved, u4 instance size, then
 // u2-counted constants (u2 index, u1 type, value), statics (id name, u1 type,
-// value) and fields (id name, u1 type).
+// value) and fields (id name, u1 type). One field of an unknown type is damage to that class
+// alone, see Fault; where there are more, what is read is no class dump.
 func (o *Objects) classDump() bool {
 	if err := o.decodeClass(); err != nil {
 		return o.fail("class dump", err)
@@ -29,7 +30,7 @@ func (o *Objects) decodeClass() error {
 	d.Super, d.Loader = o.ref(ids), o.ref(ids[o.id:])
 	d.Others = [2]uint64{o.ref(ids[2*o.id:]), o.ref(ids[3*o.id:])}
 	d.InstanceSize = binary.BigEndian.Uint32(ids[6*o.id:])
-	d.Statics, d.Fields = d.Statics[:0], d.Fields[:0]
+	d.Statics, d.Fields, d.Fault = d.Statics[:0], d.Fields[:0], nil
 	o.c.pos += fixed
 
 	n, err := o.u2()
@@ -69,12 +70,18 @@ func (o *Objects) decodeClass() error {
 		if b, err = o.c.peek(1); err != nil {
 			return err
 		}
+		o.c.pos++
 		t := Type(b[0])
 		if t.Width(o.id) == 0 {
-			return fmt.Errorf("field of unknown type %d", b[0])
+			unknown := fmt.Errorf("field of unknown type %d", t)
+			if d.Fault != nil {
+				return unknown
+			}
+			d.Fault = &Error{Offset: o.Offset, What: "class dump", Err: unknown}
 		}
-		o.c.pos++
-		d.Fields = append(d.Fields, Field{name, t})
+		if d.Fault == nil {
+			d.Fields = append(d.Fields, Field{name, t})
+		}
 	}
 	return nil
 }

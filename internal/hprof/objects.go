@@ -44,6 +44,9 @@ type ClassDump struct {
 	Statics      []StaticField
 	// Fields are the class's own instance fields in the order of an instance's body.
 	Fields []Field
+	// Fault is that a field has a type which no version of the format has, nil as a rule. How
+	// wide it is, and where those behind it lie in a body, is not known: Fields are those before.
+	Fault *Error
 	// Others are the remaining references of the class object: signers and
 	// protection domain.
 	Others [2]uint64

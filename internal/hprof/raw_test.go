@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -194,7 +195,8 @@ func TestFaultySubRecords(t *testing.T) {
 	none, id := []byte{0, 0}, make([]byte, 8)
 	f(join(class(none, none, none), root), 2, "")
 	f(join(class(none, none, join([]byte{0, 1}, id, []byte{byte(hprof.TypeInt)})), root), 2, "")
-	f(join(class(none, none, join([]byte{0, 1}, id, []byte{3})), root), 0, "field of unknown type 3")
+	f(join(class(none, none, join([]byte{0, 1}, id, []byte{3})), root), 2, "")
+	f(join(class(none, none, join([]byte{0, 2}, id, []byte{3}, id, []byte{1})), root), 0, "field of unknown type 1")
 	f(join(class(none, join([]byte{0, 1}, id, []byte{3}), none), root), 0, "value of unknown type 3")
 	f(join(class([]byte{0, 1, 0, 0, byte(hprof.TypeByte), 7}, none, none), root), 2, "")
 }
@@ -285,6 +287,40 @@ func TestGarbageLikeRecords(t *testing.T) {
 	}
 	f(256<<10, 3)
 	f(2<<20, 0)
+}
+
+// classOf is a class dump with instance fields of the given types.
+func classOf(types ...byte) []byte {
+	b := append([]byte{byte(hprof.SubClassDump)}, make([]byte, 8+4+6*8+4+2+2)...)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(types)))
+	for i, t := range types {
+		b = append(binary.BigEndian.AppendUint64(b, uint64(i)), t)
+	}
+	return b
+}
+
+// TestAFieldOfUnknownType leaves the rest of the heap readable: in a class dump a field takes as
+// many bytes whatever its type. Where two are, it is no class dump.
+func TestAFieldOfUnknownType(t *testing.T) {
+	root := append([]byte{byte(hprof.SubRootUnknown)}, make([]byte, 8)...)
+	heap := slices.Concat(classOf(10, 2, 3, 10), classOf(10), root)
+	o := hprof.NewObjects(bytes.NewReader(heap), 8)
+	o.Reset(0, int64(len(heap)))
+	require.True(t, o.Next())
+	require.NotNil(t, o.Class.Fault)
+	assert.Equal(t, "class dump at offset 0: field of unknown type 3", o.Class.Fault.Error())
+	assert.Equal(t, []hprof.Field{{NameID: 0, Type: hprof.TypeInt}, {NameID: 1, Type: hprof.TypeObject}}, o.Class.Fields)
+	require.True(t, o.Next())
+	assert.Nil(t, o.Class.Fault)
+	assert.Len(t, o.Class.Fields, 1)
+	tags, err := subRecords(t, heap)
+	assert.Equal(t, []hprof.SubTag{hprof.SubClassDump, hprof.SubClassDump, hprof.SubRootUnknown}, tags)
+	assert.Nil(t, err)
+
+	tags, err = subRecords(t, slices.Concat(classOf(10), classOf(3, 2, 77), root))
+	assert.Equal(t, []hprof.SubTag{hprof.SubClassDump}, tags)
+	require.NotNil(t, err)
+	assert.EqualValues(t, len(classOf(10)), err.Offset)
 }
 
 // TestShortSegments are read in runs, however many there are; longer ones are by themselves, and

@@ -130,6 +130,11 @@ func (p *recordPrinter) subRecords(ctx context.Context, start, end int64) error 
 		if err := p.end(); err != nil {
 			return err
 		}
+		if o.Tag == hprof.SubClassDump && o.Class.Fault != nil {
+			if err := p.Damaged(o.Class.Fault, o.Position()); err != nil {
+				return err
+			}
+		}
 	}
 	if e := o.Err(); e != nil {
 		return p.Damaged(e, end)
