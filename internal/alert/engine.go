@@ -78,9 +78,11 @@ func New(opts Options) (*Engine, error) {
 	}
 	e.book.load(kept.Alerts)
 	for _, r := range opts.Receivers {
-		told := kept.Told[r.Name]
-		if told == nil {
-			told = map[string]*Told{}
+		told := map[string]*Told{}
+		for key, t := range kept.Told[r.Name] {
+			if t != nil && (key == ungrouped) == (r.Kind == Alertmanager) { // the name may have been another kind's
+				told[key] = t
+			}
 		}
 		e.senders = append(e.senders, &sender{
 			receiver: r, policy: opts.Policy, externalURL: opts.ExternalURL, log: opts.Logger, told: told,

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -34,4 +35,31 @@ func TestThatAlertsAreNotKeptIsSaidOnce(t *testing.T) {
 	kept, err := loadState(dir)
 	require.NoError(t, err)
 	assert.Len(t, kept.Alerts, 1)
+}
+
+// What receivers take for active is known after a restart, and nothing that one of another
+// kind, which had the same name, was told.
+func TestWhatReceiversKnowOutlivesTheEngine(t *testing.T) {
+	b := newBench(t, testRules)
+	takes := peer(func(*http.Request, string) (int, error) { return http.StatusOK, nil })
+	b.opts.Receivers = append(b.opts.Receivers, Receiver{Kind: Alertmanager, Name: "am", URL: "http://am", Client: takes})
+	b.start()
+	b.write("a:1", 1, 0.95)
+	for range 4 {
+		b.pass()
+	}
+	known := func() (out []string) {
+		for _, s := range b.senders {
+			ids := map[string]bool{}
+			s.awaits(ids)
+			out = append(out, fmt.Sprintf("%s %d", s.receiver.Name, len(ids)))
+		}
+		return out
+	}
+	require.Equal(t, []string{"hook 1", "am 1"}, known())
+	b.start()
+	require.Equal(t, []string{"hook 1", "am 1"}, known())
+	b.opts.Receivers[0].Kind, b.opts.Receivers[1].Kind = Alertmanager, Webhook
+	b.start()
+	require.Equal(t, []string{"hook 0", "am 0"}, known())
 }

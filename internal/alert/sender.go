@@ -38,6 +38,9 @@ const (
 	freshFor = 5 * time.Second
 )
 
+// ungrouped is the key of what an Alertmanager was told: no group's, as those are in braces.
+const ungrouped = ""
+
 // sender tells one receiver.
 type sender struct {
 	receiver    Receiver
@@ -49,7 +52,8 @@ type sender struct {
 
 	// mu guards the rest.
 	mu sync.Mutex
-	// told is what a webhook knows, by group.
+	// told is what a webhook knows, by group; of an Alertmanager, which groups by itself,
+	// there is one under ungrouped.
 	told map[string]*Told
 	// changed is true when told is not what was saved last.
 	changed bool
@@ -181,13 +185,6 @@ func (s *sender) awaits(ids map[string]bool) {
 			ids[id] = true
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id, state := range s.last {
-		if state != Completed {
-			ids[id] = true
-		}
-	}
 }
 
 // forAlertmanager is what an Alertmanager is to be told now, with their states by ID: what
@@ -195,10 +192,12 @@ func (s *sender) awaits(ids map[string]bool) {
 // it could not be told.
 func (s *sender) forAlertmanager(alerts []Alert, now time.Time) (list []amAlert, states map[string]State) {
 	states = map[string]State{}
+	told := s.toldNow()[ungrouped]
+	active := told.known()
 	for i := range alerts {
 		a := alerts[i]
-		if told, ok := s.last[a.ID]; ok && told != Completed {
-			a = a.ended(s.lastAt)
+		if active[a.ID] {
+			a = a.ended(told.At)
 		} else if a.State == Pending || a.State == Completed && now.Sub(a.CompletedAt) >= resolvedTold {
 			continue
 		}
@@ -233,10 +232,28 @@ func (s *sender) tellAlertmanager(ctx context.Context, alerts []Alert, now time.
 	if refused != nil {
 		return refused
 	}
+	s.noteAlertmanager(states, now)
+	return nil
+}
+
+// noteAlertmanager notes what it was told. What it takes for active outlives this process: it
+// waits for the end of it.
+func (s *sender) noteAlertmanager(states map[string]State, now time.Time) {
+	told := &Told{At: now.UTC()}
+	for _, id := range slices.Sorted(maps.Keys(states)) {
+		if states[id] != Completed {
+			told.Firing = append(told.Firing, id)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	before := s.told[ungrouped]
+	if before == nil {
+		before = &Told{}
+	}
+	s.changed = s.changed || !slices.Equal(before.Firing, told.Firing)
+	s.told[ungrouped] = told
 	s.last, s.lastAt = states, now
-	return nil
 }
 
 // state is what the receiver was told, and whether that changed since the last call.

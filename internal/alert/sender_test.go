@@ -157,7 +157,7 @@ func TestAnAlertmanagerThatWasAwayTakesNothingForOver(t *testing.T) {
 
 // An Alertmanager that was started again knows by its own log what it told, and waits for
 // the end of it.
-func TestAnEndIsToldHoweverLongAnAlertmanagerWasAway(t *testing.T) {
+func TestAnEndIsToldHoweverLongAnAlertmanagerWasAwayAndAfterARestart(t *testing.T) {
 	for name, end := range map[string][]Alert{"over": nil, "pending again": {alertOf("Down", "000", "critical", Pending, 0)}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -183,12 +183,18 @@ func TestAnEndIsToldHoweverLongAnAlertmanagerWasAway(t *testing.T) {
 				s.awaits(awaited)
 				assert.Len(t, awaited, 1)
 				runFor(t, time.Hour, s, b)
+				told, changed := s.state()
+				assert.True(t, changed, "it is kept for the next start")
+				s = senderTo(Alertmanager, s.receiver.Client.(peer))
+				s.told = told
 				away = false
 				runFor(t, 2*time.Minute, s, b)
 				assert.Equal(t, ended, known["000"])
-				told := requests
+				enough := requests
 				runFor(t, time.Hour, s, b)
-				assert.Equal(t, told, requests, "once is enough, after so long")
+				assert.Equal(t, enough, requests, "once is enough, after so long")
+				told, _ = s.state()
+				assert.Empty(t, told[ungrouped].Firing)
 			})
 		})
 	}
