@@ -222,6 +222,7 @@ func TestErrorsShowTheLineWithoutSecrets(t *testing.T) {
 	for content, want := range map[string]string{
 		"interval: 5s\nintervall: 6s\n":              "2 | intervall: 6s",
 		"targts: [{url: 'http://bob:hush@h/'}]":      "1 | targts: [{url: 'http://***@h/'}]",
+		"targts: [{url: 'http://bob:no/hush@h/'}]":   "1 | targts: [{url: 'http://***@h/'}]",
 		"passwords: hush":                            "1 | passwords: ***",
 		"pass: hush":                                 "1 | pass: ***",
 		"url: 'http://h/x?k=hush' # why":             "1 | url: 'http://h/x?***' # why",

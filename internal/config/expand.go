@@ -38,7 +38,7 @@ func expand(content string, getenv func(string) string) (string, error) {
 // What an excerpt of the file does not show: names and passwords in URLs, their queries,
 // and the values of fields that sound like secrets.
 var (
-	userInfo    = regexp.MustCompile(`://[^/\s]*@`)
+	userInfo    = regexp.MustCompile(`://\S*@`) // with slashes: a password may have one that should be escaped
 	urlQuery    = regexp.MustCompile(`(://[^\s?"']*\?)[^\s"']*`)
 	secretValue = regexp.MustCompile(`(?i)((?:pass|pwd?|token|secret|credential|authorization|key)\w*["']?\s*:\s*).+`)
 )

@@ -205,6 +205,11 @@ func TestValidate(t *testing.T) {
 		"- {job_name: j, dns_sd_configs: [{names: [x], type: MX}]}":                                                  "none of SRV, A and AAAA",
 		"- {job_name: j, http_sd_configs: [{}]}":                                                                     "url is missing",
 		"- {job_name: j, kubernetes_sd_configs: [{role: pods}]}":                                                     "write one of pod,",
+		"- {job_name: j, kubernetes_sd_configs: [{role: pod, api_server: 'https://u:se/cret@h'}]}":                   "kubernetes_sd_configs[0]: api_server is no http or https URL",
+		"- {job_name: j, kubernetes_sd_configs: [{role: pod, api_server: 'h h:6443'}]}":                              "api_server is no",
+		"- {job_name: j, kubernetes_sd_configs: [{role: pod, namespaces: {names: [a, '100%']}}]}":                    `namespaces: "100%" is no name`,
+		"- {job_name: j, http_sd_configs: [{url: 'http://u:se/cret@h/'}]}":                                           "http_sd_configs[0]: url is no http or https URL",
+		"- {job_name: j, http_sd_configs: [{url: 'h/jvms'}]}":                                                        "url is no",
 		"- {job_name: j, http_sd_configs: [{url: 'http://h/', refresh_interval: 10ms}]}":                             "http_sd_configs[0]: refresh_interval 10ms is shorter than 1s",
 		"- {job_name: j, dns_sd_configs: [{names: [x], refresh_interval: 10ms}]}":                                    "refresh_interval 10ms",
 		"- {job_name: j, file_sd_configs: [{files: [x], refresh_interval: 10ms}]}":                                   "refresh_interval 10ms",
@@ -214,7 +219,9 @@ func TestValidate(t *testing.T) {
 	} {
 		var out []discover.Job
 		require.NoError(t, yaml.UnmarshalWithOptions([]byte(text), &out, yaml.Strict()), text)
-		assert.ErrorContains(t, out[0].Validate(), want, text)
+		err := out[0].Validate()
+		require.ErrorContains(t, err, want, text)
+		assert.NotContains(t, err.Error(), "cret")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"time"
@@ -27,13 +28,19 @@ const (
 // urlUser and urlQuery find users with their passwords and queries of URLs in a text: they
 // may be secret.
 var (
-	urlUser  = regexp.MustCompile(`://[^\s/?"]*@`)
+	urlUser  = regexp.MustCompile(`://[^\s"]*@`) // whoever has a slash in a password may have forgotten to escape it
 	urlQuery = regexp.MustCompile(`(://[^\s?"]*)\?[^\s"\\]*`)
 )
 
 // masked is a text without what may be secret in its URLs.
 func masked(text string) string {
 	return urlQuery.ReplaceAllString(urlUser.ReplaceAllString(text, "://masked@"), "$1?masked")
+}
+
+// isURL tells whether a text is a URL that can be asked. A parser's error would show parts of it.
+func isURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 // HTTPConfig names a server that lists targets: its settings are VictoriaMetrics', who
@@ -46,6 +53,9 @@ type HTTPConfig struct {
 func (c *HTTPConfig) validate() error {
 	if c.URL == "" {
 		return errors.New("url is missing")
+	}
+	if !isURL(c.URL) {
+		return errors.New("url is no http or https URL")
 	}
 	return c.Refresh.validate()
 }

@@ -52,7 +52,7 @@ func (j *Job) Validate() error {
 		errs = append(errs, at("http_sd_configs", i, j.HTTP[i].validate()))
 	}
 	for i := range j.Kubernetes {
-		errs = append(errs, at("kubernetes_sd_configs", i, roleFault(j.Kubernetes[i].Role)))
+		errs = append(errs, at("kubernetes_sd_configs", i, kubernetesFault(&j.Kubernetes[i])))
 	}
 	if (j.Username == "") != (j.PasswordFile == "") {
 		errs = append(errs, errors.New("username and password_file belong together"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,13 +30,26 @@ const (
 	maxFaultBytes = 500
 )
 
-// roleFault is what stands against a role of Kubernetes discovery.
-func roleFault(role string) error {
+// kubernetesFault is what stands against a source. An address that is none would end the
+// process: the package panics where it can't build a request.
+func kubernetesFault(c *kubernetes.SDConfig) error {
 	roles := []string{"pod", "service", "endpoints", "endpointslice", "node", "ingress"}
-	if slices.Contains(roles, role) {
-		return nil
+	if !slices.Contains(roles, c.Role) {
+		return fmt.Errorf("role %q: write one of %s", c.Role, strings.Join(roles, ", "))
 	}
-	return fmt.Errorf("role %q: write one of %s", role, strings.Join(roles, ", "))
+	server := c.APIServer
+	if !strings.Contains(server, "://") {
+		server = "https://" + server
+	}
+	if c.APIServer != "" && !isURL(server) {
+		return errors.New("api_server is no http or https URL")
+	}
+	for _, name := range c.Namespaces.Names {
+		if _, err := url.Parse("/namespaces/" + name + "/pods"); err != nil {
+			return fmt.Errorf("namespaces: %q is no name", name)
+		}
+	}
+	return nil
 }
 
 // objectsAsked are the kinds of objects, as paths name them, that a source asks for.
