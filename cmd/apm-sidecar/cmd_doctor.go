@@ -29,9 +29,9 @@ discovery. The exit status is 1 when no target answered and 3 when some did not.
 		if err != nil {
 			return err
 		}
-		targets, err := c.JVMs()
+		targets, err := namedTargets(c)
 		if err != nil {
-			return usageError{err}
+			return err
 		}
 		found := make([][]doctor.Finding, len(targets))
 		var visits errgroup.Group

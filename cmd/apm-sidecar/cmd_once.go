@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/config"
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
@@ -22,8 +23,8 @@ func newOnceCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "once --target URL",
 		Short: "Poll the targets once and print the samples",
-		Long: `once polls each target once and prints the samples in Prometheus' text form. It
-stores nothing. Metrics that need two polls are not in it. The exit status is 1
+		Long: `once polls each target of flags and file once, not those of discovery, and prints the
+samples in Prometheus' text form. It stores nothing. Metrics that need two polls are not in it. The exit status is 1
 when no target answered and 3 when some did not.`,
 		Args: noArguments,
 	}
@@ -33,9 +34,9 @@ when no target answered and 3 when some did not.`,
 		if err != nil {
 			return err
 		}
-		targets, err := c.JVMs()
+		targets, err := namedTargets(c)
 		if err != nil {
-			return usageError{err}
+			return err
 		}
 		naming, err := series.ParseNaming(c.Naming)
 		if err != nil {
@@ -44,6 +45,18 @@ when no target answered and 3 when some did not.`,
 		return once(cmd, env, targets, naming)
 	}
 	return cmd
+}
+
+// namedTargets are those of flags and file, for commands that ask no others: at least one.
+func namedTargets(c config.Config) ([]jvm.Target, error) {
+	targets, err := c.JVMs()
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if len(targets) == 0 {
+		return nil, usagef("the configuration names no target, and those of discovery are not asked here: give one by --target (a running sidecar lists what it found on /targets)")
+	}
+	return targets, nil
 }
 
 // answer is what one target gave.

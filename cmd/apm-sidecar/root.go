@@ -56,15 +56,22 @@ Flags override environment variables, these override the configuration file.` + 
 			return usagef("which command? Try: apm-sidecar run --target http://127.0.0.1:8778/jolokia/")
 		},
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newRunCommand(env), newOnceCommand(env), newCheckCommand(env), newDoctorCommand(env), newPolicyCommand(env), newAttachCommand(env), newHealthCommand(env), newVersionCommand(), newAnalyzeCommand(env))
 	return root
 }
 
 // noArguments accepts nothing.
-func noArguments(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
+func noArguments(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case cmd.HasParent():
 		return usagef("unexpected argument %q", args[0])
 	}
-	return nil
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return usagef("%q is no command: did you mean %s?", args[0], near[0])
+	}
+	return usagef("%q is no command", args[0])
 }
