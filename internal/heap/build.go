@@ -93,9 +93,9 @@ type builder struct {
 // classes and roots, once to resolve references. Damage in the dump ends the
 // part it lies in and is listed in Graph.Damage.
 //
-// Memory: 1/32 of the used address range, 4 bytes an object, 1 to 5 a reference,
-// and what the watches keep, all of that but for graphs that are Counted; Graph.Close gives it back. Errors: that of ctx; a file
-// of the hprof agent without a heap; ErrNoDump; more than 2^32-2 objects; no memory.
+// Memory: 1/32 of the used address range, unless Counted; if Linked, 4 bytes an object, 1 to
+// 5 a reference, and what the watches keep. Graph.Close gives it back. Errors: that of ctx; a
+// file of the hprof agent without a heap; ErrNoDump; more than 2^32-2 objects; no memory.
 func Build(ctx context.Context, f *hprof.File, o Options) (g *Graph, err error) {
 	outline, err := f.Outline(ctx)
 	if err != nil {

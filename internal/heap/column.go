@@ -23,7 +23,7 @@ const (
 
 // newColumn returns the column for the k-th words of the rows of stride words each, n in all, in
 // that order. Errors: no memory.
-func newColumn(m *offheap.Memory, order []stretch, k, stride, n int) (c column, err error) {
+func newColumn(m *offheap.Memory, order []rowRun, k, stride, n int) (c column, err error) {
 	if n >= manyRows {
 		c.values = distinct(order, k, stride)
 	}
@@ -53,7 +53,7 @@ func newColumn(m *offheap.Memory, order []stretch, k, stride, n int) (c column, 
 }
 
 // distinct returns the values of the k-th words, nil where they are more than few.
-func distinct(order []stretch, k, stride int) (values []uint32) {
+func distinct(order []rowRun, k, stride int) (values []uint32) {
 	last := ^uint32(0)
 	for _, s := range order {
 		for i := s.from; i < s.to; i++ {

@@ -15,8 +15,7 @@ import (
 // Graph is the object graph of one dump. It is frozen: once Build returned it,
 // nothing changes it and any number of goroutines may read it.
 //
-// References are those of the strong graph: the referents of Final-, Weak- and
-// PhantomReferences are no edges, those of SoftReferences are.
+// Which references hold an object, and how big it is, depends on the rules (Edges).
 type Graph struct {
 	// Classes are indexed by ClassID.
 	Classes []Class
@@ -84,7 +83,7 @@ func (g *Graph) Class(o ObjID) *Class { return &g.Classes[g.kinds.of(o).class] }
 func (g *Graph) ClassOf(o ObjID) ClassID { return g.kinds.of(o).class }
 
 // ClassesOf returns the classes of objects, NoClass for those that the dump does not
-// tell. A graph of classes only reads the objects again. Errors: that of ctx.
+// tell. A graph that is only Numbered reads the objects again. Errors: that of ctx.
 func (g *Graph) ClassesOf(ctx context.Context, objects []ObjID) (map[ObjID]ClassID, error) {
 	classes := make(map[ObjID]ClassID, len(objects))
 	var unread []ObjID

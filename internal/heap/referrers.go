@@ -54,8 +54,8 @@ type referrerScan struct {
 }
 
 // Referrers looks for references to an object. It reads the whole dump again, and needs
-// no edges: the graph may be one of classes only. first is sorted and has limit entries
-// at most. Errors: that of ctx.
+// no edges: the graph may be only Numbered. First has limit entries at most. Errors: that
+// of ctx.
 func (g *Graph) Referrers(ctx context.Context, target ObjID, limit int) (Referrers, error) {
 	strengths := g.strengths()
 	fields := make([][]refField, len(g.Classes))

@@ -139,7 +139,7 @@ func newTable(m *offheap.Memory, w Watch, parts []*rows, found []bool) (t *Table
 }
 
 // join makes the columns of the parts' rows, long ones side by side. Errors: no memory.
-func (t *Table) join(m *offheap.Memory, order []stretch) error {
+func (t *Table) join(m *offheap.Memory, order []rowRun) error {
 	if len(t.Objects) >= manyRows {
 		return t.joinAtOnce(m, order)
 	}
@@ -151,7 +151,7 @@ func (t *Table) join(m *offheap.Memory, order []stretch) error {
 	return nil
 }
 
-func (t *Table) joinAtOnce(m *offheap.Memory, order []stretch) error {
+func (t *Table) joinAtOnce(m *offheap.Memory, order []rowRun) error {
 	var g errgroup.Group
 	for k := range t.columns {
 		g.Go(func() error { return t.joinColumn(m, order, k) })
@@ -159,20 +159,20 @@ func (t *Table) joinAtOnce(m *offheap.Memory, order []stretch) error {
 	return g.Wait()
 }
 
-func (t *Table) joinColumn(m *offheap.Memory, order []stretch, k int) (err error) {
+func (t *Table) joinColumn(m *offheap.Memory, order []rowRun, k int) (err error) {
 	t.columns[k], err = newColumn(m, order, k, len(t.columns), len(t.Objects))
 	return err
 }
 
-// stretch is rows of a part, from, ..., to-1, that come one after the other in the table, from
+// rowRun is rows of a part, from, ..., to-1, that come one after the other in the table, from
 // the row at on.
-type stretch struct {
+type rowRun struct {
 	part         *rows
 	from, to, at int
 }
 
 // orderOf returns how the parts of a table make up the whole, by object.
-func orderOf(parts []*rows) (order []stretch) {
+func orderOf(parts []*rows) (order []rowRun) {
 	next := make([]int, len(parts))
 	for row := 0; ; {
 		least, first, second := -1, ObjID(missing), ObjID(missing) // the part, its object, and the least one of the others
@@ -193,7 +193,7 @@ func orderOf(parts []*rows) (order []stretch) {
 		p, from := parts[least], next[least]
 		more := sort.Search(p.objects.Len()-from, func(i int) bool { return p.objects.At(p.row(from+i)) >= second })
 		to := from + max(more, 1)
-		order = append(order, stretch{p, from, to, row})
+		order = append(order, rowRun{p, from, to, row})
 		next[least], row = to, row+to-from
 	}
 }

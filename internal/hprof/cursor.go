@@ -1,8 +1,6 @@
 package hprof
 
-import (
-	"io"
-)
+import "io"
 
 const (
 	// blockSize is how much is read at once where reading goes on and on.
