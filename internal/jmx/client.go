@@ -1,13 +1,9 @@
 package jmx
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"time"
-
-	"github.com/go-resty/resty/v2"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
@@ -92,83 +88,4 @@ func poll[T any](ctx context.Context, c *Client, t *tier[T], result *T) ([]jvm.M
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
 	return t.ask(ctx, c, result)
-}
-
-// post sends one bulk and reads its answer, len(items) replies in their order.
-// It returns errRejected where an item may be to blame, an *Error otherwise.
-func (c *Client) post(ctx context.Context, items []request) ([]reply, error) {
-	replies, _, err := c.timed(ctx, items)
-	return replies, err
-}
-
-// bulk is an encoded request of some items. Whether it is repeatable, which it is if
-// it does nothing but read, says that it may be sent twice.
-type bulk struct {
-	body       []byte
-	repeatable bool
-}
-
-// postEncoded is post for an encoded bulk of n items.
-func (c *Client) postEncoded(ctx context.Context, b bulk, n int) ([]reply, error) {
-	a := &answer{buffers: c.opts.Buffers} // the replies outlive this call
-	if err := c.send(ctx, a, b); err != nil {
-		return nil, err
-	}
-	return a.replies(n)
-}
-
-// send sends a bulk and reads what is answered to it. Errors are those of post.
-func (c *Client) send(ctx context.Context, a *answer, b bulk) error {
-	_, err := c.inTurn(ctx, a, b)
-	return err
-}
-
-// exchange is send for whoever has the turn.
-func (c *Client) exchange(ctx context.Context, a *answer, b bulk) error {
-	req := c.opts.Buffers.request()
-	defer c.opts.Buffers.done(req)
-	req.SetContext(over(ctx, c.conns)).SetBody(bytes.NewReader(b.body))
-	if b.repeatable {
-		req.Header[repeatableHeader] = nil
-	}
-	if err := authorize(req, c.target.Credentials); err != nil {
-		return err
-	}
-	resp, err := req.Post(c.target.URL)
-	if err != nil {
-		return transportError(err)
-	}
-	if err := a.read(resp.RawBody()); err != nil {
-		return transportError(err)
-	}
-	switch resp.StatusCode() {
-	case 200:
-		if packed := resp.Header().Get("Content-Encoding"); packed != "" && packed != "identity" {
-			return &Error{ReasonDecode, fmt.Errorf("the agent's answer is compressed (%s), which was not asked for; does a proxy before it do that?", clip(packed))}
-		}
-		return nil
-	case 400:
-		return fmt.Errorf("%w: %s", errRejected, clip(a.body.String()))
-	}
-	return statusError(resp.StatusCode(), resp.Header())
-}
-
-// authorize sends the credentials with a request.
-func authorize(req *resty.Request, credentials jvm.Credentials) error {
-	authorization, err := authorization(credentials)
-	if err != nil {
-		return &Error{ReasonCredentials, err}
-	}
-	if authorization != "" {
-		req.SetHeader("Authorization", authorization)
-	}
-	return nil
-}
-
-// rejection turns an errRejected that reached the caller into an *Error.
-func rejection(err error) error {
-	if errors.Is(err, errRejected) {
-		return &Error{ReasonBulkRejected, err}
-	}
-	return err
 }

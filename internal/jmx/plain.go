@@ -74,7 +74,8 @@ func (t *plainTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if conn := t.atRest(); conn != nil {
 		resp, err := t.exchange(conn, out.Bytes(), req)
 		_, repeatable := req.Header[repeatableHeader]
-		if err == nil || !repeatable || conn.left < maxHeaderBytes || ctx.Err() != nil {
+		heard := conn.left < maxHeaderBytes // something of an answer: the agent has begun with it
+		if err == nil || !repeatable || heard || ctx.Err() != nil {
 			return resp, causeOf(ctx, err)
 		}
 	}

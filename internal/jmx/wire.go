@@ -125,14 +125,8 @@ func bulkReplies(memory []reply, root value, n int) ([]reply, error) {
 // parseReason tells an answer cut short from one that never was JSON, such as a
 // login page.
 func parseReason(body []byte) string {
-	for _, b := range body {
-		switch b {
-		case ' ', '\t', '\r', '\n':
-			continue
-		case '[', '{':
-			return ReasonTruncated
-		}
-		break
+	if text := bytes.TrimLeft(body, " \t\r\n"); len(text) > 0 && (text[0] == '[' || text[0] == '{') {
+		return ReasonTruncated
 	}
 	return ReasonDecode
 }

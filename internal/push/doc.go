@@ -5,7 +5,8 @@
 //
 // What is appended within a moment is one record: it is packed once, for the queues and
 // for the receivers. Append returns when it is in the queue of every destination; from
-// then on the samples survive a kill -9 of this process. A worker hands them over at
+// then on the samples survive a kill -9 of this process, unless the disk takes nothing:
+// then some wait in memory. A worker hands them over at
 // least once, and in order, but that fresh ones go before a backlog where the receiver
 // takes them in any order. A receiver that keeps fresh data in memory only (as
 // VictoriaMetrics does) is trusted when it is seen to be still the same process

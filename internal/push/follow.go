@@ -24,7 +24,7 @@ func (p *Pusher) Follow(destinations []Destination) error {
 	p.following.Lock()
 	defer p.following.Unlock()
 	before := map[string]*worker{}
-	for _, w := range p.workers {
+	for _, w := range p.workers { // whoever follows is the only one to replace them
 		before[w.dest.Info().ID] = w
 	}
 	workers := make([]*worker, len(destinations))

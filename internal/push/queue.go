@@ -49,7 +49,8 @@ type delivery struct {
 }
 
 // queue is the log of one destination: append, read, acknowledge. What append
-// accepted is in the page cache of the system, so it outlives the process.
+// accepted is in the page cache of the system, so it outlives the process; but for what
+// waits in memory while the disk takes nothing.
 // Appending and reading may go on at once; there is one reader.
 type queue struct {
 	opts queueOptions

@@ -3,7 +3,6 @@ package series
 import (
 	"math"
 	"slices"
-	"unsafe"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
@@ -72,6 +71,7 @@ func (b *builder) count(labels []Label, name string, v jvm.Opt[int64], divisor f
 	}
 }
 
+// share appends a value between 0 and 1 if it is known.
 func (b *builder) share(name string, v jvm.Opt[float64]) {
 	if f, ok := v.Get(); ok {
 		b.add(name, f)
@@ -114,8 +114,4 @@ func (g *group) end(timeMs int64) []Sample {
 		return nil
 	}
 	return g.at(timeMs).done()
-}
-
-func sameSlice(a, b []Label) bool {
-	return len(a) == len(b) && unsafe.SliceData(a) == unsafe.SliceData(b)
 }

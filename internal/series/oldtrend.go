@@ -33,8 +33,9 @@ type oldTrend struct {
 	slotMs int64
 	// slots are in order of time, at most trendSlots.
 	slots []trendPoint
-	lastEndMs,
-	lastUsed int64
+	// lastEndMs and lastUsed are those of the last collection that is in the slots.
+	lastEndMs, lastUsed int64
+	// forecast is what the slots say.
 	forecast oldForecast
 }
 

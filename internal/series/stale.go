@@ -12,3 +12,11 @@ func Stale() float64 { return math.Float64frombits(staleBits) }
 
 // IsStale tells the staleness marker from every other value, other NaNs included.
 func IsStale(value float64) bool { return math.Float64bits(value) == staleBits }
+
+// Ended turns samples into staleness markers of their series, in place.
+func Ended(samples []Sample) []Sample {
+	for i := range samples {
+		samples[i].Value = Stale()
+	}
+	return samples
+}
