@@ -1,10 +1,8 @@
 package hprof_test
 
 import (
-	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -14,27 +12,14 @@ import (
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap/offheaptest"
 )
-
-// ownMounts tells a test that it runs with mounts of its own.
-const ownMounts = "HPROF_TEST_OWN_MOUNTS"
 
 // TestBomb unpacks what begins like a dump and is bigger than the disk: some of the disk is
 // left to others, and all of it in the end. The disk is one of 64 MiB, which takes mounts of
 // one's own, so the test runs itself with those.
 func TestBomb(t *testing.T) {
-	if os.Getenv(ownMounts) == "" {
-		if out, err := exec.Command("unshare", "-rm", "true").CombinedOutput(); err != nil {
-			t.Skipf("no mounts of one's own here: %v %s", err, out)
-		}
-		again := exec.CommandContext(t.Context(), "unshare", "-rm", os.Args[0], "-test.run=^TestBomb$", "-test.v")
-		again.Env = append(os.Environ(), ownMounts+"=yes")
-		out, err := again.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		if bytes.Contains(out, []byte("--- SKIP")) {
-			t.Skipf("%s", out)
-		}
-		require.Contains(t, string(out), "--- PASS: TestBomb")
+	if !offheaptest.OwnMounts(t) {
 		return
 	}
 	const size = 64 << 20

@@ -1,38 +1,24 @@
 package offheap
 
 import (
-	"bytes"
 	"os"
-	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap/offheaptest"
 )
 
-// ownMounts tells a test that it runs with mounts of its own.
-const ownMounts = "OFFHEAP_TEST_OWN_MOUNTS"
-
 // TestFolder: temporary files are on a disk where there is one, unless somebody asked for
-// another folder. It mounts others, and runs itself with mounts of its own to do so.
+// another folder. It mounts others.
 func TestFolder(t *testing.T) {
-	if os.Getenv(ownMounts) == "" {
-		if out, err := exec.CommandContext(t.Context(), "unshare", "-rm", "true").CombinedOutput(); err != nil {
-			t.Skipf("no mounts of one's own here: %v %s", err, out)
-		}
-		if inMemory("/var/tmp") {
-			t.Skip("/var/tmp is in memory")
-		}
-		again := exec.CommandContext(t.Context(), "unshare", "-rm", os.Args[0], "-test.run=^TestFolder$", "-test.v")
-		again.Env = append(os.Environ(), ownMounts+"=yes")
-		out, err := again.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		if bytes.Contains(out, []byte("--- SKIP")) {
-			t.Skipf("%s", out)
-		}
-		require.Contains(t, string(out), "--- PASS: TestFolder")
+	if !offheaptest.OwnMounts(t) {
 		return
+	}
+	if inMemory("/var/tmp") {
+		t.Skip("/var/tmp is in memory")
 	}
 	if err := unix.Mount("none", "/tmp", "tmpfs", 0, "size=1m"); err != nil {
 		t.Skipf("mount: %v", err)
