@@ -1,10 +1,6 @@
 package heap
 
-import (
-	"strings"
-
-	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
-)
+import "github.com/apm-sidecar/apm-sidecar/internal/hprof"
 
 // ClassID numbers the classes of a dump from 0, in the order of their addresses.
 type ClassID uint32
@@ -70,93 +66,4 @@ type Static struct {
 	Name  string
 	Type  hprof.Type
 	Value uint64
-}
-
-// classTable maps addresses of class objects to ClassIDs: open addressing, linear
-// probing, at most half full. The zero address is no key.
-type classTable struct {
-	keys []uint64
-	ids  []ClassID
-	mask uint64
-}
-
-func newClassTable(n int) *classTable {
-	size := 64
-	for size < 2*n+1 {
-		size *= 2
-	}
-	return &classTable{keys: make([]uint64, size), ids: make([]ClassID, size), mask: uint64(size - 1)}
-}
-
-// hash spreads addresses, whose low bits are zero.
-func hash(address uint64) uint64 { return (address * 0x9E3779B97F4A7C15) >> 20 }
-
-func (t *classTable) put(address uint64, id ClassID) {
-	i := hash(address) & t.mask
-	for t.keys[i] != 0 && t.keys[i] != address {
-		i = (i + 1) & t.mask
-	}
-	t.keys[i], t.ids[i] = address, id
-}
-
-func (t *classTable) get(address uint64) ClassID {
-	for i := hash(address) & t.mask; ; i = (i + 1) & t.mask {
-		switch t.keys[i] {
-		case address:
-			if address == 0 {
-				return NoClass
-			}
-			return t.ids[i]
-		case 0:
-			return NoClass
-		}
-	}
-}
-
-// maxDims is how many dimensions an array may have (JVMS 4.3.2).
-const maxDims = 255
-
-// javaName turns the dump's name of a class ("java/lang/String", "[[B",
-// "[Ljava.lang.String;") into Java source's.
-func javaName(name string) string {
-	dims := 0
-	for dims < min(len(name), maxDims) && name[dims] == '[' {
-		dims++
-	}
-	base := strings.ReplaceAll(name[dims:], "/", ".")
-	if dims > 0 {
-		switch {
-		case strings.HasPrefix(base, "L") && strings.HasSuffix(base, ";"):
-			base = base[1 : len(base)-1]
-		case len(base) == 1:
-			if full := primitive(base[0]); full != "" {
-				base = full
-			}
-		}
-	}
-	return base + strings.Repeat("[]", dims)
-}
-
-// primitive names the element type of an array descriptor (JVMS 4.3.2), "" for
-// what is none.
-func primitive(descriptor byte) string {
-	switch descriptor {
-	case 'Z':
-		return "boolean"
-	case 'B':
-		return "byte"
-	case 'C':
-		return "char"
-	case 'S':
-		return "short"
-	case 'I':
-		return "int"
-	case 'J':
-		return "long"
-	case 'F':
-		return "float"
-	case 'D':
-		return "double"
-	}
-	return ""
 }

@@ -1,7 +1,6 @@
 package heap
 
 import (
-	"iter"
 	"slices"
 	"strings"
 
@@ -157,41 +156,14 @@ func (b *builder) mirrorClass() ClassID {
 	return b.unknownClass()
 }
 
-// hierarchy yields the class and its superclasses.
-func (g *Graph) hierarchy(c ClassID) iter.Seq[*Class] {
-	return func(yield func(*Class) bool) {
-		for range maxHierarchy {
-			if c == NoClass || !yield(&g.Classes[c]) {
-				return
-			}
-			c = g.Classes[c].Super
-		}
-	}
-}
+// unknownName is the name of classes that the dump does not tell.
+const unknownName = "(unknown class)"
 
-// DeclaredField is a field of an instance with the class that declares it.
-type DeclaredField struct {
-	Class *Class
-	Field Field
-	// BodyOffset is where its value lies in an instance's body.
-	BodyOffset uint32
-}
-
-// fields yields the fields of an instance of c in the order of its body, as far as the dump
-// tells where they are.
-func (g *Graph) fields(c ClassID) iter.Seq[DeclaredField] {
-	return func(yield func(DeclaredField) bool) {
-		var base uint32
-		for k := range g.hierarchy(c) {
-			for _, f := range k.Fields {
-				if !yield(DeclaredField{k, f, base + f.Offset}) {
-					return
-				}
-			}
-			if k.cut {
-				return
-			}
-			base += uint32(k.ownBytes(g.file.Header.IDSize))
-		}
+// unknownClass returns the class of objects whose class the dump does not tell.
+func (b *builder) unknownClass() ClassID {
+	if len(b.byName[unknownName]) == 0 {
+		b.byName[unknownName] = []ClassID{ClassID(len(b.Classes))}
+		b.Classes = append(b.Classes, Class{Name: unknownName, Super: NoClass})
 	}
+	return b.byName[unknownName][0]
 }

@@ -148,15 +148,3 @@ func linkUnits(ctx context.Context, workers []*linker, units []unit) error {
 		return func(ctx context.Context, i int) error { return w.unit(ctx, units[i]) }
 	})
 }
-
-// unknownName is the name of classes that the dump does not tell.
-const unknownName = "(unknown class)"
-
-// unknownClass returns the class of objects whose class the dump does not tell.
-func (b *builder) unknownClass() ClassID {
-	if len(b.byName[unknownName]) == 0 {
-		b.byName[unknownName] = []ClassID{ClassID(len(b.Classes))}
-		b.Classes = append(b.Classes, Class{Name: unknownName, Super: NoClass})
-	}
-	return b.byName[unknownName][0]
-}

@@ -2,9 +2,49 @@ package heap
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
+
+// hierarchy yields the class and its superclasses.
+func (g *Graph) hierarchy(c ClassID) iter.Seq[*Class] {
+	return func(yield func(*Class) bool) {
+		for range maxHierarchy {
+			if c == NoClass || !yield(&g.Classes[c]) {
+				return
+			}
+			c = g.Classes[c].Super
+		}
+	}
+}
+
+// DeclaredField is a field of an instance with the class that declares it.
+type DeclaredField struct {
+	Class *Class
+	Field Field
+	// BodyOffset is where its value lies in an instance's body.
+	BodyOffset uint32
+}
+
+// fields yields the fields of an instance of c in the order of its body, as far as the dump
+// tells where they are.
+func (g *Graph) fields(c ClassID) iter.Seq[DeclaredField] {
+	return func(yield func(DeclaredField) bool) {
+		var base uint32
+		for k := range g.hierarchy(c) {
+			for _, f := range k.Fields {
+				if !yield(DeclaredField{k, f, base + f.Offset}) {
+					return
+				}
+			}
+			if k.cut {
+				return
+			}
+			base += uint32(k.ownBytes(g.file.Header.IDSize))
+		}
+	}
+}
 
 // checkHierarchies cuts circles of superclasses, which only damaged dumps have, and notes those
 // and the first class with more superclasses than are looked at as damage.
