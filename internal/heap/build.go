@@ -61,8 +61,6 @@ const (
 // unit is a run of whole sub-records, small enough to be one worker's step.
 type unit struct {
 	start, end int64
-	// low and high bound the addresses of its objects.
-	low, high uint64
 	// roots is how many GC roots it lists.
 	roots int
 }

@@ -52,7 +52,8 @@ type Graph struct {
 	kinds      *kinds
 	edges      *edges.Graph
 	units      []unit
-	stackRoots []Root // what stacks hold, by thread, then in file order, also where it is no GC root
+	pieces     []piece // in the order of the dump
+	stackRoots []Root  // what stacks hold, by thread, then in file order, also where it is no GC root
 }
 
 // Root is a GC root.

@@ -11,8 +11,12 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
-// unitBytes is the size at which a long extent is cut into units.
-const unitBytes = 4 << 20
+const (
+	// unitBytes is the size at which a long extent is cut into units.
+	unitBytes = 4 << 20
+	// pieceBytes is the size at which it is cut into pieces.
+	pieceBytes = 32 << 10
+)
 
 // indexer is one worker of the first pass.
 type indexer struct {
@@ -23,6 +27,7 @@ type indexer struct {
 	classes []classDump
 	damage  []*hprof.Error
 	units   []unit
+	pieces  []piece
 	skewed  bool // an address is no multiple of the slot size
 	number  bool // objects get numbers
 }
@@ -56,11 +61,14 @@ func (b *builder) indexPass(ctx context.Context) error {
 	for _, w := range workers {
 		all.classes = append(all.classes, w.classes...)
 		all.units = append(all.units, w.units...)
+		all.pieces = append(all.pieces, w.pieces...)
 		all.tally.add(w.tally)
 		b.Damage = append(b.Damage, w.damage...)
 	}
 	slices.SortFunc(all.units, func(x, y unit) int { return cmp.Compare(x.start, y.start) })
 	b.units = all.units
+	slices.SortFunc(all.pieces, func(x, y piece) int { return cmp.Compare(x.start, y.start) })
+	b.pieces = all.pieces
 	b.countRepeated(all)
 	b.resolveClasses(all)
 	if b.Repeated > 0 {
@@ -89,11 +97,12 @@ func (b *builder) runIndexers(ctx context.Context, shift uint) ([]*indexer, erro
 func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 	o := w.o
 	o.Reset(e.Start, e.End)
-	u := unit{start: e.Start, low: ^uint64(0)}
+	u, p := unit{start: e.Start}, newPiece(e.Start)
 	mask := uint64(1)<<w.marker.x.shift - 1
 	for n := 1; ; n++ {
 		if w.b.idSize == 8 {
-			o.Consume(w.small(o.Ahead(), &u, mask))
+			ahead := o.Ahead()
+			o.Consume(w.small(ahead[:min(len(ahead), pieceBytes)], &p, mask))
 		}
 		if !o.Next() {
 			break
@@ -123,14 +132,19 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 				w.skewed = true
 			}
 			w.marker.mark(o.ID)
-			u.low, u.high = min(u.low, o.ID), max(u.high, o.ID)
+			p.low, p.high = min(p.low, o.ID), max(p.high, o.ID)
 		}
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if at := o.Position(); at-u.start >= unitBytes && at < e.End {
+		at := o.Position()
+		if at-p.start < pieceBytes || at >= e.End {
+			continue
+		}
+		w.cut(&p, at)
+		if at-u.start >= unitBytes {
 			w.finish(u, at)
-			u = unit{start: at, low: ^uint64(0)}
+			u = unit{start: at}
 		}
 	}
 	end := o.Position()
@@ -138,6 +152,7 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 		w.damage = append(w.damage, err)
 		end = err.Offset
 	}
+	w.cut(&p, end)
 	w.finish(u, end)
 	return w.marker.flush()
 }
@@ -145,7 +160,7 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 // small counts and numbers the instances and arrays at the front of b that lie in it as a
 // whole, sub-records with ids of 8 bytes, and returns how many bytes they take. It does
 // what extent does, for the most frequent kinds of sub-records and without a call for each.
-func (w *indexer) small(b []byte, u *unit, mask uint64) int {
+func (w *indexer) small(b []byte, p *piece, mask uint64) int {
 	const longest = 1 + 8 + 4 + 8 + 4 // tag, id, trace, class, length of an instance
 	layout := &w.b.Layout
 	at := 0
@@ -180,7 +195,7 @@ func (w *indexer) small(b []byte, u *unit, mask uint64) int {
 				w.skewed = true
 			}
 			w.marker.mark(id)
-			u.low, u.high = min(u.low, id), max(u.high, id)
+			p.low, p.high = min(p.low, id), max(p.high, id)
 		}
 	}
 	return at

@@ -1,7 +1,6 @@
 package heap
 
 import (
-	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -43,13 +42,14 @@ func (g *Graph) Read(ctx context.Context, objects []ObjID, fn func(Content)) err
 // visit finds the given objects in the dump again and hands them to fn, one at a time,
 // in no particular order, the body not yet read. Errors: that of ctx.
 func (g *Graph) visit(ctx context.Context, objects []ObjID, fn func(*hprof.Objects, Content)) error {
-	wanted := slices.Clone(objects)
+	wanted := make([]uint64, 0, len(objects)) // addresses
+	for _, id := range objects {
+		if id != 0 {
+			wanted = append(wanted, g.Address(id))
+		}
+	}
 	slices.Sort(wanted)
-	units := slices.DeleteFunc(slices.Clone(g.units), func(u unit) bool {
-		// The first wanted object that may lie in this unit.
-		from, _ := slices.BinarySearchFunc(wanted, u.low, func(id ObjID, a uint64) int { return cmp.Compare(g.Address(id), a) })
-		return from == len(wanted) || g.Address(wanted[from]) > u.high
-	})
+	units := around(g.pieces, wanted)
 	if g.Repeated == 0 {
 		return g.find(ctx, units, wanted, fn)
 	}
@@ -69,18 +69,18 @@ func (g *Graph) visit(ctx context.Context, objects []ObjID, fn func(*hprof.Objec
 	})
 }
 
-// find hands the wanted objects, which are sorted, to fn wherever the units describe them.
-func (g *Graph) find(ctx context.Context, units []unit, wanted []ObjID, fn func(*hprof.Objects, Content)) error {
+// find hands the objects at the wanted addresses, which are sorted, to fn wherever the units
+// describe them.
+func (g *Graph) find(ctx context.Context, units []unit, wanted []uint64, fn func(*hprof.Objects, Content)) error {
 	var mu sync.Mutex
 	return g.walk(ctx, units, func() func(*hprof.Objects) {
 		return func(o *hprof.Objects) {
-			id := g.index.id(o.ID)
-			if _, ok := slices.BinarySearch(wanted, id); !ok {
+			if _, ok := slices.BinarySearch(wanted, o.ID); !ok {
 				return
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			fn(o, g.content(o, id))
+			fn(o, g.content(o, g.index.id(o.ID)))
 		}
 	})
 }

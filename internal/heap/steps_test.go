@@ -102,6 +102,14 @@ func BenchmarkSteps(b *testing.B) {
 			tree.Free()
 		}
 	})
+	measure("bodies of 300 objects", func(b *testing.B) (*heap.Graph, func()) {
+		g := built(b)
+		some := make([]heap.ObjID, 300)
+		for i := range some {
+			some[i] = heap.ObjID(1 + g.Objects()/len(some)*i)
+		}
+		return g, func() { require.NoError(b, g.Read(b.Context(), some, func(heap.Content) {})) }
+	})
 	measure("survey", func(b *testing.B) (*heap.Graph, func()) {
 		g := built(b)
 		tree, err := g.Dominators(b.Context())

@@ -7,6 +7,8 @@ const (
 	blockSize = 1 << 20
 	// firstRead is how much is read after a jump: often only a header is wanted.
 	firstRead = 1 << 10
+	// shortPart is the size of a part that is read at once as a whole.
+	shortPart = 64 << 10
 	// shortJump is a jump behind which reading goes on as before: most often over the
 	// rest of a small object that the window cut in two.
 	shortJump = 16 << 10
@@ -33,6 +35,9 @@ func newCursor(r io.ReaderAt, start, end int64) *cursor {
 // reset moves the cursor to start and lets it go no further than end.
 func (c *cursor) reset(start, end int64) {
 	c.buf, c.pos, c.base, c.end, c.next = c.mem[:0], 0, start, end, firstRead
+	if part := end - start; part <= shortPart {
+		c.next = max(firstRead, int(part))
+	}
 }
 
 // offset returns the position in the dump.

@@ -90,7 +90,7 @@ func (d *dump) biggestUnder(ctx context.Context, of heap.ObjID, limit int) ([]he
 	var all, kept uint64
 	cut := func() {
 		slices.SortFunc(rows, func(a, b row) int {
-			return cmp.Or(cmp.Compare(b.retained, a.retained), cmp.Compare(d.graph.Address(a.object), d.graph.Address(b.object)))
+			return cmp.Or(cmp.Compare(b.retained, a.retained), cmp.Compare(a.object, b.object)) // ids are in the order of addresses
 		})
 		rows = rows[:min(len(rows), limit)]
 	}
