@@ -96,7 +96,7 @@ func transactionSamples(labels []series.Label, now time.Time, stats tx.Stats, ac
 	for _, a := range active {
 		buckets[a.Bucket]++
 		classes[a.Class]++
-		longest = max(longest, a.ElapsedMs)
+		longest = max(longest, a.SureMs())
 	}
 	for _, b := range tx.Buckets() {
 		add(series.NameInFlight, momentary(float64(buckets[b])), series.Label{Name: "bucket", Value: b})

@@ -189,7 +189,7 @@ func jvmMetrics() []Metric {
 
 		{NameInFlight, Gauge, Count, []string{"bucket"}, "Transactions in flight by age in seconds: 0-1, 1-3, 3-8, 8+."},
 		{NameInFlightClass, Gauge, Count, []string{"wait"}, "Transactions in flight by what they spend their time on now; those nobody has looked at yet are in none."},
-		{NameInFlightMax, Gauge, Seconds, nil, "Age of the oldest transaction in flight."},
+		{NameInFlightMax, Gauge, Seconds, nil, "Age of the oldest transaction in flight. Of one that is estimated from its thread, for how long that has stood still: it may be several in a row."},
 		{NameSlow, Counter, Count, []string{"route"}, "Transactions that took longer than the threshold of their route. Paths are templated; past the first 200 routes they are summed as route=\"other\"."},
 		{NameSlowClassSeconds, Counter, Seconds, []string{"wait"}, "Time that slow transactions spent, by what on; an estimate from samples, calibrated by what the JVM counts."},
 		{NameSlowDurationBucket, Counter, Count, []string{"le"}, "Slow transactions of at most le seconds: the buckets of a histogram."},

@@ -33,6 +33,15 @@ type Active struct {
 	SQL  string `json:"sql,omitempty"`
 }
 
+// SureMs is for how long it is in flight for sure: what stacks alone tell may be several requests
+// of one kind in a row, but for the time in which the thread stood still.
+func (a *Active) SureMs() int64 {
+	if a.Source == SourceThreads {
+		return a.StuckMs
+	}
+	return a.ElapsedMs
+}
+
 // Buckets are the names of Bucket's buckets, in order.
 func Buckets() []string { return []string{"0-1", "1-3", "3-8", "8+"} }
 

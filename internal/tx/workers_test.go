@@ -61,3 +61,34 @@ func TestWorkerThreads(t *testing.T) {
 	}
 	assert.False(t, w.IsWorker("Finalizer"))
 }
+
+// TestRequestsInARowAreNoHang: what stacks alone show for long may be one request or many of a kind;
+// only a thread that stands still is sure to be at one.
+func TestRequestsInARowAreNoHang(t *testing.T) {
+	t.Parallel()
+	for _, moves := range []bool{true, false} {
+		w, tracker := tx.NewWorkerThreads(), newTracker(3*time.Second)
+		var at time.Time
+		for i := range int64(10) {
+			at = epoch().Add(time.Duration(i) * time.Second)
+			th := &jvm.Thread{ID: 5, Name: "qtp12-34", State: jvm.Runnable, CPUNs: jvm.Some[int64](7)}
+			if moves {
+				th.CPUNs = jvm.Some(i)
+			}
+			stacked := *th
+			stacked.Stack = stack("sun.nio.ch.Net.poll! org.postgresql.core.PGStream.receiveChar shop.OrderServlet.doGet javax.servlet.http.HttpServlet.service java.lang.Thread.run")
+			rows := w.Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &stacked}, nil)
+			tracker.Requests(&jvm.Requests{Sent: at, Received: at, StartMs: jvm.Some[int64](1), Processors: rows})
+			for _, wanted := range tracker.InFlight(at) {
+				if !tracker.Unmoved(wanted.Key, at, jvm.Used{CPUNs: th.CPUNs}) {
+					tracker.Sample(wanted.Key, at, th, &stacked)
+				}
+			}
+		}
+		a := tracker.Active(at)[0]
+		assert.Equal(t, int64(9000), a.ElapsedMs)
+		assert.Equal(t, map[bool]int64{true: 0, false: 9000}[moves], a.SureMs(), "moves: %v", moves)
+		a.Source = tx.SourceTomcat
+		assert.Equal(t, int64(9000), a.SureMs(), "a server's own word")
+	}
+}
