@@ -146,7 +146,7 @@ func listen(t *testing.T, pid int, agent string) (silent *atomic.Bool) {
 	t.Helper()
 	p, err := inspect(pid)
 	require.NoError(t, err)
-	listener, err := net.Listen("unix", p.socket())
+	listener, err := net.Listen("unix", strings.TrimPrefix(p.socket(), p.root)) // by a path that is there when the process is not
 	require.NoError(t, err)
 	silent = new(atomic.Bool)
 	done := make(chan struct{})
