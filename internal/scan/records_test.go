@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,6 +126,23 @@ func TestRecordsRange(t *testing.T) {
 	_, err := scan.WriteRecords(t.Context(), path, &none, scan.RecordOptions{From: 1 << 40})
 	require.NoError(t, err)
 	assert.Empty(t, none.String())
+}
+
+// TestRecordsShowAFieldOfUnknownType: its class has a line, then the damage, then what follows.
+func TestRecordsShowAFieldOfUnknownType(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	j.Class("com.acme.Odd", j.Object, hproftest.Ref("before"), hproftest.Field{Name: "odd", Type: 3})
+	behind := j.Class("com.acme.Behind", j.Object)
+	j.New(behind)
+	text, lines, damaged := records(t, j.Finish().WriteFile(t, hproftest.Shape{}), scan.RecordOptions{SubRecords: true})
+	assert.Equal(t, 1, damaged)
+	at := slices.IndexFunc(lines, func(l recordLine) bool { return l.Damage != "" })
+	require.Positive(t, at)
+	assert.Equal(t, "class dump: field of unknown type 3", lines[at].Fault)
+	assert.Equal(t, "CLASS_DUMP", lines[at-1].SubRecord)
+	assert.Equal(t, lines[at-1].Offset, lines[at].Offset)
+	assert.Equal(t, lines[at].GoesOnAt, lines[at+1].Offset, "nothing is skipped")
+	assert.Contains(t, strings.Join(text[at:], "\n"), "com/acme/Behind")
 }
 
 // TestRecordsShowDamage breaks a record, a sub-record and the end of a file.
