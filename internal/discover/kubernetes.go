@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promscrape/discovery/kubernetes"
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promutil"
+	"github.com/goccy/go-yaml"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/vmlog"
 )
@@ -37,16 +39,52 @@ func kubernetesFault(c *kubernetes.SDConfig) error {
 	if !slices.Contains(roles, c.Role) {
 		return fmt.Errorf("role %q: write one of %s", c.Role, strings.Join(roles, ", "))
 	}
-	server := c.APIServer
-	if !strings.Contains(server, "://") {
-		server = "https://" + server
-	}
-	if c.APIServer != "" && !isURL(server) {
+	if c.APIServer != "" && !isURL(withScheme(c.APIServer)) {
 		return errors.New("api_server is no http or https URL")
+	}
+	if c.KubeConfigFile != "" {
+		if err := kubeConfigFault(c.KubeConfigFile); err != nil {
+			return fmt.Errorf("kubeconfig_file: %w", err)
+		}
 	}
 	for _, name := range c.Namespaces.Names {
 		if _, err := url.Parse("/namespaces/" + name + "/pods"); err != nil {
 			return fmt.Errorf("namespaces: %q is no name", name)
+		}
+	}
+	return nil
+}
+
+// withScheme is a server's address as the package completes it, but that it may take http.
+func withScheme(server string) string {
+	if strings.Contains(server, "://") {
+		return server
+	}
+	return "https://" + server
+}
+
+// kubeConfigFault is what stands against the servers in a file of kubectl's. One that cannot be
+// read is told of by the package itself.
+func kubeConfigFault(file string) error {
+	if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() || info.Size() > maxFileBytes {
+		return nil //nolint:nilerr // as above: it may be there later
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil //nolint:nilerr // as above
+	}
+	var content struct {
+		Clusters []struct {
+			Name    string
+			Cluster struct{ Server string }
+		}
+	}
+	if err := yaml.Unmarshal(text, &content); err != nil {
+		return nil //nolint:nilerr // as above
+	}
+	for _, c := range content.Clusters {
+		if !isURL(withScheme(c.Cluster.Server)) {
+			return fmt.Errorf("the server of cluster %q in %s is no http or https URL", c.Name, file)
 		}
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,8 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promscrape/discovery/kubernetes"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/discover"
 )
 
 // podJob finds the pods of a server.
@@ -63,6 +68,27 @@ func TestKubernetesThatRefusesIsTold(t *testing.T) {
 	api.status.Store(0)
 	api.set("shop-2", "10.0.0.2")
 	eventually(t, d, "k/shop-1 http://10.0.0.1:8778/jolokia/", "k/shop-2 http://10.0.0.2:8778/jolokia/")
+}
+
+// The package for Kubernetes panics over a server that is no URL.
+func TestAFileOfKubectlsWithoutAServerIsRefused(t *testing.T) {
+	t.Parallel()
+	f := func(server, want string) {
+		file := filepath.Join(t.TempDir(), "config")
+		require.NoError(t, os.WriteFile(file, []byte("clusters: [{name: prod, cluster: {server: '"+server+"'}}]\n"), 0o600))
+		j := discover.Job{Name: "k", Kubernetes: []kubernetes.SDConfig{{Role: "pod", KubeConfigFile: file}}}
+		err := j.Validate()
+		if want == "" {
+			require.NoError(t, err)
+			return
+		}
+		require.ErrorContains(t, err, want)
+		assert.NotContains(t, err.Error(), "cret")
+	}
+	f("https://10.0.0.1:6443", "")
+	f("10.0.0.1:6443", "")
+	f("https://u:se/cret@h", `kubernetes_sd_configs[0]: kubeconfig_file: the server of cluster "prod" in `)
+	f("", `cluster "prod"`)
 }
 
 // What is refused of one role is no fault of another: this server has no services.
