@@ -71,6 +71,10 @@ func (t *Tracks) Find(ctx context.Context, barred []ObjID, wanted *Set) error {
 	return nil
 }
 
+// waveAhead is how many objects before its turn an object's references are fetched from memory, and
+// twice that, where they are.
+const waveAhead = 8
+
 // wave is a walk in breadth.
 type wave struct {
 	t           *Tracks
@@ -109,6 +113,12 @@ func (w *wave) spread(ctx context.Context, local bool) error {
 		}
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if v, ok := w.front.Peek(2 * waveAhead); ok {
+			edges.Prefetch(uint32(v))
+		}
+		if v, ok := w.front.Peek(waveAhead); ok {
+			edges.PrefetchRun(uint32(v))
 		}
 		run := edges.From(uint32(o))
 		for v, ok := edges.Next(&run); ok; v, ok = edges.Next(&run) {

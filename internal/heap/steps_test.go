@@ -102,13 +102,25 @@ func BenchmarkSteps(b *testing.B) {
 			tree.Free()
 		}
 	})
-	measure("bodies of 300 objects", func(b *testing.B) (*heap.Graph, func()) {
-		g := built(b)
+	// spread are objects all over the dump.
+	spread := func(g *heap.Graph) []heap.ObjID {
 		some := make([]heap.ObjID, 300)
 		for i := range some {
 			some[i] = heap.ObjID(1 + g.Objects()/len(some)*i)
 		}
-		return g, func() { require.NoError(b, g.Read(b.Context(), some, func(heap.Content) {})) }
+		return some
+	}
+	measure("bodies of 300 objects", func(b *testing.B) (*heap.Graph, func()) {
+		g := built(b)
+		return g, func() { require.NoError(b, g.Read(b.Context(), spread(g), func(heap.Content) {})) }
+	})
+	measure("shortest tracks to 300 objects", func(b *testing.B) (*heap.Graph, func()) {
+		g := built(b)
+		return g, func() {
+			tracks, err := g.ShortestTracks(b.Context(), spread(g))
+			require.NoError(b, err)
+			tracks.Free()
+		}
 	})
 	measure("survey", func(b *testing.B) (*heap.Graph, func()) {
 		g := built(b)

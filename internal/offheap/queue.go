@@ -48,6 +48,16 @@ func (q *Queue[T]) Pop() (item T, ok bool) {
 	return item, true
 }
 
+// Peek returns the n-th item from the front, counted from 0; ok is false where there are no more
+// than n.
+func (q *Queue[T]) Peek(n int) (item T, ok bool) {
+	if n >= q.end-q.begin {
+		return item, false
+	}
+	n += q.begin
+	return q.slabs[n/slabItems].Items[n%slabItems], true
+}
+
 // Free gives the memory back; the queue is empty then.
 func (q *Queue[T]) Free() {
 	for _, slabs := range [][]Array[T]{q.slabs, q.spare} {

@@ -38,6 +38,13 @@ func TestQueue(t *testing.T) {
 		pop(1)
 	}
 	push(slabItems)
+	for _, n := range []int{0, 1, slabItems, int(in-out) - 1} {
+		item, ok := q.Peek(n)
+		require.True(t, ok)
+		require.Equal(t, (out+uint32(n))*7, item)
+	}
+	_, ok = q.Peek(int(in - out))
+	assert.False(t, ok)
 	assert.Equal(t, room, m.Reserved(), "the room is used again")
 	pop(int(in - out))
 	_, ok = q.Pop()
