@@ -71,6 +71,9 @@ func Properties(ctx context.Context, pid int) (map[string]string, error) {
 		return nil, fmt.Errorf("JVM %d %w", pid, errNoSocket)
 	}
 	answer, err := p.ask(ctx, "properties")
+	if errors.Is(err, unix.ECONNREFUSED) { // the file is of an earlier process with that id, which was killed
+		return nil, fmt.Errorf("JVM %d %w", pid, errNoSocket)
+	}
 	if err != nil {
 		return nil, err
 	}

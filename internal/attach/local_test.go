@@ -74,6 +74,22 @@ func TestFindsAJVMWithoutPerformanceData(t *testing.T) {
 	assert.Equal(t, JVM{PID: pid, Main: "read line", JolokiaURL: "http://127.0.0.1:7777/jolokia/"}, found)
 }
 
+// A JVM that was killed leaves its socket behind, which says nothing of the next one with its id.
+func TestSocketOfAnEarlierJVM(t *testing.T) {
+	t.Parallel()
+	pid, _ := startJVM(t)
+	p, err := inspect(pid)
+	require.NoError(t, err)
+	path := strings.TrimPrefix(p.socket(), p.root)
+	_ = os.Remove(path)
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.Remove(path) })
+	listener.SetUnlinkOnClose(false)
+	require.NoError(t, listener.Close())
+	assert.Equal(t, JVM{PID: pid, Main: "read line"}, find(t, new(Finder), pid))
+}
+
 // A JVM that is stopped or out of memory takes connections and says nothing: neither it
 // nor others may be taken for gone.
 func TestSilentJVMIsStillThere(t *testing.T) {
@@ -146,7 +162,9 @@ func listen(t *testing.T, pid int, agent string) (silent *atomic.Bool) {
 	t.Helper()
 	p, err := inspect(pid)
 	require.NoError(t, err)
-	listener, err := net.Listen("unix", strings.TrimPrefix(p.socket(), p.root)) // by a path that is there when the process is not
+	path := strings.TrimPrefix(p.socket(), p.root) // it is there when the process is not
+	_ = os.Remove(path)                            // a JVM that had the same id and was killed leaves one
+	listener, err := net.Listen("unix", path)
 	require.NoError(t, err)
 	silent = new(atomic.Bool)
 	done := make(chan struct{})
