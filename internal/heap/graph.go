@@ -53,7 +53,10 @@ type Graph struct {
 	edges      *edges.Graph
 	units      []unit
 	pieces     []piece // in the order of the dump
-	stackRoots []Root  // what stacks hold, by thread, then in file order, also where it is no GC root
+	// places are the numbers of the pieces that have the objects, by ObjID, where placed says so.
+	places     offheap.Narrow
+	placed     bool
+	stackRoots []Root // what stacks hold, by thread, then in file order, also where it is no GC root
 }
 
 // Root is a GC root.
@@ -180,6 +183,7 @@ func (g *Graph) Close() {
 	if g.index != nil {
 		g.index.free()
 	}
+	g.places.Free()
 	if g.kinds != nil {
 		g.kinds.free()
 	}

@@ -100,6 +100,13 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 	u, p := unit{start: e.Start}, newPiece(e.Start)
 	mask := uint64(1)<<w.marker.x.shift - 1
 	for n := 1; ; n++ {
+		if at := o.Position(); at-p.start >= pieceBytes && at < e.End {
+			w.cut(&p, at)
+			if at-u.start >= unitBytes {
+				w.finish(u, at)
+				u = unit{start: at}
+			}
+		}
 		if w.b.idSize == 8 {
 			ahead := o.Ahead()
 			o.Consume(w.small(ahead[:min(len(ahead), pieceBytes)], &p, mask))
@@ -136,15 +143,6 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 		}
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
-		}
-		at := o.Position()
-		if at-p.start < pieceBytes || at >= e.End {
-			continue
-		}
-		w.cut(&p, at)
-		if at-u.start >= unitBytes {
-			w.finish(u, at)
-			u = unit{start: at}
 		}
 	}
 	end := o.Position()

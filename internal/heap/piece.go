@@ -22,20 +22,29 @@ func (w *indexer) cut(p *piece, end int64) {
 	*p = newPiece(end)
 }
 
-// around returns what is to be read to meet the objects at addresses, which are sorted: pieces that
-// may have one, joined to units where they follow each other.
+// mayHave says whether one of the addresses, which are sorted, is within the bounds.
+func (p *piece) mayHave(addresses []uint64) bool {
+	first, _ := slices.BinarySearch(addresses, p.low)
+	return first < len(addresses) && addresses[first] <= p.high
+}
+
+// around returns what is to be read to meet the objects at addresses, which are sorted: the pieces
+// that may have one.
 func around(pieces []piece, addresses []uint64) []unit {
 	var units []unit
 	for _, p := range pieces {
-		first, _ := slices.BinarySearch(addresses, p.low)
-		if first == len(addresses) || addresses[first] > p.high {
-			continue
+		if p.mayHave(addresses) {
+			units = join(units, p)
 		}
-		if n := len(units); n > 0 && units[n-1].end == p.start && p.end-units[n-1].start <= unitBytes {
-			units[n-1].end = p.end
-			continue
-		}
-		units = append(units, unit{start: p.start, end: p.end})
 	}
 	return units
+}
+
+// join adds a piece to what is to be read, to the last unit where it follows that.
+func join(units []unit, p piece) []unit {
+	if n := len(units); n > 0 && units[n-1].end == p.start && p.end-units[n-1].start <= unitBytes {
+		units[n-1].end = p.end
+		return units
+	}
+	return append(units, unit{start: p.start, end: p.end})
 }

@@ -49,7 +49,7 @@ func (g *Graph) visit(ctx context.Context, objects []ObjID, fn func(*hprof.Objec
 		}
 	}
 	slices.Sort(wanted)
-	units := around(g.pieces, wanted)
+	units := g.holding(objects, wanted)
 	if g.Repeated == 0 {
 		return g.find(ctx, units, wanted, fn)
 	}
@@ -73,8 +73,8 @@ func (g *Graph) visit(ctx context.Context, objects []ObjID, fn func(*hprof.Objec
 // describe them.
 func (g *Graph) find(ctx context.Context, units []unit, wanted []uint64, fn func(*hprof.Objects, Content)) error {
 	var mu sync.Mutex
-	return g.walk(ctx, units, func() func(*hprof.Objects) {
-		return func(o *hprof.Objects) {
+	return g.walk(ctx, units, func() func(int, *hprof.Objects) {
+		return func(_ int, o *hprof.Objects) {
 			if _, ok := slices.BinarySearch(wanted, o.ID); !ok {
 				return
 			}
@@ -85,9 +85,9 @@ func (g *Graph) find(ctx context.Context, units []unit, wanted []uint64, fn func
 	})
 }
 
-// walk hands the instances and arrays of the units to workers, on all cores. Errors:
-// that of ctx.
-func (g *Graph) walk(ctx context.Context, units []unit, worker func() func(*hprof.Objects)) error {
+// walk hands the instances and arrays of the units, and the number of the unit, to workers, on all
+// cores. Errors: that of ctx.
+func (g *Graph) walk(ctx context.Context, units []unit, worker func() func(i int, o *hprof.Objects)) error {
 	return each(ctx, len(units), cores.Workers(), func() func(context.Context, int) error {
 		o, work := hprof.NewObjects(g.file, g.file.Header.IDSize), worker()
 		return func(ctx context.Context, i int) error {
@@ -98,7 +98,7 @@ func (g *Graph) walk(ctx context.Context, units []unit, worker func() func(*hpro
 				}
 				switch o.Tag {
 				case hprof.SubInstance, hprof.SubObjectArray, hprof.SubPrimArray, hprof.SubPrimArrayNoData:
-					work(o)
+					work(i, o)
 				}
 			}
 			return nil

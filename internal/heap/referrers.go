@@ -65,10 +65,10 @@ func (g *Graph) Referrers(ctx context.Context, target ObjID, limit int) (Referre
 		}
 	}
 	workers := []*referrerScan{}
-	err := g.walk(ctx, g.units, func() func(*hprof.Objects) {
+	err := g.walk(ctx, g.units, func() func(int, *hprof.Objects) {
 		w := &referrerScan{g: g, address: g.Address(target), fields: fields, limit: limit, counts: map[linkGroup]int64{}}
 		workers = append(workers, w)
-		return w.object
+		return func(_ int, o *hprof.Objects) { w.object(o) }
 	})
 	if err != nil {
 		return Referrers{}, err

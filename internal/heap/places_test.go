@@ -1,0 +1,64 @@
+package heap
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
+)
+
+// TestPlaces reads the bodies of a few objects in dumps that list them in the order of their addresses
+// and in none: all of them are met, and no more than a piece is read for each.
+func TestPlaces(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	node := j.Class("com.acme.Node", j.Object, hproftest.Long("value"))
+	for i := range 60_000 {
+		j.Root(hprof.SubRootUnknown, j.New(node).Set("value", int64(i)))
+	}
+	dump := j.Finish()
+	for name, shape := range map[string]hproftest.Shape{"in order": {SegmentBytes: 1 << 20}, "in no order": {Shuffle: 7}} {
+		t.Run(name, func(t *testing.T) {
+			f, err := hprof.Open(t.Context(), dump.WriteFile(t, shape), nil)
+			require.NoError(t, err)
+			defer func() { assert.NoError(t, f.Close()) }()
+			memory := &offheap.Memory{}
+			g, err := Build(t.Context(), f, Options{Memory: memory})
+			require.NoError(t, err)
+			require.NoError(t, g.NotePlaces(t.Context()))
+			assert.Equal(t, shape.Shuffle != 0, g.placed)
+
+			wanted, addresses := []ObjID{}, []uint64{}
+			for o := ObjID(1000); len(wanted) < 20; o += 2500 {
+				wanted, addresses = append(wanted, o), append(addresses, g.Address(o))
+			}
+			var toRead int64
+			for _, u := range g.holding(wanted, addresses) {
+				toRead += u.end - u.start
+			}
+			assert.LessOrEqual(t, toRead, int64(2*len(wanted)*pieceBytes), "of %d", f.Size)
+
+			met := map[ObjID]uint64{}
+			err = g.Read(t.Context(), wanted, func(c Content) {
+				if g.Classes[c.Class].Name == "com.acme.Node" {
+					met[c.Object] = binary.BigEndian.Uint64(c.Data)
+				} else {
+					met[c.Object] = 0
+				}
+			})
+			require.NoError(t, err)
+			assert.Len(t, met, len(wanted))
+			values := map[uint64]bool{}
+			for _, v := range met {
+				values[v] = true
+			}
+			assert.Greater(t, len(values), 10, "each has a body of its own")
+			g.Close()
+			assert.Zero(t, memory.Reserved())
+		})
+	}
+}
