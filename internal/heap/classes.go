@@ -44,6 +44,7 @@ func (b *builder) resolveClasses(all *indexer) {
 		b.loaded.put(a, ClassID(i))
 	}
 	texts := newTexts(b.Outline)
+	texts.read(nameIDs(b.Outline.Classes, dumps))
 	for i, a := range addresses {
 		c := &b.Classes[i]
 		c.Super, c.Address = NoClass, a
@@ -65,6 +66,24 @@ func (b *builder) resolveClasses(all *indexer) {
 	}
 	b.rules.invent(all.tally)
 	b.count(all.tally)
+}
+
+// nameIDs are the ids of the texts that classes and their fields are called by.
+func nameIDs(loaded []hprof.LoadedClass, dumps map[uint64]*classDump) []uint64 {
+	var ids []uint64
+	for _, l := range loaded {
+		ids = append(ids, l.NameID)
+	}
+	for _, d := range dumps {
+		for _, f := range d.Fields {
+			ids = append(ids, f.NameID)
+		}
+		for _, s := range d.Statics {
+			ids = append(ids, s.NameID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // describe fills c from its class dump.

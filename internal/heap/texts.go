@@ -13,6 +13,9 @@ func newTexts(o *hprof.Outline) texts {
 	return texts{o, map[uint64]string{}, map[uint64]string{}}
 }
 
+// read has texts read that are going to be asked for, all at once.
+func (t *texts) read(ids []uint64) { t.known = t.outline.Names(ids) }
+
 // of returns the text as it is, "" if there is none.
 func (t *texts) of(id uint64) string {
 	s, ok := t.known[id]
@@ -27,7 +30,11 @@ func (t *texts) of(id uint64) string {
 func (t *texts) class(id uint64) string {
 	s, ok := t.classes[id]
 	if !ok {
-		s = javaName(t.outline.Name(id))
+		name, read := t.known[id]
+		if !read {
+			name = t.outline.Name(id)
+		}
+		s = javaName(name)
 		t.classes[id] = s
 	}
 	return s

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -353,4 +354,29 @@ func TestWrappedLength(t *testing.T) {
 	}
 	assert.Nil(t, objects.Err())
 	assert.Equal(t, []uint32{big, small}, counts)
+}
+
+// TestNames reads many names as it reads each, also those that lie far apart, are too long, or are not
+// there.
+func TestNames(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	for i := range 300 {
+		j.Class(strings.Repeat("x", i*i)+strconv.Itoa(i), j.Object)
+	}
+	f, err := hprof.Open(t.Context(), j.Finish().WriteFile(t, hproftest.Shape{}), nil)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, f.Close()) }()
+	o, err := f.Outline(t.Context())
+	require.NoError(t, err)
+	ids := []uint64{1 << 60}
+	for _, c := range o.Classes {
+		ids = append(ids, c.NameID, c.NameID)
+	}
+	names := o.Names(ids)
+	assert.Greater(t, len(names), 300)
+	for _, id := range ids {
+		name, ok := names[id]
+		require.Equal(t, o.Name(id), name)
+		require.Equal(t, id != 1<<60, ok)
+	}
 }

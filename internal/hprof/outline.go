@@ -92,17 +92,47 @@ func (f *File) Outline(ctx context.Context) (*Outline, error) {
 
 // Name returns the text of the UTF8 record id, "" when there is none.
 func (o *Outline) Name(id uint64) string {
+	n, ok := o.find(id)
+	if !ok {
+		return ""
+	}
+	buf := make([]byte, min(n.length, maxName))
+	if _, err := o.file.ReadAt(buf, n.offset); err != nil {
+		return ""
+	}
+	return text(buf)
+}
+
+// Names returns the texts of those of the UTF8 records ids that there are. It reads them in the order
+// of the file: a JVM's lie side by side, in an order that has nothing to do with who uses them.
+func (o *Outline) Names(ids []uint64) map[uint64]string {
+	wanted := make([]nameRef, 0, len(ids))
+	for _, id := range ids {
+		if n, ok := o.find(id); ok {
+			wanted = append(wanted, n)
+		}
+	}
+	slices.SortFunc(wanted, func(a, b nameRef) int { return cmp.Compare(a.offset, b.offset) })
+	texts := make(map[uint64]string, len(wanted))
+	c := newCursor(o.file, 0, o.file.Size)
+	for _, n := range slices.Compact(wanted) {
+		c.skip(n.offset - c.offset())
+		if b, err := c.peek(int(min(n.length, maxName))); err == nil {
+			texts[n.id] = text(b)
+		}
+	}
+	return texts
+}
+
+// find returns where the text of the UTF8 record id lies.
+func (o *Outline) find(id uint64) (nameRef, bool) {
 	i, ok := slices.BinarySearchFunc(o.names, id, func(n nameRef, id uint64) int {
 		return cmp.Compare(n.id, id)
 	})
 	if !ok {
-		return ""
+		return nameRef{}, false
 	}
-	buf := make([]byte, min(o.names[i].length, maxName))
-	if _, err := o.file.ReadAt(buf, o.names[i].offset); err != nil {
-		return ""
-	}
-	return text(buf)
+	return o.names[i], true
 }
 
 // outliner fills an outline with what a walk meets.
