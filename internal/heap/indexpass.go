@@ -139,7 +139,9 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 				w.skewed = true
 			}
 			w.marker.mark(o.ID)
-			p.low, p.high = min(p.low, o.ID), max(p.high, o.ID)
+			if o.Tag != hprof.SubClassDump {
+				p.low, p.high = min(p.low, o.ID), max(p.high, o.ID)
+			}
 		}
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()

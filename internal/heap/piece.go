@@ -7,7 +7,8 @@ import "slices"
 // over the dump.
 type piece struct {
 	start, end int64
-	// low and high bound the addresses of its objects.
+	// low and high bound the addresses of its objects but for class objects, which have no body and
+	// lie anywhere.
 	low, high uint64
 }
 
