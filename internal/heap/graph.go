@@ -42,6 +42,7 @@ type Graph struct {
 	Fills  []Fill
 	Sparse []SparseArray
 
+	frames     *frameNames
 	memory     *offheap.Memory
 	file       *hprof.File
 	index      *index

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -101,13 +102,12 @@ func (s *Stack) Held() iter.Seq[Local] {
 // put together one by one: a hostile dump may have many threads with one long stack.
 func (g *Graph) Stacks() iter.Seq[Stack] {
 	return func(yield func(Stack) bool) {
-		names := g.frameNames()
 		for _, t := range g.Threads {
 			s := Stack{Thread: t}
 			trace := g.Outline.Traces[t.Trace].Frames
 			s.Omitted = max(0, len(trace)-MaxFrames)
 			for _, id := range trace[:len(trace)-s.Omitted] {
-				s.Frames = append(s.Frames, names.frame(id))
+				s.Frames = append(s.Frames, g.frames.frame(id))
 			}
 			h := holder{&s, map[held]int{}}
 			for i, r := range g.rootsOf(t) {
@@ -149,7 +149,7 @@ func (g *Graph) FrameOf(r Root) (f Frame, ok bool) {
 	}
 	for _, t := range g.Threads {
 		if trace := g.Outline.Traces[t.Trace].Frames; t.Serial == r.Thread && int(r.Frame) < len(trace) {
-			return g.frameNames().frame(trace[r.Frame]), true
+			return g.frames.frame(trace[r.Frame]), true
 		}
 	}
 	return f, false
@@ -189,23 +189,41 @@ func (h *holder) hold(r Root, place int) {
 	*locals = append(*locals, Local{Object: r.Object, Kind: r.Kind, Last: place})
 }
 
-// frameNames resolves frames.
+// frameNames resolves frames, for all who ask: how classes and methods are called is read once.
 type frameNames struct {
-	classes map[uint32]uint64 // by serial number: id of the name
+	mu      sync.Mutex
+	outline *hprof.Outline
+	classes map[uint32]uint64 // by serial number: id of the name; nil at first
 	texts   texts
 }
 
-func (g *Graph) frameNames() *frameNames {
-	n := &frameNames{map[uint32]uint64{}, newTexts(g.Outline)}
-	for _, c := range g.Outline.Classes {
+// manyFrames is beyond what a JVM has; more frames than that have their names read one by one.
+const manyFrames = 1 << 17
+
+// read reads what names frames.
+func (n *frameNames) read() {
+	n.classes, n.texts = make(map[uint32]uint64, len(n.outline.Classes)), newTexts(n.outline)
+	for _, c := range n.outline.Classes {
 		n.classes[c.Serial] = c.NameID
 	}
-	return n
+	if len(n.outline.Frames) > manyFrames {
+		return
+	}
+	ids := make([]uint64, 0, 3*len(n.outline.Frames))
+	for _, f := range n.outline.Frames {
+		ids = append(ids, n.classes[f.ClassSerial], f.NameID, f.SourceID)
+	}
+	n.texts.read(ids)
 }
 
 // frame returns the frame of that id.
 func (n *frameNames) frame(id uint64) Frame {
-	raw := n.texts.outline.Frames[id]
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.classes == nil {
+		n.read()
+	}
+	raw := n.outline.Frames[id]
 	return Frame{
 		Class:  n.texts.class(n.classes[raw.ClassSerial]),
 		Method: n.texts.of(raw.NameID),

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 )
 
 // Outline is what the records around the heap say: names, loaded classes,
@@ -22,7 +23,8 @@ type Outline struct {
 	Damage []*Error
 
 	file  *File
-	names []nameRef // sorted by id
+	names []nameRef // in the order of the file
+	byID  func() []nameRef
 }
 
 // LoadedClass is a LOAD_CLASS record: the class object ID has the name NameID.
@@ -84,55 +86,44 @@ func (f *File) Outline(ctx context.Context) (*Outline, error) {
 	if err := f.Walk(ctx, outliner{o}); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(o.names, func(a, b nameRef) int {
-		return cmp.Compare(a.id, b.id)
+	o.byID = sync.OnceValue(func() []nameRef { // who reads many names does without
+		return slices.SortedStableFunc(slices.Values(o.names), func(a, b nameRef) int { return cmp.Compare(a.id, b.id) })
 	})
 	return o, nil
 }
 
-// Name returns the text of the UTF8 record id, "" when there is none.
+// Name returns the text of the UTF8 record id, "" when there is none. Of several the first counts.
 func (o *Outline) Name(id uint64) string {
-	n, ok := o.find(id)
+	names := o.byID()
+	i, ok := slices.BinarySearchFunc(names, id, func(n nameRef, id uint64) int { return cmp.Compare(n.id, id) })
 	if !ok {
 		return ""
 	}
-	buf := make([]byte, min(n.length, maxName))
-	if _, err := o.file.ReadAt(buf, n.offset); err != nil {
+	buf := make([]byte, min(names[i].length, maxName))
+	if _, err := o.file.ReadAt(buf, names[i].offset); err != nil {
 		return ""
 	}
 	return text(buf)
 }
 
-// Names returns the texts of those of the UTF8 records ids that there are. It reads them in the order
-// of the file: a JVM's lie side by side, in an order that has nothing to do with who uses them.
+// Names returns the texts of the UTF8 records ids, "" for those that there are not. It reads them in the
+// order of the file: a JVM's lie side by side, in an order that has nothing to do with who uses them.
 func (o *Outline) Names(ids []uint64) map[uint64]string {
-	wanted := make([]nameRef, 0, len(ids))
+	texts := make(map[uint64]string, len(ids))
 	for _, id := range ids {
-		if n, ok := o.find(id); ok {
-			wanted = append(wanted, n)
-		}
+		texts[id] = ""
 	}
-	slices.SortFunc(wanted, func(a, b nameRef) int { return cmp.Compare(a.offset, b.offset) })
-	texts := make(map[uint64]string, len(wanted))
 	c := newCursor(o.file, 0, o.file.Size)
-	for _, n := range slices.Compact(wanted) {
+	for _, n := range o.names {
+		if known, wanted := texts[n.id]; !wanted || known != "" {
+			continue
+		}
 		c.skip(n.offset - c.offset())
 		if b, err := c.peek(int(min(n.length, maxName))); err == nil {
 			texts[n.id] = text(b)
 		}
 	}
 	return texts
-}
-
-// find returns where the text of the UTF8 record id lies.
-func (o *Outline) find(id uint64) (nameRef, bool) {
-	i, ok := slices.BinarySearchFunc(o.names, id, func(n nameRef, id uint64) int {
-		return cmp.Compare(n.id, id)
-	})
-	if !ok {
-		return nameRef{}, false
-	}
-	return o.names[i], true
 }
 
 // outliner fills an outline with what a walk meets.
