@@ -103,6 +103,13 @@ func TestManyThreadsAreCountedNotLookedAt(t *testing.T) {
 	})
 }
 
+// startedAt is what a healthy JVM says that began at a time.
+func startedAt(ms *atomic.Int64) *jvm.Snapshot {
+	s := healthy()
+	s.Runtime.StartMs = jvm.Some(ms.Load())
+	return s
+}
+
 // TestWhatAJVMCannotTellIsAskedOnce until it restarts.
 func TestWhatAJVMCannotTellIsAskedOnce(t *testing.T) {
 	t.Parallel()
@@ -111,9 +118,7 @@ func TestWhatAJVMCannotTellIsAskedOnce(t *testing.T) {
 		startMs.Store(1)
 		c := &fakeClient{
 			poll: func(context.Context) (*jvm.Snapshot, error) {
-				s := healthy()
-				s.Runtime.StartMs = jvm.Some(startMs.Load())
-				return s, nil
+				return startedAt(startMs), nil
 			},
 			registered: func(context.Context) (*jvm.RegisteredFinalizers, error) {
 				asked++
@@ -160,8 +165,7 @@ func TestTheLimitOfDirectMemoryIsAskedForOnce(t *testing.T) {
 			startMs.Store(1)
 			c := &fakeClient{
 				poll: func(context.Context) (*jvm.Snapshot, error) {
-					s := healthy()
-					s.Runtime.StartMs = jvm.Some(startMs.Load())
+					s := startedAt(startMs)
 					s.Memory = &jvm.Memory{Heap: jvm.Usage{Max: jvm.Some[int64](64 << 20)}}
 					return s, nil
 				},

@@ -53,11 +53,9 @@ type Graph struct {
 	kinds      *kinds
 	edges      *edges.Graph
 	units      []unit
-	pieces     []piece // in the order of the dump
-	// places are the numbers of the pieces that have the objects, by ObjID, where placed says so.
-	places     offheap.Narrow
-	placed     bool
-	stackRoots []Root // what stacks hold, by thread, then in file order, also where it is no GC root
+	pieces     []piece         // in the order of the dump
+	places     *offheap.Narrow // the number of the piece that has an object, by ObjID; nil where not noted
+	stackRoots []Root          // what stacks hold, by thread, then in file order, also where it is no GC root
 }
 
 // Root is a GC root.
@@ -184,7 +182,9 @@ func (g *Graph) Close() {
 	if g.index != nil {
 		g.index.free()
 	}
-	g.places.Free()
+	if g.places != nil {
+		g.places.Free()
+	}
 	if g.kinds != nil {
 		g.kinds.free()
 	}

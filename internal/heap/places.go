@@ -47,7 +47,7 @@ func (g *Graph) NotePlaces(ctx context.Context) error {
 		places.Free()
 		return err
 	}
-	g.places, g.placed = places, true
+	g.places = &places
 	return nil
 }
 
@@ -68,7 +68,7 @@ func (g *Graph) inOrder() bool {
 
 // holding returns what is to be read to meet the objects, which lie at the addresses, sorted.
 func (g *Graph) holding(objects []ObjID, addresses []uint64) []unit {
-	if !g.placed {
+	if g.places == nil {
 		return around(g.pieces, addresses)
 	}
 	all := make([]uint32, 0, len(objects))

@@ -30,7 +30,7 @@ func TestPlaces(t *testing.T) {
 			g, err := Build(t.Context(), f, Options{Memory: memory})
 			require.NoError(t, err)
 			require.NoError(t, g.NotePlaces(t.Context()))
-			assert.Equal(t, shape.Shuffle != 0, g.placed)
+			assert.Equal(t, shape.Shuffle != 0, g.places != nil)
 
 			wanted, addresses := []ObjID{}, []uint64{}
 			for o := ObjID(1000); len(wanted) < 20; o += 2500 {

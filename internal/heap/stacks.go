@@ -192,7 +192,6 @@ func (h *holder) hold(r Root, place int) {
 // frameNames resolves frames, for all who ask: how classes and methods are called is read once.
 type frameNames struct {
 	mu      sync.Mutex
-	outline *hprof.Outline
 	classes map[uint32]uint64 // by serial number: id of the name; nil at first
 	texts   texts
 }
@@ -202,15 +201,16 @@ const manyFrames = 1 << 17
 
 // read reads what names frames.
 func (n *frameNames) read() {
-	n.classes, n.texts = make(map[uint32]uint64, len(n.outline.Classes)), newTexts(n.outline)
-	for _, c := range n.outline.Classes {
+	outline := n.texts.outline
+	n.classes = make(map[uint32]uint64, len(outline.Classes))
+	for _, c := range outline.Classes {
 		n.classes[c.Serial] = c.NameID
 	}
-	if len(n.outline.Frames) > manyFrames {
+	if len(outline.Frames) > manyFrames {
 		return
 	}
-	ids := make([]uint64, 0, 3*len(n.outline.Frames))
-	for _, f := range n.outline.Frames {
+	ids := make([]uint64, 0, 3*len(outline.Frames))
+	for _, f := range outline.Frames {
 		ids = append(ids, n.classes[f.ClassSerial], f.NameID, f.SourceID)
 	}
 	n.texts.read(ids)
@@ -223,7 +223,7 @@ func (n *frameNames) frame(id uint64) Frame {
 	if n.classes == nil {
 		n.read()
 	}
-	raw := n.outline.Frames[id]
+	raw := n.texts.outline.Frames[id]
 	return Frame{
 		Class:  n.texts.class(n.classes[raw.ClassSerial]),
 		Method: n.texts.of(raw.NameID),
