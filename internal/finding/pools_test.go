@@ -203,13 +203,14 @@ func TestConnectionsOnTheirWay(t *testing.T) {
 		pool := j.New(borrows)
 		driver := j.Class("org.postgresql.jdbc.PgConnection", j.Object)
 		for i := range 3 {
-			c := j.New(poolable).Set("connection", j.New(driver)).Set("pool", pool)
+			own := j.New(driver)
+			c := j.New(poolable).Set("connection", own).Set("pool", pool)
 			o := j.New(pooled).Set("object", c).Set("state", allocated)
 			j.Root(hprof.SubRootJNIGlobal, o)
 			if i > 0 { // the first one is lost: what is told of it must not tell of the others
 				j.NewThread(j.Thread, fmt.Sprintf("http-%d", i),
-					hproftest.Frame{Class: driver, Method: "isValid"}, hproftest.Frame{Class: poolable, Method: "validate"},
-					hproftest.Frame{Class: borrows, Method: "borrowObject", Locals: []*hproftest.Object{pool, o}})
+					hproftest.Frame{Class: driver, Method: "isValid", Locals: []*hproftest.Object{own}}, hproftest.Frame{Class: poolable, Method: "validate"},
+					hproftest.Frame{Class: borrows, Method: "borrowObject", Locals: []*hproftest.Object{pool}})
 			}
 		}
 		f := only(t, "abandoned-connections", detect(t, j))
@@ -220,9 +221,13 @@ func TestConnectionsOnTheirWay(t *testing.T) {
 	t.Run("HikariCP", func(t *testing.T) {
 		j, entries := hikariEntries(0, 5, 10)
 		pool := j.ClassNamed("com.zaxxer.hikari.pool.HikariPool")
+		acme := j.Class("com.acme.Orders", j.Object)
 		for i, e := range entries[2:5] {
-			j.NewThread(j.Thread, fmt.Sprintf("http-%d", i), hproftest.Frame{Class: pool, Method: "getConnection", Locals: []*hproftest.Object{e}})
+			j.NewThread(j.Thread, fmt.Sprintf("http-%d", i), hproftest.Frame{Class: pool, Method: "getConnection", Locals: []*hproftest.Object{e}}, hproftest.Frame{Class: acme, Method: "list"})
 		}
+		// The thread that opens connections is at the next one, and a call is done with another's driver.
+		j.NewThread(j.Thread, "connection adder", hproftest.Frame{Class: pool, Method: "call", Locals: []*hproftest.Object{entries[0]}}, hproftest.Frame{Class: j.Thread, Method: "run"})
+		j.NewThread(j.Thread, "http-9", hproftest.Frame{Class: acme, Method: "list", Locals: []*hproftest.Object{entries[1]}})
 		f := only(t, "abandoned-connections", detect(t, j))
 		assert.Equal(t, int64(2), f.Objects)
 	})

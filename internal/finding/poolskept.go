@@ -124,20 +124,30 @@ func (h *Heap) inHand(wanted []heap.ObjID, busy map[heap.ObjID]business) map[hea
 	return found
 }
 
-// onTheirWay returns those of the pool's connections that a thread's variables lead to by a
-// reference or two: a pool that tests a connection before it lends it, or puts it in order before
-// it takes it back, has it in use, and no borrower has anything of it.
-func (h *Heap) onTheirWay(connections []heap.ObjID) map[heap.ObjID]bool {
+// onTheirWay returns those of the connections that are in use without a borrower: a pool tests one
+// before it lends it, or puts it in order before it takes it back. Calls of the driver lead to it by
+// a reference or two, and calls of the pool, where somebody has called that: a thread of the
+// pool's own, which opens connections, may still have the one before in a variable.
+func (h *Heap) onTheirWay(p *connectionPool, connections []heap.ObjID) map[heap.ObjID]bool {
 	const near = 2 // from the pool's entry by its wrapper to the driver's connection
 	found := map[heap.ObjID]bool{}
 	sought := map[heap.ObjID]bool{}
 	for _, o := range connections {
 		sought[o] = true
 	}
+	driver, pool := vendor(h.Class(p.connections[0]).Name), vendor(h.Class(p.object).Name)
 	for s := range h.Stacks() {
 		var held []heap.ObjID
-		for l := range s.Held() {
-			held = append(held, l.Object)
+		called := false
+		for _, f := range slices.Backward(s.Frames) {
+			switch {
+			case strings.HasPrefix(f.Class, driver), called && strings.HasPrefix(f.Class, pool):
+				for _, l := range f.Locals {
+					held = append(held, l.Object)
+				}
+			case !strings.HasPrefix(f.Class, pool) && !platform(f.Class):
+				called = true
+			}
 		}
 		h.reachFrom(held, near, 0, sought, found)
 	}
@@ -203,13 +213,16 @@ func (h *Heap) atWorkWith(p *connectionPool, busy map[heap.ObjID]business) (n in
 
 // packages are those of the pool's connections and of what borrowers have of them.
 func (p *connectionPool) packages(h *Heap) []string {
-	var packages []string
-	for _, o := range []heap.ObjID{p.connections[0], p.lent[0]} {
-		if parts := strings.SplitN(h.Class(o).Name, ".", 3); len(parts) == 3 {
-			packages = append(packages, parts[0]+"."+parts[1]+".")
-		}
+	return []string{vendor(h.Class(p.connections[0]).Name), vendor(h.Class(p.lent[0]).Name)}
+}
+
+// vendor is what the packages of a class's maker begin with: the first two parts of a name that
+// has three, else all of it.
+func vendor(class string) string {
+	if parts := strings.SplitN(class, ".", 3); len(parts) == 3 {
+		return parts[0] + "." + parts[1] + "."
 	}
-	return packages
+	return class
 }
 
 // hasPrefix says whether a name begins with one of the prefixes.
