@@ -10,11 +10,11 @@ import (
 // resolveClasses makes the class table from class dumps, LOAD_CLASS records and
 // the classes that objects name.
 func (b *builder) resolveClasses(all *indexer) {
-	names := map[uint64]hprof.LoadedClass{}
+	names := make(map[uint64]hprof.LoadedClass, len(b.Outline.Classes))
 	for _, l := range b.Outline.Classes {
 		names[l.ID] = l
 	}
-	dumps := map[uint64]*classDump{}
+	dumps := make(map[uint64]*classDump, len(all.classes))
 	for i := range all.classes {
 		if d := &all.classes[i]; dumps[d.address] == nil || d.offset < dumps[d.address].offset {
 			dumps[d.address] = d
@@ -39,7 +39,7 @@ func (b *builder) resolveClasses(all *indexer) {
 
 	b.loaded = newClassTable(len(addresses))
 	b.Classes = make([]Class, len(addresses), len(addresses)+8)
-	b.byName = map[string][]ClassID{}
+	b.byName = make(map[string][]ClassID, len(addresses))
 	for i, a := range addresses {
 		b.loaded.put(a, ClassID(i))
 	}
@@ -93,6 +93,7 @@ func (b *builder) describe(c *Class, d *hprof.ClassDump, texts *texts) {
 	c.Super, c.superAddress, c.declared = b.loaded.get(d.Super), d.Super, d.InstanceSize
 	c.cut = d.Fault != nil
 	var offset uint32
+	c.Fields, c.Statics = make([]Field, 0, len(d.Fields)), make([]Static, 0, len(d.Statics))
 	for _, f := range d.Fields {
 		c.Fields = append(c.Fields, Field{texts.of(f.NameID), f.Type, offset})
 		offset += uint32(f.Type.Width(b.idSize))

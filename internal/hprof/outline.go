@@ -23,7 +23,7 @@ type Outline struct {
 	Damage []*Error
 
 	file  *File
-	names []nameRef // in the order of the file
+	names [][]nameRef // in the order of the file, in blocks of namesBlock: a JVM has hundred thousands
 	byID  func() []nameRef
 }
 
@@ -87,7 +87,9 @@ func (f *File) Outline(ctx context.Context) (*Outline, error) {
 		return nil, err
 	}
 	o.byID = sync.OnceValue(func() []nameRef { // who reads many names does without
-		return slices.SortedStableFunc(slices.Values(o.names), func(a, b nameRef) int { return cmp.Compare(a.id, b.id) })
+		names := slices.Concat(o.names...)
+		slices.SortStableFunc(names, func(a, b nameRef) int { return cmp.Compare(a.id, b.id) })
+		return names
 	})
 	return o, nil
 }
@@ -114,13 +116,15 @@ func (o *Outline) Names(ids []uint64) map[uint64]string {
 		texts[id] = ""
 	}
 	c := newCursor(o.file, 0, o.file.Size)
-	for _, n := range o.names {
-		if known, wanted := texts[n.id]; !wanted || known != "" {
-			continue
-		}
-		c.skip(n.offset - c.offset())
-		if b, err := c.peek(int(min(n.length, maxName))); err == nil {
-			texts[n.id] = text(b)
+	for _, block := range o.names {
+		for _, n := range block {
+			if known, wanted := texts[n.id]; !wanted || known != "" {
+				continue
+			}
+			c.skip(n.offset - c.offset())
+			if b, err := c.peek(int(min(n.length, maxName))); err == nil {
+				texts[n.id] = text(b)
+			}
 		}
 	}
 	return texts
@@ -143,7 +147,7 @@ func (o outliner) Record(_ context.Context, r Record) error {
 		o.extend(r)
 	case TagUTF8:
 		width := o.file.Header.IDSize
-		o.names = append(o.names, nameRef{r.Body.ID(), r.Start() + int64(width), r.Declared - uint32(width)})
+		o.addName(nameRef{r.Body.ID(), r.Start() + int64(width), r.Declared - uint32(width)})
 	case TagLoadClass:
 		c := LoadedClass{Serial: r.Body.U4(), ID: r.Body.ID()}
 		r.Body.U4()
@@ -162,6 +166,19 @@ func (o outliner) Record(_ context.Context, r Record) error {
 		o.Traces[serial] = t
 	}
 	return nil
+}
+
+// namesBlock is how many names a block takes: no growing array is copied, and left behind.
+const namesBlock = 1 << 12
+
+// addName notes where a name lies.
+func (o *Outline) addName(n nameRef) {
+	last := len(o.names) - 1
+	if last < 0 || len(o.names[last]) == namesBlock {
+		o.names = append(o.names, make([]nameRef, 0, namesBlock))
+		last++
+	}
+	o.names[last] = append(o.names[last], n)
 }
 
 // extend adds the body of a heap record to the extents.

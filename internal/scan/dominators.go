@@ -85,26 +85,32 @@ func (d *dump) biggestUnder(ctx context.Context, of heap.ObjID, limit int) ([]he
 		object   heap.ObjID
 		retained uint64
 	}
+	bigger := func(a, b row) int {
+		return cmp.Or(cmp.Compare(b.retained, a.retained), cmp.Compare(a.object, b.object)) // ids are in the order of addresses
+	}
 	var rows []row
+	var least row // what a row must be bigger than, once there are enough
 	var count int64
 	var all, kept uint64
 	cut := func() {
-		slices.SortFunc(rows, func(a, b row) int {
-			return cmp.Or(cmp.Compare(b.retained, a.retained), cmp.Compare(a.object, b.object)) // ids are in the order of addresses
-		})
-		rows = rows[:min(len(rows), limit)]
+		slices.SortFunc(rows, bigger)
+		if len(rows) > limit {
+			rows, least = rows[:limit], rows[limit]
+		}
 	}
 	for v := range d.tree.Children(uint32(of)) {
 		r := row{heap.ObjID(v), d.tree.Retained(v)}
 		count++
 		all += r.retained
-		if rows = append(rows, r); len(rows) < 2*limit+checkEvery {
+		if count%checkEvery == 0 && ctx.Err() != nil {
+			return nil, report.DominatorLimits{}, ctx.Err()
+		}
+		if least.object != 0 && bigger(least, r) < 0 {
 			continue
 		}
-		if err := ctx.Err(); err != nil {
-			return nil, report.DominatorLimits{}, err
+		if rows = append(rows, r); len(rows) >= 2*limit+1<<10 {
+			cut()
 		}
-		cut()
 	}
 	cut()
 	objects := make([]heap.ObjID, 0, len(rows))
