@@ -1,6 +1,8 @@
 package heap
 
 import (
+	"cmp"
+	"iter"
 	"slices"
 	"strings"
 
@@ -10,56 +12,30 @@ import (
 // resolveClasses makes the class table from class dumps, LOAD_CLASS records and
 // the classes that objects name.
 func (b *builder) resolveClasses(all *indexer) {
-	names := make(map[uint64]hprof.LoadedClass, len(b.Outline.Classes))
-	for _, l := range b.Outline.Classes {
-		names[l.ID] = l
-	}
-	dumps := make(map[uint64]*classDump, len(all.classes))
-	for i := range all.classes {
-		if d := &all.classes[i]; dumps[d.address] == nil || d.offset < dumps[d.address].offset {
-			dumps[d.address] = d
-		}
-	}
-	addresses := make([]uint64, 0, len(dumps))
-	for a := range dumps {
-		addresses = append(addresses, a)
-	}
-	for a := range names {
-		if dumps[a] == nil && a != 0 {
-			addresses = append(addresses, a)
-		}
-	}
-	for _, s := range all.tally.slots {
-		k := s.class
-		if _, named := names[k]; k != 0 && k != zeroClass && dumps[k] == nil && !named {
-			addresses = append(addresses, k)
-		}
-	}
-	slices.Sort(addresses)
-
-	b.loaded = newClassTable(len(addresses))
-	b.Classes = make([]Class, len(addresses), len(addresses)+8)
-	b.byName = make(map[string][]ClassID, len(addresses))
-	for i, a := range addresses {
-		b.loaded.put(a, ClassID(i))
+	sources := b.classSources(all)
+	b.loaded = newClassTable(len(sources))
+	b.Classes = make([]Class, len(sources), len(sources)+8)
+	b.byName = make(map[string][]ClassID, len(sources))
+	for i := range sources {
+		b.loaded.put(sources[i].address, ClassID(i))
 	}
 	texts := newTexts(b.Outline)
-	texts.read(nameIDs(b.Outline.Classes, dumps))
-	for i, a := range addresses {
-		c := &b.Classes[i]
-		c.Super, c.Address = NoClass, a
-		if l, ok := names[a]; ok {
-			c.Name = texts.class(l.NameID)
+	texts.read(nameIDs(b.Outline.Classes, all.classes))
+	for i := range sources {
+		s, c := &sources[i], &b.Classes[i]
+		c.Super, c.Address = NoClass, s.address
+		if s.loaded != nil {
+			c.Name = texts.class(s.loaded.NameID)
 		}
 		if c.Name == "" {
-			c.Name = b.rules.nameless(a, dumps[a] != nil)
+			c.Name = b.rules.nameless(s.address, s.dump != nil)
 		}
-		if d := dumps[a]; d != nil {
-			b.describe(c, &d.ClassDump, &texts)
+		if s.dump != nil {
+			b.describe(c, &s.dump.ClassDump, &texts)
 		}
 		b.byName[c.Name] = append(b.byName[c.Name], ClassID(i))
 	}
-	b.checkHierarchies(dumps)
+	b.checkHierarchies(sources)
 	b.addPrimitiveArrays()
 	if all.tally.has(zeroClass) {
 		b.unknownClass()
@@ -68,22 +44,68 @@ func (b *builder) resolveClasses(all *indexer) {
 	b.count(all.tally)
 }
 
-// nameIDs are the ids of the texts that classes and their fields are called by.
-func nameIDs(loaded []hprof.LoadedClass, dumps map[uint64]*classDump) []uint64 {
-	var ids []uint64
-	for _, l := range loaded {
-		ids = append(ids, l.NameID)
-	}
-	for _, d := range dumps {
-		for _, f := range d.Fields {
-			ids = append(ids, f.NameID)
+// classSource is what the dump tells of a class: by its last LOAD_CLASS record and its first class
+// dump, nil where there is none.
+type classSource struct {
+	address uint64
+	loaded  *hprof.LoadedClass
+	dump    *classDump
+}
+
+// classSources returns the classes that the dump tells of or that objects name, in the order of
+// their addresses.
+func (b *builder) classSources(all *indexer) []classSource {
+	var known numbers
+	var sources []classSource
+	source := func(address uint64) *classSource {
+		n, fresh := known.of(address)
+		if fresh {
+			sources = append(sources, classSource{address: address})
 		}
-		for _, s := range d.Statics {
-			ids = append(ids, s.NameID)
+		return &sources[n]
+	}
+	for i := range all.classes {
+		d := &all.classes[i]
+		if s := source(d.address); s.dump == nil || d.offset < s.dump.offset {
+			s.dump = d
 		}
 	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
+	for i := range b.Outline.Classes {
+		l := &b.Outline.Classes[i]
+		if _, ok := known.get(l.ID); ok || l.ID != 0 {
+			source(l.ID).loaded = l
+		}
+	}
+	for _, t := range all.tally.slots {
+		if t.class != 0 && t.class != zeroClass {
+			source(t.class)
+		}
+	}
+	slices.SortFunc(sources, func(x, y classSource) int { return cmp.Compare(x.address, y.address) })
+	return sources
+}
+
+// nameIDs yields the ids of the texts that classes and their fields are called by.
+func nameIDs(loaded []hprof.LoadedClass, dumps []classDump) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for _, l := range loaded {
+			if !yield(l.NameID) {
+				return
+			}
+		}
+		for i := range dumps {
+			for _, f := range dumps[i].Fields {
+				if !yield(f.NameID) {
+					return
+				}
+			}
+			for _, s := range dumps[i].Statics {
+				if !yield(s.NameID) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // describe fills c from its class dump.

@@ -48,7 +48,7 @@ func (g *Graph) fields(c ClassID) iter.Seq[DeclaredField] {
 
 // checkHierarchies cuts circles of superclasses, which only damaged dumps have, and notes those
 // and the first class with more superclasses than are looked at as damage.
-func (b *builder) checkHierarchies(dumps map[uint64]*classDump) {
+func (b *builder) checkHierarchies(sources []classSource) {
 	depths := make([]int32, len(b.Classes)) // how many superclasses, with itself; 0 is unknown, -1 on the way
 	tooDeep := false
 	var way []ClassID
@@ -66,7 +66,7 @@ func (b *builder) checkHierarchies(dumps map[uint64]*classDump) {
 			depth = depths[c]
 		default:
 			last := &b.Classes[way[len(way)-1]]
-			b.damagedClass(dumps[last.Address], fmt.Errorf("class %s is a superclass of its own", last.Name))
+			b.damagedClass(sources[way[len(way)-1]].dump, fmt.Errorf("class %s is a superclass of its own", last.Name))
 			last.Super, last.superAddress = NoClass, 0
 		}
 		for len(way) > 0 {
@@ -75,7 +75,7 @@ func (b *builder) checkHierarchies(dumps map[uint64]*classDump) {
 			depths[c] = depth
 			if depth > maxHierarchy && !tooDeep {
 				tooDeep = true
-				b.damagedClass(dumps[b.Classes[c].Address], fmt.Errorf("class %s has more than %d superclasses: fields of the others are left out", b.Classes[c].Name, maxHierarchy-1))
+				b.damagedClass(sources[c].dump, fmt.Errorf("class %s has more than %d superclasses: fields of the others are left out", b.Classes[c].Name, maxHierarchy-1))
 			}
 		}
 	}

@@ -209,11 +209,13 @@ func (n *frameNames) read() {
 	if len(outline.Frames) > manyFrames {
 		return
 	}
-	ids := make([]uint64, 0, 3*len(outline.Frames))
-	for _, f := range outline.Frames {
-		ids = append(ids, n.classes[f.ClassSerial], f.NameID, f.SourceID)
-	}
-	n.texts.read(ids)
+	n.texts.read(func(yield func(uint64) bool) {
+		for _, f := range outline.Frames {
+			if !yield(n.classes[f.ClassSerial]) || !yield(f.NameID) || !yield(f.SourceID) {
+				return
+			}
+		}
+	})
 }
 
 // frame returns the frame of that id.

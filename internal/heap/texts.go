@@ -1,41 +1,59 @@
 package heap
 
-import "github.com/apm-sidecar/apm-sidecar/internal/hprof"
+import (
+	"iter"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+)
 
 // texts are the dump's texts by their ids. Each is read once, and is there once: a hostile
 // dump may name the same long one in each of a million records.
 type texts struct {
-	outline        *hprof.Outline
-	known, classes map[uint64]string
+	outline *hprof.Outline
+	numbers numbers
+	known   []string // by number: as it is
+	java    []string // by number: as Java source writes it, where it has been asked for
 }
 
-func newTexts(o *hprof.Outline) texts {
-	return texts{o, map[uint64]string{}, map[uint64]string{}}
-}
+func newTexts(o *hprof.Outline) texts { return texts{outline: o} }
 
 // read has texts read that are going to be asked for, all at once.
-func (t *texts) read(ids []uint64) { t.known = t.outline.Names(ids) }
+func (t *texts) read(ids iter.Seq[uint64]) {
+	for id := range ids {
+		if _, fresh := t.numbers.of(id); fresh {
+			t.add("")
+		}
+	}
+	unread := func(id uint64) bool { // of several texts of an id the first counts
+		n, ok := t.numbers.get(id)
+		return ok && t.known[n] == ""
+	}
+	for id, s := range t.outline.Names(unread) {
+		t.known[t.number(id)] = s
+	}
+}
+
+func (t *texts) add(s string) {
+	t.known, t.java = append(t.known, s), append(t.java, "")
+}
+
+// number returns the number of the text.
+func (t *texts) number(id uint64) int {
+	n, fresh := t.numbers.of(id)
+	if fresh {
+		t.add(t.outline.Name(id))
+	}
+	return n
+}
 
 // of returns the text as it is, "" if there is none.
-func (t *texts) of(id uint64) string {
-	s, ok := t.known[id]
-	if !ok {
-		s = t.outline.Name(id)
-		t.known[id] = s
-	}
-	return s
-}
+func (t *texts) of(id uint64) string { return t.known[t.number(id)] }
 
 // class returns the text, the name of a class, as Java source writes it.
 func (t *texts) class(id uint64) string {
-	s, ok := t.classes[id]
-	if !ok {
-		name, read := t.known[id]
-		if !read {
-			name = t.outline.Name(id)
-		}
-		s = javaName(name)
-		t.classes[id] = s
+	n := t.number(id)
+	if t.java[n] == "" {
+		t.java[n] = javaName(t.known[n])
 	}
-	return s
+	return t.java[n]
 }

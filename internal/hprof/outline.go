@@ -3,6 +3,7 @@ package hprof
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"sync"
 )
@@ -108,26 +109,23 @@ func (o *Outline) Name(id uint64) string {
 	return text(buf)
 }
 
-// Names returns the texts of the UTF8 records ids, "" for those that there are not. It reads them in the
-// order of the file: a JVM's lie side by side, in an order that has nothing to do with who uses them.
-func (o *Outline) Names(ids []uint64) map[uint64]string {
-	texts := make(map[uint64]string, len(ids))
-	for _, id := range ids {
-		texts[id] = ""
-	}
-	c := newCursor(o.file, 0, o.file.Size)
-	for _, block := range o.names {
-		for _, n := range block {
-			if known, wanted := texts[n.id]; !wanted || known != "" {
-				continue
-			}
-			c.skip(n.offset - c.offset())
-			if b, err := c.peek(int(min(n.length, maxName))); err == nil {
-				texts[n.id] = text(b)
+// Names yields the texts of those UTF8 records whose ids are wanted, in the order of the file: a JVM's
+// lie side by side, in an order that has nothing to do with who uses them.
+func (o *Outline) Names(wanted func(id uint64) bool) iter.Seq2[uint64, string] {
+	return func(yield func(uint64, string) bool) {
+		c := newCursor(o.file, 0, o.file.Size)
+		for _, block := range o.names {
+			for _, n := range block {
+				if !wanted(n.id) {
+					continue
+				}
+				c.skip(n.offset - c.offset())
+				if b, err := c.peek(int(min(n.length, maxName))); err == nil && !yield(n.id, text(b)) {
+					return
+				}
 			}
 		}
 	}
-	return texts
 }
 
 // outliner fills an outline with what a walk meets.
