@@ -39,11 +39,12 @@ type probed struct {
 	ref     bool
 }
 
-// inferLayout looks at the beginning of the dump. Objects do not overlap, so a
+// inferLayout looks at a part of the dump. Objects do not overlap, so a
 // layout by which an array would reach into its neighbour is refuted; among the
-// others that one wins by which most neighbours touch.
+// others that one wins by which most neighbours touch. It looks into the middle first, as
+// megabytes of classes may come before any array.
 func inferLayout(ctx context.Context, f *hprof.File, extents []hprof.Extent) (Layout, error) {
-	l, err := inferLayoutFrom(ctx, f, extents, firstProbeBytes)
+	l, err := inferLayoutFrom(ctx, f, extents[len(extents)/2:], firstProbeBytes)
 	if err != nil || l.Sure {
 		return l, err
 	}
