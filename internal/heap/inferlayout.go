@@ -24,8 +24,8 @@ func candidates(idSize int) []Layout {
 	}
 }
 
-// firstProbeBytes is how much of a dump is looked at to infer the layout, and
-// probeBytes how much if that leaves doubts.
+// firstProbeBytes is how much of a dump's beginning, and then of its middle, is looked at to infer
+// the layout, and probeBytes how much of its beginning if that leaves doubts.
 const (
 	firstProbeBytes = 2 << 20
 	probeBytes      = 8 << 20
@@ -39,14 +39,16 @@ type probed struct {
 	ref     bool
 }
 
-// inferLayout looks at a part of the dump. Objects do not overlap, so a
+// inferLayout looks at parts of the dump until one leaves no doubt: megabytes of classes may come
+// before any array, and a collector may list objects in no order. Objects do not overlap, so a
 // layout by which an array would reach into its neighbour is refuted; among the
-// others that one wins by which most neighbours touch. It looks into the middle first, as
-// megabytes of classes may come before any array.
+// others that one wins by which most neighbours touch.
 func inferLayout(ctx context.Context, f *hprof.File, extents []hprof.Extent) (Layout, error) {
-	l, err := inferLayoutFrom(ctx, f, extents[len(extents)/2:], firstProbeBytes)
-	if err != nil || l.Sure {
-		return l, err
+	for _, part := range [][]hprof.Extent{extents, extents[len(extents)/2:]} {
+		l, err := inferLayoutFrom(ctx, f, part, firstProbeBytes)
+		if err != nil || l.Sure {
+			return l, err
+		}
 	}
 	return inferLayoutFrom(ctx, f, extents, probeBytes)
 }
