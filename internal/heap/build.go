@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
@@ -177,6 +179,23 @@ func each(ctx context.Context, n, workers int, worker func() func(ctx context.Co
 		})
 	}
 	return g.Wait()
+}
+
+// onAllCores runs work for every index below n. Each takes little time.
+func onAllCores(n int, work func(i int)) {
+	const block = 256
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(cores.Workers(), n/block+1) {
+		all.Go(func() {
+			for first := int(next.Add(block)) - block; first < n; first = int(next.Add(block)) - block {
+				for i := first; i < min(first+block, n); i++ {
+					work(i)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // progress tells that n more bytes are done.

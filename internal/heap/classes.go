@@ -30,11 +30,13 @@ func (b *builder) resolveClasses(all *indexer) {
 		if c.Name == "" {
 			c.Name = b.rules.nameless(s.address, s.dump != nil)
 		}
-		if s.dump != nil {
-			b.describe(c, &s.dump.ClassDump, &texts)
-		}
 		b.byName[c.Name] = append(b.byName[c.Name], ClassID(i))
 	}
+	onAllCores(len(sources), func(i int) {
+		if d := sources[i].dump; d != nil {
+			b.describe(&b.Classes[i], &d.ClassDump, &texts)
+		}
+	})
 	b.checkHierarchies(sources)
 	b.addPrimitiveArrays()
 	if all.tally.has(zeroClass) {
@@ -143,14 +145,16 @@ func (b *builder) addPrimitiveArrays() {
 // count derives sizes by class and sums up the instances.
 func (b *builder) count(t *tally) {
 	b.Layout.levels = len(b.byName["java.lang.Record"]) == 0
-	for i := range b.Classes {
-		c := &b.Classes[i]
+	onAllCores(len(b.Classes), func(i int) {
 		var hierarchy [][]Field
 		for f := range b.hierarchy(ClassID(i)) {
 			hierarchy = append(hierarchy, f.Fields)
 		}
 		slices.Reverse(hierarchy)
-		c.instance = b.Layout.instanceSize(hierarchy)
+		b.Classes[i].instance = b.Layout.instanceSize(hierarchy)
+	})
+	for i := range b.Classes {
+		c := &b.Classes[i]
 		if strings.HasSuffix(c.Name, "[]") && c.array == 0 {
 			c.array = hprof.TypeObject
 		}

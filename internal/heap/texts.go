@@ -39,14 +39,16 @@ func (t *texts) add(s string) {
 
 // number returns the number of the text.
 func (t *texts) number(id uint64) int {
-	n, fresh := t.numbers.of(id)
-	if fresh {
-		t.add(t.outline.Name(id))
+	if n, ok := t.numbers.get(id); ok {
+		return n
 	}
-	return n
+	t.numbers.of(id)
+	t.add(t.outline.Name(id))
+	return len(t.known) - 1
 }
 
-// of returns the text as it is, "" if there is none.
+// of returns the text as it is, "" if there is none. Texts that were read may be asked for by
+// several goroutines at once.
 func (t *texts) of(id uint64) string { return t.known[t.number(id)] }
 
 // class returns the text, the name of a class, as Java source writes it.
