@@ -1,0 +1,32 @@
+package heap_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+// TestLayoutBehindManyClasses has more classes in front of the first array than are looked at.
+func TestLayoutBehindManyClasses(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	var fields []hproftest.Field
+	for i := range 60 {
+		fields = append(fields, hproftest.Int(fmt.Sprintf("field%d", i)))
+	}
+	for i := range 20_000 {
+		j.Class(fmt.Sprintf("com.acme.Class%d", i), j.Object, fields...)
+	}
+	var blocks []*hproftest.Object
+	for range 40_000 {
+		blocks = append(blocks, j.Bytes(make([]byte, 292)), j.Array(j.Objects, nil, nil, nil))
+	}
+	j.Root(hprof.SubRootJNIGlobal, j.Array(j.Objects, blocks...))
+	g := build(t, j.Finish(), hproftest.Shape{SegmentBytes: 1 << 20}, heap.Options{})
+	assert.True(t, g.Layout.Sure)
+	assert.Equal(t, 4, g.Layout.RefBytes)
+}
