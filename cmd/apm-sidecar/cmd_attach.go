@@ -20,7 +20,7 @@ func newAttachCommand(env environment) *cobra.Command {
 that runs already, and says where the agent listens. It needs the JVM's user or root.
 Without a PID it lists the JVMs of this host. The path of the agent is one that the JVM
 sees; of a JVM in a container it is a path in the container.`,
-		Example: "  apm-sidecar attach\n  apm-sidecar attach 4711 --agent /opt/jolokia-agent-jvm-2.6.0-javaagent.jar --options port=8778,executor=fixed",
+		Example: "  apm-sidecar attach\n  apm-sidecar attach 4711 --agent /opt/jolokia-agent-jvm-2.6.0-javaagent.jar --options port=8778,host=127.0.0.1,executor=fixed",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usagef("want one process id, not %d", len(args))

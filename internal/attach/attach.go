@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,7 +44,11 @@ type process struct {
 	uid  int
 }
 
-// Load has the JVM load a Java agent: jar is a path as the JVM sees it. The errors
+// agentModule is what Jolokia's agent serves HTTP with; runtimes made by jlink may lack it.
+const agentModule = "jdk.httpserver"
+
+// Load has the JVM load Jolokia's agent: jar is a path as the JVM sees it. A JVM that has one
+// is left as it is: a second one would serve beside the first, under other options. The errors
 // say what to do.
 func Load(ctx context.Context, pid int, jar, options string) error {
 	p, err := inspect(pid)
@@ -53,11 +58,39 @@ func Load(ctx context.Context, pid int, jar, options string) error {
 	if _, err := os.Stat(filepath.Join(p.root, jar)); err != nil {
 		return fmt.Errorf("the JVM %d does not see the agent at %s: copy it to where the JVM can read it (its file system is at %s)", pid, jar, p.root)
 	}
-	answer, err := p.command(ctx, "load", "instrument", "false", jar+"="+options)
+	if err := p.open(ctx); err != nil {
+		return err
+	}
+	answer, err := p.ask(ctx, "properties")
 	if err != nil {
 		return err
 	}
+	properties := parseProperties(answer)
+	if url := properties["jolokia.agent"]; url != "" {
+		return fmt.Errorf("the JVM %d has a Jolokia agent already, at %s: nothing was loaded. To give it other options stop that one first: java -jar %s stop %d", pid, url, filepath.Base(jar), pid)
+	}
+	if p.lacks(agentModule, properties["java.home"]) {
+		return fmt.Errorf("the runtime of JVM %d, %s, has no module %s, which the agent needs: start it with a runtime that has, or deploy Jolokia as a web application", pid, properties["java.home"], agentModule)
+	}
+	if answer, err = p.ask(ctx, "load", "instrument", "false", jar+"="+options); err != nil {
+		return err
+	}
 	return loadResult(answer)
+}
+
+// lacks tells whether the runtime at home, as the JVM sees it, says which modules it is made of, and
+// the module is none of them (JEP 220: the file release).
+func (p *process) lacks(module, home string) bool {
+	release, err := os.ReadFile(filepath.Join(p.root, home, "release"))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(release)) {
+		if modules, ok := strings.CutPrefix(strings.TrimSpace(line), `MODULES="`); ok {
+			return !slices.Contains(strings.Fields(strings.TrimSuffix(modules, `"`)), module)
+		}
+	}
+	return false
 }
 
 // Properties are the system properties of the JVM. It answers only where its socket
@@ -139,14 +172,6 @@ func isSocket(path string) bool {
 	return err == nil && info.Mode()&os.ModeSocket != 0
 }
 
-// command opens the socket where it is not open, and asks.
-func (p *process) command(ctx context.Context, words ...string) (string, error) {
-	if err := p.open(ctx); err != nil {
-		return "", err
-	}
-	return p.ask(ctx, words...)
-}
-
 // open has the JVM open its socket.
 func (p *process) open(ctx context.Context) error {
 	if isSocket(p.socket()) {
@@ -199,8 +224,11 @@ func (p *process) ask(ctx context.Context, words ...string) (string, error) {
 	defer cancel()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "unix", p.socket())
-	if err != nil {
+	if errors.Is(err, unix.ECONNREFUSED) {
 		return "", fmt.Errorf("JVM %d: %w (a socket file left behind by an earlier process? Delete %s)", p.pid, err, p.socket())
+	}
+	if err != nil {
+		return "", fmt.Errorf("JVM %d: %w", p.pid, err)
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
@@ -216,6 +244,9 @@ func (p *process) ask(ctx context.Context, words ...string) (string, error) {
 		return "", fmt.Errorf("JVM %d: %w", p.pid, err)
 	}
 	answer, err := io.ReadAll(io.LimitReader(conn, maxAnswerBytes))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return "", fmt.Errorf("JVM %d does not answer within %s: it may be stopped, or busy with collections, and do what it was asked later", p.pid, openTimeout)
+	}
 	if err != nil {
 		return "", fmt.Errorf("JVM %d: %w", p.pid, err)
 	}
@@ -240,7 +271,7 @@ func loadResult(answer string) error {
 	case "100":
 		return errors.New("the JVM cannot open the agent: is it a jar with an Agent-Class?")
 	case "102":
-		return errors.New("the agent threw an exception: the JVM's standard error has it; is one loaded already, or its port taken?")
+		return errors.New("the agent threw an exception: the JVM's standard error has it; is its port taken, an option wrong, or host=127.0.0.1 left out (which some JVMs with -Djava.net.preferIPv4Stack=true need)?")
 	}
 	return fmt.Errorf("the JVM did not load the agent: %s", text)
 }

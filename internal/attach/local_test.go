@@ -194,6 +194,33 @@ func listen(t *testing.T, pid int, agent string) (silent *atomic.Bool) {
 	return silent
 }
 
+// A JVM that has an agent gets no other: both would serve, each under its own policy.
+func TestASecondAgentIsNotLoaded(t *testing.T) {
+	t.Parallel()
+	pid, _ := startJVM(t)
+	listen(t, pid, "http://127.0.0.1:7780/jolokia")
+	jar := filepath.Join(t.TempDir(), "jolokia.jar")
+	require.NoError(t, os.WriteFile(jar, nil, 0o600))
+	err := Load(t.Context(), pid, jar, "port=7781")
+	require.ErrorContains(t, err, "has a Jolokia agent already, at http://127.0.0.1:7780/jolokia: nothing was loaded")
+	assert.ErrorContains(t, err, "jolokia.jar stop "+strconv.Itoa(pid))
+}
+
+// Runtimes that jlink made say what is in them; others say nothing.
+func TestARuntimeWithoutTheAgentsModule(t *testing.T) {
+	t.Parallel()
+	p := &process{root: t.TempDir()}
+	f := func(release string, want bool) {
+		t.Helper()
+		require.NoError(t, os.WriteFile(filepath.Join(p.root, "release"), []byte(release), 0o600))
+		assert.Equal(t, want, p.lacks(agentModule, "/"), release)
+	}
+	f("JAVA_VERSION=\"11.0.13\"\nMODULES=\"java.base java.management jdk.jcmd\"\n", true)
+	f("JAVA_VERSION=\"21.0.8\"\nMODULES=\"java.base jdk.httpserver jdk.jcmd\"\n", false)
+	f("JAVA_VERSION=\"1.8.0_422\"\n", false)
+	assert.False(t, p.lacks(agentModule, "/no/such/home"))
+}
+
 // A process that is no JVM must never get a signal: it would end.
 func TestOtherProcessesAreLeftAlone(t *testing.T) {
 	t.Parallel()
