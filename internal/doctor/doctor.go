@@ -134,11 +134,17 @@ func (v *visit) clock(s *jvm.Snapshot, asked time.Time) {
 // servers says which switch publishes what is not there.
 func (v *visit) servers(s *jvm.Snapshot) {
 	servers := s.Servers
-	if len(servers.Connectors)+len(servers.WorkerPools) == 0 {
-		v.say(Info, "no MBeans of Tomcat, Jetty or Undertow: requests are not counted. Spring Boot has server.tomcat.mbeanregistry.enabled=true, Jetty the module jmx")
+	switch {
+	case servers.Uncounted:
+		v.say(Info, "WildFly counts no requests, its statistics are off. -Dwildfly.statistics-enabled=true switches them on, or jboss-cli: "+
+			"/subsystem=undertow:write-attribute(name=statistics-enabled,value=true)")
+	case len(servers.Connectors)+len(servers.WorkerPools) == 0:
+		v.say(Info, "no MBeans of Tomcat, Jetty or Undertow: requests are not counted, and slow ones are known by the stacks of their threads alone. "+
+			"Spring Boot has server.tomcat.mbeanregistry.enabled=true, Jetty the module jmx")
 	}
 	if len(servers.JDBCPools) == 0 {
-		v.say(Info, "no MBeans of a connection pool. HikariCP has registerMbeans=true (Spring Boot: spring.datasource.hikari.register-mbeans=true), Tomcat's and DBCP's pools jmxEnabled and jmxName")
+		v.say(Info, "no MBeans of a connection pool. HikariCP has registerMbeans=true (Spring Boot: spring.datasource.hikari.register-mbeans=true), "+
+			"Tomcat's and DBCP's pools jmxEnabled and jmxName, WildFly's data sources statistics-enabled=true")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/doctor"
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
@@ -91,6 +92,24 @@ func TestExamineFindsTheDoor(t *testing.T) {
 	f("http_404", patient{elsewhere: "http://h/x/"}, "fail no answer", "warn an agent answers at http://h/x/")
 	f("http_405", patient{elsewhere: "http://h/x/"}, "fail no answer", "warn an agent answers at http://h/x/")
 	f("dial", patient{takesGET: true, elsewhere: "http://h/x/"}, "fail no answer")
+}
+
+// TestExamineSaysWhatPublishesRequests: by the switch of the server that is there.
+func TestExamineSaysWhatPublishesRequests(t *testing.T) {
+	t.Parallel()
+	f := func(servers jvm.Servers, want string) {
+		t.Helper()
+		var said []string
+		for _, f := range doctor.Examine(t.Context(), jvm.Target{}, patient{version: "2.6.0", vm: "17.0.15+6", servers: servers}) {
+			if strings.Contains(f.Text, "requests") {
+				said = append(said, string(f.Level)+" "+f.Text)
+			}
+		}
+		require.Len(t, said, 1)
+		assert.Contains(t, said[0], want)
+	}
+	f(jvm.Servers{}, "info no MBeans of Tomcat, Jetty or Undertow: requests are not counted")
+	f(jvm.Servers{Uncounted: true, WorkerPools: []jvm.WorkerPool{{}}}, "info WildFly counts no requests, its statistics are off. -Dwildfly.statistics-enabled=true")
 }
 
 func TestExamine(t *testing.T) {

@@ -156,7 +156,7 @@ func TestServers(t *testing.T) {
 		"*:type=ThreadPool,name=*":             `{"status":200,"value":{"Tomcat:type=ThreadPool,name=\"http-nio-1\"":{"currentThreadCount":10,"currentThreadsBusy":3,"maxThreads":200,"connectionCount":7,"keepAliveCount":1,"maxConnections":8192}}}`,
 		"com.zaxxer.hikari:*":                  `{"status":200,"value":{"com.zaxxer.hikari:type=Pool (main)":{"ActiveConnections":2,"IdleConnections":8,"ThreadsAwaitingConnection":1},"com.zaxxer.hikari:type=PoolConfig (main)":{"MaximumPoolSize":10,"MinimumIdle":5}}}`,
 		"*:type=ConnectionPool,*":              `{"status":200,"value":{"tomcat.jdbc:name=\"jdbc/x\",type=ConnectionPool,class=y":{"Active":4,"Idle":1,"MaxActive":-1,"BorrowedCount":900}}}`,
-		"*:type=Manager,*":                     `{"status":200,"value":{"Tomcat:type=Manager,host=localhost,context=/shop":{"activeSessions":3,"sessionCounter":30}}}`,
+		"*:type=Manager,host=*,context=*":      `{"status":200,"value":{"Tomcat:type=Manager,host=localhost,context=/shop":{"activeSessions":3,"sessionCounter":30}}}`,
 	}))
 	s, err := client(t, agent.URL).Poll(t.Context())
 	require.NoError(t, err)

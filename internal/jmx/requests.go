@@ -22,16 +22,18 @@ const maxPathBytes = 1024
 // requestItems are the reads of one look at the requests in flight. The thread's CPU
 // time at both ends tells what the look costs the JVM. requestCount comes first:
 // agents read attributes in the order asked (see jvm.RequestProcessor). Attributes
-// are always named: globalProcessor and rpName would drag in half of Tomcat.
+// are always named: globalProcessor and rpName would drag in half of Tomcat. So are all
+// keys of a name in any domain: WildFly compares one that may have more of them with its
+// whole model of management, which takes a tenth of a second.
 func requestItems(workers []int64) []request {
 	items := []request{
 		read("java.lang:type=Threading", "CurrentThreadCpuTime", "TotalStartedThreadCount"),
-		read("*:type=RequestProcessor,*", "requestCount", "stage", "requestProcessingTime", "workerThreadName", "currentUri",
+		read("*:type=RequestProcessor,worker=*,name=*", "requestCount", "stage", "requestProcessingTime", "workerThreadName", "currentUri",
 			"method", "processingTime", "lastRequestProcessingTime", "errorCount"),
 		read("java.lang:type=GarbageCollector,*", "Name", "CollectionTime"),
 		read("java.lang:type=Runtime", "StartTime", "Uptime", "Name"),
 		// Only where there is HTTP/2, whose requests have no processors.
-		read("*:type=GlobalRequestProcessor,Upgrade=*,*", "requestCount"),
+		read("*:type=GlobalRequestProcessor,name=*,Upgrade=*", "requestCount"),
 		read("*:type=ThreadPool,name=*", "currentThreadsBusy"),
 		read("java.lang:type=Threading", "CurrentThreadCpuTime"),
 	}

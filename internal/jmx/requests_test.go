@@ -54,7 +54,7 @@ func TestRequests(t *testing.T) {
 func TestNoTomcat(t *testing.T) {
 	t.Parallel()
 	for _, none := range []string{
-		`{"status":404,"error":"No MBean with pattern *:type=RequestProcessor,* found"},`,
+		`{"status":404,"error":"No MBean with pattern *:type=RequestProcessor,worker=*,name=* found"},`,
 		`{"status":500,"error_type":"javax.management.InstanceNotFoundException","error":"x"},`,
 		`{"status":200,"value":{}},`,
 	} {

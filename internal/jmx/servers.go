@@ -9,16 +9,14 @@ import (
 
 // serverItems ask for application servers and connection pools. Each JVM has few of
 // them: what is absent rests. Names: Tomcat registers under its engine's name or,
-// embedded, under "Tomcat"; Jetty's QueuedThreadPool and Undertow in WildFly under
-// their own domains.
+// embedded, under "Tomcat"; Jetty's QueuedThreadPool under a domain of its own.
 func serverItems() []item[jvm.Snapshot] {
-	return append([]item[jvm.Snapshot]{
+	return slices.Concat([]item[jvm.Snapshot]{
 		{read("*:type=GlobalRequestProcessor,name=*", "requestCount", "errorCount", "processingTime", "maxTime", "bytesReceived", "bytesSent"), true, decodeTomcatConnectors},
 		{read("*:type=ThreadPool,name=*", "currentThreadCount", "currentThreadsBusy", "maxThreads", "connectionCount", "keepAliveCount", "maxConnections"), true, decodeTomcatThreads},
-		{read("*:type=Manager,*", "activeSessions", "sessionCounter", "expiredSessions", "rejectedSessions"), true, decodeTomcatSessions},
+		{read("*:type=Manager,host=*,context=*", "activeSessions", "sessionCounter", "expiredSessions", "rejectedSessions"), true, decodeTomcatSessions},
 		{read("org.eclipse.jetty.util.thread:type=queuedthreadpool,*", "threads", "busyThreads", "maxThreads", "queueSize"), true, decodeJettyThreads},
-		{read("jboss.as:subsystem=undertow,server=*,http-listener=*", "requestCount", "errorCount", "processingTime", "maxProcessingTime", "bytesReceived", "bytesSent"), true, decodeUndertow},
-	}, poolItems()...)
+	}, wildflyItems(), poolItems())
 }
 
 func decodeTomcatConnectors(s *jvm.Snapshot, v value) {
@@ -80,9 +78,7 @@ func decodeTomcatSessions(s *jvm.Snapshot, v value) {
 			Rejected: int32Counter(bean, "rejectedSessions"),
 		})
 	})
-	slices.SortFunc(s.Servers.Sessions, func(a, b jvm.Sessions) int {
-		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Context, b.Context))
-	})
+	sortSessions(s)
 }
 
 func decodeJettyThreads(s *jvm.Snapshot, v value) {
@@ -104,21 +100,10 @@ func decodeJettyThreads(s *jvm.Snapshot, v value) {
 	sortWorkerPools(s)
 }
 
-func decodeUndertow(s *jvm.Snapshot, v value) {
-	eachBean(v, func(key []byte, bean value) {
-		keys := objectKeys(key)
-		s.Servers.Connectors = append(s.Servers.Connectors, jvm.HTTPConnector{
-			Server:        "undertow",
-			Name:          keys["server"] + "-" + keys["http-listener"],
-			Requests:      count(bean, "requestCount"),
-			Errors:        count(bean, "errorCount"),
-			BusyNs:        count(bean, "processingTime"),
-			MaxNs:         count(bean, "maxProcessingTime"),
-			ReceivedBytes: count(bean, "bytesReceived"),
-			SentBytes:     count(bean, "bytesSent"),
-		})
+func sortSessions(s *jvm.Snapshot) {
+	slices.SortFunc(s.Servers.Sessions, func(a, b jvm.Sessions) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Context, b.Context))
 	})
-	sortConnectors(s)
 }
 
 func sortConnectors(s *jvm.Snapshot) {

@@ -7,6 +7,8 @@ type Servers struct {
 	WorkerPools []WorkerPool
 	Sessions    []Sessions
 	JDBCPools   []JDBCPool
+	// Uncounted says that WildFly's Undertow counts no requests, its statistics being off.
+	Uncounted bool
 }
 
 // HTTPConnector counts the requests that came in by one port.
@@ -23,7 +25,7 @@ type HTTPConnector struct {
 
 // WorkerPool is the pool of threads that serve requests.
 type WorkerPool struct {
-	// Server is "tomcat" or "jetty", Name the pool's.
+	// Server is "tomcat", "jetty" or "undertow", Name the pool's.
 	Server, Name               string
 	Current, Busy, Max, Queued Opt[int64]
 }

@@ -166,7 +166,7 @@ func jvmMetrics() []Metric {
 		{"appserver_threads_current", Gauge, Count, workerLabels(), "Threads that serve requests."},
 		{"appserver_threads_busy", Gauge, Count, workerLabels(), "Those of them that do."},
 		{"appserver_threads_max", Gauge, Count, workerLabels(), "Most threads the pool may have."},
-		{"appserver_queue_size", Gauge, Count, workerLabels(), "Requests that wait for a thread; Jetty only."},
+		{"appserver_queue_size", Gauge, Count, workerLabels(), "Requests that wait for a thread; Jetty and Undertow only."},
 		{"appserver_sessions_active", Gauge, Count, sessionLabels(), "HTTP sessions."},
 		{"appserver_sessions_created_total", Counter, Count, sessionLabels(), "HTTP sessions created."},
 		{"appserver_sessions_expired_total", Counter, Count, sessionLabels(), "HTTP sessions that ended."},
