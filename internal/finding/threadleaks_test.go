@@ -123,6 +123,23 @@ func TestThreadsAlike(t *testing.T) {
 	assert.Equal(t, "com.acme.Consumer", f.Culprit.Class)
 }
 
+// TestThreadLeakRetainsTheTasks: what Timers and pools have still to do is theirs, though each of the
+// waiting threads has it in a call, too.
+func TestThreadLeakRetainsTheTasks(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	task := j.Class("com.acme.Expiry", j.Object, hproftest.Ref("entry"))
+	timer, queues := j.ClassNamed("java.util.TimerThread"), j.ClassNamed("java.util.TaskQueue")
+	const n, size = 120, 100_000
+	for range n {
+		first := j.New(task).Set("entry", j.Bytes(make([]byte, size)))
+		queue := j.New(queues).Set("queue", j.Array(j.Object, nil, first))
+		j.NewThread(timer, "Timer-0", hproftest.Frame{Class: timer, Method: "mainLoop", Locals: []*hproftest.Object{queue, first}}).Set("queue", queue)
+	}
+	f := only(t, "thread-leak", byKind("thread-leak", detect(t, j)))
+	assert.Equal(t, int64(n), f.Objects)
+	assert.Greater(t, f.Bytes, int64(n*size))
+}
+
 // TestThreadLeakOfKafkaClients has producers that were made and never closed; the heartbeats of
 // consumers, which an application may have many of, are no leak.
 func TestThreadLeakOfKafkaClients(t *testing.T) {

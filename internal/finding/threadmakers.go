@@ -29,6 +29,30 @@ func (h *Heap) timersOf() map[heap.ObjID]heap.ObjID {
 	return of
 }
 
+// queuesOf returns the queues of tasks of the crowd's pools and Timers, and the Timers' tasks. A
+// thread that waits has them in its calls, so that neither it nor its maker retains them alone.
+func (h *Heap) queuesOf(c *crowd) []heap.ObjID {
+	timers, tasks, pools := h.Tables[tableTimerThread], h.Tables[tableTaskQueue], h.Tables[tableThreadPool]
+	var own []heap.ObjID
+	for _, thread := range c.threads {
+		row := timers.Row(thread)
+		if row < 0 {
+			continue
+		}
+		queue := timers.Ref(row, columnQueue)
+		own = append(own, queue)
+		if row := tasks.Row(queue); row >= 0 {
+			own = slices.AppendSeq(own, h.References(tasks.Ref(row, columnQueue)))
+		}
+	}
+	for _, pool := range c.makers {
+		if row := pools.Row(pool); row >= 0 {
+			own = append(own, pools.Ref(row, columnPoolQueue))
+		}
+	}
+	return slices.DeleteFunc(own, func(o heap.ObjID) bool { return o == 0 || !h.reachable(o) })
+}
+
 // heldMakers says who has the makers. Where nobody has many of the pools, their own threads
 // aside, the crowd becomes that of those alone; pools that end by themselves are left out.
 // Errors: that of ctx.

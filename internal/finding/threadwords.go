@@ -25,7 +25,7 @@ func (h *Heap) crowdFinding(ctx context.Context, c *crowd, by holder, path *Path
 			break
 		}
 	}
-	bytes, err := h.retainedTogether(slices.Values(slices.Concat(c.threads, c.makers)))
+	bytes, err := h.retainedTogether(slices.Values(slices.Concat(c.threads, c.makers, h.queuesOf(c))))
 	if err != nil {
 		return Finding{}, err
 	}
