@@ -181,14 +181,14 @@ func each(ctx context.Context, n, workers int, worker func() func(ctx context.Co
 	return g.Wait()
 }
 
-// onAllCores runs work for every index below n. Each takes little time.
-func onAllCores(n int, work func(i int)) {
+// onAllCores runs work for every index below n. Each takes little time. Errors: that of ctx.
+func onAllCores(ctx context.Context, n int, work func(i int)) error {
 	const block = 256
 	var next atomic.Int64
 	var all sync.WaitGroup
 	for range min(cores.Workers(), n/block+1) {
 		all.Go(func() {
-			for first := int(next.Add(block)) - block; first < n; first = int(next.Add(block)) - block {
+			for first := int(next.Add(block)) - block; first < n && ctx.Err() == nil; first = int(next.Add(block)) - block {
 				for i := first; i < min(first+block, n); i++ {
 					work(i)
 				}
@@ -196,6 +196,7 @@ func onAllCores(n int, work func(i int)) {
 		})
 	}
 	all.Wait()
+	return ctx.Err()
 }
 
 // progress tells that n more bytes are done.

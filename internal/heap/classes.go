@@ -2,26 +2,33 @@ package heap
 
 import (
 	"cmp"
+	"context"
 	"iter"
 	"slices"
 	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
 // resolveClasses makes the class table from class dumps, LOAD_CLASS records and
-// the classes that objects name.
-func (b *builder) resolveClasses(all *indexer) {
+// the classes that objects name. Errors: that of ctx; no memory.
+func (b *builder) resolveClasses(ctx context.Context, all *indexer) error {
 	sources := b.classSources(all)
+	if err := b.memory.Plan(offheap.Need{Phase: "resolving classes", Fixed: classBytes * int64(len(sources))}); err != nil {
+		return err
+	}
 	b.loaded = newClassTable(len(sources))
-	b.Classes = make([]Class, len(sources), len(sources)+8)
-	b.byName = make(map[string][]ClassID, len(sources))
+	b.Classes = make([]Class, len(sources), len(sources)+madeUp)
 	for i := range sources {
 		b.loaded.put(sources[i].address, ClassID(i))
 	}
 	texts := newTexts(b.Outline)
 	texts.read(nameIDs(b.Outline.Classes, all.classes))
 	for i := range sources {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		s, c := &sources[i], &b.Classes[i]
 		c.Super, c.Address = NoClass, s.address
 		if s.loaded != nil {
@@ -30,21 +37,32 @@ func (b *builder) resolveClasses(all *indexer) {
 		if c.Name == "" {
 			c.Name = b.rules.nameless(s.address, s.dump != nil)
 		}
-		b.byName[c.Name] = append(b.byName[c.Name], ClassID(i))
 	}
-	onAllCores(len(sources), func(i int) {
+	err := onAllCores(ctx, len(sources), func(i int) {
 		if d := sources[i].dump; d != nil {
 			b.describe(&b.Classes[i], &d.ClassDump, &texts)
 		}
 	})
+	if err != nil {
+		return err
+	}
+	b.byName = newNameTable(b.Classes)
 	b.checkHierarchies(sources)
 	b.addPrimitiveArrays()
 	if all.tally.has(zeroClass) {
 		b.unknownClass()
 	}
 	b.rules.invent(all.tally)
-	b.count(all.tally)
+	return b.count(ctx, all.tally)
 }
+
+const (
+	// madeUp is how many classes there may be beside those of the dump: those of primitive arrays, the
+	// unknown one, and those that EdgesMAT needs.
+	madeUp = 16
+	// classBytes is what a class takes at least, with its places in the tables.
+	classBytes = 190
+)
 
 // classSource is what the dump tells of a class: by its last LOAD_CLASS record and its first class
 // dump, nil where there is none.
@@ -66,8 +84,7 @@ func (b *builder) classSources(all *indexer) []classSource {
 		}
 		return &sources[n]
 	}
-	for i := range all.classes {
-		d := &all.classes[i]
+	for _, d := range all.classes {
 		if s := source(d.address); s.dump == nil || d.offset < s.dump.offset {
 			s.dump = d
 		}
@@ -88,7 +105,7 @@ func (b *builder) classSources(all *indexer) []classSource {
 }
 
 // nameIDs yields the ids of the texts that classes and their fields are called by.
-func nameIDs(loaded []hprof.LoadedClass, dumps []classDump) iter.Seq[uint64] {
+func nameIDs(loaded []hprof.LoadedClass, dumps []*classDump) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
 		for _, l := range loaded {
 			if !yield(l.NameID) {
@@ -133,19 +150,15 @@ func (b *builder) addPrimitiveArrays() {
 	for _, t := range []hprof.Type{hprof.TypeBoolean, hprof.TypeChar, hprof.TypeFloat, hprof.TypeDouble,
 		hprof.TypeByte, hprof.TypeShort, hprof.TypeInt, hprof.TypeLong} {
 		name := t.JavaName() + "[]"
-		if len(b.byName[name]) == 0 {
-			b.byName[name] = []ClassID{ClassID(len(b.Classes))}
-			b.Classes = append(b.Classes, Class{Name: name, Super: NoClass})
-		}
-		b.primitives[t] = b.byName[name][0]
+		b.primitives[t] = b.classNamed(name)
 		b.Classes[b.primitives[t]].array = t
 	}
 }
 
-// count derives sizes by class and sums up the instances.
-func (b *builder) count(t *tally) {
-	b.Layout.levels = len(b.byName["java.lang.Record"]) == 0
-	onAllCores(len(b.Classes), func(i int) {
+// count derives sizes by class and sums up the instances. Errors: that of ctx.
+func (b *builder) count(ctx context.Context, t *tally) error {
+	b.Layout.levels = b.byName.first("java.lang.Record") == NoClass
+	err := onAllCores(ctx, len(b.Classes), func(i int) {
 		var hierarchy [][]Field
 		for f := range b.hierarchy(ClassID(i)) {
 			hierarchy = append(hierarchy, f.Fields)
@@ -153,6 +166,9 @@ func (b *builder) count(t *tally) {
 		slices.Reverse(hierarchy)
 		b.Classes[i].instance = b.Layout.instanceSize(hierarchy)
 	})
+	if err != nil {
+		return err
+	}
 	for i := range b.Classes {
 		c := &b.Classes[i]
 		if strings.HasSuffix(c.Name, "[]") && c.array == 0 {
@@ -162,7 +178,7 @@ func (b *builder) count(t *tally) {
 		if c.array != 0 && c.array != hprof.TypeObject {
 			n = t.primitives[c.array]
 		} else if c.Address != 0 || c.Name == unknownName {
-			n = *t.slot(c.Address)
+			n = t.of(c.Address)
 			b.arrayRefs += uint64(n.refs)
 		}
 		c.Instances, c.ShallowBytes = n.objects, n.bytes
@@ -184,15 +200,11 @@ func (b *builder) count(t *tally) {
 			b.Classes[mirror].ShallowBytes += c.MirrorBytes
 		}
 	}
+	return nil
 }
 
 // classClass returns java.lang.Class.
-func (g *Graph) classClass() ClassID {
-	if ids := g.byName["java.lang.Class"]; len(ids) > 0 {
-		return ids[0]
-	}
-	return NoClass
-}
+func (g *Graph) classClass() ClassID { return g.byName.first("java.lang.Class") }
 
 // mirrorClass returns the class of class objects: java.lang.Class, if the dump names it.
 func (b *builder) mirrorClass() ClassID {
@@ -206,10 +218,15 @@ func (b *builder) mirrorClass() ClassID {
 const unknownName = "(unknown class)"
 
 // unknownClass returns the class of objects whose class the dump does not tell.
-func (b *builder) unknownClass() ClassID {
-	if len(b.byName[unknownName]) == 0 {
-		b.byName[unknownName] = []ClassID{ClassID(len(b.Classes))}
-		b.Classes = append(b.Classes, Class{Name: unknownName, Super: NoClass})
+func (b *builder) unknownClass() ClassID { return b.classNamed(unknownName) }
+
+// classNamed returns the first class of that name, made up if need be.
+func (b *builder) classNamed(name string) ClassID {
+	c := b.byName.first(name)
+	if c == NoClass {
+		c = ClassID(len(b.Classes))
+		b.Classes = append(b.Classes, Class{Name: name, Super: NoClass})
+		b.byName.add(name, c)
 	}
-	return b.byName[unknownName][0]
+	return c
 }

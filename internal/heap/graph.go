@@ -5,6 +5,7 @@ package heap
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
@@ -48,7 +49,7 @@ type Graph struct {
 	index      *index
 	invented   []uint64         // addresses of the objects after those of the index
 	inventedAt map[uint64]ObjID // the same the other way round
-	byName     map[string][]ClassID
+	byName     nameTable
 	loaded     *classTable // by address
 	kinds      *kinds
 	edges      *edges.Graph
@@ -222,7 +223,7 @@ func (g *Graph) at(address uint64) ObjID {
 }
 
 // ClassesNamed returns the classes of that name, one for each loader.
-func (g *Graph) ClassesNamed(name string) []ClassID { return g.byName[name] }
+func (g *Graph) ClassesNamed(name string) []ClassID { return slices.Collect(g.byName.all(name)) }
 
 // ClassAt returns the class whose class object lies at the address, NoClass if
 // there is none.
@@ -247,7 +248,7 @@ func (g *Graph) IsSubclass(c ClassID, name string) bool {
 // an address for a reference. With several such classes the first one that has
 // the field counts.
 func (g *Graph) Static(class, field string) (value uint64, ok bool) {
-	for _, c := range g.byName[class] {
+	for c := range g.byName.all(class) {
 		for _, s := range g.Classes[c].Statics {
 			if s.Name == field {
 				return s.Value, true

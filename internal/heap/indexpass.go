@@ -24,7 +24,7 @@ type indexer struct {
 	o       *hprof.Objects
 	marker  marker
 	tally   *tally
-	classes []classDump
+	classes []*classDump
 	damage  []*hprof.Error
 	units   []unit
 	pieces  []piece
@@ -58,11 +58,15 @@ func (b *builder) indexPass(ctx context.Context) error {
 		return fmt.Errorf("%d objects: this version can tell 4,294,967,294 apart", b.index.count)
 	}
 	all := &indexer{tally: newTally()}
-	for _, w := range workers {
+	for i, w := range workers {
 		all.classes = append(all.classes, w.classes...)
 		all.units = append(all.units, w.units...)
 		all.pieces = append(all.pieces, w.pieces...)
-		all.tally.add(w.tally)
+		if i == 0 {
+			all.tally = w.tally
+		} else {
+			all.tally.add(w.tally)
+		}
 		b.Damage = append(b.Damage, w.damage...)
 	}
 	slices.SortFunc(all.units, func(x, y unit) int { return cmp.Compare(x.start, y.start) })
@@ -70,7 +74,9 @@ func (b *builder) indexPass(ctx context.Context) error {
 	slices.SortFunc(all.pieces, func(x, y piece) int { return cmp.Compare(x.start, y.start) })
 	b.pieces = all.pieces
 	b.countRepeated(all)
-	b.resolveClasses(all)
+	if err := b.resolveClasses(ctx, all); err != nil {
+		return err
+	}
 	if b.Repeated > 0 {
 		if b.RepeatedAt, err = b.firstRepeated(ctx, all.classes); err != nil {
 			return err
@@ -124,7 +130,7 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 		case hprof.SubClassDump:
 			d := o.Class
 			d.Statics, d.Fields = slices.Clone(d.Statics), slices.Clone(d.Fields)
-			w.classes = append(w.classes, classDump{o.ID, o.Offset, d})
+			w.classes = append(w.classes, &classDump{o.ID, o.Offset, d})
 			if d.Fault != nil {
 				w.damage = append(w.damage, d.Fault)
 			}

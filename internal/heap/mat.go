@@ -53,8 +53,8 @@ func (b *matRules) invent(t *tally) {
 			k.Address = free
 		}
 		k.Object, k.hasDump = b.makeUp(k.Address), true
-		if object := b.byName["java.lang.Object"]; k.Super == NoClass && len(object) > 0 && object[0] != c {
-			k.Super = object[0]
+		if object := b.byName.first("java.lang.Object"); k.Super == NoClass && object != c {
+			k.Super = object
 		}
 	}
 	for _, name := range []string{"java.lang.Class", "java.lang.ClassLoader"} {
@@ -127,15 +127,6 @@ func filler(bytes int64) []Field {
 // maxFiller bounds the fields of a made-up superclass: the class file format allows
 // no bigger object than 65,535 fields of 8 bytes a class.
 const maxFiller = 1 << 19
-
-// classNamed returns the class of that name, made up if need be.
-func (b *matRules) classNamed(name string) ClassID {
-	if len(b.byName[name]) == 0 {
-		b.byName[name] = []ClassID{ClassID(len(b.Classes))}
-		b.Classes = append(b.Classes, Class{Name: name, Super: NoClass})
-	}
-	return b.byName[name][0]
-}
 
 // root turns what belongs to a thread's stack into a reference of the thread, if the
 // thread was listed before.
@@ -216,7 +207,7 @@ func (l *linker) bootLoader() error {
 	if b.boot == 0 {
 		return nil
 	}
-	id := b.byName["java.lang.ClassLoader"][0]
+	id := b.byName.first("java.lang.ClassLoader")
 	c := &b.Classes[id]
 	l.kinds.set(b.boot, id, c.instance)
 	return l.edges.Run(uint32(b.boot), uint32(c.Object), nil)

@@ -111,7 +111,7 @@ func (g *Graph) content(o *hprof.Objects, id ObjID) Content {
 	c := Content{Object: id, Count: int64(o.Count)}
 	switch o.Tag {
 	case hprof.SubPrimArray, hprof.SubPrimArrayNoData:
-		c.Elem, c.Class = o.Elem, g.byName[o.Elem.JavaName()+"[]"][0]
+		c.Elem, c.Class = o.Elem, g.byName.first(o.Elem.JavaName()+"[]")
 	case hprof.SubObjectArray:
 		c.Elem = hprof.TypeObject
 		fallthrough

@@ -24,7 +24,7 @@ func (b *builder) countRepeated(all *indexer) {
 // firstRepeated returns the offset of the first description that does not count. It reads the
 // dump up to there, in the order of the file, unless only classes have numbers. Errors: that of
 // ctx.
-func (b *builder) firstRepeated(ctx context.Context, classes []classDump) (int64, error) {
+func (b *builder) firstRepeated(ctx context.Context, classes []*classDump) (int64, error) {
 	first := firstAgain(classes)
 	if b.options.Depth == Counted {
 		return first, nil
@@ -50,8 +50,8 @@ func (b *builder) firstRepeated(ctx context.Context, classes []classDump) (int64
 
 // firstAgain returns the offset of the first class dump of a class that another one describes
 // before, the greatest there is if there is none.
-func firstAgain(classes []classDump) int64 {
-	inOrder := slices.SortedFunc(slices.Values(classes), func(x, y classDump) int { return cmp.Compare(x.offset, y.offset) })
+func firstAgain(classes []*classDump) int64 {
+	inOrder := slices.SortedFunc(slices.Values(classes), func(x, y *classDump) int { return cmp.Compare(x.offset, y.offset) })
 	known := map[uint64]bool{}
 	for i := range inOrder {
 		if known[inOrder[i].address] {

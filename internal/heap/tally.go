@@ -45,15 +45,21 @@ func (t *tally) slot(class uint64) *count {
 	}
 }
 
-// has says whether objects of the class were counted.
-func (t *tally) has(class uint64) bool {
+// of returns what was counted of a class.
+func (t *tally) of(class uint64) count {
+	if class == 0 {
+		class = zeroClass
+	}
 	for i := hash(class) & t.mask; t.slots[i].class != 0; i = (i + 1) & t.mask {
 		if t.slots[i].class == class {
-			return true
+			return t.slots[i].count
 		}
 	}
-	return false
+	return count{}
 }
+
+// has says whether objects of the class were counted.
+func (t *tally) has(class uint64) bool { return class != 0 && t.of(class).objects > 0 }
 
 // zeroClass stands for the class id 0, which only damaged dumps have.
 const zeroClass = ^uint64(0)

@@ -116,7 +116,7 @@ func threadState(status int64) string {
 // virtualState names a state of java.lang.VirtualThread by the constants of its class,
 // whose values differ from JDK to JDK. Bit 8 says that it is suspended.
 func (g *Graph) virtualState(state int64) string {
-	for _, c := range g.byName[virtualClass] {
+	for c := range g.byName.all(virtualClass) {
 		for _, s := range g.Classes[c].Statics {
 			if s.Type == hprof.TypeInt && int64(int32(s.Value)) == state&^(1<<8) {
 				return s.Name

@@ -12,8 +12,8 @@ const (
 	// leastWait and mostWait bound the time between two looks.
 	leastWait = 250 * time.Microsecond
 	mostWait  = 20 * time.Millisecond
-	// rounds is how often all pages are dropped before the limit can't be kept: the work goes on
-	// meanwhile, and takes some of them again.
+	// rounds is how often garbage is collected before the limit can't be kept: the work goes on
+	// meanwhile, and takes some of the pages again that were dropped.
 	rounds = 3
 )
 
@@ -91,12 +91,14 @@ func (m *Memory) lower(limit, aim int64) (int64, error) {
 	if err != nil || now <= aim {
 		return now, err
 	}
-	for range rounds {
+	for round := 0; ; round++ {
 		m.Drop()
 		if now, err = Resident(); err != nil || now <= limit {
 			return now, err
 		}
+		if round == rounds || round > 0 && m.Spilled() == 0 { // each takes time, in which more is taken
+			return now, &OverLimitError{Resident: now, Limit: limit}
+		}
 		debug.FreeOSMemory() // garbage, perhaps
 	}
-	return now, &OverLimitError{Resident: now, Limit: limit}
 }

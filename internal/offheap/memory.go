@@ -39,6 +39,9 @@ type Need struct {
 	// Later is how much the phases after it may take at most, in place of Bytes; 0 where
 	// that is not known.
 	Later int64
+	// Fixed is how much memory will be taken at least that can't be moved to the disk; then it is
+	// all that is told.
+	Fixed int64
 	// Nodes and References are those that the phase deals with.
 	Nodes, References int64
 }

@@ -128,15 +128,15 @@ func (b *budget) failed() error {
 	return nil
 }
 
-// end stops keeping the limit. It returns why the scan was stopped where err is only that
-// it was.
+// end stops keeping the limit. It returns that the limit could not be kept where the scan has no
+// worse to tell than that it was stopped.
 func (b *budget) end(err error) error {
 	b.cancel()
 	b.keeper.Wait()
 	if b.limit > 0 {
 		debug.SetMemoryLimit(b.before)
 	}
-	if failed := b.failed(); failed != nil && errors.Is(err, context.Canceled) {
+	if failed := b.failed(); failed != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		return failed
 	}
 	return err
@@ -150,6 +150,9 @@ func (b *budget) plan(ctx context.Context, n offheap.Need) error {
 	}
 	if err != nil {
 		return err
+	}
+	if n.Fixed > 0 {
+		return b.fits(now, n.Fixed)
 	}
 	if b.first == 0 {
 		b.first = now
@@ -176,6 +179,24 @@ func (b *budget) plan(ctx context.Context, n offheap.Need) error {
 	return nil
 }
 
+// fits says whether the process may take so many bytes more. Errors: *MemoryError.
+func (b *budget) fits(now, bytes int64) error {
+	limit := b.limit
+	if spare := SpareMemoryBytes(os.DirFS("/")); limit == 0 && spare > 0 {
+		limit = now + int64(spareShare*float64(spare))
+	}
+	if limit == 0 || now+bytes <= limit {
+		return nil
+	}
+	return &MemoryError{LimitBytes: limit, NeedBytes: asked(now + bytes + slackBytes)}
+}
+
+// asked returns the limit with which so much may be taken, as people would ask for it.
+func asked(bytes int64) int64 {
+	const mebi = 1 << 20
+	return (offheap.LimitFor(bytes) + mebi - 1) / mebi * mebi
+}
+
 // spill moves the arrays to temporary files and returns the size of those. Errors:
 // *MemoryError.
 func (b *budget) spill(n offheap.Need) (int64, error) {
@@ -194,9 +215,7 @@ func (b *budget) spill(n offheap.Need) (int64, error) {
 	need := left + slackBytes + fileWindowBytes
 	keep := offheap.Aim(b.limit) - need
 	if keep < 0 {
-		const mebi = 1 << 20
-		need = (offheap.LimitFor(need) + mebi - 1) / mebi * mebi // as people would ask for it
-		return 0, &MemoryError{LimitBytes: b.limit, NeedBytes: need, HistogramBytes: b.first}
+		return 0, &MemoryError{LimitBytes: b.limit, NeedBytes: asked(need), HistogramBytes: b.first}
 	}
 	b.memory.Retain(keep)
 	return b.memory.Spilled() + n.Bytes, nil
