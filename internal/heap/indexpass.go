@@ -25,6 +25,7 @@ type indexer struct {
 	marker  marker
 	tally   *tally
 	classes []*classDump
+	block   []classDump // where the last of them are, and room for more
 	damage  []*hprof.Error
 	units   []unit
 	pieces  []piece
@@ -130,7 +131,7 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 		case hprof.SubClassDump:
 			d := o.Class
 			d.Statics, d.Fields = slices.Clone(d.Statics), slices.Clone(d.Fields)
-			w.classes = append(w.classes, &classDump{o.ID, o.Offset, d})
+			w.addClass(classDump{o.ID, o.Offset, d})
 			if d.Fault != nil {
 				w.damage = append(w.damage, d.Fault)
 			}
@@ -161,6 +162,18 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 	w.cut(&p, end)
 	w.finish(u, end)
 	return w.marker.flush()
+}
+
+// dumpsBlock is how many class dumps a block takes: those of a growing array would be copied.
+const dumpsBlock = 64
+
+// addClass notes a class dump.
+func (w *indexer) addClass(d classDump) {
+	if len(w.block) == cap(w.block) {
+		w.block = make([]classDump, 0, dumpsBlock)
+	}
+	w.block = append(w.block, d)
+	w.classes = append(w.classes, &w.block[len(w.block)-1])
 }
 
 // small counts and numbers the instances and arrays at the front of b that lie in it as a

@@ -181,6 +181,9 @@ func (b *budget) plan(ctx context.Context, n offheap.Need) error {
 
 // fits says whether the process may take so many bytes more. Errors: *MemoryError.
 func (b *budget) fits(now, bytes int64) error {
+	if bytes <= slackBytes {
+		return nil
+	}
 	limit := b.limit
 	if spare := SpareMemoryBytes(os.DirFS("/")); limit == 0 && spare > 0 {
 		limit = now + int64(spareShare*float64(spare))
