@@ -55,16 +55,20 @@ func (q *queue) ackDue(now time.Time) bool {
 	return true
 }
 
-// rewind makes next hand out everything not acknowledged again; it reports
-// whether there was something accepted among it.
-func (q *queue) rewind() bool {
+// awaited tells whether deliveries wait for their acknowledgement.
+func (q *queue) awaited() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	again := len(q.waiting)+len(q.fresh.waiting) > 0
+	return len(q.waiting)+len(q.fresh.waiting) > 0
+}
+
+// rewind makes next hand out everything not acknowledged again.
+func (q *queue) rewind() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.waiting = q.waiting[:0]
 	q.fresh.waiting = q.fresh.waiting[:0]
 	q.read, q.fresh.read = q.ack, q.fresh.base
-	return again
 }
 
 // stepBack makes next(fresh) hand out the records from off on again. Deliveries

@@ -211,18 +211,20 @@ func (w *worker) noteUnsure(b pending) {
 // takeBack makes a batch go out again, and with a receiver that may have restarted what it
 // accepted before as well.
 func (w *worker) takeBack(b pending, mayHaveRestarted bool) {
-	if mayHaveRestarted {
-		w.replay()
-	} else if len(b.records) > 0 {
+	again := mayHaveRestarted && w.replay()
+	if !again && len(b.records) > 0 {
 		w.queue.stepBack(b.start, b.fresh)
 	}
 }
 
-// replay makes everything go out again that the receiver may have lost.
+// replay makes everything go out again that was handed out and not acknowledged, if the
+// receiver accepted some of it, which it may have lost. It is false, and all stays as it
+// is, where there is nothing of that kind.
 func (w *worker) replay() bool {
-	if !w.queue.rewind() {
+	if !w.queue.awaited() {
 		return false
 	}
+	w.queue.rewind()
 	w.metrics.replays.Inc()
 	w.log.Debug("receiver may have restarted, its last window is sent again")
 	return true

@@ -253,6 +253,25 @@ func TestWindowIsReplayedWhenTheReceiverMayHaveRestarted(t *testing.T) {
 	}
 }
 
+// The first answer after an outage comes over a new connection: what it is about is with
+// the receiver, and nothing from before the outage waits.
+func TestNothingIsSentTwiceWhereNothingCanBeLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{window: 20 * time.Second}
+		p, stop := startPusher(t, t.TempDir(), d)
+		again := Receipt{Code: "200", Window: 20 * time.Second, MayHaveRestarted: true}
+		for n := range 3 {
+			d.answerNext(answer{Receipt{Code: "transport", MayHaveRestarted: true}, errors.New("connection refused"), false}, answer{receipt: again})
+			appendValues(t, p, float64(n))
+			pass(time.Minute)
+		}
+		assert.Equal(t, [][]float64{{0}, {0}, {1}, {1}, {2}, {2}}, batchesOf(d), "each fails once and is accepted once")
+		assert.Zero(t, metric(t, p, `apm_sidecar_push_replays_total{url="scripted"}`))
+		assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
+		stop()
+	})
+}
+
 // Between two polls a receiver may restart without a delivery that would notice:
 // nothing is acknowledged before it was seen alive after the window.
 func TestRestartWhileNothingIsSentIsNoticed(t *testing.T) {
@@ -315,7 +334,7 @@ func TestReplaysComeToAnEnd(t *testing.T) {
 		appendValues(t, p, 1)
 		pass(time.Second)
 		appendValues(t, p, 2)
-		pass(time.Minute)
+		pass(maxReplays * 25 * time.Second)
 		assert.Less(t, len(batchesOf(d)), 30)
 		assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
 		stop()
