@@ -280,8 +280,10 @@ func TestRemoteWriteBehindAProxyMayHaveRestarted(t *testing.T) {
 		assert.Equal(t, want, receipt.MayHaveRestarted, "status %d", status)
 	}
 	f(502, true)
+	f(503, true)
 	f(504, true)
-	f(503, false)
+	f(429, false)
+	f(500, false)
 }
 
 // VictoriaMetrics before 1.88 reads snappy alone, and keeps fresh samples in memory all the

@@ -52,9 +52,10 @@ func outOfOrder(body string) bool {
 	return strings.Contains(body, "out of order") || strings.Contains(body, "out-of-order")
 }
 
-// gatewayError tells statuses a proxy gives when the receiver behind it is gone.
+// gatewayError tells statuses a proxy gives when the receiver behind it is gone: 502 and 504,
+// and of HAProxy, Kubernetes' ingresses and vmauth (with a request of more than 16 KB) 503.
 func gatewayError(status int) bool {
-	return status == http.StatusBadGateway || status == http.StatusGatewayTimeout
+	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
 }
 
 // retryAfter reads the header of that name: seconds or a date.
