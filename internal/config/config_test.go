@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -142,6 +143,8 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	c.SetTargets([]string{"http://h/"})
 	c.Capture.JVMDirectory = "/x"
 	require.ErrorContains(t, c.Validate(), "without capture.directory")
+	c.Capture.Directory, c.Capture.OldAfterGCRatio = "/d", math.NaN()
+	require.ErrorContains(t, c.Validate(), "capture.old_after_gc_ratio NaN", "no region is as full as that")
 }
 
 func TestLoadTakesTheByteOrderMark(t *testing.T) {

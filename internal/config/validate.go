@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -164,7 +165,7 @@ func (c Capture) faults() []error {
 	if c.JVMDirectory != "" && (!path.IsAbs(c.JVMDirectory) || path.Clean(c.JVMDirectory) != c.JVMDirectory) {
 		errs = append(errs, fmt.Errorf("capture.jvm_directory %q is not a clean absolute path", c.JVMDirectory))
 	}
-	if c.OldAfterGCRatio <= 0 || c.OldAfterGCRatio > 1 {
+	if math.IsNaN(c.OldAfterGCRatio) || c.OldAfterGCRatio <= 0 || c.OldAfterGCRatio > 1 {
 		errs = append(errs, fmt.Errorf("capture.old_after_gc_ratio %g is not between 0 and 1", c.OldAfterGCRatio))
 	}
 	if d := time.Duration(c.CoolDown); d < time.Minute {
