@@ -68,6 +68,11 @@ type Receipt struct {
 	// MayHaveRestarted says that batches accepted earlier, within their window,
 	// may be lost.
 	MayHaveRestarted bool
+	// Lost says so as well, and is no guess from a connection, which may be wrong each time.
+	Lost bool
+	// HeldAt is when the receiver was last seen to be the one that accepted earlier
+	// batches; the zero value means as Deliver began.
+	HeldAt time.Time
 	// AnyOrder says that the receiver takes samples older than those it has.
 	AnyOrder bool
 	// RetryAfter is the pause the receiver asked for, zero when it did not.

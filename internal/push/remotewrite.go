@@ -53,6 +53,8 @@ type remoteWrite struct {
 	// raw and packed are memory for snappy.
 	raw, packed []byte
 	answered    bool
+	// storages are those behind a vminsert; nil for another receiver.
+	storages *storages
 }
 
 // RemoteWrite is the destination at rawURL, such as
@@ -79,10 +81,11 @@ func RemoteWrite(rawURL string, opts RemoteWriteOptions) (Destination, error) {
 	}
 	id := ReceiverID(*u)
 	return &remoteWrite{
-		info: DestinationInfo{ID: id, Label: maskURL(u)},
-		url:  id,
-		auth: auth,
-		opts: opts,
+		info:     DestinationInfo{ID: id, Label: maskURL(u)},
+		url:      id,
+		auth:     auth,
+		opts:     opts,
+		storages: watchStorages(*u),
 		client: &http.Client{
 			Transport: opts.Auth.transport(auth),
 			// Following one turns POST into GET for most statuses.
@@ -111,6 +114,14 @@ func (d *remoteWrite) Info() DestinationInfo { return d.info }
 
 // Deliver implements Destination.
 func (d *remoteWrite) Deliver(ctx context.Context, b Batch) (Receipt, error) {
+	if d.storages != nil {
+		return d.deliverToCluster(ctx, b)
+	}
+	return d.deliver(ctx, b)
+}
+
+// deliver is Deliver for what is no cluster.
+func (d *remoteWrite) deliver(ctx context.Context, b Batch) (Receipt, error) {
 	receipt, verdict, err := d.send(ctx, b, d.snappy)
 	if verdict != repack {
 		return receipt, err

@@ -75,11 +75,13 @@ func (w *worker) run(ctx context.Context) error {
 	defer tick.Stop()
 	retry := newBackOff()
 	failures := 0
+	asked := false // with nothing to send, since the last tick
 	for {
 		w.wake(time.Now())
 		w.acknowledge()
 		b, err := w.nextBatch()
-		if err == nil && len(b.records) == 0 && (ctx.Err() != nil || !w.queue.due(time.Now())) {
+		if err == nil && len(b.records) == 0 && (ctx.Err() != nil || asked || !w.queue.due(time.Now())) {
+			asked = false
 			select {
 			case <-ctx.Done():
 				return nil
@@ -97,7 +99,7 @@ func (w *worker) run(ctx context.Context) error {
 			if failures > 0 {
 				w.log.Info("delivery works again", slog.Int("failed_attempts", failures))
 			}
-			failures = 0
+			failures, asked = 0, len(b.records) == 0
 			w.trouble.Store(nil)
 			retry.Reset()
 			continue
@@ -182,12 +184,17 @@ func (w *worker) deliver(ctx context.Context, b pending) (time.Duration, error) 
 		w.noteUnsure(b)
 		w.takeBack(b, receipt.MayHaveRestarted)
 		return min(receipt.RetryAfter, retryAfterMax), fmt.Errorf("%s: %w", receipt.Code, err)
+	case receipt.Lost && w.replay():
+		return 0, nil
 	case receipt.MayHaveRestarted && w.replays < maxReplays && w.replay():
 		// This batch goes out again as well, after the ones before it.
 		w.replays++
 		return 0, nil
 	}
 	w.confirmed = began
+	if !receipt.HeldAt.IsZero() {
+		w.confirmed = receipt.HeldAt
+	}
 	if rejected {
 		return w.reject(ctx, b, err)
 	}

@@ -165,17 +165,10 @@ func drain(t *testing.T, dir, url string) {
 // TestReceivers: real receivers get every sample, whoever is killed. Receiver and
 // sender are killed in turn under E2E_FULL; otherwise the sender alone, once.
 func TestReceivers(t *testing.T) {
-	tenant := "7:3"
 	for name, start := range map[string]func(*harness.Bench) (*harness.Receiver, error){
 		"victoria-metrics": func(b *harness.Bench) (*harness.Receiver, error) { return b.VictoriaMetrics(t.Context()) },
 		"prometheus":       func(b *harness.Bench) (*harness.Receiver, error) { return b.Prometheus(t.Context()) },
-		"cluster": func(b *harness.Bench) (*harness.Receiver, error) {
-			bin := os.Getenv("VMCLUSTER_BIN")
-			if bin == "" {
-				return nil, fmt.Errorf("a cluster is %w: VMCLUSTER_BIN names a folder with vmstorage, vminsert and vmselect", harness.ErrNoReceiver)
-			}
-			return b.Cluster(t.Context(), bin, tenant)
-		},
+		"cluster":          func(b *harness.Bench) (*harness.Receiver, error) { return cluster(t.Context(), b, "7:3") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -212,20 +205,62 @@ func TestReceivers(t *testing.T) {
 			}
 			drain(t, dir, r.WriteURL)
 
-			var got map[int]bool
-			var count int
-			assert.Eventually(t, func() bool {
-				got, count = values(t, r.QueryURL)
-				for v := range accepted {
-					if !got[v] {
-						return false
-					}
-				}
-				return true
-			}, patience, 500*time.Millisecond, "no sample is lost")
-			assert.Equal(t, len(got), count, "none is counted twice")
-			assert.LessOrEqual(t, len(got)-len(accepted), rounds, "at most one a round was queued unprinted")
-			t.Logf("%d accepted, %d stored", len(accepted), len(got))
+			assertStored(t, r, accepted, rounds)
 		})
 	}
+}
+
+// TestAVmstorageThatIsKilledAloneLosesNothing: vminsert, over whose connection the samples
+// went, stays. The sender lives on until it would have acknowledged what the vmstorage had
+// in memory.
+func TestAVmstorageThatIsKilledAloneLosesNothing(t *testing.T) {
+	bench := newBench(t)
+	r, err := cluster(t.Context(), bench, "7")
+	if errors.Is(err, harness.ErrNoReceiver) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	dir, err := bench.Folder("queue")
+	require.NoError(t, err)
+	restarted := make(chan error, 1)
+	time.AfterFunc(8*time.Second, func() {
+		r.KillStorage()
+		restarted <- r.Start(t.Context())
+	})
+	accepted := map[int]bool{}
+	for i := range sendFor(t, dir, r.WriteURL, 1, 40*time.Second) {
+		accepted[1+i] = true
+	}
+	require.NoError(t, <-restarted)
+	drain(t, dir, r.WriteURL)
+	assertStored(t, r, accepted, 1)
+}
+
+// cluster is one with a tenant, where there are its programs.
+func cluster(ctx context.Context, b *harness.Bench, tenant string) (*harness.Receiver, error) {
+	bin := os.Getenv("VMCLUSTER_BIN")
+	if bin == "" {
+		return nil, fmt.Errorf("a cluster is %w: VMCLUSTER_BIN names a folder with vmstorage, vminsert and vmselect", harness.ErrNoReceiver)
+	}
+	return b.Cluster(ctx, bin, tenant)
+}
+
+// assertStored asserts that a receiver has what was accepted, once, and at most some samples
+// more, that were queued and not printed.
+func assertStored(t *testing.T, r *harness.Receiver, accepted map[int]bool, unprinted int) {
+	t.Helper()
+	var got map[int]bool
+	var count int
+	assert.Eventually(t, func() bool {
+		got, count = values(t, r.QueryURL)
+		for v := range accepted {
+			if !got[v] {
+				return false
+			}
+		}
+		return true
+	}, patience, 500*time.Millisecond, "no sample is lost")
+	assert.Equal(t, len(got), count, "none is counted twice")
+	assert.LessOrEqual(t, len(got)-len(accepted), unprinted, "at most one a life was queued unprinted")
+	t.Logf("%d accepted, %d stored", len(accepted), len(got))
 }

@@ -19,7 +19,9 @@ type Receiver struct {
 	// WriteURL takes remote write, QueryURL is the base of Prometheus' API.
 	WriteURL, QueryURL string
 
-	bench    *Bench
+	bench *Bench
+	// commands begin with the one that keeps the samples; running are their processes, nil
+	// for one that was killed.
 	commands []Command
 	health   []string
 	running  []*Process
@@ -119,17 +121,20 @@ func (b *Bench) startReceiver(ctx context.Context, r *Receiver) (*Receiver, erro
 	return r, r.Start(ctx)
 }
 
-// Start starts the processes and waits until all answer.
+// Start starts the processes that do not run, and waits until all answer.
 func (r *Receiver) Start(ctx context.Context) error {
 	ctx, cancel := withStartTimeout(ctx)
 	defer cancel()
-	r.running = nil
-	for _, c := range r.commands {
+	r.running = append(r.running, make([]*Process, len(r.commands)-len(r.running))...)
+	for i, c := range r.commands {
+		if r.running[i] != nil {
+			continue
+		}
 		p, err := r.bench.Start(ctx, c)
 		if err != nil {
 			return err
 		}
-		r.running = append(r.running, p)
+		r.running[i] = p
 	}
 	for _, url := range r.health {
 		err := Poll(ctx, func() (bool, error) {
@@ -163,9 +168,16 @@ func answers(ctx context.Context, url string) bool {
 }
 
 // Kill ends the processes by kill -9 and waits for their end.
-func (r *Receiver) Kill() {
-	for _, p := range r.running {
+func (r *Receiver) Kill() { r.kill(len(r.running)) }
+
+// KillStorage is Kill for the process that keeps the samples: a cluster has others.
+func (r *Receiver) KillStorage() { r.kill(1) }
+
+// kill ends the first n processes.
+func (r *Receiver) kill(n int) {
+	for i, p := range r.running[:n] {
 		p.killGroup()
 		<-p.ended
+		r.running[i] = nil
 	}
 }
