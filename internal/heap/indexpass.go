@@ -156,7 +156,7 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 	}
 	end := o.Position()
 	if err := o.Err(); err != nil {
-		w.damage = append(w.damage, err)
+		w.damage = append(w.damage, w.b.file.Lost(err, e.End))
 		end = err.Offset
 	}
 	w.cut(&p, end)

@@ -2,6 +2,7 @@ package hprof
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -188,7 +189,7 @@ func (o *Objects) Next() bool {
 // hasBody notes that n bytes of body follow, or fails where they do not.
 func (o *Objects) hasBody(what string, n int64) bool {
 	if n > int64(len(o.c.buf)-o.c.pos) && n > o.c.left() {
-		return o.fail(what, fmt.Errorf("a body of %d bytes, %d left: %w", n, o.c.left(), ErrTruncated))
+		return o.fail(what, overrunError{n, o.c.left()})
 	}
 	o.body = n
 	return true
@@ -196,6 +197,9 @@ func (o *Objects) hasBody(what string, n int64) bool {
 
 // fail ends the walk.
 func (o *Objects) fail(what string, err error) bool {
+	if errors.Is(err, ErrTruncated) {
+		err = ErrOverrun
+	}
 	o.err = &Error{Offset: o.Offset, What: what, Err: err}
 	return false
 }

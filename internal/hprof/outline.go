@@ -3,6 +3,7 @@ package hprof
 import (
 	"cmp"
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"sync"
@@ -132,7 +133,10 @@ func (o *Outline) Names(wanted func(id uint64) bool) iter.Seq2[uint64, string] {
 type outliner struct{ *Outline }
 
 // Damaged notes the damage.
-func (o outliner) Damaged(e *Error, _ int64) error {
+func (o outliner) Damaged(e *Error, next int64) error {
+	if !errors.Is(e, ErrTruncated) {
+		e = e.until(next)
+	}
 	o.Damage = append(o.Damage, e)
 	return nil
 }

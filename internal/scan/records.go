@@ -137,7 +137,7 @@ func (p *recordPrinter) subRecords(ctx context.Context, start, end int64) error 
 		}
 	}
 	if e := o.Err(); e != nil {
-		return p.Damaged(e, end)
+		return p.Damaged(p.file.Lost(e, end), end)
 	}
 	return nil
 }
@@ -168,7 +168,7 @@ func (p *recordPrinter) Damaged(e *hprof.Error, next int64) error {
 // expected says what would have made sense at a place of damage.
 func expected(e *hprof.Error) string {
 	switch {
-	case errors.Is(e, hprof.ErrTruncated):
+	case errors.Is(e, hprof.ErrTruncated), errors.Is(e, hprof.ErrOverrun):
 		return "more bytes than there are"
 	case e.What == "record":
 		return "a record: tag 01 to 07, 0a to 0e, 1c or 2c; time, 4 bytes; length, 4 bytes; and a body that fits"

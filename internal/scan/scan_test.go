@@ -3,6 +3,7 @@ package scan_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -211,4 +212,43 @@ func TestDominatorTree(t *testing.T) {
 		assert.GreaterOrEqual(t, n.RetainedObjects, n.Objects)
 		parents, left = append(parents, n.RetainedBytes), append(left, n.RetainedBytes-n.ShallowBytes)
 	}
+}
+
+// TestWhatIsLost: damage in the middle of a dump is no end of it, and the warning says how much is not
+// read for it.
+func TestWhatIsLost(t *testing.T) {
+	d := hproftest.New(8)
+	row := d.Class("com.example.Row", d.Class("java.lang.Object", nil), hproftest.Long("number"))
+	var rows []*hproftest.Object
+	for range 100 {
+		rows = append(rows, d.New(row))
+	}
+	const instance = 1 + 8 + 4 + 8 + 4 + 8
+	whole := d.Encode(hproftest.Shape{SegmentBytes: 50 * instance})
+	at := bytes.Index(whole, binary.BigEndian.AppendUint64([]byte{byte(hprof.SubInstance)}, rows[30].ID))
+	require.Positive(t, at)
+	f := func(name string, dump []byte, code string, truncated bool, message string) {
+		t.Run(name, func(t *testing.T) {
+			r, err := scan.File(t.Context(), hproftest.WriteBytes(t, dump), scan.Options{})
+			require.NoError(t, err)
+			assert.Equal(t, truncated, r.Dump.Truncated)
+			assert.True(t, r.Partial())
+			last := r.Warnings[len(r.Warnings)-1]
+			assert.Equal(t, code, last.Code)
+			assert.Regexp(t, message, last.Message)
+		})
+	}
+	long, unknown := bytes.Clone(whole), bytes.Clone(whole)
+	binary.BigEndian.PutUint32(long[at+instance-12:], 1<<20)
+	unknown[at] = 0x77
+	segment := bytes.Clone(whole)
+	segment[bytes.LastIndex(whole[:at], []byte{byte(hprof.TagHeapSegment), 0, 0, 0, 0})] = 0x99
+	f("a body longer than its segment", long, report.WarningDamaged, false,
+		`^instance at offset \d+: a body of 1048576 bytes, \d+ left; from there on \d{3} bytes are not read$`)
+	f("an unknown sub-record", unknown, report.WarningDamaged, false, `unknown sub-record tag 0x77; from there on \d{3} bytes are not read$`)
+	f("an unknown record", segment, report.WarningDamaged, false, `^record at offset \d+: unknown record tag 0x99; from there on \d{4} bytes are not read$`)
+	f("a cut", whole[:at+instance-3], report.WarningTruncated, true,
+		`^instance at offset \d+: a body of 8 bytes, 5 left: the dump ends in the middle of a record$`)
+	f("a cut within what comes before the body", whole[:at+5], report.WarningTruncated, true,
+		`^instance at offset \d+: the dump ends in the middle of a record$`)
 }
