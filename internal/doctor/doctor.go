@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -181,7 +182,11 @@ func (v *visit) policy(ctx context.Context, c Client) {
 	case len(allowed) == 0:
 		v.say(OK, "the agent's policy allows no more than it must")
 	default:
-		v.say(Warn, "the agent lets whoever reaches it %s any MBean, which amounts to running code in the JVM where it is exec or write: give it the policy that apm-sidecar policy prints", strings.Join(allowed, ", "))
+		means := "shows what is secret in it"
+		if slices.Contains(allowed, "exec") || slices.Contains(allowed, "write") {
+			means = "amounts to running code in the JVM"
+		}
+		v.say(Warn, "the agent lets whoever reaches it %s any MBean, which %s: give it the policy that apm-sidecar policy prints", strings.Join(allowed, ", "), means)
 	}
 }
 

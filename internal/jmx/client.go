@@ -27,6 +27,9 @@ type Client struct {
 	fast   *tier[jvm.Snapshot]
 	slow   *tier[jvm.Details]
 	turn   turn
+	// origin is what the agent is told to be the origin of requests, its own address; empty until it
+	// wants one. Whoever has the turn may write it.
+	origin string
 	// finalizerID is the thread that was the Finalizer last time; 0 for none.
 	finalizerID int64
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -99,12 +100,19 @@ func (c *Client) exchange(ctx context.Context, a *answer, b bulk) error {
 	if err := authorize(req, c.target.Credentials); err != nil {
 		return err
 	}
+	if c.origin != "" {
+		req.SetHeader("Origin", c.origin)
+	}
 	resp, err := req.Post(c.target.URL)
 	if err != nil {
 		return transportError(err)
 	}
 	if err := a.read(resp.RawBody()); err != nil {
 		return transportError(err)
+	}
+	if c.origin == "" && wantsOrigin(a.body.Bytes()) {
+		c.origin = originOf(c.target.URL)
+		return c.exchange(ctx, a, b)
 	}
 	switch resp.StatusCode() {
 	case 200:
@@ -116,6 +124,22 @@ func (c *Client) exchange(ctx context.Context, a *answer, b bulk) error {
 		return fmt.Errorf("%w: %s", errRejected, clip(a.body.String()))
 	}
 	return statusError(resp.StatusCode(), resp.Header())
+}
+
+// wantsOrigin tells the refusal of an agent whose policy has strict-checking, as that of ActiveMQ
+// has: it takes requests of web pages of known origins, and nothing without an origin.
+func wantsOrigin(answer []byte) bool {
+	const longest = 4 << 10
+	return len(answer) < longest && bytes.Contains(answer, []byte("Origin null is not allowed"))
+}
+
+// originOf is the origin of a page that the agent itself would serve.
+func originOf(target string) string {
+	u, err := url.Parse(target)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // authorize sends the credentials with a request.

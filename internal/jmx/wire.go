@@ -115,7 +115,12 @@ func bulkReplies(memory []reply, root value, n int) ([]reply, error) {
 	case fastjson.TypeObject:
 		one := parseItem(root)
 		if one.status == 403 {
-			return nil, &Error{ReasonDenied, fmt.Errorf("the agent's policy denies access: %s", one.err)}
+			hint := ""
+			if strings.Contains(one.err, "is not allowed to call this agent") {
+				hint = "; it takes requests of the origins alone that its policy names (cors, strict-checking): " +
+					"name the address of the target's URL there, or give a URL whose address it names, such as that of localhost"
+			}
+			return nil, &Error{ReasonDenied, fmt.Errorf("the agent's policy denies access: %s%s", one.err, hint)}
 		}
 		return nil, fmt.Errorf("%w: %s", errRejected, one.err)
 	}

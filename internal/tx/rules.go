@@ -106,6 +106,6 @@ var libraries = sync.OnceValue(func() []string {
 		"groovy.", "org.codehaus.", "com.fasterxml.", "com.google.", "com.zaxxer.", "com.mchange.", "com.alibaba.druid.",
 		"org.mybatis.", "org.jooq.", "com.querydsl.", "org.aspectj.", "net.sf.cglib.", "net.bytebuddy.", "org.objenesis.",
 		"weblogic.", "jeus.", "com.ibm.", "com.tmax.", "com.oracle.", "oracle.", "org.xnio.", "io.vertx.", "io.quarkus.", "io.helidon.",
-		"com.bea.", "org.jolokia.", "okio.", "rx.", "io.reactivex.", "net.jodah.", "io.github.resilience4j.",
+		"com.bea.", "io.openliberty.", "fish.payara.", "org.jolokia.", "okio.", "rx.", "io.reactivex.", "net.jodah.", "io.github.resilience4j.",
 	}
 })

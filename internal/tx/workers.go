@@ -115,6 +115,10 @@ func (t *workerThread) row(id int64, name, entry string) jvm.RequestProcessor {
 	return row
 }
 
+// lambdaMark is in the names of classes that stand for lambdas, which differ from start to start:
+// what they call has a name.
+const lambdaMark = "$$Lambda"
+
 // entry names the transaction of a stack by the first call of the application inside
 // of the server's own; it is empty where the server has no request in hand.
 func (w *WorkerThreads) entry(stack []jvm.Frame) string {
@@ -127,7 +131,7 @@ func (w *WorkerThreads) entry(stack []jvm.Frame) string {
 		if inside < 0 && slices.ContainsFunc(entries(), func(e string) bool { return strings.HasPrefix(name, e) }) {
 			inside = i
 		}
-		if inside >= 0 && w.classifier.frame(stack[i]).app {
+		if inside >= 0 && w.classifier.frame(stack[i]).app && !strings.Contains(name, lambdaMark) {
 			return name
 		}
 	}

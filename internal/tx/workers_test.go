@@ -62,6 +62,24 @@ func TestWorkerThreads(t *testing.T) {
 	assert.False(t, w.IsWorker("Finalizer"))
 }
 
+// TestEntriesHaveNamesThatLast: neither a lambda's class, which has another name after each start, nor
+// the filter of a server is where an application begins.
+func TestEntriesHaveNamesThatLast(t *testing.T) {
+	t.Parallel()
+	f := func(calls, want string) {
+		t.Helper()
+		th := &jvm.Thread{ID: 5, Name: "pool-1-thread-1"}
+		working := *th
+		working.Stack = stack(calls)
+		rows := tx.NewWorkerThreads().Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &working}, nil)
+		require.Len(t, rows, 1)
+		assert.Equal(t, want, rows[0].Path)
+	}
+	f("java.lang.Thread.sleep! shop.Api.lambda$main$0 shop.Api$$Lambda$186/0x00007f86f818d678.handle sun.net.httpserver.ServerImpl$Exchange.run", "shop.Api.lambda$main$0")
+	f("java.lang.Thread.sleep! shop.T.doGet javax.servlet.http.HttpServlet.service io.openliberty.http.monitor.ServletFilter.doFilter "+
+		"com.ibm.ws.webcontainer.filter.FilterInstanceWrapper.doFilter", "shop.T.doGet")
+}
+
 // TestRequestsInARowAreNoHang: what stacks alone show for long may be one request or many of a kind;
 // only a thread that stands still is sure to be at one.
 func TestRequestsInARowAreNoHang(t *testing.T) {
