@@ -101,6 +101,24 @@ func TestDeadlockOfMonitors(t *testing.T) {
 	assert.Empty(t, build(func(h *locksHeap, a, b, _ *hproftest.Object) { main(h, "work", a, b) }), "who works may have both")
 }
 
+// TestAThreadMayWaitOnItself: until somebody calls its notify(), as the main thread of GlassFish does
+// for good. Waiting for its own end would be a deadlock.
+func TestAThreadMayWaitOnItself(t *testing.T) {
+	build := func(class, method string) []finding.Finding {
+		h := newLocksHeap()
+		kernel := h.Class("com.acme.Kernel", h.Thread)
+		self := h.New(kernel).Set("name", h.String("kernel"))
+		h.Dump.Thread(self, hproftest.Frame{Class: h.Object, Method: "wait", Locals: []*hproftest.Object{self}},
+			hproftest.Frame{Class: h.ClassNamed(class), Method: method, Locals: []*hproftest.Object{self}})
+		h.SetThread(self, 5, false, 0x191)
+		return specific(t, h.JDK)
+	}
+	assert.Empty(t, build("com.acme.Kernel", "run"))
+	found := build("java.lang.Thread", "join")
+	require.Len(t, found, 1)
+	assert.Equal(t, "deadlock", found[0].Kind)
+}
+
 // TestMonitorTwiceInOneFrame is what "synchronized" on a variable leaves: a thread that merely
 // knows the monitor does not own it.
 func TestMonitorTwiceInOneFrame(t *testing.T) {

@@ -150,7 +150,7 @@ func (h *Heap) linkMonitors() {
 		case t.State == stateBlocked:
 			candidates[s.Object] = monitorsOf(s.Frames[0], waited) // notified, it needs the monitor back
 		case parked || waited == 0:
-		case h.Tables[tableThread].Row(waited) >= 0: // Thread.join
+		case joins(s.Frames) && h.Tables[tableThread].Row(waited) >= 0:
 			h.links[s.Object] = link{waited, []heap.ObjID{waited}, proofField}
 		default:
 			h.links[s.Object] = link{lock: waited}

@@ -116,6 +116,17 @@ func (h *Heap) threadOf(o heap.ObjID) thread {
 	return t
 }
 
+// joins says whether the stack is that of Thread.join: a thread may also wait to be notified by what
+// knows it as an object, as in its own run().
+func joins(frames []heap.Frame) bool {
+	for _, f := range frames {
+		if f.Class != "java.lang.Object" {
+			return f.Class == "java.lang.Thread" && f.Method == "join"
+		}
+	}
+	return false
+}
+
 // waitedOn returns the object whose wait() or join() is on top of the stack, 0 if
 // there is none.
 func waitedOn(frames []heap.Frame) heap.ObjID {
