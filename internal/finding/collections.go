@@ -50,6 +50,7 @@ func sizes() []heap.FieldName {
 
 const (
 	concurrentMap = "java.util.concurrent.ConcurrentHashMap"
+	counterCell   = "java.util.concurrent.ConcurrentHashMap$CounterCell"
 	atomicInteger = "java.util.concurrent.atomic.AtomicInteger"
 	linkedQueue   = "java.util.concurrent.LinkedBlockingQueue"
 	arrayDeque    = "java.util.ArrayDeque"
@@ -61,6 +62,13 @@ func chained() []string {
 	return []string{"java.util.concurrent.ConcurrentLinkedQueue", "java.util.concurrent.ConcurrentLinkedDeque"}
 }
 
+// The columns of the table of ConcurrentHashMaps with counter cells, and of that of the cells.
+const (
+	mapCells     = 0
+	mapBaseCount = 1
+	cellValue    = 0
+)
+
 // The columns of tableLinkedQueue and tableArrayDeque.
 const (
 	linkedQueueCount   = 0
@@ -69,8 +77,8 @@ const (
 	arrayDequeTail     = 2
 )
 
-// collectionWatches are the tables from tableCollections on: those of sizes, then those
-// of chained.
+// collectionWatches are the tables from tableCollections on: those of sizes, those of chained, and
+// those of ConcurrentHashMaps with counter cells and of these.
 func collectionWatches() []heap.Watch {
 	var watches []heap.Watch
 	for _, f := range sizes() {
@@ -79,7 +87,30 @@ func collectionWatches() []heap.Watch {
 	for _, class := range chained() {
 		watches = append(watches, heap.Watch{Class: class, Fields: []heap.FieldName{{Class: class, Field: "head"}}})
 	}
-	return watches
+	return append(watches,
+		heap.Watch{Class: concurrentMap, AtLeast: 1, Fields: []heap.FieldName{
+			{Class: concurrentMap, Field: "counterCells"}, {Class: concurrentMap, Field: "baseCount", Long: true}}},
+		heap.Watch{Class: counterCell, Fields: []heap.FieldName{{Class: counterCell, Field: "value", Long: true}}})
+}
+
+// contended returns the sizes of the ConcurrentHashMaps that several threads filled at once. From the
+// first time that two met on, elements are counted in cells, of which each may be negative.
+func (h *Heap) contended() map[heap.ObjID]int64 {
+	at := tableCollections + len(sizes()) + len(chained())
+	maps, cells := h.Tables[at], h.Tables[at+1]
+	found := make(map[heap.ObjID]int64, maps.Len())
+	for row, o := range maps.Objects {
+		n := maps.Long(row, mapBaseCount)
+		if list := maps.Ref(row, mapCells); list != 0 {
+			for cell := range h.References(list) {
+				if row := cells.Row(cell); row >= 0 {
+					n += cells.Long(row, cellValue)
+				}
+			}
+		}
+		found[o] = n
+	}
+	return found
 }
 
 // bigCollections returns the collections of many elements. Errors: that of ctx.
@@ -99,6 +130,10 @@ func (h *Heap) bigCollections(ctx context.Context) (map[heap.ObjID]*collection, 
 				add(o, t.Int(row, 0))
 			}
 		}
+	}
+	for o, size := range h.contended() {
+		delete(known, o)
+		add(o, size)
 	}
 	counters, queues := h.Tables[tableCounter], h.Tables[tableLinkedQueue]
 	for row, o := range queues.Objects {

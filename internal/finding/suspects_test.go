@@ -63,6 +63,40 @@ func registry() *hproftest.JDK {
 	return j
 }
 
+// TestAMapThatManyFill counts its elements in cells from the first time on that two threads met.
+func TestAMapThatManyFill(t *testing.T) {
+	build := func(base int64, cells ...int64) []finding.Finding {
+		j := hproftest.NewJDK(17, 8)
+		const name = "java.util.concurrent.ConcurrentHashMap"
+		session := j.Class("com.acme.Session", j.Object, hproftest.Ref("data"))
+		node := j.Class(name+"$Node", j.Object, hproftest.Int("hash"), hproftest.Ref("key"), hproftest.Ref("val"), hproftest.Ref("next"))
+		cell := j.Class(name+"$CounterCell", j.Object, hproftest.Long("value"))
+		class := j.Class(name, j.Object, hproftest.Ref("table"), hproftest.Ref("counterCells"), hproftest.Long("baseCount"))
+		slots := make([]*hproftest.Object, 4000)
+		for i := range 2000 {
+			slots[2*i] = j.New(node).Set("key", j.String("key")).Set("val", j.New(session).Set("data", j.Bytes(make([]byte, 2048))))
+		}
+		counters := make([]*hproftest.Object, 8)
+		for i, n := range cells {
+			counters[i] = j.New(cell).Set("value", n)
+		}
+		m := j.New(class).Set("baseCount", base).Set("table", j.Array(j.Class("[L"+name+"$Node;", j.Object), slots...)).
+			Set("counterCells", j.Array(j.Class("[L"+name+"$CounterCell;", j.Object), counters...))
+		j.Class("com.acme.Registry", j.Object).Static("SESSIONS", m)
+		return detect(t, j)
+	}
+	for name, found := range map[string][]finding.Finding{
+		"early":      build(17, 900, 1083),
+		"and shrank": build(3000, -600, -400),
+	} {
+		f := only(t, "growing-collection", found)
+		assert.Contains(t, f.Title, "ConcurrentHashMap with 2,000 elements of com.acme.Session", name)
+	}
+	for _, f := range build(3000, -2990) {
+		assert.NotEqual(t, "growing-collection", f.Kind, "it has ten elements, as far as it knows")
+	}
+}
+
 func TestGrowingCollection(t *testing.T) {
 	f := only(t, "growing-collection", detect(t, registry()))
 	assert.Equal(t, finding.SeverityInfo, f.Severity, "a cache looks the same")

@@ -14,7 +14,8 @@ type Watch struct {
 	Class string
 	// Fields are the columns of the table.
 	Fields []FieldName
-	// AtLeast, unless 0, leaves out the instances whose first field, a number, is less.
+	// AtLeast, unless 0, leaves out the instances whose first field, a number, is less; of a reference
+	// 1 leaves out those where it is null.
 	AtLeast int64
 }
 
