@@ -3,6 +3,7 @@ package push
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -81,7 +82,10 @@ func (d *remoteWrite) deliverToCluster(ctx context.Context, b Batch) (Receipt, e
 	}
 	mayHaveRestarted := fresh && d.answered
 	receipt, err := d.deliver(ctx, b)
-	if err == nil && b.Samples > 0 {
+	switch {
+	case errors.Is(err, ErrRejected): // as the last one might be: what asks next is to be without samples
+		s.last = Batch{}
+	case err == nil && b.Samples > 0:
 		s.last = Batch{append(s.last.Frame[:0], b.Frame...), b.Samples, b.packing}
 		if s.passedAt.IsZero() {
 			s.passedAt = began

@@ -84,6 +84,31 @@ func TestAClusterTellsOfItsStorages(t *testing.T) {
 	assert.Zero(t, f(Batch{}, false).HeldAt, "another vminsert behind the same address has counts of its own")
 }
 
+// Whether a receiver takes requests at all, after it has refused samples, is asked without any.
+func TestAClusterThatRefusesIsAskedWithoutSamples(t *testing.T) {
+	refuse := false
+	rc := newReceiver(t, func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet {
+			w.WriteHeader(http.StatusNotFound)
+			return true
+		}
+		if refuse {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		return refuse
+	})
+	d := remote(t, rc.URL+"/insert/0/prometheus/api/v1/write", RemoteWriteOptions{})
+	_, err := d.Deliver(t.Context(), batch(t, 1))
+	require.NoError(t, err)
+	refuse = true
+	_, err = d.Deliver(t.Context(), batch(t, 2))
+	require.ErrorIs(t, err, ErrRejected)
+	refuse = false
+	_, err = d.Deliver(t.Context(), Batch{})
+	require.NoError(t, err)
+	assert.Equal(t, []float64{1}, rc.values())
+}
+
 func TestOnlyAClusterIsAsked(t *testing.T) {
 	rc := newReceiver(t, nil)
 	d := remote(t, rc.URL+"/api/v1/write", RemoteWriteOptions{})
