@@ -36,8 +36,8 @@ type hook struct {
 	mu   sync.Mutex
 	got  []webhookMessage
 	fail bool
-	// refused is a text in messages that it does not take.
-	refused string
+	// refused is a text in messages that it does not take, broken one that it fails on.
+	refused, broken string
 }
 
 func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -55,6 +55,10 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if h.refused != "" && strings.Contains(string(body), h.refused) {
 		http.Error(w, "too long", http.StatusRequestEntityTooLarge)
+		return
+	}
+	if h.broken != "" && strings.Contains(string(body), h.broken) {
+		http.Error(w, "sorry", http.StatusInternalServerError)
 		return
 	}
 	h.got = append(h.got, m)
@@ -346,6 +350,32 @@ func TestARefusedMessageHoldsUpNoOther(t *testing.T) {
 	got = b.hook.take()
 	require.Len(t, got, 1)
 	assert.Equal(t, "a:1", got[0].GroupLabels["instance"])
+	assert.Empty(t, b.Faults())
+}
+
+// Some receivers answer 500 to what they cannot digest. That is not to be told from one that
+// takes nothing, so it is tried again later; but the next time others come first.
+func TestAMessageThatAReceiverFailsOnHoldsUpNoOther(t *testing.T) {
+	b := newBench(t, testRules)
+	b.hook.broken = `"instance":"b:1"`
+	for _, instance := range []string{"a:1", "b:1", "c:1"} {
+		b.write(instance, 1, 0.95)
+	}
+	for range 6 {
+		b.pass()
+	}
+	got := b.hook.take()
+	require.Len(t, got, 2)
+	assert.Equal(t, "a:1", got[0].GroupLabels["instance"])
+	assert.Equal(t, "c:1", got[1].GroupLabels["instance"])
+	assert.Contains(t, strings.Join(b.Faults(), ""), "receiver hook: status 500")
+	b.hook.broken = ""
+	for range 6 {
+		b.pass()
+	}
+	got = b.hook.take()
+	require.Len(t, got, 1)
+	assert.Equal(t, "b:1", got[0].GroupLabels["instance"])
 	assert.Empty(t, b.Faults())
 }
 

@@ -31,6 +31,8 @@ type sender struct {
 	log         *slog.Logger
 	sent        *metrics.Counter
 	failed      *metrics.Counter
+	// failing is the group whose message failed last, empty before; run's alone.
+	failing string
 
 	// mu guards the rest.
 	mu sync.Mutex

@@ -14,7 +14,7 @@ import (
 const freshFor = 5 * time.Second
 
 // tellWebhook sends one message for each group that has something to tell. One that is
-// refused holds up no other.
+// refused holds up no other; after one that fails the next round begins behind it.
 func (s *sender) tellWebhook(ctx context.Context, book *book, now time.Time) error {
 	began, tried := time.Now(), map[string]bool{}
 	var refused error
@@ -24,6 +24,7 @@ func (s *sender) tellWebhook(ctx context.Context, book *book, now time.Time) err
 		if len(due) == 0 {
 			return refused
 		}
+		due = behind(due, s.failing)
 		for i := range due {
 			if i > 0 && now.Add(time.Since(began)).Sub(at) > freshFor {
 				break
@@ -34,10 +35,20 @@ func (s *sender) tellWebhook(ctx context.Context, book *book, now time.Time) err
 			case errors.Is(err, errRefused):
 				refused = err
 			case err != nil:
+				s.failing = due[i].key
 				return err
 			}
 		}
 	}
+}
+
+// behind are the messages, which are in the order of their keys, beginning behind a key.
+func behind(messages []message, key string) []message {
+	at := slices.IndexFunc(messages, func(m message) bool { return m.key > key })
+	if at < 0 {
+		return messages
+	}
+	return slices.Concat(messages[at:], messages[:at])
 }
 
 // tellGroup sends a group's message, if there is something in it, and notes what the
