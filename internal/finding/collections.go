@@ -235,20 +235,13 @@ func biggest(known map[heap.ObjID]*collection) []*collection {
 // maxSampled bounds the elements of a collection that are looked at for their class.
 const maxSampled = 1000
 
-// elements returns the classes of most elements of a collection: of the values, where
-// it is a map, and of the keys, "" for none.
+// elements returns the classes that most elements of a collection have: of the values, where
+// it is a map, and of the keys, "" where it is no one class.
 func (h *Heap) elements(c *collection) (values, keys string) {
 	var first heap.ObjID
 	var heads []heap.ObjID
 	if c.array != 0 {
-		for o := range h.References(c.array) {
-			if o == h.Class(c.array).Object {
-				continue // the array's own class
-			}
-			if heads = append(heads, o); len(heads) == maxSampled {
-				break
-			}
-		}
+		heads = h.sample(c.array)
 	} else {
 		for o := range h.References(c.object) {
 			if first = o; h.isNode(c, o) {
@@ -272,10 +265,44 @@ func (h *Heap) elements(c *collection) (values, keys string) {
 			}
 		}
 	}
-	one := func(heap.ObjID) int64 { return 1 }
-	values, _ = most(valueClasses, one)
-	keys, _ = most(keyClasses, one)
-	return values, keys
+	return majority(valueClasses), majority(keyClasses)
+}
+
+// majority returns the group that has more than half of all objects, "" if none has.
+func majority(groups map[string][]heap.ObjID) string {
+	n := 0
+	for _, objects := range groups {
+		n += len(objects)
+	}
+	for name, objects := range groups {
+		if 2*len(objects) > n {
+			return name
+		}
+	}
+	return ""
+}
+
+// sample returns some of what an array refers to, from all over it: what came first may be of another
+// kind than most.
+func (h *Heap) sample(array heap.ObjID) []heap.ObjID {
+	var sample []heap.ObjID
+	class, n, every := h.Class(array).Object, 0, 1
+	for o := range h.References(array) {
+		if o == class {
+			continue
+		}
+		if n%every == 0 {
+			if len(sample) == maxSampled { // every second one of these is enough
+				for i := range maxSampled / 2 {
+					sample[i] = sample[2*i]
+				}
+				sample, every = sample[:maxSampled/2], 2*every
+			}
+			sample = append(sample, o)
+		}
+		n++
+	}
+	return sample
 }
 
 // content returns what a link refers to besides other links, by field; nothing where a

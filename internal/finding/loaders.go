@@ -16,7 +16,7 @@ type loaderLeaks struct{}
 const (
 	// maxLoaders bounds the loaders that are looked at, and maxCompared the families with whose
 	// code that of each is compared: those of most classes.
-	maxLoaders  = 20_000
+	maxLoaders  = 1 << 20
 	maxCompared = 1000
 	// manyLoaders is how many loaders of the same code are worth a finding without
 	// one of them being stopped, and swarm how many are an alarm; of generated code more, as a
