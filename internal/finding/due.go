@@ -26,13 +26,13 @@ const (
 	dueOutliers = 200
 )
 
-// dueCounts counts a Timer's tasks over time: stretches of equal length, the last of
-// which reaches to the last task. Empty ones are left out.
-func dueCounts(tasks []heap.ObjID, table *heap.Table) []DueCount {
+// dueCounts counts a Timer's tasks, rows of the table, over time: stretches of equal length, the
+// last of which reaches to the last task. Empty ones are left out.
+func dueCounts(tasks []int32, table *heap.Table) []DueCount {
 	if len(tasks) == 0 {
 		return nil
 	}
-	due := func(task heap.ObjID) int64 { return hprof.Instant(table.Long(table.Row(task), columnDue)).UnixMilli() }
+	due := func(row int32) int64 { return hprof.Instant(table.Long(int(row), columnDue)).UnixMilli() }
 	times := make([]int64, len(tasks))
 	for i, task := range tasks {
 		times[i] = due(task)
@@ -41,13 +41,10 @@ func dueCounts(tasks []heap.ObjID, table *heap.Table) []DueCount {
 	first, last := times[0], times[len(times)-1]
 	usual := times[len(times)-1-len(times)/dueOutliers]
 	width := (usual-first)/dueStretches + 1
-	counts := [dueStretches]map[string]int64{}
+	var counts [dueStretches][len(timerTaskStates)]int64
 	for _, task := range tasks {
 		i := min((due(task)-first)/width, dueStretches-1)
-		if counts[i] == nil {
-			counts[i] = map[string]int64{}
-		}
-		counts[i][timerTaskState(table.Int(table.Row(task), columnState))]++
+		counts[i][timerTaskState(table.Int(int(task), columnState))]++
 	}
 	var all []DueCount
 	for i, byState := range counts {
@@ -56,9 +53,9 @@ func dueCounts(tasks []heap.ObjID, table *heap.Table) []DueCount {
 		if i == dueStretches-1 {
 			until = max(until, last+1)
 		}
-		for _, state := range []string{"virgin", scheduledState, executedState, cancelledState, "unknown"} {
-			if n := byState[state]; n > 0 {
-				all = append(all, DueCount{hprof.Instant(from).Format(time.RFC3339Nano), hprof.Instant(until).Format(time.RFC3339Nano), state, n})
+		for state, n := range byState {
+			if n > 0 {
+				all = append(all, DueCount{hprof.Instant(from).Format(time.RFC3339Nano), hprof.Instant(until).Format(time.RFC3339Nano), timerTaskStates[state], n})
 			}
 		}
 	}

@@ -23,18 +23,28 @@ type trail struct {
 	repeat int32      // the longest run of objects of this class in a row
 }
 
-// merger merges the ways to many objects by the classes they pass. Each object on
-// a way is looked at once, however many objects lie behind it.
+// merger merges the ways to many objects by the classes they pass. Of a way that others have gone
+// before few objects are looked at, however long it is.
 type merger struct {
 	h      *Heap
 	tracks *heap.Tracks
 	trails []trail
-	child  map[[2]uint32]int32    // parent, class -> trail
-	known  map[heap.ObjID]reached // objects on the way to others
+	child  map[[2]uint32]int32 // parent, class -> trail
+	// known are objects on ways that were gone, each knownEvery-th of a long one, and recent those
+	// that were last passed, by their last bits.
+	known  map[heap.ObjID]reached
+	recent *[recentWays]passed
 	todo   []heap.ObjID
 	last   sibling
 	groups map[int32]*group // by trail
 }
+
+const (
+	// knownEvery is so many objects that to know each on millions of short ways does not cost a
+	// map of them, and so few that to go from one to the next costs little.
+	knownEvery = 16
+	recentWays = 1 << 12
+)
 
 // sibling is an object that a way ended at. Of many in a row the next one is often held by the
 // same object, and of the same class.
@@ -48,20 +58,34 @@ type sibling struct {
 // in a row end there.
 type reached struct{ trail, run int32 }
 
+// passed is an object on a way, 0 for none.
+type passed struct {
+	object heap.ObjID
+	at     reached
+}
+
 // trailOf returns the trail of o.
 func (m *merger) trailOf(o heap.ObjID) int32 {
 	m.todo = m.todo[:0]
 	var at reached
 	for p := range m.tracks.Back(o) {
+		if r := &m.recent[p%recentWays]; r.object == p {
+			at = r.at
+			break
+		}
 		if k, ok := m.known[p]; ok {
 			at = k
 			break
 		}
 		m.todo = append(m.todo, p)
 	}
-	for _, p := range slices.Backward(m.todo) {
+	for i, p := range slices.Backward(m.todo) {
 		at.trail, at.run = m.step(at.trail, at.run, p)
-		if p != o { // the objects themselves are many, and seldom lead to each other
+		if i == 0 {
+			break // the objects themselves are many, and seldom lead to each other
+		}
+		m.recent[p%recentWays] = passed{p, at}
+		if i%knownEvery == 0 {
 			m.known[p] = at
 		}
 	}
@@ -112,7 +136,7 @@ func (h *Heap) mergePaths(ctx context.Context, tracks *heap.Tracks, objects []he
 
 func newMerger(h *Heap, tracks *heap.Tracks) *merger {
 	return &merger{h: h, tracks: tracks, trails: make([]trail, 1), child: map[[2]uint32]int32{},
-		known: map[heap.ObjID]reached{}, groups: map[int32]*group{}}
+		known: map[heap.ObjID]reached{}, recent: new([recentWays]passed), groups: map[int32]*group{}}
 }
 
 // add merges the way to an object with the others.
@@ -173,7 +197,7 @@ func (m *merger) path(ctx context.Context, g *group) (Path, error) {
 	for o := range m.tracks.Back(g.example) {
 		t := g.trail
 		if o != g.example {
-			t = m.known[o].trail
+			t = m.trailOf(o)
 		}
 		if _, ok := ends[t]; !ok {
 			ends[t] = o

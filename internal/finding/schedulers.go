@@ -22,7 +22,9 @@ type scheduler struct {
 	array     heap.ObjID   // the array that the tasks lie in, 0 where it is not known
 	tasks     []heap.ObjID // in the order of the array: the head first
 	cancelled []heap.ObjID
-	counts    map[TaskCount]int64 // of the tasks, Count being 0
+	counts    map[TaskCount]*int64 // of the tasks, Count being 0
+	lastKey   TaskCount            // of the last task, mostly that of the next one
+	lastCount *int64
 	// head and last are when the first and the last task are due; zero where the
 	// dump cannot say.
 	head, last time.Time
@@ -89,11 +91,13 @@ func (h *Heap) fill(s *scheduler, table *heap.Table, name func(state int64) stri
 	if s.array == 0 {
 		return
 	}
+	next := 0 // tasks often lie in the order in which they wait
 	for task := range h.References(s.array) {
-		row := h.decorated(task, table)
+		row := h.decorated(task, table, next)
 		if row < 0 {
 			continue
 		}
+		next = row + 1
 		state := name(table.Int(row, columnState))
 		class := h.payloadClass(task)
 		if len(s.tasks) == 0 {
@@ -106,9 +110,9 @@ func (h *Heap) fill(s *scheduler, table *heap.Table, name func(state int64) stri
 }
 
 // decorated returns the row of a task, or of the task that it has a reference to (see
-// ScheduledThreadPoolExecutor.decorateTask), -1 if there is none.
-func (h *Heap) decorated(task heap.ObjID, table *heap.Table) int {
-	row := table.Row(task)
+// ScheduledThreadPoolExecutor.decorateTask), -1 if there is none. It is looked for near a row.
+func (h *Heap) decorated(task heap.ObjID, table *heap.Table, near int) int {
+	row := table.RowNear(task, near)
 	if row >= 0 {
 		return row
 	}
@@ -127,16 +131,23 @@ func (s *scheduler) add(task heap.ObjID, class, state string) {
 		s.cancelled = append(s.cancelled, task)
 	}
 	if s.counts == nil {
-		s.counts = map[TaskCount]int64{}
+		s.counts = map[TaskCount]*int64{}
 	}
-	s.counts[TaskCount{Class: class, State: state}]++
+	key := TaskCount{Class: class, State: state}
+	if s.lastCount == nil || key != s.lastKey {
+		if s.counts[key] == nil {
+			s.counts[key] = new(int64)
+		}
+		s.lastKey, s.lastCount = key, s.counts[key]
+	}
+	*s.lastCount++
 }
 
 // sum lists the tasks that were added by class and state.
 func (s *scheduler) sum() {
 	s.Tasks = []TaskCount{}
 	for k, n := range s.counts {
-		k.Count = n
+		k.Count = *n
 		s.Tasks = append(s.Tasks, k)
 	}
 	slices.SortFunc(s.Tasks, func(a, b TaskCount) int {

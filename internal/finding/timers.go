@@ -12,19 +12,16 @@ const (
 	cancelledState = "cancelled"
 )
 
-// timerTaskState names a state of a java.util.TimerTask (java/util/TimerTask.java).
-func timerTaskState(state int64) string {
-	switch state {
-	case 0:
-		return "virgin"
-	case 1:
-		return scheduledState
-	case 2:
-		return executedState
-	case 3:
-		return cancelledState
+// timerTaskStates are the states of a java.util.TimerTask, from 0 (java/util/TimerTask.java), and
+// one for all that there is not.
+var timerTaskStates = [...]string{"virgin", scheduledState, executedState, cancelledState, "unknown"}
+
+// timerTaskState returns the place of a state in timerTaskStates.
+func timerTaskState(state int64) int64 {
+	if other := int64(len(timerTaskStates) - 1); state < 0 || state > other {
+		return other
 	}
-	return "unknown"
+	return state
 }
 
 const (
@@ -61,7 +58,10 @@ func (h *Heap) timers() []*scheduler {
 			s.Thread = h.threadNames[table.Ref(r, columnOwner)]
 		}
 		var overdue int64
-		h.fill(s, tasks, timerTaskState, func(row int, state string) {
+		var rows []int32
+		name := func(state int64) string { return timerTaskStates[timerTaskState(state)] }
+		h.fill(s, tasks, name, func(row int, state string) {
+			rows = append(rows, int32(row))
 			due := hprof.Instant(tasks.Long(row, columnDue))
 			if state == scheduledState && due.Before(h.Created) {
 				overdue++
@@ -75,7 +75,7 @@ func (h *Heap) timers() []*scheduler {
 		})
 		if len(s.tasks) > 0 {
 			s.Overdue = &overdue
-			s.Due = dueCounts(s.tasks, tasks)
+			s.Due = dueCounts(rows, tasks)
 		}
 		timers = append(timers, s)
 	}

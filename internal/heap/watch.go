@@ -70,6 +70,35 @@ func (t *Table) Row(o ObjID) int {
 	return i
 }
 
+// RowNear is Row for who has an idea where the row is: it takes the less time the nearer it is.
+func (t *Table) RowNear(o ObjID, guess int) int {
+	low, high := 0, len(t.Objects)
+	if guess < high && t.Objects[guess] <= o {
+		low = guess
+		for step := 1; low+step < high; step *= 2 {
+			if t.Objects[low+step] > o {
+				high = low + step
+				break
+			}
+			low += step
+		}
+	} else {
+		high = min(guess, high)
+		for step := 1; high-step >= low; step *= 2 {
+			if t.Objects[high-step] <= o {
+				low = high - step
+				break
+			}
+			high -= step
+		}
+	}
+	i, ok := slices.BinarySearch(t.Objects[low:high], o)
+	if !ok {
+		return -1
+	}
+	return low + i
+}
+
 // Ref returns the object that a reference column refers to.
 func (t *Table) Ref(row, column int) ObjID {
 	if w := t.columns[t.at[column]].at(row); w != missing {
