@@ -74,8 +74,10 @@ func (g *Graph) visit(ctx context.Context, objects []ObjID, fn func(*hprof.Objec
 func (g *Graph) find(ctx context.Context, units []unit, wanted []uint64, fn func(*hprof.Objects, Content)) error {
 	var mu sync.Mutex
 	return g.walk(ctx, units, func() func(int, *hprof.Objects) {
+		near := 0 // objects mostly lie in the order of their addresses
 		return func(_ int, o *hprof.Objects) {
-			if _, ok := slices.BinarySearch(wanted, o.ID); !ok {
+			var ok bool
+			if near, ok = searchNear(wanted, o.ID, near); !ok {
 				return
 			}
 			mu.Lock()

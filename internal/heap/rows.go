@@ -1,10 +1,10 @@
 package heap
 
 import (
-	"cmp"
 	"encoding/binary"
 	"slices"
 	"sort"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,10 +17,14 @@ type rows struct {
 	objects offheap.List[ObjID]
 	words   offheap.List[uint32]
 	last    ObjID
-	mixed   bool     // the objects do not come in order
-	order   []uint32 // since sort, where they do not: the rows by object
+	breaks  []int    // the rows, at most manyRuns, whose object lies before that of the row before
+	order   []uint64 // where there are more: the objects in order, in the lower half the row of each
 	recent  []lookup // by column
 }
+
+// manyRuns is how many runs of objects in order there may be in a part of a table before it is
+// sorted. A collector has few spaces, and mostly lists the objects of each in order.
+const manyRuns = 8
 
 // lookup is an address and the object there, 0 for none.
 type lookup struct {
@@ -47,10 +51,13 @@ func (r *rows) add(id ObjID, body []byte, p *tablePlan, b *builder) error {
 	if p.atLeast > 0 && int64(p.value(0, body, b.idSize)) < p.atLeast {
 		return nil
 	}
+	if id < r.last && len(r.breaks) < manyRuns {
+		r.breaks = append(r.breaks, r.objects.Len())
+	}
+	r.last = id
 	if err := r.objects.Append(b.memory, id); err != nil {
 		return err
 	}
-	r.mixed, r.last = r.mixed || id < r.last, id
 	for i := range p.offsets {
 		v := p.value(i, body, b.idSize)
 		if p.types[i] == hprof.TypeObject && v != 0 {
@@ -114,7 +121,6 @@ func newTable(m *offheap.Memory, w Watch, parts []*rows, found []bool) (t *Table
 	}
 	n := 0
 	for i := range parts {
-		parts[i].sort()
 		n += parts[i].objects.Len()
 	}
 	if t.ids, err = offheap.Make[ObjID](m, n); err != nil {
@@ -128,7 +134,7 @@ func newTable(m *offheap.Memory, w Watch, parts []*rows, found []bool) (t *Table
 	order := orderOf(parts)
 	for _, s := range order {
 		for i := s.from; i < s.to; i++ {
-			t.Objects[s.at+i-s.from] = s.part.objects.At(s.part.row(i))
+			t.Objects[s.at+i-s.from] = s.object(i)
 		}
 	}
 	if err := t.join(m, order); err != nil {
@@ -173,14 +179,28 @@ type rowRun struct {
 
 // orderOf returns how the parts of a table make up the whole, by object.
 func orderOf(parts []*rows) (order []rowRun) {
-	next := make([]int, len(parts))
+	var left []rowRun // each in order
+	var sorting sync.WaitGroup
+	for _, p := range parts {
+		from := 0
+		if len(p.breaks) == manyRuns {
+			sorting.Go(p.sort)
+		} else {
+			for _, to := range p.breaks {
+				left = append(left, rowRun{part: p, from: from, to: to})
+				from = to
+			}
+		}
+		left = append(left, rowRun{part: p, from: from, to: p.objects.Len()})
+	}
+	sorting.Wait()
 	for row := 0; ; {
-		least, first, second := -1, ObjID(missing), ObjID(missing) // the part, its object, and the least one of the others
-		for i, p := range parts {
-			if next[i] == p.objects.Len() {
+		least, first, second := -1, ObjID(missing), ObjID(missing) // the run, its object, and the least one of the others
+		for i, r := range left {
+			if r.from == r.to {
 				continue
 			}
-			switch o := p.objects.At(p.row(next[i])); {
+			switch o := r.object(r.from); {
 			case least < 0 || o < first:
 				least, first, second = i, o, first
 			case o < second:
@@ -190,30 +210,31 @@ func orderOf(parts []*rows) (order []rowRun) {
 		if least < 0 {
 			return order
 		}
-		p, from := parts[least], next[least]
-		more := sort.Search(p.objects.Len()-from, func(i int) bool { return p.objects.At(p.row(from+i)) >= second })
-		to := from + max(more, 1)
-		order = append(order, rowRun{p, from, to, row})
-		next[least], row = to, row+to-from
+		r := &left[least]
+		more := sort.Search(r.to-r.from, func(i int) bool { return r.object(r.from+i) >= second })
+		n := max(more, 1)
+		order = append(order, rowRun{r.part, r.from, r.from + n, row})
+		r.from += n
+		row += n
 	}
 }
+
+// object returns the object of the k-th row in the order of the objects.
+func (r *rowRun) object(k int) ObjID { return r.part.objects.At(r.part.row(k)) }
 
 // row returns the place of the k-th row in the order of the objects.
 func (r *rows) row(k int) int {
 	if r.order == nil {
 		return k
 	}
-	return int(r.order[k])
+	return int(uint32(r.order[k]))
 }
 
-// sort finds the order of the objects, in which most dumps have them already.
+// sort finds the order of the objects.
 func (r *rows) sort() {
-	if !r.mixed {
-		return
-	}
-	r.order = make([]uint32, r.objects.Len())
+	r.order = make([]uint64, r.objects.Len())
 	for i := range r.order {
-		r.order[i] = uint32(i)
+		r.order[i] = uint64(r.objects.At(i))<<32 | uint64(i)
 	}
-	slices.SortFunc(r.order, func(a, b uint32) int { return cmp.Compare(r.objects.At(int(a)), r.objects.At(int(b))) })
+	slices.Sort(r.order)
 }

@@ -72,31 +72,11 @@ func (t *Table) Row(o ObjID) int {
 
 // RowNear is Row for who has an idea where the row is: it takes the less time the nearer it is.
 func (t *Table) RowNear(o ObjID, guess int) int {
-	low, high := 0, len(t.Objects)
-	if guess < high && t.Objects[guess] <= o {
-		low = guess
-		for step := 1; low+step < high; step *= 2 {
-			if t.Objects[low+step] > o {
-				high = low + step
-				break
-			}
-			low += step
-		}
-	} else {
-		high = min(guess, high)
-		for step := 1; high-step >= low; step *= 2 {
-			if t.Objects[high-step] <= o {
-				low = high - step
-				break
-			}
-			high -= step
-		}
-	}
-	i, ok := slices.BinarySearch(t.Objects[low:high], o)
+	i, ok := searchNear(t.Objects, o, guess)
 	if !ok {
 		return -1
 	}
-	return low + i
+	return i
 }
 
 // Ref returns the object that a reference column refers to.
