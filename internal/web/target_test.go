@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,23 @@ func TestARecoveredTarget(t *testing.T) {
 	}
 	_, body := get(t, url+"/api/targets")
 	assert.Contains(t, body, `"error":"","reason":"","last_error":"nobody \u003canswered\u003e","last_error_at":"`)
+}
+
+// TestTargetsThatAreDownComeFirst on the page; programs get them by name.
+func TestTargetsThatAreDownComeFirst(t *testing.T) {
+	opts := options()
+	opts.Targets = func() []web.Target {
+		return []web.Target{{Name: "a:1", State: "up"}, {Name: "b:1", State: "down"}, {Name: "c:1", State: "new"}, {Name: "d:1", State: "up"}, {Name: "e:1", State: "down"}}
+	}
+	url := serve(t, opts)
+	var order []string
+	_, page := get(t, url+"/targets")
+	for _, m := range regexp.MustCompile(`name=(\w)%3A1`).FindAllStringSubmatch(page, -1) {
+		order = append(order, m[1])
+	}
+	assert.Equal(t, []string{"b", "e", "c", "a", "d"}, order)
+	_, body := get(t, url+"/api/targets")
+	assert.Regexp(t, `a:1.*b:1.*c:1.*d:1.*e:1`, body)
 }
 
 func TestATargetWithoutEvidence(t *testing.T) {

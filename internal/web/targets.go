@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -67,13 +68,14 @@ func targetRoutes(mux *http.ServeMux, show *pages, opts Options) {
 		one(w, r, newTargetView(opts, list[i]))
 	})
 	mux.HandleFunc("GET /targets", func(w http.ResponseWriter, r *http.Request) {
-		list := targets()
+		list := slices.Clone(targets())
 		up := 0
 		for _, t := range list {
 			if t.State == "up" {
 				up++
 			}
 		}
+		slices.SortStableFunc(list, func(a, b Target) int { return cmp.Compare(urgency(a), urgency(b)) })
 		page(w, r, struct {
 			Up      int
 			Targets []Target
@@ -87,6 +89,10 @@ func targetRoutes(mux *http.ServeMux, show *pages, opts Options) {
 		}{targets(), opts.notes()})
 	})
 }
+
+// urgency is the place of a target on the page: those that are down come first, of sixty that is
+// what somebody looks for.
+func urgency(t Target) int { return slices.Index([]string{"down", "new", "up"}, t.State) }
 
 // notes are what people should know now, never nil.
 func (o Options) notes() []string {
