@@ -50,6 +50,21 @@ func TestQueueOfThread(t *testing.T) {
 	}
 }
 
+// TestQueueOfNobody has a long queue in a static field: it is no cache that wants an expiry.
+func TestQueueOfNobody(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	record := j.Class("com.acme.Payment", j.Object, hproftest.Ref("body"))
+	items := make([]*hproftest.Object, 2000)
+	for i := range items {
+		items[i] = j.New(record).Set("body", j.Bytes(make([]byte, 1000)))
+	}
+	queue := j.Class("java.util.concurrent.PriorityBlockingQueue", j.Object, hproftest.Ref("queue"), hproftest.Int("size"))
+	j.Class("com.acme.Payments", j.Object).Static("TODO", j.New(queue).Set("queue", j.Array(j.Objects, items...)).Set("size", int32(len(items))))
+	f := only(t, "growing-collection", detect(t, j))
+	assert.Contains(t, f.Advice, "Whoever takes from static field Payments.TODO does not keep up, or has ended")
+	assert.NotContains(t, f.Advice, "expiry")
+}
+
 // TestBoundedCache has a cache of Caffeine's: who has it is not told to bound it.
 func TestBoundedCache(t *testing.T) {
 	for bound, words := range map[int64]string{50_000: "It is bounded: it takes 50,000 at most.", 1<<63 - 1: ""} {

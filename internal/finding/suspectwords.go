@@ -95,6 +95,7 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 			f.Summary += h.poolAtWork(c.object)
 		}
 	case isQueue(class):
+		f.Advice = fmt.Sprintf("Whoever takes from %s does not keep up, or has ended: find out why. Bound the queue (LinkedBlockingQueue takes a capacity), and let those who fill it wait, pause or drop.", cmp.Or(w.String(), "it"))
 		h.wordTaker(f, c.object)
 	}
 	wordBound(f, s)

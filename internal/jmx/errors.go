@@ -43,6 +43,10 @@ var errTooLarge = errors.New("answer too large")
 // errNoHTTP is an answer that breaks HTTP's rules.
 var errNoHTTP = errors.New("whoever answers there does not speak HTTP as it should; is it the agent's port?")
 
+// tlsAlert is how net/http shows the begin of what a server of TLS answers to plain HTTP: a record
+// of type alert (RFC 8446, 5.1).
+const tlsAlert = `"\x15\x03`
+
 // notHTTP marks what net/http's parsers say of an answer, and leaves all else as it is.
 func notHTTP(err error) error {
 	var network net.Error
@@ -106,6 +110,8 @@ func transportError(err error) *Error {
 		return &Error{ReasonDial, fmt.Errorf("nobody answers there; is the Jolokia agent running? %w", err)}
 	case errors.Is(err, errHeaderTooLong):
 		return &Error{ReasonTooLarge, err}
+	case errors.Is(err, errNoHTTP) && strings.Contains(err.Error(), tlsAlert):
+		return &Error{ReasonTLS, errors.New("whoever answers there speaks TLS; is it https://?")}
 	case errors.Is(err, errNoHTTP):
 		return &Error{ReasonDecode, err}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):

@@ -139,6 +139,7 @@ func TestHeadersAreBounded(t *testing.T) {
 		"long":        {"HTTP/1.1 200 OK\r\nX-Long: " + strings.Repeat("x", 1<<20), jmx.ReasonTooLarge, "header of the answer is longer"},
 		"never ready": {strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 1000), jmx.ReasonOther, "below 200"},
 		"no HTTP":     {"SSH-2.0-OpenSSH_9.2\r\n", jmx.ReasonDecode, "is it the agent's port?"},
+		"TLS":         {"\x15\x03\x03\x00\x02\x02P\r\n", jmx.ReasonTLS, "speaks TLS; is it https://?"},
 		"no length":   {"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n[]", jmx.ReasonDecode, "does not speak HTTP as it should"},
 		"no chunk":    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n[]", jmx.ReasonDecode, "does not speak HTTP as it should"},
 	} {
