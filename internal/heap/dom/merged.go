@@ -1,5 +1,7 @@
 package dom
 
+import "context"
+
 // Merged is an entry of the merged tree, a class-level picture of what keeps what:
 // nodes of one class that the same entry dominates, and those of the class right below
 // them.
@@ -93,10 +95,14 @@ func (m *merging) below(key mergeKey, top uint32) uint32 {
 	return hit.entry
 }
 
-// join adds the entries of another merged tree, that of another part of the nodes.
-func (m *merging) join(other *merging) {
+// join adds the entries of another merged tree, that of another part of the nodes. Errors: that
+// of ctx.
+func (m *merging) join(ctx context.Context, other *merging) error {
 	ours := make([]uint32, len(other.entries)) // by their entry
 	for i := 1; i < len(other.entries); i++ {
+		if i%mergeRecent == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		key, e := other.keys[i], &other.entries[i]
 		key.parent = ours[key.parent]
 		if key.parent != 0 && m.entries[key.parent].Class == key.class {
@@ -107,6 +113,7 @@ func (m *merging) join(other *merging) {
 		m.entries[ours[i]].Nodes += e.Nodes
 		m.entries[ours[i]].Own += e.Own
 	}
+	return nil
 }
 
 // finish adds up what the entries retain, and leaves the virtual root out.

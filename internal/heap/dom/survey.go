@@ -76,7 +76,10 @@ func (t *Tree) Survey(ctx context.Context, s Survey) (*Sums, error) {
 				sums.Retained[k][group] += n
 			}
 		}
-		surveyors[0].merging.join(w.merging)
+		if err := surveyors[0].merging.join(ctx, w.merging); err != nil {
+			return nil, err
+		}
+		w.merging = nil // may be as big as the one that it went into
 	}
 	if s.Merge {
 		sums.Merged = surveyors[0].merging.finish()
