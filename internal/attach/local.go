@@ -20,6 +20,9 @@ type JVM struct {
 	PID int
 	// Main is the main class or jar as on the command line.
 	Main string
+	// Properties are the system properties of the command line (-Dname=value), those left out whose
+	// name says that the value is secret; nil without any.
+	Properties map[string]string
 	// JolokiaURL is the agent's; empty without one, or where it is not known.
 	JolokiaURL string
 	// Silent is true of a JVM that was asked where its agent listens and did not answer;
@@ -73,7 +76,7 @@ func (f *Finder) Find(ctx context.Context) ([]JVM, error) {
 			continue
 		}
 		line := strings.Split(string(bytes.TrimRight(raw, "\x00")), "\x00")
-		found = append(found, JVM{PID: pid, Main: mainOf(line)})
+		found = append(found, JVM{PID: pid, Main: mainOf(line), Properties: propertiesOf(line)})
 		who = append(who, identity{pid: pid, start: startOf(pid)})
 		words = append(words, line)
 	}
@@ -183,6 +186,27 @@ func mainOf(words []string) string {
 		}
 	}
 	return ""
+}
+
+// secretNames are parts of the names of properties whose values nobody is to see.
+var secretNames = []string{"pass", "pwd", "secret", "token", "credential", "key"}
+
+// propertiesOf are the system properties on the command line, also those behind the main class, as
+// WildFly has its own.
+func propertiesOf(words []string) map[string]string {
+	var found map[string]string
+	for _, w := range words {
+		name, value, ok := strings.Cut(strings.TrimPrefix(w, "-D"), "=")
+		secret := func(part string) bool { return strings.Contains(strings.ToLower(name), part) }
+		if !ok || !strings.HasPrefix(w, "-D") || slices.ContainsFunc(secretNames, secret) {
+			continue
+		}
+		if found == nil {
+			found = map[string]string{}
+		}
+		found[name] = value
+	}
+	return found
 }
 
 // parseProperties reads what java.util.Properties.store writes, as far as plain

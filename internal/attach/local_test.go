@@ -45,6 +45,18 @@ func TestMainOf(t *testing.T) {
 	}
 }
 
+func TestPropertiesOf(t *testing.T) {
+	t.Parallel()
+	f := func(line string, want map[string]string) {
+		t.Helper()
+		assert.Equal(t, want, propertiesOf(strings.Fields(line)), line)
+	}
+	f("java -Xmx1g -Dcatalina.base=/srv/shop -Dflag -cp a:b org.apache.catalina.startup.Bootstrap start", map[string]string{"catalina.base": "/srv/shop"})
+	f("java -D[Standalone] -jar jboss-modules.jar -mp m org.jboss.as.standalone -Djboss.home.dir=/srv/wildfly", map[string]string{"jboss.home.dir": "/srv/wildfly"})
+	f("java -Djavax.net.ssl.keyStorePassword=x -Dvault.TOKEN=y -Dserver=s -jar shop.jar", map[string]string{"server": "s"})
+	f("java -jar", nil)
+}
+
 func TestParseProperties(t *testing.T) {
 	t.Parallel()
 	got := parseProperties("#now\njolokia.agent=http\\://h\\:1/j\na=b\\=c\n")

@@ -39,13 +39,30 @@ func listLocal(ctx context.Context, finder *attach.Finder) ([]labels, error) {
 	var all []labels
 	for _, j := range jvms {
 		if j.JolokiaURL != "" {
-			all = append(all, labels{
-				"__address__":           j.JolokiaURL,
-				"__meta_local_pid":      strconv.Itoa(j.PID),
-				"__meta_local_main":     j.Main,
-				"__meta_local_main_jar": strings.TrimSuffix(filepath.Base(j.Main), ".jar"),
-			})
+			all = append(all, localLabels(j))
 		}
 	}
 	return all, nil
+}
+
+// localLabels are those of one JVM.
+func localLabels(j attach.JVM) labels {
+	l := labels{
+		"__address__":           j.JolokiaURL,
+		"__meta_local_pid":      strconv.Itoa(j.PID),
+		"__meta_local_main":     j.Main,
+		"__meta_local_main_jar": strings.TrimSuffix(filepath.Base(j.Main), ".jar"),
+	}
+	for name, value := range j.Properties {
+		l["__meta_local_property_"+strings.Map(labelRune, name)] = value
+	}
+	return l
+}
+
+// labelRune is the rune, or what stands for it in a label's name.
+func labelRune(r rune) rune {
+	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+		return r
+	}
+	return '_'
 }
