@@ -13,7 +13,7 @@ TESTBED_STAMP   := testbed/target/built
 TESTBED_SOURCES := $(shell find testbed -name target -prune -o \( -name pom.xml -o -name '*.java' \) -print)
 
 # The dumps that benchmarks read, about a gigabyte each: kind and count.
-DUMPS := mix-700000 list-15000000 graph-14000000 fins-3000000 maps-1200000 arrays-9500 entities-600000 tree-6000000
+DUMPS := mix-700000 list-15000000 graph-14000000 fins-3000000 timers-3000000 maps-1200000 arrays-9500 entities-600000 tree-6000000
 
 # The race detector needs a C compiler.
 ifneq ($(shell command -v $${CC:-gcc} 2>/dev/null),)
@@ -107,7 +107,7 @@ bench: build ## run the benchmarks; the whole report on build/dumps/mix-700000.h
 	$(GO) run ./testbed/fleet
 	$(GO) run ./testbed/fleet -embedded
 
-dumps: testbed $(DUMPS:%=build/dumps/%.hprof) ## write the benchmarks' heap dumps to build/dumps (6 GiB memory, 9 GiB disk)
+dumps: testbed $(DUMPS:%=build/dumps/%.hprof) ## write the benchmarks' heap dumps to build/dumps (6 GiB memory, 10 GiB disk)
 
 # The JVM refuses to write over a file, and a dump cut short must not look whole.
 build/dumps/%.hprof: | $(TESTBED_STAMP)

@@ -9,6 +9,8 @@ import java.util.LinkedList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Timer;
+import java.util.TimerTask;
 import java.util.TreeMap;
 
 /**
@@ -23,7 +25,7 @@ public final class DumpMaker {
 
   public static void main(String[] args) throws Exception {
     if (args.length != 3) {
-      System.err.println("usage: DumpMaker mix|arrays|fins|list|maps|graph|entities|tree COUNT FILE");
+      System.err.println("usage: DumpMaker mix|arrays|fins|timers|list|maps|graph|entities|tree COUNT FILE");
       System.exit(2);
     }
     int count = Integer.parseInt(args[1]);
@@ -40,6 +42,8 @@ public final class DumpMaker {
         return arrays(count);
       case "fins":
         return finalizables(count);
+      case "timers":
+        return statements(count);
       case "list":
         return list(count);
       case "maps":
@@ -129,6 +133,46 @@ public final class DumpMaker {
       list.add(new Resource(i));
     }
     return list;
+  }
+
+  /** A statement with a finalize(), and the task that was to end its query: cancelled when that was done. */
+  static final class Statement {
+    final String sql;
+    final byte[] row = new byte[48];
+    TimerTask timeout;
+    boolean closed;
+
+    Statement(int i) {
+      sql = "select " + i;
+    }
+
+    void execute(Timer timer) {
+      timeout =
+          new TimerTask() {
+            @Override
+            public void run() {
+              closed = true;
+            }
+          };
+      timer.schedule(timeout, 3_600_000);
+      timeout.cancel();
+      closed = true;
+    }
+
+    @Override
+    @SuppressWarnings("deprecation")
+    protected void finalize() {
+      row[0]++;
+    }
+  }
+
+  /** What a driver's timer keeps of statements that were closed: a cancelled task waits until it is due. */
+  private static Object statements(int count) {
+    Timer timer = new Timer("driver-timeouts", true);
+    for (int i = 0; i < count; i++) {
+      new Statement(i).execute(timer);
+    }
+    return timer;
   }
 
   static final class Node {
