@@ -3,6 +3,7 @@ package finding
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -164,12 +165,24 @@ func (h *Heap) lossBy(ctx context.Context, s *scheduler) (loss, error) {
 	}
 	// What the tasks refer to, by class: the finalizable ones first, as those are
 	// what an operator sees piling up; else what retains most.
-	finalizable := map[string][]heap.ObjID{}
+	byClass := map[heap.ClassID]*[]heap.ObjID{}
+	last, group := heap.NoClass, (*[]heap.ObjID)(nil)
 	for s, referent := range h.registry.each {
-		if s == registered && lost(referent) {
-			name := h.Class(referent).Name
-			finalizable[name] = append(finalizable[name], referent)
+		if s != registered || !lost(referent) {
+			continue
 		}
+		if class := h.ClassOf(referent); class != last {
+			if last, group = class, byClass[class]; group == nil {
+				group = new([]heap.ObjID)
+				byClass[class] = group
+			}
+		}
+		*group = append(*group, referent)
+	}
+	finalizable := map[string][]heap.ObjID{}
+	for _, class := range slices.Sorted(maps.Keys(byClass)) { // several loaders may have one of the name
+		name := h.Classes[class].Name
+		finalizable[name] = append(finalizable[name], *byClass[class]...)
 	}
 	l.class, l.instances = most(finalizable, func(heap.ObjID) int64 { return 1 })
 	for name, objects := range finalizable {
@@ -218,17 +231,36 @@ func most(groups map[string][]heap.ObjID, weight func(heap.ObjID) int64) (string
 // they have none.
 func (h *Heap) closed(ctx context.Context, objects []heap.ObjID) (int64, error) {
 	n := int64(-1)
+	flags := map[heap.ClassID]*heap.DeclaredField{} // nil for classes that have none
+	class, flag := heap.NoClass, (*heap.DeclaredField)(nil)
 	err := h.Read(ctx, objects, func(c heap.Content) {
-		for _, name := range []string{"isClosed", "closed"} {
-			v, t, ok := h.Field(c, heap.FieldName{Field: name})
-			if ok && t == hprof.TypeBoolean {
-				n = max(n, 0)
-				if v != 0 {
-					n++
-				}
-				return
+		if c.Class != class { // there are millions, of few classes
+			known := false
+			if flag, known = flags[c.Class]; !known {
+				flag = h.closedFlag(c.Class)
+				flags[c.Class] = flag
+			}
+			class = c.Class
+		}
+		if flag == nil {
+			return
+		}
+		if v, ok := h.ValueOf(c, *flag); ok {
+			n = max(n, 0)
+			if v != 0 {
+				n++
 			}
 		}
 	})
 	return n, err
+}
+
+// closedFlag returns the field that says whether an object of a class is closed, nil for none.
+func (h *Heap) closedFlag(class heap.ClassID) *heap.DeclaredField {
+	for _, name := range []string{"isClosed", "closed"} {
+		if f, ok := h.FieldNamed(class, heap.FieldName{Field: name}); ok && f.Field.Type == hprof.TypeBoolean {
+			return &f
+		}
+	}
+	return nil
 }

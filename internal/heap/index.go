@@ -229,13 +229,57 @@ func (x *index) address(id ObjID) uint64 {
 		return 0
 	}
 	rank := uint64(id) - 1
-	i := sort.Search(len(x.sorted), func(i int) bool { return x.sorted[i].words[1] > rank })
-	p := x.sorted[i-1]
-	j := sort.Search(pageWords, func(j int) bool { return p.words[2*j+1] > rank }) - 1
-	b := p.words[2*j]
-	for range rank - p.words[2*j+1] {
+	p := x.sorted[x.pageOf(rank)]
+	return x.nth(p, p.wordOf(rank, 0), rank)
+}
+
+// addresses is address for many objects in order, which mostly lie one near the other.
+func (x *index) addresses(ids []ObjID) []uint64 {
+	const near = 4 // words on which a search is not worth while
+	all := make([]uint64, 0, len(ids))
+	var p page
+	var end uint64 // of the ranks in p
+	word := 0
+	for _, id := range ids {
+		if id == 0 || uint64(id) > x.count {
+			continue
+		}
+		rank := uint64(id) - 1
+		if rank >= end {
+			i := x.pageOf(rank)
+			p, word, end = x.sorted[i], 0, x.count
+			if i+1 < len(x.sorted) {
+				end = x.sorted[i+1].words[1]
+			}
+		}
+		if last := min(word+near, pageWords-1); p.words[2*last+1] > rank {
+			for p.words[2*word+3] <= rank {
+				word++
+			}
+		} else {
+			word = p.wordOf(rank, last)
+		}
+		all = append(all, x.nth(p, word, rank))
+	}
+	return all
+}
+
+// pageOf returns the place of the page that the object of a rank lies in, counted from 0.
+func (x *index) pageOf(rank uint64) int {
+	return sort.Search(len(x.sorted), func(i int) bool { return x.sorted[i].words[1] > rank }) - 1
+}
+
+// wordOf returns the word that the object of a rank lies in, from a word on.
+func (p *page) wordOf(rank uint64, from int) int {
+	return from + sort.Search(pageWords-from, func(j int) bool { return p.words[2*(from+j)+1] > rank }) - 1
+}
+
+// nth returns the address of the object of a rank, which lies in a word of the page.
+func (x *index) nth(p page, word int, rank uint64) uint64 {
+	b := p.words[2*word]
+	for range rank - p.words[2*word+1] {
 		b &= b - 1
 	}
-	slot := p.number*pageSlots + uint64(j)*64 + uint64(bits.TrailingZeros64(b))
+	slot := p.number*pageSlots + uint64(word)*64 + uint64(bits.TrailingZeros64(b))
 	return slot << x.shift
 }

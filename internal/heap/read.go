@@ -42,13 +42,10 @@ func (g *Graph) Read(ctx context.Context, objects []ObjID, fn func(Content)) err
 // visit finds the given objects in the dump again and hands them to fn, one at a time,
 // in no particular order, the body not yet read. Errors: that of ctx.
 func (g *Graph) visit(ctx context.Context, objects []ObjID, fn func(*hprof.Objects, Content)) error {
-	wanted := make([]uint64, 0, len(objects)) // addresses
-	for _, id := range objects {
-		if id != 0 {
-			wanted = append(wanted, g.Address(id))
-		}
+	if !slices.IsSorted(objects) {
+		objects = slices.Sorted(slices.Values(objects))
 	}
-	slices.Sort(wanted)
+	wanted := g.index.addresses(objects)
 	units := g.holding(objects, wanted)
 	if g.Repeated == 0 {
 		return g.find(ctx, units, wanted, fn)
@@ -139,18 +136,28 @@ func (g *Graph) SizeOf(c Content) int64 {
 // Field returns the value of a field of an instance: an address for a reference,
 // else the value, sign-extended. ok is false where the class has no such field.
 func (g *Graph) Field(c Content, name FieldName) (value uint64, t hprof.Type, ok bool) {
-	for f := range g.fields(c.Class) {
-		if f.Field.Name != name.Field || name.Class != "" && f.Class.Name != name.Class {
-			continue
-		}
-		value, ok = g.valueOf(c, f)
-		return value, f.Field.Type, ok
+	f, ok := g.FieldNamed(c.Class, name)
+	if !ok {
+		return 0, 0, false
 	}
-	return 0, 0, false
+	value, ok = g.ValueOf(c, f)
+	return value, f.Field.Type, ok
 }
 
-// valueOf returns the value of a field of an instance; ok is false where its data end before.
-func (g *Graph) valueOf(c Content, f DeclaredField) (value uint64, ok bool) {
+// FieldNamed returns the first field of that name that instances of a class have, from the class on
+// upwards; ok is false if there is none.
+func (g *Graph) FieldNamed(c ClassID, name FieldName) (f DeclaredField, ok bool) {
+	for f := range g.fields(c) {
+		if f.Field.Name == name.Field && (name.Class == "" || f.Class.Name == name.Class) {
+			return f, true
+		}
+	}
+	return f, false
+}
+
+// ValueOf returns the value of a field of an instance, as Field does; ok is false where its data end
+// before.
+func (g *Graph) ValueOf(c Content, f DeclaredField) (value uint64, ok bool) {
 	width := f.Field.Type.Width(g.file.Header.IDSize)
 	if int(f.BodyOffset)+width > len(c.Data) {
 		return 0, false
@@ -172,7 +179,7 @@ func (g *Graph) FieldValues(c Content) iter.Seq[FieldValue] {
 			return
 		}
 		for f := range g.fields(c.Class) {
-			value, ok := g.valueOf(c, f)
+			value, ok := g.ValueOf(c, f)
 			if !ok || !yield(FieldValue{f, value}) {
 				return
 			}
@@ -202,7 +209,7 @@ func (g *Graph) FieldTo(c Content, target ObjID) string {
 	}
 	address := g.Address(target)
 	for f := range g.fields(c.Class) {
-		if value, ok := g.valueOf(c, f); ok && value == address && f.Field.Type == hprof.TypeObject {
+		if value, ok := g.ValueOf(c, f); ok && value == address && f.Field.Type == hprof.TypeObject {
 			return f.Field.Name
 		}
 	}
