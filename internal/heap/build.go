@@ -102,7 +102,7 @@ func Build(ctx context.Context, f *hprof.File, o Options) (g *Graph, err error) 
 		return nil, err
 	}
 	b := &builder{
-		Graph:   &Graph{Outline: outline, memory: o.Memory, file: f, frames: &frameNames{texts: newTexts(outline)}, Damage: slices.Clone(outline.Damage)},
+		Graph:   &Graph{Outline: outline, memory: o.Memory, file: f, frames: newFrameNames(outline), Damage: slices.Clone(outline.Damage)},
 		options: o,
 		idSize:  f.Header.IDSize,
 	}

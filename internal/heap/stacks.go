@@ -103,12 +103,8 @@ func (s *Stack) Held() iter.Seq[Local] {
 func (g *Graph) Stacks() iter.Seq[Stack] {
 	return func(yield func(Stack) bool) {
 		for _, t := range g.Threads {
-			s := Stack{Thread: t}
-			trace := g.Outline.Traces[t.Trace].Frames
-			s.Omitted = max(0, len(trace)-MaxFrames)
-			for _, id := range trace[:len(trace)-s.Omitted] {
-				s.Frames = append(s.Frames, g.frames.frame(id))
-			}
+			s := Stack{Thread: t, Frames: g.frames.stack(t.Trace)}
+			s.Omitted = max(0, len(g.Outline.Traces[t.Trace].Frames)-MaxFrames)
 			h := holder{&s, map[held]int{}}
 			for i, r := range g.rootsOf(t) {
 				h.hold(r, i)
@@ -148,7 +144,10 @@ func (g *Graph) FrameOf(r Root) (f Frame, ok bool) {
 		return f, false
 	}
 	for _, t := range g.Threads {
-		if trace := g.Outline.Traces[t.Trace].Frames; t.Serial == r.Thread && int(r.Frame) < len(trace) {
+		if t.Serial != r.Thread {
+			continue
+		}
+		if trace := g.Outline.Traces[t.Trace].Frames; int(r.Frame) < len(trace) {
 			return g.frames.frame(trace[r.Frame]), true
 		}
 	}
@@ -189,15 +188,28 @@ func (h *holder) hold(r Root, place int) {
 	*locals = append(*locals, Local{Object: r.Object, Kind: r.Kind, Last: place})
 }
 
-// frameNames resolves frames, for all who ask: how classes and methods are called is read once.
+// frameNames resolves frames, for all who ask: how classes and methods are called is read once. A
+// JVM gives each thread frames of its own, by the million where virtual threads are many, but
+// they are at few places in the program.
 type frameNames struct {
 	mu      sync.Mutex
 	classes map[uint32]uint64 // by serial number: id of the name; nil at first
 	texts   texts
+	known   []Frame
+	places  map[hprof.Frame]int32 // in known
+	stacks  map[uint32][]int32    // by trace: for each frame its place, or notKnown
 }
 
-// manyFrames is beyond what a JVM has; more frames than that have their names read one by one.
-const manyFrames = 1 << 17
+const (
+	// manyFrames is beyond what a JVM has; more frames than that have their names read one by one,
+	// and more places than that are not kept.
+	manyFrames = 1 << 17
+	notKnown   = -1
+)
+
+func newFrameNames(o *hprof.Outline) *frameNames {
+	return &frameNames{texts: newTexts(o), places: map[hprof.Frame]int32{}, stacks: map[uint32][]int32{}}
+}
 
 // read reads what names frames.
 func (n *frameNames) read() {
@@ -222,10 +234,54 @@ func (n *frameNames) read() {
 func (n *frameNames) frame(id uint64) Frame {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	return n.resolve(n.texts.outline.Frames[id])
+}
+
+// stack returns the frames of a trace, at most MaxFrames. They are the caller's.
+func (n *frameNames) stack(trace uint32) []Frame {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	outline := n.texts.outline
+	ids := outline.Traces[trace].Frames
+	ids = ids[:min(len(ids), MaxFrames)]
+	places, ok := n.stacks[trace]
+	if !ok {
+		places = make([]int32, len(ids))
+		for i, id := range ids {
+			places[i] = n.place(outline.Frames[id])
+		}
+		n.stacks[trace] = places
+	}
+	frames := make([]Frame, len(ids))
+	for i, p := range places {
+		if p == notKnown {
+			frames[i] = n.resolve(outline.Frames[ids[i]])
+		} else {
+			frames[i] = n.known[p]
+		}
+	}
+	return frames
+}
+
+// place returns the place of a frame among those that are known.
+func (n *frameNames) place(raw hprof.Frame) int32 {
+	p, ok := n.places[raw]
+	if ok {
+		return p
+	}
+	if len(n.known) == manyFrames {
+		return notKnown
+	}
+	p = int32(len(n.known))
+	n.known, n.places[raw] = append(n.known, n.resolve(raw)), p
+	return p
+}
+
+// resolve looks up how a frame's class and method are called.
+func (n *frameNames) resolve(raw hprof.Frame) Frame {
 	if n.classes == nil {
 		n.read()
 	}
-	raw := n.texts.outline.Frames[id]
 	return Frame{
 		Class:  n.texts.class(n.classes[raw.ClassSerial]),
 		Method: n.texts.of(raw.NameID),
