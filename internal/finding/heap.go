@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
@@ -31,6 +32,7 @@ type Heap struct {
 	drivers     map[string]string              // by the prefix of their packages: name and version
 	errands     []errand                       // what service threads are at
 	accumulated accumulated
+	pressure    func() pressure // looked for once
 	// keptObjects and keptBytes are what only finalization keeps.
 	keptObjects, keptBytes int64
 	// whole is true for a dump of the whole heap, garbage and all.
@@ -153,6 +155,7 @@ func Watches() []heap.Watch {
 // have been built with Watches. Errors: that of ctx.
 func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Time) (*Heap, error) {
 	h := &Heap{Graph: g, Tree: tree, Created: created, threadNames: map[heap.ObjID]string{}}
+	h.pressure = sync.OnceValue(h.readPressure)
 	h.registry = newRegistry(h)
 	threads := g.Tables[tableThread]
 	names := map[heap.ObjID]heap.ObjID{} // thread -> name

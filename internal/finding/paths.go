@@ -271,10 +271,11 @@ func (h *Heap) rootOf(o heap.ObjID) (kind, thread, frame string) {
 	if root.Thread == 0 {
 		return kind, "", ""
 	}
-	for s := range h.Stacks() {
-		if s.Serial != root.Thread {
+	for _, t := range h.Threads {
+		if t.Serial != root.Thread {
 			continue
 		}
+		s := h.Stack(t)
 		thread = h.threadNames[s.Object]
 		at := slices.IndexFunc(s.Frames, func(f heap.Frame) bool {
 			return slices.ContainsFunc(f.Locals, func(l heap.Local) bool { return l.Object == o })

@@ -35,13 +35,13 @@ const (
 	unsetDirectMemory = 64 << 20
 )
 
-// pressure reads what the dump tells.
+// readPressure reads what the dump tells.
 //
 // Sources: HeapDumper of HotSpot puts a frame of OutOfMemoryError's constructor on top
 // of the stack of the thread that ran out of memory. jdk.internal.misc.VM (sun.misc.VM
 // until JDK 8) keeps the limit of direct memory, which is that of the heap unless
 // -XX:MaxDirectMemorySize is given; a limit below what lives is that option's.
-func (h *Heap) pressure() pressure {
+func (h *Heap) readPressure() pressure {
 	p, defines := pressure{liveBytes: int64(h.Tree.Total())}, false
 	for stack := range h.Stacks() {
 		if len(stack.Frames) > 0 && stack.Frames[0].Class == "java.lang.OutOfMemoryError" && stack.Frames[0].Method == "<init>" {

@@ -103,17 +103,22 @@ func (s *Stack) Held() iter.Seq[Local] {
 func (g *Graph) Stacks() iter.Seq[Stack] {
 	return func(yield func(Stack) bool) {
 		for _, t := range g.Threads {
-			s := Stack{Thread: t, Frames: g.frames.stack(t.Trace)}
-			s.Omitted = max(0, len(g.Outline.Traces[t.Trace].Frames)-MaxFrames)
-			h := holder{&s, map[held]int{}}
-			for i, r := range g.rootsOf(t) {
-				h.hold(r, i)
-			}
-			if !yield(s) {
+			if !yield(g.Stack(t)) {
 				return
 			}
 		}
 	}
+}
+
+// Stack puts the stack of a thread together.
+func (g *Graph) Stack(t Thread) Stack {
+	s := Stack{Thread: t, Frames: g.frames.stack(t.Trace)}
+	s.Omitted = max(0, len(g.Outline.Traces[t.Trace].Frames)-MaxFrames)
+	h := holder{stack: &s}
+	for i, r := range g.rootsOf(t) {
+		h.hold(r, i)
+	}
+	return s
 }
 
 // HeldBy yields what the stack of a thread holds, in file order, the same object perhaps again.
@@ -157,8 +162,12 @@ func (g *Graph) FrameOf(r Root) (f Frame, ok bool) {
 // holder puts the objects that a stack holds where they belong.
 type holder struct {
 	stack *Stack
-	known map[held]int // by place among the locals of its frame
+	// known are the places among the locals of their frame, of frames with more than fewLocals.
+	known map[held]int
 }
+
+// fewLocals is how many locals are looked through sooner than found in a map.
+const fewLocals = 8
 
 // held is an object on a stack, in a frame, -1 outside of all.
 type held struct {
@@ -175,8 +184,7 @@ func (h *holder) hold(r Root, place int) {
 		f := &h.stack.Frames[r.Frame]
 		frame, locals, omitted = r.Frame, &f.Locals, &f.LocalsOmitted
 	}
-	key := held{frame, r.Object, r.Kind}
-	if i, ok := h.known[key]; ok {
+	if i := h.find(frame, *locals, r); i >= 0 {
 		(*locals)[i].Last, (*locals)[i].Again = place, true
 		return
 	}
@@ -184,8 +192,36 @@ func (h *holder) hold(r Root, place int) {
 		*omitted++
 		return
 	}
-	h.known[key] = len(*locals)
 	*locals = append(*locals, Local{Object: r.Object, Kind: r.Kind, Last: place})
+	if len(*locals) > fewLocals {
+		h.know(frame, *locals)
+	}
+}
+
+// find returns the place of a root among the locals of its frame, -1 if it is not there.
+func (h *holder) find(frame int32, locals []Local, r Root) int {
+	if len(locals) <= fewLocals {
+		return slices.IndexFunc(locals, func(l Local) bool { return l.Object == r.Object && l.Kind == r.Kind })
+	}
+	if i, ok := h.known[held{frame, r.Object, r.Kind}]; ok {
+		return i
+	}
+	return -1
+}
+
+// know notes the last local of a frame, or all where they have just become many.
+func (h *holder) know(frame int32, locals []Local) {
+	if h.known == nil {
+		h.known = map[held]int{}
+	}
+	n := len(locals)
+	first := n - 1
+	if n == fewLocals+1 {
+		first = 0
+	}
+	for i := first; i < n; i++ {
+		h.known[held{frame, locals[i].Object, locals[i].Kind}] = i
+	}
 }
 
 // frameNames resolves frames, for all who ask: how classes and methods are called is read once. A
