@@ -46,6 +46,9 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // until returns the fault with what is not read for it: all up to next.
 func (e *Error) until(next int64) *Error {
+	if next <= e.Offset {
+		return e
+	}
 	return &Error{e.Offset, e.What, fmt.Errorf("%w; from there on %d bytes are not read", e.Err, next-e.Offset)}
 }
 

@@ -360,6 +360,17 @@ func TestShortSegments(t *testing.T) {
 	assert.EqualValues(t, next+2002, seen)
 }
 
+// TestADumpWithoutItsEnd is one of segments that another dump follows right away.
+func TestADumpWithoutItsEnd(t *testing.T) {
+	segment, end, whole := rec(hprof.TagHeapSegment, nil), rec(hprof.TagHeapEnd, nil), rec(hprof.TagHeapDump, nil)
+	m := meet(t, raw(name(1, "a"), segment, segment, whole))
+	require.Len(t, m.damage, 1)
+	assert.ErrorContains(t, m.damage[0], "heap dump without its end record at offset 67: another one begins")
+	assert.Len(t, m.records, 4)
+	assert.Empty(t, meet(t, raw(name(1, "a"), segment, segment, end, whole)).damage)
+	assert.Empty(t, meet(t, raw(name(1, "a"), whole, whole)).damage)
+}
+
 // TestASegmentWithinASegment is damage if it reaches beyond.
 func TestASegmentWithinASegment(t *testing.T) {
 	tags, err := subRecords(t, append(rec(hprof.TagHeapSegment, nil), 0x1C, 0, 0, 0, 0, 0, 0, 0, 1))

@@ -3,6 +3,7 @@ package hprof
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -183,6 +184,12 @@ func (w *walk) heap(ctx context.Context, r Record) (fault, err error) {
 				r.Length = n
 				break
 			}
+		}
+	}
+	if r.Tag == TagHeapDump && w.open && w.damaged == 0 {
+		e := &Error{Offset: r.Offset, What: "heap dump without its end record", Err: errors.New("another one begins")}
+		if err := w.to.Damaged(e, r.Offset); err != nil {
+			return nil, err
 		}
 	}
 	if r.Tag == TagHeapDump || !w.open {
