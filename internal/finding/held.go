@@ -3,7 +3,6 @@ package finding
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -165,24 +164,19 @@ func (h *Heap) lossBy(ctx context.Context, s *scheduler) (loss, error) {
 	}
 	// What the tasks refer to, by class: the finalizable ones first, as those are
 	// what an operator sees piling up; else what retains most.
-	byClass := map[heap.ClassID]*[]heap.ObjID{}
-	last, group := heap.NoClass, (*[]heap.ObjID)(nil)
+	byClass := make([][]heap.ObjID, len(h.Classes)) // no look into a map for each of millions
 	for s, referent := range h.registry.each {
-		if s != registered || !lost(referent) {
-			continue
+		if s == registered && lost(referent) {
+			class := h.ClassOf(referent)
+			byClass[class] = append(byClass[class], referent)
 		}
-		if class := h.ClassOf(referent); class != last {
-			if last, group = class, byClass[class]; group == nil {
-				group = new([]heap.ObjID)
-				byClass[class] = group
-			}
-		}
-		*group = append(*group, referent)
 	}
 	finalizable := map[string][]heap.ObjID{}
-	for _, class := range slices.Sorted(maps.Keys(byClass)) { // several loaders may have one of the name
-		name := h.Classes[class].Name
-		finalizable[name] = append(finalizable[name], *byClass[class]...)
+	for class, objects := range byClass {
+		if len(objects) > 0 { // several loaders may have one of the name
+			name := h.Classes[class].Name
+			finalizable[name] = append(finalizable[name], objects...)
+		}
 	}
 	l.class, l.instances = most(finalizable, func(heap.ObjID) int64 { return 1 })
 	for name, objects := range finalizable {
@@ -232,15 +226,11 @@ func most(groups map[string][]heap.ObjID, weight func(heap.ObjID) int64) (string
 func (h *Heap) closed(ctx context.Context, objects []heap.ObjID) (int64, error) {
 	n := int64(-1)
 	flags := map[heap.ClassID]*heap.DeclaredField{} // nil for classes that have none
-	class, flag := heap.NoClass, (*heap.DeclaredField)(nil)
 	err := h.Read(ctx, objects, func(c heap.Content) {
-		if c.Class != class { // there are millions, of few classes
-			known := false
-			if flag, known = flags[c.Class]; !known {
-				flag = h.closedFlag(c.Class)
-				flags[c.Class] = flag
-			}
-			class = c.Class
+		flag, known := flags[c.Class]
+		if !known {
+			flag = h.closedFlag(c.Class)
+			flags[c.Class] = flag
 		}
 		if flag == nil {
 			return

@@ -100,7 +100,7 @@ func (poolsDrained) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	var found []Finding
 	for _, p := range pools {
 		if len(p.lost) > 0 {
-			way := h.onTheirWay(p, p.lost)
+			way := h.onTheirWay(p)
 			p.lost = slices.DeleteFunc(p.lost, func(o heap.ObjID) bool { return way[o] })
 		}
 		if len(p.lost) == 0 {

@@ -124,15 +124,15 @@ func (h *Heap) inHand(wanted []heap.ObjID, busy map[heap.ObjID]business) map[hea
 	return found
 }
 
-// onTheirWay returns those of the connections that are in use without a borrower: a pool tests one
+// onTheirWay returns those of the lost connections that are in use without a borrower: a pool tests one
 // before it lends it, or puts it in order before it takes it back. Calls of the driver lead to it by
 // a reference or two, and calls of the pool, where somebody has called that: a thread of the
 // pool's own, which opens connections, may still have the one before in a variable.
-func (h *Heap) onTheirWay(p *connectionPool, connections []heap.ObjID) map[heap.ObjID]bool {
+func (h *Heap) onTheirWay(p *connectionPool) map[heap.ObjID]bool {
 	const near = 2 // from the pool's entry by its wrapper to the driver's connection
 	found := map[heap.ObjID]bool{}
 	sought := map[heap.ObjID]bool{}
-	for _, o := range connections {
+	for _, o := range p.lost {
 		sought[o] = true
 	}
 	driver, pool := vendor(h.Class(p.connections[0]).Name), vendor(h.Class(p.object).Name)
