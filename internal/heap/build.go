@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -184,19 +183,14 @@ func each(ctx context.Context, n, workers int, worker func() func(ctx context.Co
 // onAllCores runs work for every index below n. Each takes little time. Errors: that of ctx.
 func onAllCores(ctx context.Context, n int, work func(i int)) error {
 	const block = 256
-	var next atomic.Int64
-	var all sync.WaitGroup
-	for range min(cores.Workers(), n/block+1) {
-		all.Go(func() {
-			for first := int(next.Add(block)) - block; first < n && ctx.Err() == nil; first = int(next.Add(block)) - block {
-				for i := first; i < min(first+block, n); i++ {
-					work(i)
-				}
+	return each(ctx, (n+block-1)/block, cores.Workers(), func() func(context.Context, int) error {
+		return func(_ context.Context, k int) error {
+			for i := k * block; i < min((k+1)*block, n); i++ {
+				work(i)
 			}
-		})
-	}
-	all.Wait()
-	return ctx.Err()
+			return nil
+		}
+	})
 }
 
 // progress tells that n more bytes are done.
