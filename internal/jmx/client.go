@@ -27,6 +27,7 @@ type Client struct {
 	fast   *tier[jvm.Snapshot]
 	slow   *tier[jvm.Details]
 	turn   turn
+	waits  waits
 	// origin is what the agent is told to be the origin of requests, its own address; empty until it
 	// wants one. Whoever has the turn may write it.
 	origin string

@@ -56,11 +56,12 @@ func (c *Client) Requests(ctx context.Context, workers map[string]int64) (*jvm.R
 	items := requestItems(ids)
 	a := &answer{buffers: c.opts.Buffers}
 	defer a.free()
+	c.waits.want()
 	replies, timing, err := c.timedInto(ctx, a, items)
 	if err != nil {
 		return nil, rejection(err)
 	}
-	r := &jvm.Requests{Sent: timing.sent, Received: timing.received}
+	r := &jvm.Requests{Sent: timing.sent, Received: timing.received, Others: c.waits.before(timing)}
 	if rows := replies[1]; rows.err == "" {
 		r.Processors = decodeProcessors(rows.value)
 	} else if !rows.absent() {

@@ -50,6 +50,36 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// TestWhatElseWasAsked: a look tells how long the other answers took since the one before, a
+// look that failed among them.
+func TestWhatElseWasAsked(t *testing.T) {
+	t.Parallel()
+	status := 200
+	agent := newFake(t, func(w http.ResponseWriter, r *http.Request, items []item) {
+		saying(status, "["+strings.Repeat(`{"status":404,"error":"none"},`, len(items)-1)+`{"status":404,"error":"none"}]`)(w, r, items)
+	})
+	c := client(t, agent.URL)
+	others := func() int {
+		r, err := c.Requests(t.Context(), nil)
+		require.NoError(t, err)
+		for _, took := range r.Others {
+			assert.Positive(t, took)
+		}
+		return len(r.Others)
+	}
+	_, _ = c.Poll(t.Context())
+	assert.Zero(t, others(), "nobody looked")
+	_, _ = c.Poll(t.Context())
+	_, _ = c.Details(t.Context())
+	assert.Equal(t, 2, others())
+	assert.Zero(t, others(), "told already")
+	status = 503
+	_, err := c.Requests(t.Context(), nil)
+	require.Error(t, err)
+	status = 200
+	assert.Equal(t, 1, others())
+}
+
 // TestNoTomcat: an agent says in three ways that there is none.
 func TestNoTomcat(t *testing.T) {
 	t.Parallel()

@@ -86,7 +86,9 @@ func (c *Client) inTurn(ctx context.Context, a *answer, b bulk) (timing, error) 
 	defer c.turn.end()
 	sent := time.Now()
 	err := c.exchange(ctx, a, b)
-	return timing{sent, time.Now()}, err
+	took := timing{sent, time.Now()}
+	c.waits.add(took, err)
+	return took, err
 }
 
 // exchange is send for whoever has the turn.

@@ -7,6 +7,9 @@ import "time"
 type Requests struct {
 	// Sent and Received enclose the moment at which the JVM answered, by our clock.
 	Sent, Received time.Time
+	// Others are how long we waited at most for each answer of the agent since the look
+	// before, this look's own left out.
+	Others []time.Duration
 	// Bytes is the length of the answer.
 	Bytes int
 	// Start and Uptime are the JVM's own; a change of StartMs is a restart.

@@ -19,7 +19,8 @@ type Options struct {
 	// Interval is the time between two looks, for the age of candidates.
 	Interval time.Duration
 	// IgnorePath leaves out requests whose path begins with it: those of the agent
-	// that the looks themselves go through. Empty leaves out nothing.
+	// that the looks themselves go through. Empty leaves out nothing: the agent is no
+	// application of the server.
 	IgnorePath string
 }
 
@@ -48,6 +49,9 @@ type Tracker struct {
 	pauses    pauses
 	stats     Stats
 	peerWaits peerWaits
+	// blanks are the records of requests that no look showed, of the look that is being
+	// taken into account.
+	blanks []*Record
 }
 
 // processor is what is known of one row.
@@ -57,6 +61,8 @@ type processor struct {
 	row jvm.RequestProcessor
 	// open is the request in hand, nil without one.
 	open *open
+	// ours says that the request in hand is one of our own to the agent.
+	ours bool
 }
 
 // New is a Tracker that has seen nothing.
@@ -96,6 +102,7 @@ func (t *Tracker) Requests(r *jvm.Requests) []*Record {
 			delete(t.processors, name)
 		}
 	}
+	done = append(t.strangers(r), done...)
 	t.pauses.forget(t.oldest(r.Sent))
 	t.last = r
 	return done
@@ -106,11 +113,11 @@ func (t *Tracker) row(r *jvm.Requests, row jvm.RequestProcessor) []*Record {
 	p := t.processors[row.Name]
 	if p == nil {
 		// One that is new since the last look has done all that it did since then.
-		done := t.unseen(r, &processor{row: jvm.RequestProcessor{Name: row.Name}}, row, row.Count, row.ProcessingMs)
+		t.unseen(r, &processor{row: jvm.RequestProcessor{Name: row.Name}}, row, row.Count, row.ProcessingMs)
 		p = &processor{row: row}
 		t.processors[row.Name] = p
 		t.begin(r, p, row)
-		return done
+		return nil
 	}
 	if row.Count < p.row.Count { // the counters were reset
 		if p.open != nil && p.open.fits(r, row) {
@@ -118,7 +125,7 @@ func (t *Tracker) row(r *jvm.Requests, row jvm.RequestProcessor) []*Record {
 		} else {
 			p.open = nil
 		}
-		p.row = row
+		p.row, p.ours = row, false
 	}
 	if row.Count == p.row.Count {
 		if p.open == nil {
@@ -129,7 +136,7 @@ func (t *Tracker) row(r *jvm.Requests, row jvm.RequestProcessor) []*Record {
 	}
 	done := t.ended(r, p, row)
 	free := t.free(p, row)
-	p.row, p.open = row, nil
+	p.row, p.open, p.ours = row, nil, false
 	t.begin(r, p, row)
 	if p.open != nil && !p.open.guessed && p.open.startHi.Before(free) {
 		// The row was read between the end of a request and its clean-up: it shows the one that
@@ -151,7 +158,12 @@ func (t *Tracker) free(p *processor, row jvm.RequestProcessor) time.Time {
 
 // begin opens the request that the row shows, if it shows one.
 func (t *Tracker) begin(r *jvm.Requests, p *processor, row jvm.RequestProcessor) {
-	if !inFlight(row) || t.ignored(row.Path) {
+	if !inFlight(row) {
+		return
+	}
+	if t.ignored(row.Path) {
+		// A later stage may be left over from one that has been counted already.
+		p.ours = p.ours || row.Stage == jvm.StageService
 		return
 	}
 	path := Path(row.Path)
@@ -198,16 +210,16 @@ func (t *Tracker) ended(r *jvm.Requests, p *processor, row jvm.RequestProcessor)
 	spent := max(0, row.ProcessingMs-p.row.ProcessingMs)
 	t.stats.Finished += finished
 	t.stats.FinishedMs += spent
-	done := t.unseen(r, p, row, finished, spent)
+	t.unseen(r, p, row, finished, spent)
 	if p.open == nil {
-		return done
+		return nil
 	}
 	o := p.open
 	elapsed := o.end(r, row, finished, spent)
 	o.after = usedOf(r, o.thread)
 	t.stats.Followed++
 	if elapsed.MaxMs < o.threshold.Milliseconds() {
-		return done
+		return nil
 	}
 	state := StateFinished
 	if row.Errors-p.row.Errors == finished { // else nobody knows which ones failed
@@ -216,54 +228,7 @@ func (t *Tracker) ended(r *jvm.Requests, p *processor, row jvm.RequestProcessor)
 	rec := t.record(o, elapsed, state)
 	t.stats.slow(rec)
 	t.peerWaits.slow(rec)
-	return append(done, rec)
-}
-
-// unseen makes records of requests that were slow but in no look: the looks were too
-// far apart. Of those that a processor finished since the last look, the durations of
-// the first two and of the last can be told.
-func (t *Tracker) unseen(r *jvm.Requests, p *processor, row jvm.RequestProcessor, finished, spent int64) []*Record {
-	if t.last == nil || row.Estimated {
-		return nil
-	}
-	var records []*Record
-	add := func(nth, ms int64) {
-		length := time.Duration(ms) * time.Millisecond
-		// Longer than the time between the looks: it was there at the last one, and
-		// is left out on purpose.
-		if length >= t.opts.Thresholds.fallback && length <= r.Received.Sub(t.last.Sent)+jitter {
-			records = append(records, t.blank(r, p, row, nth, ms))
-		}
-	}
-	switch {
-	case finished == 1 && p.open == nil:
-		add(0, spent)
-	case finished > 1:
-		add(finished-1, row.LastMs)
-		if finished == 2 && p.open == nil {
-			add(0, spent-row.LastMs)
-		}
-	}
-	return records
-}
-
-// blank is the record of a transaction of which only the duration is known.
-func (t *Tracker) blank(r *jvm.Requests, p *processor, row jvm.RequestProcessor, nth, ms int64) *Record {
-	rec := emptyRecord()
-	rec.ID = transactionID(t.opts.Target, t.startMs, row.Name, p.row.Count+nth)
-	rec.Target, rec.State, rec.Source, rec.Connector = t.opts.Target, StateFinished, SourceTomcat, row.Connector
-	if row.Errors-p.row.Errors == row.Count-p.row.Count {
-		rec.State = StateFailed
-	}
-	rec.Start = r.Sent.Add(-time.Duration(ms) * time.Millisecond)
-	rec.Elapsed = Elapsed{ms, ms, ms, Exact}
-	rec.ThresholdMs = t.opts.Thresholds.fallback.Milliseconds()
-	rec.HiddenMs = ms
-	rec.Class = ClassUnknown
-	rec.Classes = []ClassTime{{Class: ClassUnknown, Ms: ms}}
-	rec.Notes = []string{"it began and ended between two looks: only its duration is known"}
-	t.stats.slow(rec)
-	return rec
+	return []*Record{rec}
 }
 
 // Gone says that the JVM does not answer: nobody knows what became of those in

@@ -238,6 +238,38 @@ func TestTheAgentsOwnRequestsAreLeftOut(t *testing.T) {
 	}
 }
 
+// TestOwnRequestsThatNoLookShowed: a look that took long is known by the row that showed it, and
+// another request to the agent by how long we waited; what is left is the application's.
+func TestOwnRequestsThatNoLookShowed(t *testing.T) {
+	t.Parallel()
+	agent := worker{"p", []request{{start: 1000, end: 5000, path: "/jolokia/"}, {start: 5010, end: 8600, path: "/jolokia/"}, {start: 9000, end: 9100, path: "/jolokia/"}}}
+	shop := worker{"q", []request{{start: 10, end: 20, path: "/a"}, {start: 5050, end: 8550, path: "/b"}}}
+	for name, c := range map[string]struct {
+		others []time.Duration
+		want   []int64
+	}{
+		"a poll":                  {[]time.Duration{3610 * time.Millisecond}, []int64{3500}},
+		"answered before its end": {[]time.Duration{20 * time.Millisecond, 2900 * time.Millisecond}, []int64{3590}},
+		"quick ones":              {[]time.Duration{20 * time.Millisecond, 30 * time.Millisecond}, []int64{3590, 3500}},
+		"two":                     {[]time.Duration{3610 * time.Millisecond, 3700 * time.Millisecond}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tracker := newTracker(3 * time.Second)
+			require.Empty(t, tracker.Requests(look(1001, 0, agent, shop)), "the look itself takes four seconds")
+			r := look(9001, 0, agent, shop)
+			r.Others = c.others
+			var got []int64
+			for _, rec := range tracker.Requests(r) {
+				got = append(got, rec.Elapsed.Ms)
+				assert.Empty(t, rec.Path)
+			}
+			assert.ElementsMatch(t, c.want, got)
+			assert.Empty(t, tracker.Requests(look(9500, 0, agent, shop)))
+		})
+	}
+}
+
 func TestARestartLosesThoseInFlight(t *testing.T) {
 	t.Parallel()
 	tracker := newTracker(3 * time.Second)
