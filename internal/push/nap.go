@@ -23,4 +23,7 @@ func (q *queue) postpone(d time.Duration) {
 			list[i].ackAt = list[i].ackAt.Add(d)
 		}
 	}
+	for i := range q.onTrust {
+		q.onTrust[i].ackAt = q.onTrust[i].ackAt.Add(d)
+	}
 }

@@ -71,6 +71,8 @@ type queue struct {
 	ack, read, write uint64
 	// waiting are the deliveries between ack and read, in order.
 	waiting []delivery
+	// onTrust are deliveries whose records were given up before their acknowledgement.
+	onTrust []trusted
 	// fresh is what goes before the rest while there is a backlog.
 	fresh overtaking
 	// marks are places in the log of the last minutes, oldest first.
@@ -86,6 +88,8 @@ type queue struct {
 	// What the log is told now and then: of samples given up, of a segment that could not be
 	// begun, of a cursor that could not be written, of samples that wait in memory.
 	sayDrops, sayFiles, sayCursor, sayShelter seldom
+	// unsaid is what the log is still to be told of the first of them; nil for nothing.
+	unsaid []slog.Attr
 	// saidShelter is true since the log was told of the latter.
 	saidShelter bool
 }

@@ -26,7 +26,7 @@ func (q *queue) delivered(ds []delivery, fresh bool) {
 func (q *queue) due(now time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.waiting) > 0 && !now.Before(q.waiting[0].ackAt)
+	return len(q.waiting) > 0 && !now.Before(q.waiting[0].ackAt) || q.trustIsDue(now)
 }
 
 // ackDue acknowledges the deliveries whose time had come at now and removes
@@ -34,6 +34,7 @@ func (q *queue) due(now time.Time) bool {
 func (q *queue) ackDue(now time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.keepTrust(now)
 	n := 0
 	for n < len(q.waiting) && !now.Before(q.waiting[n].ackAt) {
 		d := q.waiting[n]
@@ -59,13 +60,15 @@ func (q *queue) ackDue(now time.Time) bool {
 func (q *queue) awaited() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.waiting)+len(q.fresh.waiting) > 0
+	return len(q.waiting)+len(q.fresh.waiting)+len(q.onTrust) > 0
 }
 
-// rewind makes next hand out everything not acknowledged again.
+// rewind makes next hand out everything not acknowledged again. What of it was given up is
+// lost by now.
 func (q *queue) rewind() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.breakTrust()
 	q.waiting = q.waiting[:0]
 	q.fresh.waiting = q.fresh.waiting[:0]
 	q.read, q.fresh.read = q.ack, q.fresh.base

@@ -47,6 +47,7 @@ func (q *queue) append(r record) error {
 	q.write = last.end()
 	q.dirty = true
 	q.dropOverLimit()
+	q.sayUnsaid()
 	select {
 	case q.more <- struct{}{}:
 	default:

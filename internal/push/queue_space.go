@@ -34,13 +34,12 @@ func (q *queue) dropOverLimit() {
 	for _, s := range q.segments {
 		total += s.size
 	}
-	dropped := 0
+	before := q.dropped.full
 	for total > q.opts.maxBytes && len(q.segments) > 1 {
 		total -= q.segments[0].size
-		dropped += q.dropOldest()
+		q.dropOldest(&q.dropped.full)
 	}
-	if dropped > 0 {
-		q.dropped.full += dropped
+	if q.dropped.full > before {
 		q.sayDropped("the queue is full", q.dropped.full, slog.Int64("max_bytes", q.opts.maxBytes))
 	}
 }
@@ -57,8 +56,9 @@ func (q *queue) giveWay() bool {
 			return false
 		}
 	}
-	q.dropped.disk += q.dropOldest()
-	q.sayDropped("the disk is full", q.dropped.disk, slog.String("dir", q.opts.dir))
+	if q.dropOldest(&q.dropped.disk) {
+		q.sayDropped("the disk is full", q.dropped.disk, slog.String("dir", q.opts.dir))
+	}
 	return true
 }
 
@@ -72,38 +72,49 @@ func (q *queue) leaveSpace() {
 	if err != nil || free >= q.opts.minFreeBytes {
 		return
 	}
-	q.dropped.disk += q.dropOldest()
-	q.sayDropped("the disk is nearly full", q.dropped.disk,
-		slog.Int64("free_bytes", free), slog.Int64("min_free_bytes", q.opts.minFreeBytes))
+	if q.dropOldest(&q.dropped.disk) {
+		q.sayDropped("the disk is nearly full", q.dropped.disk,
+			slog.Int64("free_bytes", free), slog.Int64("min_free_bytes", q.opts.minFreeBytes))
+	}
 }
 
 // sayDropped logs that samples were given up, at most once in sayEvery: that goes on for as
 // long as its cause. total counts all since the start.
 func (q *queue) sayDropped(cause string, total int, detail ...slog.Attr) {
-	if !q.sayDrops.time() {
-		return
-	}
-	q.opts.logger.LogAttrs(context.Background(), slog.LevelWarn, "oldest samples dropped",
-		append(detail, slog.String("cause", cause), slog.Int("samples_in_all", total))...)
+	q.unsaid = append(detail, slog.String("cause", cause), slog.Int("samples_in_all", total))
+	q.sayUnsaid()
 }
 
-// dropOldest gives up the first of at least two segments, delivered or not, and
-// returns how many samples it had that were not acknowledged.
-func (q *queue) dropOldest() int {
+// sayUnsaid logs what sayDropped has not yet, when its time has come.
+func (q *queue) sayUnsaid() {
+	if q.unsaid != nil && q.sayDrops.time() {
+		q.opts.logger.LogAttrs(context.Background(), slog.LevelWarn, "oldest samples dropped", q.unsaid...)
+		q.unsaid = nil
+	}
+}
+
+// dropOldest gives up the first of at least two segments, delivered or not. The samples that
+// the receiver has not are added to lost, and it tells whether there are any.
+func (q *queue) dropOldest(lost *int) bool {
 	dropped := q.segments[0].pending()
 	q.removeOldest()
-	base := q.segments[0].base
-	if q.ack >= base {
-		return dropped
+	if base := q.segments[0].base; q.ack < base {
+		q.ack = base
+		q.read = max(q.read, base)
+		q.fresh.base = max(q.fresh.base, base)
+		q.fresh.read = max(q.fresh.read, base)
+		for _, list := range []*[]delivery{&q.waiting, &q.fresh.waiting} {
+			kept := from(*list, base)
+			for _, d := range (*list)[:len(*list)-len(kept)] {
+				dropped -= d.samples
+				q.onTrust = append(q.onTrust, trusted{d, lost})
+			}
+			*list = kept
+		}
+		q.saveCursor()
 	}
-	q.ack = base
-	q.read = max(q.read, base)
-	q.waiting = from(q.waiting, base)
-	q.fresh.base = max(q.fresh.base, base)
-	q.fresh.read = max(q.fresh.read, base)
-	q.fresh.waiting = from(q.fresh.waiting, base)
-	q.saveCursor()
-	return dropped
+	*lost += dropped
+	return dropped > 0
 }
 
 // from are the deliveries that end behind base.

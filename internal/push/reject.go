@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// errApart says that the records of a refused batch go out again one by one, at once: that
+// is neither a success nor a failure of the receiver yet.
+var errApart = errors.New("refused together, to be tried one by one")
+
 // siftedSamples is how many may become a dead letter together: those of one poll.
 const siftedSamples = 100
 
@@ -23,7 +27,7 @@ func (w *worker) reject(ctx context.Context, b pending, cause error) (time.Durat
 	if len(b.records) > 1 {
 		w.single.from, w.single.until = b.start, b.records[len(b.records)-1].end
 		w.queue.stepBack(b.start, b.fresh)
-		return 0, nil
+		return 0, errApart
 	}
 	receipt, err := w.dest.Deliver(ctx, Batch{})
 	w.metrics.requests(receipt.Code).Inc()

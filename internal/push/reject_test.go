@@ -167,10 +167,17 @@ func TestDeadLettersAreBounded(t *testing.T) {
 // What refuses everything is no receiver: a wrong URL must not cost samples.
 func TestAReceiverThatRefusesEverythingLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
 		d := &scripted{deaf: true}
-		p, stop := startPusher(t, t.TempDir(), d)
-		appendValues(t, p, 1, 2, 3)
+		p, err := Open(Options{Dir: t.TempDir(), Destinations: []Destination{d}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		require.NoError(t, err)
+		stop := run(t, p)
+		appendValues(t, p, 1)
+		pass(time.Minute)
+		appendValues(t, p, 2, 3)
 		pass(time.Hour)
+		assert.NotContains(t, log.String(), "works again", "trying one by one is no success")
+		assert.Equal(t, 1, strings.Count(log.String(), "delivery failed"))
 		assert.Equal(t, 3.0, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
 		assert.Zero(t, metric(t, p, `apm_sidecar_push_dropped_samples_total{url="scripted",reason="rejected"}`))
 		d.mu.Lock()

@@ -95,6 +95,9 @@ func (w *worker) run(ctx context.Context) error {
 			pause, err = w.deliver(sendCtx, b)
 			w.awake = time.Now()
 		}
+		if errors.Is(err, errApart) {
+			continue
+		}
 		if err == nil {
 			if failures > 0 {
 				w.log.Info("delivery works again", slog.Int("failed_attempts", failures))

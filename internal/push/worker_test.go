@@ -138,10 +138,16 @@ func startPusher(t *testing.T, dir string, dests ...Destination) (p *Pusher, sto
 	t.Helper()
 	p, err := Open(Options{Dir: dir, Destinations: dests})
 	require.NoError(t, err)
+	return p, run(t, p)
+}
+
+// run runs a Pusher until it is stopped.
+func run(t *testing.T, p *Pusher) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
-	return p, func() {
+	return func() {
 		cancel()
 		require.NoError(t, <-done)
 		require.NoError(t, p.Close())
