@@ -194,8 +194,8 @@ func (h *Heap) ofCleaner(queue heap.ObjID) bool {
 // whose field it is.
 func (h *Heap) polled(queue heap.ObjID, by string) bool {
 	for s := range h.Stacks() {
-		for l := range s.Held() {
-			if l.Object == queue {
+		for o := range h.HeldBy(s.Thread) {
+			if o == queue {
 				return true
 			}
 		}

@@ -38,6 +38,20 @@ func delayedState(status int64) string {
 	return executedState
 }
 
+// delayedOn returns the array of tasks that the stack of a scheduler's thread refers to, 0 if there is
+// none.
+func (h *Heap) delayedOn(thread heap.ObjID) (array heap.ObjID) {
+	s, _ := h.stackOf(thread)
+	for i := range s.Frames {
+		for _, l := range s.Locals(i) {
+			if h.Class(l.Object).Name == delayedClass+"[]" {
+				array = l.Object
+			}
+		}
+	}
+	return array
+}
+
 // delaySchedulers returns the schedulers of ForkJoinPools, which run timed tasks and the
 // timeouts of CompletableFutures and virtual threads.
 //
@@ -45,19 +59,9 @@ func delayedState(status int64) string {
 // variable of the scheduler's thread, which forgets its pool; a task in it has a heapIndex
 // of 0 and more.
 func (h *Heap) delaySchedulers() []*scheduler {
-	arrays := map[heap.ObjID]heap.ObjID{} // by thread
 	tasks := h.Tables[tableDelayed]
 	if tasks.Len() == 0 {
 		return nil
-	}
-	for stack := range h.Stacks() {
-		for _, f := range stack.Frames {
-			for _, l := range f.Locals {
-				if h.Class(l.Object).Name == delayedClass+"[]" {
-					arrays[stack.Object] = l.Object
-				}
-			}
-		}
 	}
 	// The time base is the most negative one, so that times never wrap.
 	base, _ := h.Static("java.util.concurrent.DelayScheduler", "nanoTimeOffset")
@@ -69,7 +73,7 @@ func (h *Heap) delaySchedulers() []*scheduler {
 		if thread == 0 {
 			continue
 		}
-		s := &scheduler{owner: thread, array: arrays[thread]}
+		s := &scheduler{owner: thread, array: h.delayedOn(thread)}
 		s.Kind, s.Thread = kindDelay, h.threadNames[thread]
 		byPool[pool] = s
 		all = append(all, s)

@@ -79,7 +79,7 @@ func (h *Heap) errandOf(s heap.Stack) (errand, bool) {
 		case "java.util.TimerThread.mainLoop":
 			e.service, e.entry = timing, outermost(s.Frames[:base], isNot("java.lang.Object", "java.util.T"))
 		case poolClass + ".runWorker":
-			if !slices.ContainsFunc(f.Locals, func(l heap.Local) bool { return h.Tables[tableExecutor].Row(l.Object) >= 0 }) {
+			if !slices.ContainsFunc(s.Locals(base), func(l heap.Local) bool { return h.Tables[tableExecutor].Row(l.Object) >= 0 }) {
 				continue
 			}
 			e.service, e.entry = scheduling, outermost(s.Frames[:base], isNot("java.util.concurrent."))
@@ -140,7 +140,7 @@ func (e *errand) call() (class, method string) {
 
 // local returns the first local of the frame that fits, 0 if none does.
 func (e *errand) local(frame int, fits func(heap.ObjID) bool) heap.ObjID {
-	for _, l := range e.Frames[frame].Locals {
+	for _, l := range e.Locals(frame) {
 		if (l.Kind == hprof.SubRootJavaFrame || l.Kind == hprof.SubRootJNILocal) && fits(l.Object) {
 			return l.Object
 		}

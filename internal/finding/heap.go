@@ -24,6 +24,7 @@ type Heap struct {
 	ClassRetained []uint64
 
 	threadNames map[heap.ObjID]string
+	threadAt    map[heap.ObjID]int             // in Threads, the first of each object
 	threadInfos map[heap.ObjID]heap.ThreadInfo // of threads with a stack
 	links       map[heap.ObjID]link            // who waits for whom
 	readings    map[heap.ObjID]reading         // of threads that read from sockets
@@ -154,7 +155,7 @@ func Watches() []heap.Watch {
 // threads are at that serve them and the Finalizers. The graph must
 // have been built with Watches. Errors: that of ctx.
 func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Time) (*Heap, error) {
-	h := &Heap{Graph: g, Tree: tree, Created: created, threadNames: map[heap.ObjID]string{}}
+	h := &Heap{Graph: g, Tree: tree, Created: created, threadNames: map[heap.ObjID]string{}, threadAt: make(map[heap.ObjID]int, len(g.Threads))}
 	h.pressure = sync.OnceValue(h.readPressure)
 	h.registry = newRegistry(h)
 	threads := g.Tables[tableThread]
@@ -164,8 +165,9 @@ func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Ti
 			names[thread] = threads.Ref(row, 0)
 		}
 	}
-	for _, t := range g.Threads {
+	for i, t := range slices.Backward(g.Threads) {
 		add(t.Object)
+		h.threadAt[t.Object] = i
 	}
 	timers := g.Tables[tableTimer]
 	for row := range timers.Len() {

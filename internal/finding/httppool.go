@@ -20,17 +20,18 @@ func httpPools() []string {
 // wordLent adds to the verdict on threads that wait how many connections the pool of an HTTP client
 // has lent, if that is what they wait for. Errors: that of ctx.
 func (h *Heap) wordLent(ctx context.Context, f *Finding, t *thread) error {
-	at := t.own()
-	if at == nil {
+	at := t.ownIndex()
+	if at < 0 {
 		return nil
 	}
-	i := slices.IndexFunc(at.Locals, func(l heap.Local) bool {
+	locals := t.Locals(at)
+	i := slices.IndexFunc(locals, func(l heap.Local) bool {
 		return slices.ContainsFunc(httpPools(), func(class string) bool { return h.IsSubclass(h.ClassOf(l.Object), class) })
 	})
 	if i < 0 {
 		return nil
 	}
-	pool := []heap.ObjID{at.Locals[i].Object}
+	pool := []heap.ObjID{locals[i].Object}
 	lent, err := h.follow(ctx, pool, "leased", "map", "size")
 	if err != nil {
 		return err

@@ -145,10 +145,10 @@ func (h *Heap) linkMonitors() {
 		if len(s.Frames) == 0 {
 			continue
 		}
-		t, waited := thread{Stack: s, ThreadInfo: h.threadInfos[s.Object]}, waitedOn(s.Frames)
+		t, waited := thread{Stack: s, ThreadInfo: h.threadInfos[s.Object]}, waitedOn(&s)
 		switch _, parked := h.links[s.Object]; {
 		case t.State == stateBlocked:
-			candidates[s.Object] = monitorsOf(s.Frames[0], waited) // notified, it needs the monitor back
+			candidates[s.Object] = monitorsOf(&s, waited) // notified, it needs the monitor back
 		case parked || waited == 0:
 		case joins(s.Frames) && h.Tables[tableThread].Row(waited) >= 0:
 			h.links[s.Object] = link{waited, []heap.ObjID{waited}, proofField}
@@ -174,11 +174,11 @@ func (h *Heap) linkMonitors() {
 
 // monitorsOf returns what a blocked thread may wait for, the likeliest last. waited is what it
 // waited to be notified by, 0 if it did not.
-func monitorsOf(top heap.Frame, waited heap.ObjID) []heap.ObjID {
+func monitorsOf(s *heap.Stack, waited heap.ObjID) []heap.ObjID {
 	if waited != 0 {
 		return []heap.ObjID{waited}
 	}
-	locals := slices.Clone(top.Locals)
+	locals := s.Locals(0)
 	slices.SortStableFunc(locals, func(a, b heap.Local) int { return a.Last - b.Last })
 	list := make([]heap.ObjID, 0, len(locals))
 	for _, l := range locals {
@@ -190,7 +190,7 @@ func monitorsOf(top heap.Frame, waited heap.ObjID) []heap.ObjID {
 // noteHoldings adds the stack to the holders of what it refers to. One that waits to be
 // notified by a monitor has given that up.
 func (h *Heap) noteHoldings(s heap.Stack, holders map[heap.ObjID][]holding) {
-	waited := waitedOn(s.Frames)
+	waited := waitedOn(&s)
 	note := func(l heap.Local, class string) {
 		list, wanted := holders[l.Object]
 		if !wanted || l.Object == waited || l.Object == s.Object {
@@ -205,12 +205,13 @@ func (h *Heap) noteHoldings(s heap.Stack, holders map[heap.ObjID][]holding) {
 		list[last].again = list[last].again || l.Again
 		list[last].own = list[last].own || class != "" && h.IsSubclass(h.ClassOf(l.Object), class)
 	}
-	for _, f := range s.Frames {
-		for _, l := range f.Locals {
+	for i, f := range s.Frames {
+		for _, l := range s.Locals(i) {
 			note(l, f.Class)
 		}
 	}
-	for _, l := range s.Loose {
+	loose, _ := s.Loose()
+	for _, l := range loose {
 		note(l, "")
 	}
 }
@@ -266,7 +267,7 @@ func (h *Heap) linkClasses(blocked map[heap.ObjID][]heap.ObjID) {
 			continue
 		}
 		top := s.Frames[0]
-		if !slices.ContainsFunc(top.Locals, func(l heap.Local) bool { return h.IsSubclass(h.ClassOf(l.Object), top.Class) }) {
+		if !slices.ContainsFunc(s.Locals(0), func(l heap.Local) bool { return h.IsSubclass(h.ClassOf(l.Object), top.Class) }) {
 			in[s.Object], owners[top.Class] = top.Class, nil
 		}
 	}

@@ -277,10 +277,11 @@ func (h *Heap) rootOf(o heap.ObjID) (kind, thread, frame string) {
 		}
 		s := h.Stack(t)
 		thread = h.threadNames[s.Object]
-		at := slices.IndexFunc(s.Frames, func(f heap.Frame) bool {
-			return slices.ContainsFunc(f.Locals, func(l heap.Local) bool { return l.Object == o })
-		})
-		if at < 0 {
+		at := 0
+		for at < len(s.Frames) && !refersTo(s.Locals(at), o) {
+			at++
+		}
+		if at == len(s.Frames) {
 			break
 		}
 		caller := at + slices.IndexFunc(s.Frames[at:], func(f heap.Frame) bool { return !platform(f.Class) })

@@ -109,10 +109,8 @@ func (h *Heap) inHand(wanted []heap.ObjID, busy map[heap.ObjID]business) map[hea
 		if busy[s.Object] != working {
 			continue
 		}
-		var held, local []heap.ObjID
-		for l := range s.Held() {
-			held = append(held, l.Object)
-		}
+		var local []heap.ObjID
+		held := h.heldBy(s.Thread)
 		if row := maps.Row(s.Object); row >= 0 {
 			for e := range h.entriesOf(maps.Ref(row, threadMapsOwn)) {
 				local = append(local, h.Tables[tableEntry].Ref(h.Tables[tableEntry].Row(e), entryValue))
@@ -122,6 +120,16 @@ func (h *Heap) inHand(wanted []heap.ObjID, busy map[heap.ObjID]business) map[hea
 		h.reachFrom(local, reach, fewSlots, sought, found)
 	}
 	return found
+}
+
+// heldBy returns what the stack of a thread holds, as far as anybody looks at it.
+func (h *Heap) heldBy(t heap.Thread) (held []heap.ObjID) {
+	for o := range h.HeldBy(t) {
+		if held = append(held, o); len(held) > maxReach {
+			break
+		}
+	}
+	return held
 }
 
 // onTheirWay returns those of the lost connections that are in use without a borrower: a pool tests one
@@ -139,10 +147,10 @@ func (h *Heap) onTheirWay(p *connectionPool) map[heap.ObjID]bool {
 	for s := range h.Stacks() {
 		var held []heap.ObjID
 		called := false
-		for _, f := range slices.Backward(s.Frames) {
+		for i, f := range slices.Backward(s.Frames) {
 			switch {
 			case strings.HasPrefix(f.Class, driver), called && strings.HasPrefix(f.Class, pool):
-				for _, l := range f.Locals {
+				for _, l := range s.Locals(i) {
 					held = append(held, l.Object)
 				}
 			case !strings.HasPrefix(f.Class, pool) && !platform(f.Class):

@@ -21,7 +21,7 @@ func isQueue(class string) bool {
 // nothing.
 func (h *Heap) wordTaker(f *Finding, queue heap.ObjID) {
 	t := h.beginsAt(f.Evidence.Path)
-	if t == nil || slices.ContainsFunc(t.Frames, isCallOf(queue)) {
+	if t == nil || t.callsOf(queue) {
 		return
 	}
 	at := t.own()
@@ -35,11 +35,15 @@ func (h *Heap) wordTaker(f *Finding, queue heap.ObjID) {
 	f.Evidence.Facts = append(f.Evidence.Facts, v.Facts...)
 }
 
-// isCallOf fits the frames of the JDK's or a library's that have the queue in a variable.
-func isCallOf(queue heap.ObjID) func(heap.Frame) bool {
-	return func(f heap.Frame) bool {
-		return isQueue(f.Class) && slices.ContainsFunc(f.Locals, func(l heap.Local) bool { return l.Object == queue })
+// callsOf says whether the thread is in a call of the JDK's or a library's that has the queue in a
+// variable.
+func (t *thread) callsOf(queue heap.ObjID) bool {
+	for i, f := range t.Frames {
+		if isQueue(f.Class) && refersTo(t.Locals(i), queue) {
+			return true
+		}
 	}
+	return false
 }
 
 // beginsAt returns the thread whose fields a path begins with, nil if it begins elsewhere.

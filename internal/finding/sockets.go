@@ -64,11 +64,11 @@ func (h *Heap) readReadings(ctx context.Context) error {
 // that they read from does; 0 if there is none.
 func (h *Heap) socketOf(s heap.Stack) heap.ObjID {
 	const base = "java.net.SocketImpl"
-	for _, f := range s.Frames {
+	for i, f := range s.Frames {
 		if !platform(f.Class) {
 			return 0
 		}
-		for _, l := range f.Locals {
+		for _, l := range s.Locals(i) {
 			if h.IsSubclass(h.ClassOf(l.Object), base) {
 				return l.Object
 			}

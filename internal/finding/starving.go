@@ -72,11 +72,11 @@ func (h *Heap) linkFutures() {
 // futureOn returns the CompletableFuture that the innermost call of a class whose name begins so
 // refers to, 0 if there is none.
 func (h *Heap) futureOn(s heap.Stack, class string) heap.ObjID {
-	for _, f := range s.Frames {
+	for i, f := range s.Frames {
 		if !strings.HasPrefix(f.Class, class) {
 			continue
 		}
-		for _, l := range f.Locals {
+		for _, l := range s.Locals(i) {
 			if h.IsSubclass(h.ClassOf(l.Object), completable) {
 				return l.Object
 			}

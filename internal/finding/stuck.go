@@ -99,7 +99,7 @@ func (h *Heap) longestQueue() int64 {
 func (h *Heap) handlerIdle() bool {
 	for s := range h.Stacks() {
 		if h.Class(s.Object).Name == referenceClass+"$ReferenceHandler" {
-			return len(s.Frames) > 0 && (s.Frames[0].Method == "waitForReferencePendingList" || waitedOn(s.Frames) != 0)
+			return len(s.Frames) > 0 && (s.Frames[0].Method == "waitForReferencePendingList" || waitedOn(&s) != 0)
 		}
 	}
 	return false

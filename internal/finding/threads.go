@@ -51,17 +51,19 @@ const nativeLine = -3
 
 // own returns the innermost frame that is not the JDK's, nil if there is none.
 func (t *thread) own() *heap.Frame {
-	i := slices.IndexFunc(t.Frames, isNot("java.", "jdk.", "sun."))
-	if i < 0 {
-		return nil
+	if i := t.ownIndex(); i >= 0 {
+		return &t.Frames[i]
 	}
-	return &t.Frames[i]
+	return nil
 }
+
+// ownIndex returns the index of that frame, -1 if there is none.
+func (t *thread) ownIndex() int { return slices.IndexFunc(t.Frames, isNot("java.", "jdk.", "sun.")) }
 
 // through returns the call by which the program's own code came to wait in the JDK's queues,
 // latches and such: what it is parked on is an inner part of those. nil if there is none.
 func (t *thread) through() *heap.Frame {
-	i := slices.IndexFunc(t.Frames, isNot("java.", "jdk.", "sun."))
+	i := t.ownIndex()
 	if i < 1 || !strings.HasPrefix(t.Frames[i-1].Class, "java.util.concurrent.") || strings.HasPrefix(t.Frames[i-1].Class, "java.util.concurrent.locks.") {
 		return nil
 	}
@@ -71,13 +73,17 @@ func (t *thread) through() *heap.Frame {
 // taker returns the innermost frame that is not the JDK's and refers to a lock: the one that has
 // taken a monitor; nil if there is none.
 func (t *thread) taker(lock heap.ObjID) *heap.Frame {
-	i := slices.IndexFunc(t.Frames, func(f heap.Frame) bool {
-		return !platform(f.Class) && slices.ContainsFunc(f.Locals, func(l heap.Local) bool { return l.Object == lock })
-	})
-	if i < 0 {
-		return nil
+	for i := range t.Frames {
+		if !platform(t.Frames[i].Class) && refersTo(t.Locals(i), lock) {
+			return &t.Frames[i]
+		}
 	}
-	return &t.Frames[i]
+	return nil
+}
+
+// refersTo says whether an object is among the locals.
+func refersTo(locals []heap.Local, o heap.ObjID) bool {
+	return slices.ContainsFunc(locals, func(l heap.Local) bool { return l.Object == o })
 }
 
 // maxStack bounds the frames of a stack in a report.

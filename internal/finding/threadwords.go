@@ -19,12 +19,7 @@ func (h *Heap) crowdFinding(ctx context.Context, c *crowd, by holder, path *Path
 		return Finding{}, err
 	}
 	t := thread{ThreadInfo: infos[sample]}
-	for s := range h.Stacks() {
-		if s.Object == sample {
-			t.Stack = s
-			break
-		}
-	}
+	t.Stack, _ = h.stackOf(sample)
 	bytes, err := h.retainedTogether(slices.Values(slices.Concat(c.threads, c.makers, h.queuesOf(c))))
 	if err != nil {
 		return Finding{}, err

@@ -106,14 +106,18 @@ func (h *Heap) waitsFor(t *thread) wait {
 // threadOf returns a thread with its stack and state.
 func (h *Heap) threadOf(o heap.ObjID) thread {
 	t := thread{ThreadInfo: h.threadInfos[o]}
+	t.Stack, _ = h.stackOf(o)
 	t.Object = o
-	for s := range h.Stacks() {
-		if s.Object == o {
-			t.Stack = s
-			break
-		}
-	}
 	return t
+}
+
+// stackOf returns the stack of a thread; ok is false where the dump has none.
+func (h *Heap) stackOf(o heap.ObjID) (s heap.Stack, ok bool) {
+	i, ok := h.threadAt[o]
+	if ok {
+		s = h.Stack(h.Threads[i])
+	}
+	return s, ok
 }
 
 // joins says whether the stack is that of Thread.join: a thread may also wait to be notified by what
@@ -129,16 +133,16 @@ func joins(frames []heap.Frame) bool {
 
 // waitedOn returns the object whose wait() or join() is on top of the stack, 0 if
 // there is none.
-func waitedOn(frames []heap.Frame) heap.ObjID {
+func waitedOn(s *heap.Stack) heap.ObjID {
 	isWait := func(f heap.Frame) bool {
 		return f.Class == "java.lang.Object" && strings.HasPrefix(f.Method, "wait") || f.Class == "java.lang.Thread" && f.Method == "join"
 	}
-	if len(frames) == 0 || !isWait(frames[0]) {
+	if len(s.Frames) == 0 || !isWait(s.Frames[0]) {
 		return 0
 	}
-	for _, f := range frames {
-		if len(f.Locals) > 0 {
-			return f.Locals[0].Object // of wait and join it is the object itself
+	for i, f := range s.Frames {
+		if locals := s.Locals(i); len(locals) > 0 {
+			return locals[0].Object // of wait and join it is the object itself
 		}
 		if !isWait(f) {
 			break

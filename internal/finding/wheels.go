@@ -160,18 +160,14 @@ func (h *Heap) wheelTimeouts(s *scheduler) []heap.ObjID {
 // their bucket: they are on its stack, below the call of a timeout's own task.
 func (h *Heap) inWorkersHand(worker heap.ObjID) []heap.ObjID {
 	var found []heap.ObjID
-	for s := range h.Stacks() {
-		if s.Object != worker {
-			continue
+	s, _ := h.stackOf(worker)
+	for i, f := range slices.Backward(s.Frames) {
+		if wheelTimeout(f.Class) && isRunOf(f.Class)(f) {
+			break
 		}
-		for _, f := range slices.Backward(s.Frames) {
-			if wheelTimeout(f.Class) && isRunOf(f.Class)(f) {
-				break
-			}
-			for _, l := range f.Locals {
-				if wheelTimeout(h.Class(l.Object).Name) {
-					found = append(found, l.Object)
-				}
+		for _, l := range s.Locals(i) {
+			if wheelTimeout(h.Class(l.Object).Name) {
+				found = append(found, l.Object)
 			}
 		}
 	}

@@ -96,7 +96,7 @@ type builder struct {
 // 5 a reference, and what the watches keep. Graph.Close gives it back. Errors: that of ctx; a
 // file of the hprof agent without a heap; ErrNoDump; more than 2^32-2 objects; no memory.
 func Build(ctx context.Context, f *hprof.File, o Options) (g *Graph, err error) {
-	outline, err := f.Outline(ctx)
+	outline, err := f.Outline(ctx, o.Memory)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ type Graph struct {
 	units      []unit
 	pieces     []piece         // in the order of the dump
 	places     *offheap.Narrow // the number of the piece that has an object, by ObjID; nil where not noted
-	stackRoots []Root          // what stacks hold, by thread, then in file order, also where it is no GC root
+	stackRoots []Root          // what stacks hold, by thread and frame, then in file order, also where it is no GC root
 }
 
 // Root is a GC root.
@@ -73,8 +73,8 @@ type Root struct {
 type Thread struct {
 	Object ObjID
 	Serial uint32
-	// Trace is the serial number of its stack trace.
-	Trace uint32
+	stack  uint32                 // the outline's
+	held   struct{ from, to int } // in Graph.stackRoots
 }
 
 // Objects returns the number of objects; valid ObjIDs are 1 to Objects().
@@ -180,6 +180,7 @@ func (g *Graph) Survey(ctx context.Context, tree *dom.Tree, s Survey) (*dom.Sums
 
 // Close gives the graph's memory back; nothing of it may be used afterwards.
 func (g *Graph) Close() {
+	g.Outline.Free()
 	if g.index != nil {
 		g.index.free()
 	}

@@ -78,7 +78,7 @@ func firstRepeated(t *testing.T, path string) int64 {
 	f, err := hprof.Open(t.Context(), path, nil)
 	require.NoError(t, err)
 	defer f.Close()
-	outline, err := f.Outline(t.Context())
+	outline, err := f.Outline(t.Context(), nil)
 	require.NoError(t, err)
 	known := map[uint64]bool{}
 	for _, classes := range []bool{true, false} {

@@ -1,9 +1,7 @@
 package heap
 
 import (
-	"cmp"
 	"context"
-	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -47,17 +45,14 @@ func (b *builder) readRoots(ctx context.Context) error {
 			}
 		}
 	}
-	byThread := func(x, y Root) int { return cmp.Compare(x.Thread, y.Thread) }
-	if !slices.IsSortedFunc(b.stackRoots, byThread) { // as most dumps list them
-		slices.SortStableFunc(b.stackRoots, byThread)
-	}
+	b.sortStackRoots()
 	return nil
 }
 
 // root takes over a GC root.
 func (b *builder) root(r root) {
 	if r.kind == hprof.SubRootThread {
-		b.Threads = append(b.Threads, Thread{Object: b.index.id(r.address), Serial: r.thread, Trace: uint32(r.frame)})
+		b.Threads = append(b.Threads, Thread{Object: b.index.id(r.address), Serial: r.thread, stack: b.Outline.Stacks.Of(uint32(r.frame))})
 	} else if id := b.index.id(r.address); id != 0 && r.thread != 0 {
 		b.stackRoots = append(b.stackRoots, Root{Object: id, Kind: r.kind, Thread: r.thread, Frame: r.frame})
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"sync"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -23,14 +22,13 @@ const LineNative = -3
 // Stack is a thread with what it was executing.
 type Stack struct {
 	Thread
-	// Frames are its calls, innermost first, at most 1,024.
+	// Frames are its calls, innermost first, at most 1,024. Stacks share them, nobody may write to
+	// them.
 	Frames []Frame
 	// Omitted is how many frames are left out beyond those.
 	Omitted int
-	// Loose are the objects that the stack holds outside of Frames, at most MaxLocals;
-	// LooseOmitted is how many more it lists, some of them perhaps again.
-	Loose        []Local
-	LooseOmitted int
+
+	held []Root // by frame, what belongs to none last
 }
 
 // Frame is one call on a stack. Texts that the dump does not have are empty.
@@ -43,11 +41,6 @@ type Frame struct {
 	Source string
 	// Line is the line in it; -1 or 0 unknown, -2 compiled, LineNative.
 	Line int32
-	// Locals are the objects that the frame's variables and its pending
-	// expressions refer to, each once, at most MaxLocals; LocalsOmitted is how many more are
-	// listed, some of them perhaps again.
-	Locals        []Local
-	LocalsOmitted int
 }
 
 // Local is an object that a stack holds.
@@ -56,14 +49,13 @@ type Local struct {
 	// Kind is hprof.SubRootJavaFrame, hprof.SubRootJNILocal or another kind of root
 	// that belongs to a thread.
 	Kind hprof.SubTag
-	// Last is the place of the last variable that refers to it, among all that the stack
-	// holds, and Again says that it is not the first one. "synchronized" keeps its object in
+	// Last is the place of the last variable that refers to it, among those of the frame, and Again says that it is not the first one. "synchronized" keeps its object in
 	// a variable of its own, behind the program's.
 	Last  int
 	Again bool
 }
 
-// String renders a frame as Java's own stack traces do, without its locals.
+// String renders a frame as Java's own stack traces do.
 func (f Frame) String() string {
 	if f.Class == "" && f.Method == "" {
 		return "(a frame that the dump does not describe)"
@@ -80,26 +72,7 @@ func (f Frame) String() string {
 	return call + "(" + f.Source + ")"
 }
 
-// Held yields the objects that the stack holds, frame by frame.
-func (s *Stack) Held() iter.Seq[Local] {
-	return func(yield func(Local) bool) {
-		for i := range s.Frames {
-			for _, l := range s.Frames[i].Locals {
-				if !yield(l) {
-					return
-				}
-			}
-		}
-		for _, l := range s.Loose {
-			if !yield(l) {
-				return
-			}
-		}
-	}
-}
-
-// Stacks yields the threads of the dump with their stacks, in file order. They are
-// put together one by one: a hostile dump may have many threads with one long stack.
+// Stacks yields the threads of the dump with their stacks, in file order.
 func (g *Graph) Stacks() iter.Seq[Stack] {
 	return func(yield func(Stack) bool) {
 		for _, t := range g.Threads {
@@ -110,18 +83,13 @@ func (g *Graph) Stacks() iter.Seq[Stack] {
 	}
 }
 
-// Stack puts the stack of a thread together.
+// Stack returns the stack of a thread.
 func (g *Graph) Stack(t Thread) Stack {
-	s := Stack{Thread: t, Frames: g.frames.stack(t.Trace)}
-	s.Omitted = max(0, len(g.Outline.Traces[t.Trace].Frames)-MaxFrames)
-	h := holder{stack: &s}
-	for i, r := range g.rootsOf(t) {
-		h.hold(r, i)
-	}
-	return s
+	frames := g.frames.stack(t.stack)
+	return Stack{Thread: t, Frames: frames, Omitted: g.Outline.Stacks.Depth(t.stack) - len(frames), held: g.rootsOf(t)}
 }
 
-// HeldBy yields what the stack of a thread holds, in file order, the same object perhaps again.
+// HeldBy yields what the stack of a thread holds, frame by frame, the same object perhaps again.
 func (g *Graph) HeldBy(t Thread) iter.Seq[ObjID] {
 	return func(yield func(ObjID) bool) {
 		for _, r := range g.rootsOf(t) {
@@ -132,196 +100,97 @@ func (g *Graph) HeldBy(t Thread) iter.Seq[ObjID] {
 	}
 }
 
-// rootsOf returns what the stack of a thread holds, in file order.
-func (g *Graph) rootsOf(t Thread) []Root {
-	of := func(r Root, serial uint32) int { return cmp.Compare(r.Thread, serial) }
-	from, _ := slices.BinarySearchFunc(g.stackRoots, t.Serial, of)
-	behind, _ := slices.BinarySearchFunc(g.stackRoots[from:], uint64(t.Serial)+1, func(r Root, next uint64) int {
-		return cmp.Compare(uint64(r.Thread), next)
-	})
-	return g.stackRoots[from : from+behind]
+// rootsOf returns what the stack of a thread holds.
+func (g *Graph) rootsOf(t Thread) []Root { return g.stackRoots[t.held.from:t.held.to] }
+
+// sortStackRoots has threads know what their stacks hold.
+func (b *builder) sortStackRoots() {
+	inOrder := func(x, y Root) int {
+		return cmp.Or(cmp.Compare(x.Thread, y.Thread), cmp.Compare(uint32(x.Frame), uint32(y.Frame)))
+	}
+	if !slices.IsSortedFunc(b.stackRoots, inOrder) { // as most dumps list them
+		slices.SortStableFunc(b.stackRoots, inOrder)
+	}
+	of := func(r Root, serial uint64) int { return cmp.Compare(uint64(r.Thread), serial) }
+	for i := range b.Threads {
+		t := &b.Threads[i]
+		t.held.from, _ = slices.BinarySearchFunc(b.stackRoots, uint64(t.Serial), of)
+		t.held.to, _ = slices.BinarySearchFunc(b.stackRoots, uint64(t.Serial)+1, of)
+	}
 }
 
-// FrameOf returns the call that holds a root, without its locals; ok is false for roots
-// that no call holds.
+// FrameOf returns the call that holds a root; ok is false for roots that no call holds.
 func (g *Graph) FrameOf(r Root) (f Frame, ok bool) {
 	if !r.Local() || r.Frame < 0 {
 		return f, false
 	}
 	for _, t := range g.Threads {
-		if t.Serial != r.Thread {
-			continue
-		}
-		if trace := g.Outline.Traces[t.Trace].Frames; int(r.Frame) < len(trace) {
-			return g.frames.frame(trace[r.Frame]), true
+		if t.Serial == r.Thread && int(r.Frame) < g.Outline.Stacks.Depth(t.stack) {
+			return g.frames.frame(g.Outline.Stacks.Call(t.stack, int(r.Frame))), true
 		}
 	}
 	return f, false
 }
 
-// holder puts the objects that a stack holds where they belong.
-type holder struct {
-	stack *Stack
-	// known are the places among the locals of their frame, of frames with more than fewLocals.
-	known map[held]int
+// Locals returns the objects that the variables of a frame and its pending expressions refer to,
+// each once, at most MaxLocals.
+func (s *Stack) Locals(frame int) []Local {
+	locals, _ := told(s.of(frame))
+	return locals
+}
+
+// LocalsOf returns the locals of a frame, and how many more the dump lists than MaxLocals, some of
+// them perhaps again.
+func (s *Stack) LocalsOf(frame int) (locals []Local, omitted int) { return told(s.of(frame)) }
+
+// Loose returns what the stack holds outside of Frames, as LocalsOf what a frame does.
+func (s *Stack) Loose() (locals []Local, omitted int) {
+	return told(s.held[s.before(uint32(len(s.Frames))):])
+}
+
+// of returns what a frame holds.
+func (s *Stack) of(frame int) []Root {
+	return s.held[s.before(uint32(frame)):s.before(uint32(frame)+1)]
+}
+
+// before returns how much is held by the frames before that one.
+func (s *Stack) before(frame uint32) int {
+	n, _ := slices.BinarySearchFunc(s.held, frame, func(r Root, frame uint32) int { return cmp.Compare(uint32(r.Frame), frame) })
+	return n
+}
+
+// told returns each object of a frame once. A leak of JNI references makes very many of one frame.
+func told(roots []Root) (locals []Local, omitted int) {
+	var known map[Local]int // places in locals, where there are more than fewLocals
+	for place, r := range roots {
+		l := Local{Object: r.Object, Kind: r.Kind}
+		at := -1
+		if known == nil {
+			at = slices.IndexFunc(locals, func(k Local) bool { return k.Object == l.Object && k.Kind == l.Kind })
+		} else if n, ok := known[l]; ok {
+			at = n
+		}
+		switch {
+		case at >= 0:
+			locals[at].Last, locals[at].Again = place, true
+			continue
+		case len(locals) == MaxLocals:
+			omitted++
+			continue
+		}
+		if known != nil {
+			known[l] = len(locals)
+		}
+		l.Last = place
+		if locals = append(locals, l); len(locals) == fewLocals {
+			known = map[Local]int{}
+			for i, k := range locals {
+				known[Local{Object: k.Object, Kind: k.Kind}] = i
+			}
+		}
+	}
+	return locals, omitted
 }
 
 // fewLocals is how many locals are looked through sooner than found in a map.
 const fewLocals = 8
-
-// held is an object on a stack, in a frame, -1 outside of all.
-type held struct {
-	frame  int32
-	object ObjID
-	kind   hprof.SubTag
-}
-
-// hold adds an object, the place-th that the stack holds, to the frame it belongs to. A leak of
-// JNI references makes very many of one stack.
-func (h *holder) hold(r Root, place int) {
-	frame, locals, omitted := int32(-1), &h.stack.Loose, &h.stack.LooseOmitted
-	if r.Frame >= 0 && int(r.Frame) < len(h.stack.Frames) {
-		f := &h.stack.Frames[r.Frame]
-		frame, locals, omitted = r.Frame, &f.Locals, &f.LocalsOmitted
-	}
-	if i := h.find(frame, *locals, r); i >= 0 {
-		(*locals)[i].Last, (*locals)[i].Again = place, true
-		return
-	}
-	if len(*locals) == MaxLocals {
-		*omitted++
-		return
-	}
-	*locals = append(*locals, Local{Object: r.Object, Kind: r.Kind, Last: place})
-	if len(*locals) > fewLocals {
-		h.know(frame, *locals)
-	}
-}
-
-// find returns the place of a root among the locals of its frame, -1 if it is not there.
-func (h *holder) find(frame int32, locals []Local, r Root) int {
-	if len(locals) <= fewLocals {
-		return slices.IndexFunc(locals, func(l Local) bool { return l.Object == r.Object && l.Kind == r.Kind })
-	}
-	if i, ok := h.known[held{frame, r.Object, r.Kind}]; ok {
-		return i
-	}
-	return -1
-}
-
-// know notes the last local of a frame, or all where they have just become many.
-func (h *holder) know(frame int32, locals []Local) {
-	if h.known == nil {
-		h.known = map[held]int{}
-	}
-	n := len(locals)
-	first := n - 1
-	if n == fewLocals+1 {
-		first = 0
-	}
-	for i := first; i < n; i++ {
-		h.known[held{frame, locals[i].Object, locals[i].Kind}] = i
-	}
-}
-
-// frameNames resolves frames, for all who ask: how classes and methods are called is read once. A
-// JVM gives each thread frames of its own, by the million where virtual threads are many, but
-// they are at few places in the program.
-type frameNames struct {
-	mu      sync.Mutex
-	classes map[uint32]uint64 // by serial number: id of the name; nil at first
-	texts   texts
-	known   []Frame
-	places  map[hprof.Frame]int32 // in known
-	stacks  map[uint32][]int32    // by trace: for each frame its place, or notKnown
-}
-
-const (
-	// manyFrames is beyond what a JVM has; more frames than that have their names read one by one,
-	// and more places than that are not kept.
-	manyFrames = 1 << 17
-	notKnown   = -1
-)
-
-func newFrameNames(o *hprof.Outline) *frameNames {
-	return &frameNames{texts: newTexts(o), places: map[hprof.Frame]int32{}, stacks: map[uint32][]int32{}}
-}
-
-// read reads what names frames.
-func (n *frameNames) read() {
-	outline := n.texts.outline
-	n.classes = make(map[uint32]uint64, len(outline.Classes))
-	for _, c := range outline.Classes {
-		n.classes[c.Serial] = c.NameID
-	}
-	if len(outline.Frames) > manyFrames {
-		return
-	}
-	n.texts.read(func(yield func(uint64) bool) {
-		for _, f := range outline.Frames {
-			if !yield(n.classes[f.ClassSerial]) || !yield(f.NameID) || !yield(f.SourceID) {
-				return
-			}
-		}
-	})
-}
-
-// frame returns the frame of that id.
-func (n *frameNames) frame(id uint64) Frame {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.resolve(n.texts.outline.Frames[id])
-}
-
-// stack returns the frames of a trace, at most MaxFrames. They are the caller's.
-func (n *frameNames) stack(trace uint32) []Frame {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	outline := n.texts.outline
-	ids := outline.Traces[trace].Frames
-	ids = ids[:min(len(ids), MaxFrames)]
-	places, ok := n.stacks[trace]
-	if !ok {
-		places = make([]int32, len(ids))
-		for i, id := range ids {
-			places[i] = n.place(outline.Frames[id])
-		}
-		n.stacks[trace] = places
-	}
-	frames := make([]Frame, len(ids))
-	for i, p := range places {
-		if p == notKnown {
-			frames[i] = n.resolve(outline.Frames[ids[i]])
-		} else {
-			frames[i] = n.known[p]
-		}
-	}
-	return frames
-}
-
-// place returns the place of a frame among those that are known.
-func (n *frameNames) place(raw hprof.Frame) int32 {
-	p, ok := n.places[raw]
-	if ok {
-		return p
-	}
-	if len(n.known) == manyFrames {
-		return notKnown
-	}
-	p = int32(len(n.known))
-	n.known, n.places[raw] = append(n.known, n.resolve(raw)), p
-	return p
-}
-
-// resolve looks up how a frame's class and method are called.
-func (n *frameNames) resolve(raw hprof.Frame) Frame {
-	if n.classes == nil {
-		n.read()
-	}
-	return Frame{
-		Class:  n.texts.class(n.classes[raw.ClassSerial]),
-		Method: n.texts.of(raw.NameID),
-		Source: n.texts.of(raw.SourceID),
-		Line:   raw.Line,
-	}
-}

@@ -34,13 +34,14 @@ func TestStacks(t *testing.T) {
 			require.Len(t, stacks, 2)
 			require.Len(t, stacks[0].Frames, 2)
 			assert.Equal(t, "java.lang.Object.wait0(Native Method)", stacks[0].Frames[0].String())
-			assert.Empty(t, stacks[0].Frames[0].Locals)
+			assert.Empty(t, stacks[0].Locals(0))
 			assert.Equal(t, "com.acme.Shop.sell(Shop.java:42)", stacks[0].Frames[1].String())
 			assert.Equal(t, []heap.Local{
 				{Object: g.Object(order.ID), Kind: hprof.SubRootJavaFrame, Last: 2, Again: true},
 				{Object: g.Object(lock.ID), Kind: hprof.SubRootJavaFrame, Last: 1},
-			}, stacks[0].Frames[1].Locals, "each once, in the order of the file")
-			assert.Empty(t, stacks[0].Loose)
+			}, stacks[0].Locals(1), "each once, in the order of the file")
+			loose, _ := stacks[0].Loose()
+			assert.Empty(t, loose)
 			assert.Empty(t, stacks[1].Frames)
 		})
 	}
@@ -56,12 +57,14 @@ func TestLooseLocals(t *testing.T) {
 		j.StackRoot(hprof.SubRootJNILocal, locals[len(locals)-1], 1, frame)
 	}
 	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
-	local := func(i int) heap.Local {
-		return heap.Local{Object: g.Object(locals[i].ID), Kind: hprof.SubRootJNILocal, Last: i}
+	local := func(i, last int) heap.Local {
+		return heap.Local{Object: g.Object(locals[i].ID), Kind: hprof.SubRootJNILocal, Last: last}
 	}
 	for s := range g.Stacks() {
-		assert.Equal(t, []heap.Local{local(1)}, s.Frames[0].Locals)
-		assert.Equal(t, []heap.Local{local(0), local(2)}, s.Loose)
+		assert.Equal(t, []heap.Local{local(1, 0)}, s.Locals(0))
+		loose, omitted := s.Loose()
+		assert.Equal(t, []heap.Local{local(2, 0), local(0, 1)}, loose)
+		assert.Zero(t, omitted)
 	}
 }
 
@@ -81,13 +84,15 @@ func TestManyLocals(t *testing.T) {
 	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
 	o := g.Object(again.ID)
 	for s := range g.Stacks() {
-		require.Len(t, s.Frames[0].Locals, n+2)
-		assert.Zero(t, s.Frames[0].LocalsOmitted)
+		locals, omitted := s.LocalsOf(0)
+		require.Len(t, locals, n+2)
+		assert.Zero(t, omitted)
 		assert.Equal(t, []heap.Local{
-			{Object: o, Kind: hprof.SubRootJNILocal, Last: n + 3, Again: true},
-			{Object: o, Kind: hprof.SubRootJavaFrame, Last: n + 2},
-		}, s.Frames[0].Locals[n:])
-		assert.Equal(t, []heap.Local{{Object: o, Kind: hprof.SubRootJNILocal, Last: n + 1}}, s.Loose)
+			{Object: o, Kind: hprof.SubRootJNILocal, Last: n + 2, Again: true},
+			{Object: o, Kind: hprof.SubRootJavaFrame, Last: n + 1},
+		}, locals[n:])
+		loose, _ := s.Loose()
+		assert.Equal(t, []heap.Local{{Object: o, Kind: hprof.SubRootJNILocal}}, loose)
 	}
 }
 
@@ -103,10 +108,11 @@ func TestLocalsAreBounded(t *testing.T) {
 	}
 	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
 	for s := range g.Stacks() {
-		assert.Len(t, s.Frames[0].Locals, heap.MaxLocals)
-		assert.Equal(t, 10, s.Frames[0].LocalsOmitted)
-		assert.Len(t, s.Loose, heap.MaxLocals)
-		assert.Equal(t, 10, s.LooseOmitted)
+		for _, told := range []func() ([]heap.Local, int){func() ([]heap.Local, int) { return s.LocalsOf(0) }, s.Loose} {
+			locals, omitted := told()
+			assert.Len(t, locals, heap.MaxLocals)
+			assert.Equal(t, 10, omitted)
+		}
 		assert.Len(t, slices.Collect(g.HeldBy(s.Thread)), 2*n)
 	}
 }
@@ -126,7 +132,7 @@ func TestThreadsInAnyOrder(t *testing.T) {
 	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
 	for s := range g.Stacks() {
 		var got []uint64
-		for _, l := range s.Frames[0].Locals {
+		for _, l := range s.Locals(0) {
 			got = append(got, g.Address(l.Object))
 		}
 		assert.Equal(t, held[s.Serial], got)

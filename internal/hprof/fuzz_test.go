@@ -91,7 +91,7 @@ func FuzzOutline(f *testing.F) {
 		}
 		walk(t, file)
 		require.NoError(t, file.Walk(t.Context(), visitor{t, file.Size}))
-		outline, err := file.Outline(t.Context())
+		outline, err := file.Outline(t.Context(), nil)
 		require.NoError(t, err)
 		for _, e := range outline.Extents {
 			require.Less(t, e.Start, e.End)

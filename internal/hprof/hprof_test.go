@@ -53,14 +53,14 @@ func open(t testing.TB, data []byte) (*hprof.File, error) {
 // walk renders all that can be read of a file, and says whether it is undamaged.
 func walk(t testing.TB, f *hprof.File) (text string, whole bool) {
 	t.Helper()
-	o, err := f.Outline(context.Background())
+	o, err := f.Outline(context.Background(), nil)
 	require.NoError(t, err)
 	whole = len(o.Damage) == 0
 	var out bytes.Buffer
 	for _, c := range o.Classes {
 		fmt.Fprintln(&out, "class", c.Serial, c.ID, o.Name(c.NameID))
 	}
-	fmt.Fprintln(&out, len(o.Frames), len(o.Traces))
+	fmt.Fprintln(&out, o.Stacks.FrameCount(), o.Stacks.Len())
 	objects := hprof.NewObjects(f, f.Header.IDSize)
 	for _, e := range o.Extents {
 		objects.Reset(e.Start, e.End)
@@ -209,7 +209,7 @@ func TestUnwrittenLength(t *testing.T) {
 	extents := func() []hprof.Extent {
 		f, err := open(t, data)
 		require.NoError(t, err)
-		o, err := f.Outline(context.Background())
+		o, err := f.Outline(context.Background(), nil)
 		require.NoError(t, err)
 		return o.Extents
 	}
@@ -277,14 +277,14 @@ func TestDamagedRecord(t *testing.T) {
 	data := sample(8).Encode(hproftest.Shape{})
 	f, err := open(t, data)
 	require.NoError(t, err)
-	want, err := f.Outline(t.Context())
+	want, err := f.Outline(t.Context(), nil)
 	require.NoError(t, err)
 	for _, length := range []uint32{0xffffffff, 0, 5, 1000} {
 		broken := bytes.Clone(data)
 		binary.BigEndian.PutUint32(broken[f.Header.Length+5:], length)
 		g, err := open(t, broken)
 		require.NoError(t, err)
-		got, err := g.Outline(t.Context())
+		got, err := g.Outline(t.Context(), nil)
 		require.NoError(t, err)
 		require.NotEmpty(t, got.Damage, "length %d", length)
 		assert.Equal(t, want.Extents, got.Extents, "length %d", length)
@@ -300,7 +300,7 @@ func BenchmarkObjects(b *testing.B) {
 	data := d.Encode(hproftest.Shape{SegmentBytes: 1 << 20})
 	f, err := open(b, data)
 	require.NoError(b, err)
-	outline, err := f.Outline(b.Context())
+	outline, err := f.Outline(b.Context(), nil)
 	require.NoError(b, err)
 	b.SetBytes(int64(len(data)))
 	o := hprof.NewObjects(f, 8)
@@ -343,7 +343,7 @@ func TestWrappedLength(t *testing.T) {
 	f, err := hprof.Open(t.Context(), path, nil)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, f.Close()) }()
-	o, err := f.Outline(t.Context())
+	o, err := f.Outline(t.Context(), nil)
 	require.NoError(t, err)
 	assert.Empty(t, o.Damage)
 	require.Equal(t, []hprof.Extent{{Start: start, End: start + length}}, o.Extents)
@@ -367,7 +367,7 @@ func TestNames(t *testing.T) {
 	f, err := hprof.Open(t.Context(), j.Finish().WriteFile(t, hproftest.Shape{}), nil)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, f.Close()) }()
-	o, err := f.Outline(t.Context())
+	o, err := f.Outline(t.Context(), nil)
 	require.NoError(t, err)
 	ids := map[uint64]bool{1 << 60: true}
 	for _, c := range o.Classes {

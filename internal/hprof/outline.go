@@ -7,6 +7,8 @@ import (
 	"iter"
 	"slices"
 	"sync"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
 // Outline is what the records around the heap say: names, loaded classes,
@@ -14,9 +16,8 @@ import (
 type Outline struct {
 	// Classes are the LOAD_CLASS records in file order.
 	Classes []LoadedClass
-	Frames  map[uint64]Frame
-	// Traces are the stack traces by serial number.
-	Traces map[uint32]Trace
+	// Stacks are those of the threads, and of wherever else traces tell of.
+	Stacks *Stacks
 	// Extents are the runs of sub-records in file order.
 	Extents []Extent
 	// Dumps is how many heap dumps the file holds.
@@ -34,21 +35,6 @@ type LoadedClass struct {
 	Serial uint32
 	ID     uint64
 	NameID uint64
-}
-
-// Frame is one frame of a stack.
-type Frame struct {
-	NameID      uint64
-	SourceID    uint64
-	ClassSerial uint32
-	// Line is the line number; -1 unknown, -2 compiled, -3 native.
-	Line int32
-}
-
-// Trace is a stack: the ids of its frames, innermost first.
-type Trace struct {
-	ThreadSerial uint32
-	Frames       []uint64
 }
 
 // Extent is a run of sub-records [Start, End) in the uncompressed dump: a heap record, or
@@ -81,12 +67,16 @@ const maxName = 1 << 16
 // frames is an eighth of it.
 const maxDescription = 4 << 20
 
-// Outline reads all records but the insides of the heap. Damage is recorded, and
-// records go on behind it (see Walk); it is not an error. Errors: that of ctx.
-func (f *File) Outline(ctx context.Context) (*Outline, error) {
-	o := &Outline{Frames: map[uint64]Frame{}, Traces: map[uint32]Trace{}, file: f}
-	if err := f.Walk(ctx, outliner{o}); err != nil {
-		return nil, err
+// Outline reads all records but the insides of the heap; m is what big tables are made from. Damage
+// is recorded, and records go on behind it (see Walk); it is not an error. Free gives the memory
+// back. Errors: that of ctx; no memory.
+func (f *File) Outline(ctx context.Context, m *offheap.Memory) (*Outline, error) {
+	o, stacks := &Outline{file: f}, newStackReader(m)
+	err := f.Walk(ctx, outliner{o, stacks})
+	var noMemory error
+	if o.Stacks, noMemory = stacks.finish(); cmp.Or(err, noMemory) != nil {
+		o.Free()
+		return nil, cmp.Or(err, noMemory)
 	}
 	o.byID = sync.OnceValue(func() []nameRef { // who reads many names does without
 		names := slices.Concat(o.names...)
@@ -94,6 +84,13 @@ func (f *File) Outline(ctx context.Context) (*Outline, error) {
 		return names
 	})
 	return o, nil
+}
+
+// Free gives the memory of big tables back; the stacks may not be used afterwards.
+func (o *Outline) Free() {
+	if o.Stacks != nil {
+		o.Stacks.Free()
+	}
 }
 
 // Name returns the text of the UTF8 record id, "" when there is none. Of several the first counts.
@@ -130,7 +127,10 @@ func (o *Outline) Names(wanted func(id uint64) bool) iter.Seq2[uint64, string] {
 }
 
 // outliner fills an outline with what a walk meets.
-type outliner struct{ *Outline }
+type outliner struct {
+	*Outline
+	stacks *stackReader
+}
 
 // Damaged notes the damage.
 func (o outliner) Damaged(e *Error, next int64) error {
@@ -159,13 +159,11 @@ func (o outliner) Record(_ context.Context, r Record) error {
 		id, f := r.Body.ID(), Frame{NameID: r.Body.ID()}
 		r.Body.ID()
 		f.SourceID, f.ClassSerial, f.Line = r.Body.ID(), r.Body.U4(), int32(r.Body.U4())
-		o.Frames[id] = f
+		o.stacks.frame(id, f)
 	case TagTrace:
-		serial, t := r.Body.U4(), Trace{ThreadSerial: r.Body.U4()}
-		for range r.Body.U4() {
-			t.Frames = append(t.Frames, r.Body.ID())
-		}
-		o.Traces[serial] = t
+		serial := r.Body.U4()
+		r.Body.U4() // thread
+		o.stacks.trace(serial, r.Body.U4(), &r.Body)
 	}
 	return nil
 }

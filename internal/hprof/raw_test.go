@@ -116,7 +116,7 @@ func TestSoManyDamagedPlaces(t *testing.T) {
 func TestCutBeforeItsHeap(t *testing.T) {
 	f, err := open(t, raw(name(1, "a")))
 	require.NoError(t, err)
-	o, err := f.Outline(t.Context())
+	o, err := f.Outline(t.Context(), nil)
 	require.NoError(t, err)
 	require.Len(t, o.Damage, 1)
 	assert.ErrorIs(t, o.Damage[0], hprof.ErrTruncated)
@@ -345,7 +345,7 @@ func TestShortSegments(t *testing.T) {
 	parts = append(parts, roots(next, 2000), name(1, "a"), roots(next+2000, 1), rec(hprof.TagHeapEnd, nil), roots(next+2001, 1), rec(hprof.TagHeapEnd, nil))
 	f, err := open(t, raw(parts...))
 	require.NoError(t, err)
-	o, err := f.Outline(t.Context())
+	o, err := f.Outline(t.Context(), nil)
 	require.NoError(t, err)
 	assert.Empty(t, o.Damage)
 	assert.Equal(t, 2, o.Dumps)

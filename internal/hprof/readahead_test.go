@@ -43,7 +43,7 @@ func TestReadsAhead(t *testing.T) {
 			data := d.Encode(hproftest.Shape{})
 			f, err := open(t, data)
 			require.NoError(t, err)
-			outline, err := f.Outline(t.Context())
+			outline, err := f.Outline(t.Context(), nil)
 			require.NoError(t, err)
 			require.Len(t, outline.Extents, 1)
 			r := &countingReader{ReaderAt: bytes.NewReader(data)}

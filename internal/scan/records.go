@@ -35,10 +35,11 @@ func WriteRecords(ctx context.Context, path string, w io.Writer, o RecordOptions
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	outline, err := f.Outline(ctx)
+	outline, err := f.Outline(ctx, nil)
 	if err != nil {
 		return 0, err
 	}
+	defer outline.Free()
 	buffered := bufio.NewWriterSize(w, 1<<16)
 	p := &recordPrinter{
 		file: f, names: newRecordNames(outline), o: o, w: buffered,

@@ -129,11 +129,12 @@ func (d *dump) stackNames(ctx context.Context, stacks []heap.Stack) (*names, err
 	var objects []heap.ObjID
 	for _, s := range stacks {
 		objects = append(objects, s.Object)
-		for _, l := range shown(s.Loose) {
+		loose, _ := s.Loose()
+		for _, l := range shown(loose) {
 			objects = append(objects, l.Object)
 		}
-		for _, f := range s.Frames {
-			for _, l := range shown(f.Locals) {
+		for i := range s.Frames {
+			for _, l := range shown(s.Locals(i)) {
 				objects = append(objects, l.Object)
 			}
 		}
@@ -152,10 +153,12 @@ func (d *dump) thread(names *names, s heap.Stack) report.Thread {
 		n := names.of(s.Object)
 		t.Object, t.Class = n.Object, n.Class
 	}
-	t.Locals, t.LocalsOmitted = d.locals(names, s.Loose, s.LooseOmitted)
-	for _, f := range s.Frames {
+	loose, more := s.Loose()
+	t.Locals, t.LocalsOmitted = d.locals(names, loose, more)
+	for i, f := range s.Frames {
 		r := report.ThreadFrame{Call: f.String(), Class: f.Class, Method: f.Method, Source: f.Source, Line: int64(max(f.Line, 0)), Native: f.Line == heap.LineNative}
-		r.Locals, r.LocalsOmitted = d.locals(names, f.Locals, f.LocalsOmitted)
+		locals, more := s.LocalsOf(i)
+		r.Locals, r.LocalsOmitted = d.locals(names, locals, more)
 		t.Frames = append(t.Frames, r)
 	}
 	return t
