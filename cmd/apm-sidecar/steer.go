@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -78,21 +77,21 @@ func (s *steering) Run(ctx context.Context) error {
 	s.finder = f
 	s.mu.Unlock()
 	defer func() { s.finder.end() }()
-	content := s.content()
+	file := configFile{name: s.file}
+	file.take()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.hangUp:
-			content = s.content()
+			file.take()
 			s.reloadAndSay(ctx)
 		case <-tick.C:
-			if now := s.content(); !bytes.Equal(now, content) {
-				content = now
+			if file.changed() {
 				s.reloadAndSay(ctx)
 			}
 		case answer := <-s.asked:
-			content = s.content()
+			file.take()
 			answer <- s.reload(ctx)
 		case <-s.finder.Changed():
 			s.mu.Lock()
@@ -111,18 +110,6 @@ func (s *steering) Reload() error {
 	case <-s.ended:
 		return errors.New("the sidecar is ending")
 	}
-}
-
-// content is that of the configuration file, nil without one.
-func (s *steering) content() []byte {
-	if s.file == "" {
-		return nil
-	}
-	content, err := os.ReadFile(s.file)
-	if err != nil {
-		return nil
-	}
-	return content
 }
 
 // reloadAndSay reloads and logs how it went.
