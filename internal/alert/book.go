@@ -46,9 +46,9 @@ func newBook(awaited func() map[string]bool) *book {
 }
 
 // Observe takes over what the rule source found at now: pending and active alerts. What
-// it does not find any more is completed, or forgotten if it was only pending; not so
-// where it was blind to it.
-func (b *book) Observe(source Source, found []Alert, blind bool, now time.Time) {
+// it does not find any more is completed, or forgotten if it was only pending, but for
+// what stays; nil is nothing.
+func (b *book) Observe(source Source, found []Alert, stays func(*Alert) bool, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	seen := make(map[string]bool, len(found))
@@ -60,7 +60,7 @@ func (b *book) Observe(source Source, found []Alert, blind bool, now time.Time) 
 		}
 	}
 	for id, a := range b.alerts {
-		if a.Source == source && !seen[id] && !blind {
+		if a.Source == source && !seen[id] && (stays == nil || !stays(a)) {
 			b.end(a, now)
 		}
 	}

@@ -44,25 +44,25 @@ func states(b *book) map[string]State {
 func TestBookFollowsAnAlert(t *testing.T) {
 	b := newBook(nobodyWaits)
 	down := ruleOf("Down")
-	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Pending, 0), alertOf("Down", "b", "critical", Pending, 0)}, false, at(0))
+	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Pending, 0), alertOf("Down", "b", "critical", Pending, 0)}, nil, at(0))
 	assert.Equal(t, map[string]State{"Down/a": Pending, "Down/b": Pending}, states(b))
 	require.ErrorIs(t, b.Acknowledge("Down/a", "", "", at(1)), ErrNotActive)
 	require.ErrorIs(t, b.Acknowledge("Down/x", "", "", at(1)), ErrUnknown)
 
-	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Active, 0)}, false, at(60))
+	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Active, 0)}, nil, at(60))
 	assert.Equal(t, map[string]State{"Down/a": Active}, states(b), "what ends while it is pending is forgotten")
 
 	require.Error(t, b.Acknowledge("Down/a", strings.Repeat("x", 101), "", at(70)))
 	require.NoError(t, b.Acknowledge("Down/a", "kim", "restarting it", at(70)))
-	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Active, 0)}, false, at(90))
+	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Active, 0)}, nil, at(90))
 	a, _ := b.Get("Down/a")
 	assert.Equal(t, Acknowledged, a.State, "it stays so while it fires")
 	assert.Equal(t, &Acknowledgement{By: "kim", Comment: "restarting it", At: at(70)}, a.Acknowledgement)
 
-	b.Observe(ruleOf("Other"), nil, false, at(100))
+	b.Observe(ruleOf("Other"), nil, nil, at(100))
 	assert.Equal(t, map[string]State{"Down/a": Acknowledged}, states(b), "another rule says nothing about it")
 
-	b.Observe(down, nil, false, at(120))
+	b.Observe(down, nil, nil, at(120))
 	a, _ = b.Get("Down/a")
 	assert.Equal(t, Completed, a.State)
 	assert.Equal(t, at(120), a.CompletedAt)
@@ -70,14 +70,14 @@ func TestBookFollowsAnAlert(t *testing.T) {
 	b.close()
 	require.ErrorIs(t, b.Acknowledge("Down/a", "kim", "", at(122)), ErrEnded, "it would be forgotten")
 
-	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Active, 200)}, false, at(200))
+	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Active, 200)}, nil, at(200))
 	a, _ = b.Get("Down/a")
 	assert.Equal(t, Active, a.State, "the next time is another matter")
 	assert.Nil(t, a.Acknowledgement)
 
 	b.Retain(map[Source]bool{ruleOf("Other"): true}, nil, at(300))
 	assert.Equal(t, map[string]State{"Down/a": Completed}, states(b), "its rule is gone")
-	b.Observe(ruleOf("Other"), nil, false, at(300).Add(8*24*time.Hour))
+	b.Observe(ruleOf("Other"), nil, nil, at(300).Add(8*24*time.Hour))
 	assert.Empty(t, states(b), "after a week it is forgotten")
 }
 
@@ -88,20 +88,20 @@ func TestBookIsBounded(t *testing.T) {
 	for i := range maxOpen + 7 {
 		many = append(many, alertOf("Down", fmt.Sprint(i), "critical", Active, 0))
 	}
-	b.Observe(ruleOf("Down"), many, false, at(0))
+	b.Observe(ruleOf("Down"), many, nil, at(0))
 	counts, left := b.counts()
 	assert.Equal(t, maxOpen, counts[Active])
 	assert.Equal(t, 7, left)
 	for _, a := range b.List()[:2*maxCompleted] {
 		waits[a.ID] = true
 	}
-	b.Observe(ruleOf("Down"), nil, false, at(1))
+	b.Observe(ruleOf("Down"), nil, nil, at(1))
 	for id := range waits {
 		_, ok := b.Get(id)
 		require.True(t, ok, "somebody is still to be told that it ended")
 	}
 	clear(waits)
-	b.Observe(ruleOf("Down"), nil, false, at(2))
+	b.Observe(ruleOf("Down"), nil, nil, at(2))
 	counts, _ = b.counts()
 	assert.Equal(t, map[State]int{Completed: maxCompleted}, counts)
 }
@@ -112,7 +112,7 @@ func TestBookListsTheWorstFirst(t *testing.T) {
 		alertOf("Pend", "a", "critical", Pending, 0), alertOf("Warn", "a", "warning", Active, 5), alertOf("Old", "a", "critical", Active, 1),
 		alertOf("New", "a", "critical", Active, 2), alertOf("Odd", "a", "sev3", Active, 3), alertOf("Info", "a", "info", Active, 9),
 	} {
-		b.Observe(a.Source, []Alert{a}, false, at(10))
+		b.Observe(a.Source, []Alert{a}, nil, at(10))
 	}
 	require.NoError(t, b.Acknowledge("Old/a", "kim", "", at(11)))
 	var names []string

@@ -202,7 +202,7 @@ func (e *Engine) step(ctx context.Context, now time.Time) {
 			e.evaluateOne(ctx, ev, now)
 		}
 		sources[ev.source] = true
-		if !ev.began {
+		if !ev.began || now.Before(ev.keepUntil) {
 			notYet[ev.name] = true
 		}
 	}
@@ -236,7 +236,8 @@ func (e *Engine) evaluateOne(ctx context.Context, ev *evaluator, now time.Time) 
 			return
 		}
 	}
-	e.book.Observe(ev.source, found, e.opts.Sink.Blind(), now)
+	blind := e.opts.Sink.Blind()
+	e.book.Observe(ev.source, found, func(a *Alert) bool { return blind || ev.keeps(a, now) }, now)
 }
 
 // awaited are the IDs of the alerts that some receiver takes for active.

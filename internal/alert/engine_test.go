@@ -117,10 +117,12 @@ func (b *bench) start() {
 		require.NoError(b.t, b.save())
 		b.closeEvaluators()
 	}
+	before := time.Now()
 	e, err := New(b.opts)
 	require.NoError(b.t, err)
 	for _, ev := range e.evaluators {
 		ev.next = b.now
+		ev.keepUntil = b.now.Add(ev.keepUntil.Sub(before).Truncate(time.Second))
 	}
 	b.Engine = e
 }
@@ -491,3 +493,53 @@ func TestStateOfAnotherVersionIsNotRead(t *testing.T) {
 	b.start()
 	assert.Empty(t, b.Alerts())
 }
+
+// TestEngineKeepsWhatFiresOverARestart: what a rule looks at may take minutes to be there again
+// after a start. As long as its keep_firing_for lasts, nobody is told of an end, and an
+// acknowledgement holds.
+func TestEngineKeepsWhatFiresOverARestart(t *testing.T) {
+	for name, changed := range map[string]string{"the same rules": keptRule, "other rules": strings.Replace(keptRule, "== 0", "< 1", 1)} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, keptRule)
+			passes := func(n int, want string) {
+				t.Helper()
+				for range n {
+					b.pass()
+					assert.Equal(t, want, b.states())
+				}
+			}
+			b.write("a:1", 0, 0)
+			passes(3, "Down active")
+			require.Len(t, b.hook.take(), 1)
+			down := b.Alerts()[0]
+			require.NoError(t, b.Acknowledge(down.ID, "kim", ""))
+
+			b.write("a:1", 1, 0)
+			require.NoError(t, os.WriteFile(filepath.Join(b.opts.Rules[0], "rules.yml"), []byte(changed), 0o600))
+			b.start()
+			passes(5, "Down acknowledged")
+			b.write("a:1", 0, 0)
+			passes(2, "Down acknowledged")
+			assert.Equal(t, down.FiredAt, b.Alerts()[0].FiredAt)
+			b.write("a:1", 1, 0)
+			passes(6, "Down acknowledged") // vmalert keeps it
+			passes(1, "Down completed")
+
+			b.write("a:1", 0, 0)
+			passes(1, "Down active")
+			b.write("a:1", 1, 0)
+			b.start()
+			passes(5, "Down active")
+			passes(1, "Down completed")
+		})
+	}
+}
+
+// keptRule is one whose alerts stay for a minute.
+const keptRule = `
+groups:
+  - name: test
+    interval: 10s
+    rules:
+      - {alert: Down, expr: apm_sidecar_target_up == 0, keep_firing_for: 1m}
+`

@@ -74,6 +74,8 @@ type evaluator struct {
 	next   time.Time
 	// began is true once the rule was evaluated without an error.
 	began bool
+	// keepUntil is until when alerts of before stay active that it does not find.
+	keepUntil time.Time
 }
 
 // newEvaluator makes a rule ready; its first evaluation is an interval from now, as
@@ -87,8 +89,15 @@ func newEvaluator(g config.Group, query http.Handler, interval time.Duration, no
 	}
 	e.group.Init()
 	e.next = now.Add(e.group.Interval)
+	if alerting, ok := e.group.Rules[0].(*rule.AlertingRule); ok {
+		e.keepUntil = now.Add(alerting.KeepFiringFor)
+	}
 	return e
 }
+
+// keeps tells whether an alert that the rule does not find stays active, as its
+// keep_firing_for has it: vmalert does not know of those of before.
+func (e *evaluator) keeps(a *Alert, now time.Time) bool { return a.firing() && now.Before(e.keepUntil) }
 
 // close gives the group's metrics back. Its Close waits for the end of its Start, so
 // it is started to end at once.

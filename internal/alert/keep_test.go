@@ -23,7 +23,7 @@ func TestThatAlertsAreNotKeptIsSaidOnce(t *testing.T) {
 	require.NoError(t, err)
 	defer e.closeEvaluators()
 	require.NoError(t, os.Remove(dir))
-	e.book.Observe(ruleOf("Down"), []Alert{alertOf("Down", "a", "critical", Active, 0)}, false, time.Now())
+	e.book.Observe(ruleOf("Down"), []Alert{alertOf("Down", "a", "critical", Active, 0)}, nil, time.Now())
 	for range 3 {
 		e.keep()
 	}

@@ -52,7 +52,7 @@ func fires(n int) *book {
 		a.FiredAt = time.Now()
 		found = append(found, a)
 	}
-	b.Observe(ruleOf("Down"), found, false, time.Now())
+	b.Observe(ruleOf("Down"), found, nil, time.Now())
 	return b
 }
 
@@ -67,7 +67,7 @@ func TestASlowWebhookIsToldWhatIsTrueThen(t *testing.T) {
 			}
 			told = append(told, m.Status+" "+m.GroupLabels["instance"])
 			time.Sleep(3 * time.Second)
-			b.Observe(ruleOf("Down"), nil, false, time.Now())
+			b.Observe(ruleOf("Down"), nil, nil, time.Now())
 			return http.StatusOK, nil
 		})
 		s.tell(t.Context(), b, time.Now())
@@ -177,8 +177,8 @@ func TestAnEndIsToldHoweverLongAnAlertmanagerWasAwayAndAfterARestart(t *testing.
 				for i := range end {
 					end[i].Since = ended
 				}
-				b.Observe(ruleOf("Down"), nil, false, ended)
-				b.Observe(ruleOf("Down"), end, false, ended)
+				b.Observe(ruleOf("Down"), nil, nil, ended)
+				b.Observe(ruleOf("Down"), end, nil, ended)
 				awaited := map[string]bool{}
 				s.awaits(awaited)
 				assert.Len(t, awaited, 1)
