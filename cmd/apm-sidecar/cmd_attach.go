@@ -69,17 +69,22 @@ func listJVMs(env environment, jvms []attach.JVM) error {
 		_, err := fmt.Fprintln(env.stderr, "No JVM of this user runs on this host; as root, those of all users are listed.")
 		return err
 	}
+	without := false
 	for _, j := range jvms {
 		url := j.JolokiaURL
 		switch {
 		case url == "" && j.Silent:
 			url = "does not answer"
 		case url == "":
-			url = "no agent"
+			url, without = "no JVM agent", true
 		}
 		if _, err := fmt.Fprintf(env.stdout, "%d\t%s\t%s\n", j.PID, j.Main, url); err != nil {
 			return err
 		}
 	}
-	return nil
+	if !without {
+		return nil
+	}
+	_, err := fmt.Fprintln(env.stderr, "An agent that is a web application or an actuator is not seen here: apm-sidecar doctor --target URL tells of it.")
+	return err
 }

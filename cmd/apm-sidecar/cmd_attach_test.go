@@ -18,7 +18,9 @@ func TestListJVMs(t *testing.T) {
 	}
 	out, said := list(attach.JVM{PID: 7, Main: "Shop"}, attach.JVM{PID: 8, Main: "Till", JolokiaURL: "http://127.0.0.1:8778/jolokia/"},
 		attach.JVM{PID: 9, Main: "Hung", Silent: true})
-	assert.Equal(t, "7\tShop\tno agent\n8\tTill\thttp://127.0.0.1:8778/jolokia/\n9\tHung\tdoes not answer\n", out)
+	assert.Equal(t, "7\tShop\tno JVM agent\n8\tTill\thttp://127.0.0.1:8778/jolokia/\n9\tHung\tdoes not answer\n", out)
+	assert.Contains(t, said, "a web application or an actuator is not seen")
+	_, said = list(attach.JVM{PID: 8, Main: "Till", JolokiaURL: "http://127.0.0.1:8778/jolokia/"})
 	assert.Empty(t, said)
 
 	out, said = list()

@@ -40,6 +40,7 @@ type Client interface {
 	MaxDirectMemory(ctx context.Context) (int64, error)
 	Version(ctx context.Context) (*jmx.Agent, error)
 	Allows(ctx context.Context) ([]string, error)
+	Denied(ctx context.Context) ([]string, error)
 	ServesOneAtATime(ctx context.Context) (bool, error)
 	TakesGET(ctx context.Context) bool
 	Elsewhere(ctx context.Context) (url string)
@@ -173,7 +174,7 @@ func (v *visit) agent(ctx context.Context, c Client) {
 	}
 }
 
-// policy tells what is allowed beyond need.
+// policy tells what is allowed beyond need, and what is denied of it.
 func (v *visit) policy(ctx context.Context, c Client) {
 	allowed, err := c.Allows(ctx)
 	switch {
@@ -188,7 +189,18 @@ func (v *visit) policy(ctx context.Context, c Client) {
 		}
 		v.say(Warn, "the agent lets whoever reaches it %s any MBean, which %s: give it the policy that apm-sidecar policy prints", strings.Join(allowed, ", "), means)
 	}
+	if denied, err := c.Denied(ctx); err == nil && len(denied) > 0 {
+		named, more := denied[:min(len(denied), mostDenied)], ""
+		if n := len(denied) - len(named); n > 0 {
+			more = fmt.Sprintf(" and %d more", n)
+		}
+		v.say(Warn, "the agent's policy denies what the sidecar asks for, as one of an earlier version does: %s%s. Give it the policy that apm-sidecar policy prints now",
+			strings.Join(named, ", "), more)
+	}
 }
+
+// mostDenied is how much of what is denied is named.
+const mostDenied = 6
 
 // finalizerRecording are the options of a JVM that records nothing but what
 // registered finalizers need. A recording without a period tells them at the end of a

@@ -26,6 +26,7 @@ type patient struct {
 	missing     []jvm.Missing
 	version, vm string
 	allowed     []string
+	denied      []string
 	single      bool
 	unchecked   bool
 	servers     jvm.Servers
@@ -62,6 +63,8 @@ func (p patient) Version(context.Context) (*jmx.Agent, error) {
 }
 
 func (p patient) Allows(context.Context) ([]string, error) { return p.allowed, nil }
+
+func (p patient) Denied(context.Context) ([]string, error) { return p.denied, nil }
 
 func (p patient) ServesOneAtATime(context.Context) (bool, error) { return p.single, nil }
 
@@ -131,6 +134,8 @@ func TestExamine(t *testing.T) {
 		"last 1.x":        {patient{version: "1.7.2"}, ""},
 		"open policy":     {patient{allowed: []string{"exec", "write"}}, "warn the agent lets whoever reaches it exec, write any MBean, which amounts to running code"},
 		"readable policy": {patient{allowed: []string{"read", "search"}}, "warn the agent lets whoever reaches it read, search any MBean, which shows what is secret in it"},
+		"old policy":      {patient{denied: []string{"a:b=c/d", "e:f=*"}}, "warn the agent's policy denies what the sidecar asks for, as one of an earlier version does: a:b=c/d, e:f=*. Give it"},
+		"strange policy":  {patient{denied: []string{"1", "2", "3", "4", "5", "6", "7", "8"}}, "warn the agent's policy denies what the sidecar asks for, as one of an earlier version does: 1, 2, 3, 4, 5, 6 and 2 more. Give it"},
 		"no queue":        {patient{queue: errors.New("denied")}, "warn the finalizer queue by class"},
 		"no recording":    {patient{noRecording: true}, "info no registered finalizers by class"},
 		"no such view":    {patient{recording: jmx.ErrUnsupported}, ""},

@@ -94,3 +94,35 @@ func TestDoor(t *testing.T) {
 	assert.Equal(t, server.URL+"/actuator/jolokia/", client(t, with).Elsewhere(t.Context()))
 	assert.Empty(t, client(t, server.URL+"/actuator/jolokia/").Elsewhere(t.Context()))
 }
+
+// TestDenied: what a policy denies stands where its value would, in each form that agents have.
+func TestDenied(t *testing.T) {
+	t.Parallel()
+	const (
+		refused    = `{"error_type":"java.lang.SecurityException",".error":true,"error":"Reading attribute x is forbidden"}`
+		refusedBy1 = `"ERROR: Reading attribute x is forbidden for MBean y (class java.lang.SecurityException)"`
+		broken     = `{"error_type":"java.lang.IllegalStateException",".error":true,"error":"x"}`
+	)
+	agent := newFake(t, func(w http.ResponseWriter, r *http.Request, bulk []item) {
+		answer := `{"status":404,"error_type":"javax.management.InstanceNotFoundException","error":"none"}`
+		switch it := bulk[0]; {
+		case it.Type == "exec" && !assert.Len(t, it.Arguments, 9, "nothing is to be run"):
+		case it.Operation == "findDeadlockedThreads()":
+			answer = `{"status":403,"error_type":"java.lang.Exception","error":"Operation findDeadlockedThreads() forbidden"}`
+		case it.Type == "exec":
+			answer = `{"status":400,"error_type":"java.lang.IllegalArgumentException","error":"Invalid number of operation arguments"}`
+		case strings.HasPrefix(it.MBean, "*:type=Manager,"):
+			answer = `{"status":200,"value":{"Tomcat:type=Manager,host=localhost,context=/":{"activeSessions":` + refused + `,"sessionCounter":` + refusedBy1 + `}}}`
+		case it.MBean == "java.lang:type=Threading" && it.Attribute[0] == "ThreadCount":
+			answer = `{"status":200,"value":{"ThreadCount":5,"PeakThreadCount":` + refusedBy1 + `,"DaemonThreadCount":` + broken + `}}`
+		case it.MBean == "java.lang:type=Runtime":
+			answer = `{"status":403,"error":"denied"}`
+		}
+		saying(200, "["+answer+"]")(w, r, bulk)
+	})
+	denied, err := client(t, agent.URL).Denied(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		"*:type=Manager,host=*,context=*", "java.lang:type=Runtime", "java.lang:type=Threading/PeakThreadCount", "java.lang:type=Threading/findDeadlockedThreads()",
+	}, denied)
+}

@@ -104,7 +104,7 @@ func TestAttachUnderTheOwnPolicy(t *testing.T) {
 
 	out, err := sidecarOutput(t, "attach")
 	require.NoError(t, err, out)
-	assert.Regexp(t, "(?m)^"+pid+"\t.*no agent$", out)
+	assert.Regexp(t, "(?m)^"+pid+"\t.*no JVM agent$", out)
 	out, err = sidecarOutput(t, "attach", pid, "--agent", "/nonexistent.jar")
 	require.Error(t, err)
 	assert.Contains(t, out, "does not see the agent")

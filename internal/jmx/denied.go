@@ -1,0 +1,70 @@
+package jmx
+
+import (
+	"context"
+	"strings"
+)
+
+// tooMany are more arguments than any operation takes: a policy refuses before anyone
+// counts them, and no agent runs it.
+var tooMany = []any{0, 0, 0, 0, 0, 0, 0, 0, 0}
+
+// Denied tells what the agent's policy denies of what the sidecar asks for, as "MBean",
+// "MBean/attribute" or "MBean/operation", but for heap dumps. Of MBeans that the JVM does not have nothing is known.
+func (c *Client) Denied(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	var denied []string
+	for _, r := range pollReads() {
+		if r.Type != "read" {
+			continue // operations come below
+		}
+		// One at a time, as some agents refuse a bulk for one item.
+		replies, err := c.post(ctx, []request{r})
+		switch {
+		case Reason(err) == ReasonDenied, err == nil && replies[0].status == 403:
+			denied = append(denied, r.MBean)
+		case err == nil:
+			denied = append(denied, deniedAttributes(r, replies[0].value)...)
+		case Reason(rejection(err)) != ReasonBulkRejected:
+			return nil, err
+		}
+	}
+	for _, op := range operations() {
+		if op == opDumpHeap() {
+			continue
+		}
+		replies, err := c.post(ctx, []request{run(op, tooMany...)})
+		switch {
+		case Reason(err) == ReasonDenied, err == nil && replies[0].status == 403:
+			denied = append(denied, op.mbean+"/"+op.signature)
+		case err != nil && Reason(rejection(err)) != ReasonBulkRejected:
+			return nil, err
+		}
+	}
+	return sorted(denied), nil
+}
+
+// deniedAttributes are those of an answer that have the policy's refusal in their place, of
+// one MBean or of any that a pattern matches; the MBean stands for several of them.
+func deniedAttributes(r request, v value) []string {
+	var denied []string
+	of := func(bean value) {
+		for _, name := range r.Attribute {
+			a := bean.get(name)
+			// An object in 2.x, "ERROR: ... (class java.lang.SecurityException)" in 1.x.
+			if strings.HasSuffix(a.get("error_type").text(), "SecurityException") || strings.HasSuffix(strings.TrimSuffix(a.text(), ")"), "SecurityException") {
+				denied = append(denied, r.MBean+"/"+name)
+			}
+		}
+	}
+	if strings.Contains(r.MBean, "*") {
+		eachBean(v, func(_ []byte, bean value) { of(bean) })
+	} else {
+		of(v)
+	}
+	if denied = sorted(denied); len(denied) > 1 {
+		return []string{r.MBean}
+	}
+	return denied
+}
