@@ -50,6 +50,9 @@ func (h *Host) cgroup2(c *jvm.Cgroup, group string) {
 		c.MemoryLimitBytes = integer(read("memory.max")) // "max" is none
 		c.MemoryCacheBytes = integer(pairs(read("memory.stat"))["inactive_file"])
 	}
+	for _, base := range []string{"sys/fs/cgroup", "sys/fs/cgroup/unified"} {
+		h.threads(c, base, group)
+	}
 	if f := strings.Fields(read("cpu.max")); len(f) == 2 {
 		c.CPUQuotaUs, c.CPUPeriodUs = integer(f[0]), integer(f[1])
 	}
@@ -86,6 +89,23 @@ func (h *Host) cgroup1(c *jvm.Cgroup, mounted, controller, group string) {
 		stat := pairs(read("cpu.stat"))
 		c.Periods, c.Throttled = integer(stat["nr_periods"]), integer(stat["nr_throttled"])
 		c.ThrottledSeconds = scale(stat["throttled_time"], 1e9)
+	case "pids":
+		h.threads(c, "sys/fs/cgroup/pids", group)
+	}
+}
+
+// threads takes the group's number of threads and its limit, or those of the group above it that is
+// nearest to its limit: Kubernetes limits the pod, not the container. See pids.rst in the
+// kernel's tree, where each thread is a process.
+func (h *Host) threads(c *jvm.Cgroup, base, group string) {
+	for dir := path.Join("/", group); ; dir = path.Dir(dir) {
+		used, most := integer(strings.TrimSpace(h.text(path.Join(base, dir, "pids.current")))), integer(strings.TrimSpace(h.text(path.Join(base, dir, "pids.max"))))
+		if used.Known() && most.Known() && used.Or(0)*c.ThreadsMax.Or(1) >= c.Threads.Or(0)*most.Or(1) {
+			c.Threads, c.ThreadsMax = used, most
+		}
+		if dir == "/" {
+			return
+		}
 	}
 }
 

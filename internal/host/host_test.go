@@ -140,4 +140,11 @@ func TestCgroups(t *testing.T) {
 		"sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us": "100000\n", "sys/fs/cgroup/cpu,cpuacct/a/cpu.stat": "nr_periods 10\nnr_throttled 3\nthrottled_time 1500000000\n"}, limited)
 	f("version 1 without limits", map[string]string{"proc/42/cgroup": "4:cpu:/\n3:memory:/\n", "sys/fs/cgroup/memory/memory.usage_in_bytes": "900\n",
 		"sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n", "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n"}, jvm.Cgroup{MemoryUsedBytes: n(900)})
+	threads := func(base string) map[string]string {
+		return map[string]string{base + "/pids.current": "9000\n", base + "/pids.max": "32000\n", base + "/pod/pids.current": "950\n", base + "/pod/pids.max": "1000\n",
+			base + "/pod/jvm/pids.current": "940\n", base + "/pod/jvm/pids.max": "max\n"}
+	}
+	f("threads of a pod, version 2", join(threads("sys/fs/cgroup"), map[string]string{"proc/42/cgroup": "0::/pod/jvm\n"}), jvm.Cgroup{Threads: n(950), ThreadsMax: n(1000)})
+	f("threads of a pod, version 1", join(threads("sys/fs/cgroup/pids"), map[string]string{"proc/42/cgroup": "8:pids:/pod/jvm\n"}), jvm.Cgroup{Threads: n(950), ThreadsMax: n(1000)})
+	f("threads of a container, seen from inside", map[string]string{"proc/42/cgroup": "0::/\n", "sys/fs/cgroup/pids.current": "7\n", "sys/fs/cgroup/pids.max": "512\n"}, jvm.Cgroup{Threads: n(7), ThreadsMax: n(512)})
 }

@@ -59,4 +59,7 @@ type Cgroup struct {
 	// Periods are those in which it ran, Throttled those in which it was stopped.
 	Periods, Throttled Opt[int64]
 	ThrottledSeconds   Opt[float64]
+	// Threads and ThreadsMax are those of the group, or of the one above it that is nearest to
+	// its limit; without a limit both are missing.
+	Threads, ThreadsMax Opt[int64]
 }

@@ -64,6 +64,8 @@ func (b *builder) cgroup(c jvm.Cgroup) {
 	b.count(nil, "container_cpu_cfs_periods_total", c.Periods, 1)
 	b.count(nil, "container_cpu_cfs_throttled_periods_total", c.Throttled, 1)
 	b.share("container_cpu_cfs_throttled_seconds_total", c.ThrottledSeconds)
+	b.count(nil, "container_threads", c.Threads, 1)
+	b.count(nil, "container_threads_max", c.ThreadsMax, 1)
 }
 
 type hostField struct{ field, metric string }
@@ -111,5 +113,7 @@ func hostMetrics() []Metric {
 		{"container_cpu_cfs_periods_total", Counter, Count, nil, "Periods in which the control group ran."},
 		{"container_cpu_cfs_throttled_periods_total", Counter, Count, nil, "Periods in which it was stopped, its quota being used up."},
 		{"container_cpu_cfs_throttled_seconds_total", Counter, Seconds, nil, "Time for which it was stopped."},
+		{"container_threads", Gauge, Count, nil, "Threads of all processes of the control group, or of the group above it that is nearest to its limit; absent without a limit."},
+		{"container_threads_max", Gauge, Count, nil, "Most threads that group may have."},
 	})
 }

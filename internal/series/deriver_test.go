@@ -104,7 +104,7 @@ func everything() []series.Sample {
 		Time: at(), CPUs: []jvm.CPU{{Name: "0", Seconds: make([]float64, len(jvm.CPUModes()))}}, Load1: some, Load5: some, Load15: some, Memory: memory,
 		SwapIn: one, SwapOut: one, Disks: []jvm.Disk{{Name: "sda"}}, Filesystems: []jvm.Filesystem{{Device: "/dev/sda1", Mount: "/", Type: "ext4"}},
 		FilesAllocated: one, FilesMax: one, ResidentBytes: one, VirtualBytes: one, SwapBytes: one,
-		Cgroup: jvm.Cgroup{MemoryLimitBytes: one, MemoryUsedBytes: one, CPUQuotaUs: one, CPUPeriodUs: one, Periods: one, Throttled: one, ThrottledSeconds: some},
+		Cgroup: jvm.Cgroup{MemoryLimitBytes: one, MemoryUsedBytes: one, CPUQuotaUs: one, CPUPeriodUs: one, Periods: one, Throttled: one, ThrottledSeconds: some, Threads: one, ThreadsMax: one},
 	})...)
 	for i := range 2 {
 		look := finalizerIn("com.acme.Conn", "BLOCKED")
