@@ -32,7 +32,7 @@ func dueCounts(tasks []int32, table *heap.Table) []DueCount {
 	if len(tasks) == 0 {
 		return nil
 	}
-	due := func(row int32) int64 { return hprof.Instant(table.Long(int(row), columnDue)).UnixMilli() }
+	due := func(row int32) int64 { return hprof.Millis(table.Long(int(row), columnDue)) }
 	times := make([]int64, len(tasks))
 	for i, task := range tasks {
 		times[i] = due(task)

@@ -21,6 +21,8 @@ type trail struct {
 	depth  int32
 	object heap.ObjID // the one object here, 0 when there are several
 	repeat int32      // the longest run of objects of this class in a row
+	// next is the trail that was last gone to from here, 0 for none: mostly that of the next way.
+	next int32
 }
 
 // merger merges the ways to many objects by the classes they pass. Of a way that others have gone
@@ -73,9 +75,11 @@ func (m *merger) trailOf(o heap.ObjID) int32 {
 			at = r.at
 			break
 		}
-		if k, ok := m.known[p]; ok {
-			at = k
-			break
+		if len(m.known) > 0 {
+			if k, ok := m.known[p]; ok {
+				at = k
+				break
+			}
 		}
 		m.todo = append(m.todo, p)
 	}
@@ -104,16 +108,28 @@ func (m *merger) step(at, run int32, o heap.ObjID) (int32, int32) {
 		}
 		return at, run
 	}
+	next := m.trails[at].next
+	if next == 0 || m.trails[next].class != class {
+		next = m.below(at, class, o)
+		m.trails[at].next = next
+	}
+	if t := &m.trails[next]; t.object != o {
+		t.object = 0
+	}
+	return next, 1
+}
+
+// below returns the trail of a class behind the trail at, a new one, which begins with o, where
+// there is none.
+func (m *merger) below(at int32, class heap.ClassID, o heap.ObjID) int32 {
 	key := [2]uint32{uint32(at), uint32(class)}
 	next, ok := m.child[key]
 	if !ok {
 		next = int32(len(m.trails))
 		m.child[key] = next
 		m.trails = append(m.trails, trail{parent: at, class: class, depth: m.trails[at].depth + 1, object: o, repeat: 1})
-	} else if t := &m.trails[next]; t.object != o {
-		t.object = 0
 	}
-	return next, 1
+	return next
 }
 
 // group is what ends at one trail.

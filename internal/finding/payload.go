@@ -62,6 +62,27 @@ func (h *Heap) captured(o heap.ObjID) heap.ObjID {
 // payloadClass names the class of an object's payload, the same in every run.
 func (h *Heap) payloadClass(o heap.ObjID) string { return stableClass(h.Class(h.payload(o)).Name) }
 
+// payloadNames tells payloadClass of many objects, those of a class often in a row.
+type payloadNames struct {
+	h     *Heap
+	class heap.ClassID
+	name  string // of that class, "" where the objects themselves have to be asked
+}
+
+func (n *payloadNames) of(o heap.ObjID) string {
+	if class := n.h.ClassOf(o); n.class != class || n.name == "" {
+		if name := n.h.Classes[class].Name; wraps(name) {
+			n.class, n.name = class, ""
+		} else {
+			n.class, n.name = class, stableClass(name)
+		}
+	}
+	if n.name != "" {
+		return n.name
+	}
+	return n.h.payloadClass(o)
+}
+
 // wraps says whether objects of a class of the JDK hold something for others to run or
 // to have for a while.
 func wraps(class string) bool {

@@ -91,6 +91,8 @@ func (h *Heap) fill(s *scheduler, table *heap.Table, name func(state int64) stri
 	if s.array == 0 {
 		return
 	}
+	s.tasks = make([]heap.ObjID, 0, min(max(s.Size, 0), int64(table.Len())))
+	names := payloadNames{h: h}
 	next := 0 // tasks often lie in the order in which they wait
 	for task := range h.References(s.array) {
 		row := h.decorated(task, table, next)
@@ -99,7 +101,7 @@ func (h *Heap) fill(s *scheduler, table *heap.Table, name func(state int64) stri
 		}
 		next = row + 1
 		state := name(table.Int(row, columnState))
-		class := h.payloadClass(task)
+		class := names.of(task)
 		if len(s.tasks) == 0 {
 			s.HeadTask = class
 		}

@@ -49,6 +49,7 @@ func (h *Heap) timers() []*scheduler {
 		threads[h.Tables[tableTimerThread].Ref(row, columnQueue)] = h.threadNames[thread]
 	}
 	queues, tasks := h.Tables[tableTaskQueue], h.Tables[tableTask]
+	created := h.Created.UnixMilli()
 	var timers []*scheduler
 	for row, queue := range queues.Objects {
 		s := &scheduler{owner: queue, array: queues.Ref(row, columnQueue)}
@@ -57,24 +58,22 @@ func (h *Heap) timers() []*scheduler {
 			s.owner = table.Objects[r]
 			s.Thread = h.threadNames[table.Ref(r, columnOwner)]
 		}
-		var overdue int64
+		var overdue, last int64
 		var rows []int32
 		name := func(state int64) string { return timerTaskStates[timerTaskState(state)] }
 		h.fill(s, tasks, name, func(row int, state string) {
-			rows = append(rows, int32(row))
-			due := hprof.Instant(tasks.Long(row, columnDue))
-			if state == scheduledState && due.Before(h.Created) {
+			due := hprof.Millis(tasks.Long(row, columnDue))
+			if state == scheduledState && due < created {
 				overdue++
 			}
-			if s.head.IsZero() {
-				s.head = due
+			if len(rows) == 0 {
+				s.head = hprof.Instant(due)
+				rows, last = make([]int32, 0, cap(s.tasks)), due
 			}
-			if due.After(s.last) {
-				s.last = due
-			}
+			rows, last = append(rows, int32(row)), max(last, due)
 		})
 		if len(s.tasks) > 0 {
-			s.Overdue = &overdue
+			s.Overdue, s.last = &overdue, hprof.Instant(last)
 			s.Due = dueCounts(rows, tasks)
 		}
 		timers = append(timers, s)
