@@ -153,17 +153,12 @@ func (h *Heap) unservedCleaners(ctx context.Context, queue heap.ObjID, b backlog
 		Fingerprint: fingerprint("cleaner-backlog", b.class),
 		Evidence:    Evidence{Facts: b.facts("waiting in the queue", h.inUse()), Refutes: "a second dump in which the queue is empty"},
 	}
-	tracks, err := h.ShortestTracks(ctx, []heap.ObjID{queue})
-	if err != nil {
+	path, err := h.pathTo(ctx, []heap.ObjID{queue})
+	if err != nil || path == nil {
 		return f, err
 	}
-	defer tracks.Free()
-	paths, err := h.mergePaths(ctx, tracks, []heap.ObjID{queue}, 1)
-	if err != nil || len(paths) == 0 {
-		return f, err
-	}
-	f.Evidence.Path = &paths[0]
-	w := holderOn(&paths[0])
+	f.Evidence.Path = path
+	w := holderOn(path)
 	f.Culprit.Field, f.Culprit.Thread = w.field, w.thread
 	if b.waiting >= lastingQueue && b.bytes*100 >= h.inUse()*criticalShare && b.bytes >= suspectBytes && !h.polled(queue, w.class) && !h.ofCleaner(queue) {
 		f.Severity, f.Confidence = SeverityWarning, ConfidenceMedium

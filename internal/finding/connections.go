@@ -72,11 +72,10 @@ func (h *Heap) looseFinding(ctx context.Context, d driverConnection, open []heap
 	if len(open) < looseRemark {
 		return nil, nil
 	}
-	tracks, err := h.ShortestTracks(ctx, open)
+	tracks, err := h.tracksTo(ctx, open)
 	if err != nil {
 		return nil, err
 	}
-	defer tracks.Free()
 	open = slices.DeleteFunc(open, func(c heap.ObjID) bool {
 		for o := range tracks.Back(c) {
 			if o != c && likePool(cmp.Or(h.NameOf(o), h.Class(o).Name)) {

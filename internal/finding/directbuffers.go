@@ -45,16 +45,10 @@ func (directBuffers) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	}
 	var path *Path
 	if len(b.held) > 0 {
-		tracks, err := h.ShortestTracks(ctx, b.held)
-		if err != nil {
+		var err error
+		if path, err = h.pathTo(ctx, b.held); err != nil {
 			return nil, err
 		}
-		defer tracks.Free()
-		paths, err := h.mergePaths(ctx, tracks, b.held, 1)
-		if err != nil {
-			return nil, err
-		}
-		path = &paths[0]
 	}
 	return []Finding{b.finding(path)}, nil
 }

@@ -33,11 +33,10 @@ func (h *Heap) addPaths(ctx context.Context, classes []*referents) error {
 	if held.objects.Len() == 0 {
 		return nil
 	}
-	tracks, err := h.NewTracks()
+	tracks, err := h.tracks()
 	if err != nil {
 		return err
 	}
-	defer tracks.Free()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.addHolders(ctx, tracks, held) })
 	g.Go(func() error { return h.addRetained(held) })
@@ -69,7 +68,7 @@ func (h *Heap) heldReferents(classes []*referents) *heldReferents {
 
 // addHolders says who holds the referents.
 func (h *Heap) addHolders(ctx context.Context, tracks *heap.Tracks, held *heldReferents) (err error) {
-	if err := tracks.Find(ctx, nil, held.objects); err != nil {
+	if err := tracks.Find(ctx, held.objects); err != nil {
 		return err
 	}
 	for _, c := range held.classes {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -71,19 +73,21 @@ func (tasksHeld) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if len(behind) == 0 {
 			behind = s.cancelled
 		}
-		tracks, err := h.ShortestTracks(ctx, behind)
-		if err != nil {
-			return nil, err
-		}
-		paths, err := h.mergePaths(ctx, tracks, behind, 1)
-		tracks.Free()
-		if err != nil {
+		var path *Path
+		g, both := errgroup.WithContext(ctx) // one reads the dump, the other walks the graph
+		g.Go(func() (err error) {
+			l.closed, err = h.closed(both, l.instances)
+			return err
+		})
+		g.Go(func() (err error) {
+			path, err = h.pathTo(both, behind)
+			return err
+		})
+		if err := g.Wait(); err != nil {
 			return nil, err
 		}
 		f := h.heldFinding(s, l, total)
-		if len(paths) > 0 {
-			f.Evidence.Path = &paths[0]
-		}
+		f.Evidence.Path = path
 		found = append(found, f)
 	}
 	return found, nil
@@ -146,48 +150,20 @@ func (s *scheduler) wasteful() bool { return s.Cancelled >= fewCancelled && 2*s.
 
 // lossBy measures what would go if the scheduler's cancelled tasks went.
 func (h *Heap) lossBy(ctx context.Context, s *scheduler) (loss, error) {
-	barred := h.NewSet()
-	for _, task := range s.cancelled {
-		barred.Add(task)
-	}
-	alive, err := h.ReachableWithout(ctx, barred)
+	alive, err := h.ReachableWithout(ctx, h.SetOf(s.cancelled))
 	if err != nil {
 		return loss{}, err
 	}
 	lost := func(o heap.ObjID) bool { return h.reachable(o) && !alive.Has(o) }
-	l := loss{closed: -1}
-	for o := heap.ObjID(1); int(o) <= h.Objects(); o++ {
-		if lost(o) {
-			l.objects++
-			l.bytes += h.ShallowBytes(o)
-		}
+	l := loss{objects: h.Tree.Size(), bytes: int64(h.Tree.Total())}
+	for o := range alive.All {
+		l.objects--
+		l.bytes -= h.ShallowBytes(o)
 	}
 	// What the tasks refer to, by class: the finalizable ones first, as those are
 	// what an operator sees piling up; else what retains most.
-	byClass := make([][]heap.ObjID, len(h.Classes)) // no look into a map for each of millions
-	for s, referent := range h.registry.each {
-		if s == registered && lost(referent) {
-			class := h.ClassOf(referent)
-			byClass[class] = append(byClass[class], referent)
-		}
-	}
-	finalizable := map[string][]heap.ObjID{}
-	for class, objects := range byClass {
-		if len(objects) > 0 { // several loaders may have one of the name
-			name := h.Classes[class].Name
-			finalizable[name] = append(finalizable[name], objects...)
-		}
-	}
-	l.class, l.instances = most(finalizable, func(heap.ObjID) int64 { return 1 })
-	for name, objects := range finalizable {
-		if name != l.class {
-			l.others = append(l.others, classCount{name, int64(len(objects))})
-		}
-	}
-	slices.SortFunc(l.others, func(a, b classCount) int {
-		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.class, b.class))
-	})
-	if l.finalizable = l.class != ""; !l.finalizable {
+	h.finalizableBehind(&l, lost)
+	if !l.finalizable {
 		payload := map[string][]heap.ObjID{}
 		seen := h.NewSet()
 		for _, task := range s.cancelled {
@@ -201,8 +177,45 @@ func (h *Heap) lossBy(ctx context.Context, s *scheduler) (loss, error) {
 		}
 		l.class, l.instances = most(payload, h.retained)
 	}
-	l.closed, err = h.closed(ctx, l.instances)
-	return l, err
+	return l, nil
+}
+
+// finalizableBehind finds what is lost that has a Finalizer: which classes, and the instances of
+// that of most.
+func (h *Heap) finalizableBehind(l *loss, lost func(heap.ObjID) bool) {
+	byClass := make([]int64, len(h.Classes))
+	for o := range h.registry.held.All {
+		if lost(o) {
+			byClass[h.ClassOf(o)]++
+		}
+	}
+	byName := map[string]int64{} // several loaders may have a class of the name
+	for class, n := range byClass {
+		if n > 0 {
+			byName[h.Classes[class].Name] += n
+		}
+	}
+	if len(byName) == 0 {
+		return
+	}
+	for name, n := range byName {
+		l.others = append(l.others, classCount{name, n})
+	}
+	slices.SortFunc(l.others, func(a, b classCount) int {
+		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.class, b.class))
+	})
+	l.finalizable, l.class = true, l.others[0].class
+	l.instances = make([]heap.ObjID, 0, l.others[0].count)
+	l.others = l.others[1:]
+	of := make([]bool, len(h.Classes))
+	for _, class := range h.ClassesNamed(l.class) {
+		of[class] = true
+	}
+	for o := range h.registry.held.All {
+		if of[h.ClassOf(o)] && lost(o) {
+			l.instances = append(l.instances, o)
+		}
+	}
 }
 
 // most returns the group that weighs most.

@@ -109,12 +109,7 @@ func (poolsDrained) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 			}
 			continue
 		}
-		tracks, err := h.ShortestTracks(ctx, p.lost)
-		if err != nil {
-			return nil, err
-		}
-		paths, err := h.mergePaths(ctx, tracks, p.lost, 1)
-		tracks.Free()
+		path, err := h.pathTo(ctx, p.lost)
 		if err != nil {
 			return nil, err
 		}
@@ -122,7 +117,7 @@ func (poolsDrained) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, h.poolFinding(p, bytes, paths))
+		found = append(found, h.poolFinding(p, bytes, path))
 	}
 	return found, nil
 }
@@ -269,7 +264,7 @@ func borrows(f heap.Frame) bool {
 }
 
 // poolFinding words the verdict on a pool.
-func (h *Heap) poolFinding(p *connectionPool, bytes int64, paths []Path) Finding {
+func (h *Heap) poolFinding(p *connectionPool, bytes int64, path *Path) Finding {
 	n, waiting := int64(len(p.lost)), h.waiters()
 	class := h.Class(p.lost[0]).Name
 	name := p.called()
@@ -297,9 +292,7 @@ func (h *Heap) poolFinding(p *connectionPool, bytes int64, paths []Path) Finding
 	if v := h.driverVersion(class); v != "" {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("driver", "%s", v))
 	}
-	if len(paths) > 0 {
-		f.Evidence.Path = &paths[0]
-	}
+	f.Evidence.Path = path
 	return f
 }
 

@@ -18,11 +18,10 @@ func (h *Heap) appendKept(ctx context.Context, found []Finding, p *connectionPoo
 	if p.used < max(p.size, p.max) || int64(len(p.lent))*2 < p.size || h.waiters() == 0 {
 		return found, nil
 	}
-	tracks, err := h.ShortestTracks(ctx, p.lent)
+	tracks, err := h.tracksTo(ctx, p.lent)
 	if err != nil {
 		return nil, err
 	}
-	defer tracks.Free()
 	busy := h.busyThreads()
 	inHand := h.inHand(p.lent, busy)
 	var kept []heap.ObjID

@@ -187,11 +187,10 @@ func (h *Heap) notClosed(ctx context.Context, list []heap.ObjID) ([]heap.ObjID, 
 
 // pathTo returns the way from a GC root to most of the objects, nil if there is none.
 func (h *Heap) pathTo(ctx context.Context, objects []heap.ObjID) (*Path, error) {
-	tracks, err := h.ShortestTracks(ctx, objects)
+	tracks, err := h.tracksTo(ctx, objects)
 	if err != nil {
 		return nil, err
 	}
-	defer tracks.Free()
 	paths, err := h.mergePaths(ctx, tracks, objects, 1)
 	if err != nil || len(paths) == 0 {
 		return nil, err

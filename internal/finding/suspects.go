@@ -77,11 +77,10 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	for _, s := range all {
 		targets = append(targets, s.targets()...)
 	}
-	tracks, err := h.ShortestTracks(ctx, targets)
+	tracks, err := h.tracksTo(ctx, targets)
 	if err != nil {
 		return nil, err
 	}
-	defer tracks.Free()
 	var told []Finding
 	p := h.pressure()
 	for _, s := range all {

@@ -87,11 +87,10 @@ func (h *Heap) localPaths(ctx context.Context, g *localGroup) ([]Path, holder, e
 		}
 	}
 	keys := slices.DeleteFunc([]heap.ObjID{key}, func(k heap.ObjID) bool { return k == 0 })
-	tracks, err := h.ShortestTracks(ctx, g.values, keys)
+	tracks, err := h.tracksTo(ctx, g.values, keys)
 	if err != nil {
 		return nil, holder{}, err
 	}
-	defer tracks.Free()
 	paths, err := h.mergePaths(ctx, tracks, g.values, 1)
 	if err != nil {
 		return nil, holder{}, err

@@ -223,7 +223,7 @@ func TestReachableWithout(t *testing.T) {
 	assert.True(t, seen.Has(g.Object(a.ID)))
 	assert.False(t, seen.Has(g.Object(b.ID)))
 	assert.False(t, seen.Has(g.Object(c.ID)))
-	tracks, err := g.ShortestTracks(context.Background(), []heap.ObjID{g.Object(c.ID)})
+	tracks, err := g.TracksAround(context.Background(), nil, []heap.ObjID{g.Object(c.ID)})
 	require.NoError(t, err)
 	defer tracks.Free()
 	var back []heap.ObjID

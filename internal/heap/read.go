@@ -43,7 +43,7 @@ func (g *Graph) Read(ctx context.Context, objects []ObjID, fn func(Content)) err
 // in no particular order, the body not yet read. Errors: that of ctx.
 func (g *Graph) visit(ctx context.Context, objects []ObjID, fn func(*hprof.Objects, Content)) error {
 	if !slices.IsSorted(objects) {
-		objects = slices.Sorted(slices.Values(objects))
+		objects = g.sorted(objects)
 	}
 	wanted := g.index.addresses(objects)
 	units := g.holding(objects, wanted)

@@ -3,6 +3,7 @@ package heap
 import (
 	"context"
 	"math/bits"
+	"slices"
 	"sync/atomic"
 )
 
@@ -12,10 +13,38 @@ type Set struct{ bits []uint64 }
 // NewSet returns an empty set for the objects of g.
 func (g *Graph) NewSet() *Set { return &Set{make([]uint64, g.Objects()/64+1)} }
 
+// SetOf returns the set of some objects of g.
+func (g *Graph) SetOf(objects ...[]ObjID) *Set {
+	s := g.NewSet()
+	for _, some := range objects {
+		for _, o := range some {
+			s.Add(o)
+		}
+	}
+	return s
+}
+
+// sorted returns the objects in the order of their addresses, each once: by a set where they are so
+// many that looking through it takes less time than sorting them.
+func (g *Graph) sorted(objects []ObjID) []ObjID {
+	if len(objects) > g.Objects()/64 {
+		return slices.AppendSeq(make([]ObjID, 0, len(objects)), g.SetOf(objects).All)
+	}
+	return slices.Compact(slices.Sorted(slices.Values(objects)))
+}
+
 // Len returns how many objects are in the set.
 func (s *Set) Len() (n int) {
 	for _, word := range s.bits {
 		n += bits.OnesCount64(word)
+	}
+	return n
+}
+
+// without returns how many objects are in s and not in other.
+func (s *Set) without(other *Set) (n int) {
+	for i, word := range s.bits {
+		n += bits.OnesCount64(word &^ other.bits[i])
 	}
 	return n
 }

@@ -8,65 +8,72 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
-// Tracks holds a shortest way from a GC root to each of some objects.
+// Tracks holds a shortest way from a GC root to each of some objects. It is a walk in breadth that
+// goes as far as it is asked to, from lasting roots first: a local of a stack frame is shown as the
+// holder only of what nothing else holds.
+//
+// Memory: up to 4 bytes and a bit an object, and 4 for each object of the widest layer.
 type Tracks struct {
-	g    *Graph
-	from offheap.Narrow // by ObjID: the object before it, itself for a root, 0 if not met
+	g     *Graph
+	from  offheap.Narrow // by ObjID: the object before it, itself for a root, 0 if not met
+	met   *Set
+	front offheap.Queue[ObjID]
+	// begun is how many of lasting and local roots, in this order, the walk has begun from.
+	begun int
 }
 
-// Free gives the memory back.
-func (t *Tracks) Free() { t.from.Free() }
-
-// ShortestTracks walks the graph breadth first until it has met all targets, from
-// lasting roots first: a local of a stack frame is shown as the holder only of what
-// nothing else holds. Memory: up to 4 bytes an object, and 4 for each object of the
-// widest layer while it runs. Errors: that of ctx; no memory.
-func (g *Graph) ShortestTracks(ctx context.Context, targets ...[]ObjID) (*Tracks, error) {
-	return g.TracksAround(ctx, nil, targets...)
-}
-
-// TracksAround is ShortestTracks without the ways through the objects of barred.
-func (g *Graph) TracksAround(ctx context.Context, barred []ObjID, targets ...[]ObjID) (*Tracks, error) {
-	wanted := g.NewSet()
-	for _, some := range targets {
-		for _, o := range some {
-			wanted.Add(o)
-		}
+// NewTracks returns a walk that has met nothing yet, and never passes an object of barred. As with
+// every plan for memory, nobody may write to an array meanwhile. Errors: no memory.
+func (g *Graph) NewTracks(barred []ObjID) (*Tracks, error) {
+	if err := g.planTracks(); err != nil {
+		return nil, err
 	}
-	t, err := g.NewTracks()
+	from, err := offheap.MakeNarrow(g.memory, g.Objects()+1, uint32(g.Objects()))
 	if err != nil {
 		return nil, err
 	}
-	if err := t.Find(ctx, barred, wanted); err != nil {
+	t := &Tracks{g: g, from: from, met: g.NewSet()}
+	for _, o := range barred {
+		t.from.Set(int(o), uint32(o))
+		t.met.Add(o)
+	}
+	return t, nil
+}
+
+// TracksAround returns the ways to the targets that pass no object of barred. Errors: that of ctx;
+// no memory.
+func (g *Graph) TracksAround(ctx context.Context, barred, targets []ObjID) (*Tracks, error) {
+	t, err := g.NewTracks(barred)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Find(ctx, g.SetOf(targets)); err != nil {
 		t.Free()
 		return nil, err
 	}
 	return t, nil
 }
 
-// NewTracks returns room for tracks, which Find fills. As with every plan for memory, nothing
-// else may be at work meanwhile. Errors: no memory.
-func (g *Graph) NewTracks() (*Tracks, error) {
-	if err := g.planTracks(); err != nil {
-		return nil, err
-	}
-	from, err := offheap.MakeNarrow(g.memory, g.Objects()+1, uint32(g.Objects()))
-	return &Tracks{g, from}, err
+// Free gives the memory back.
+func (t *Tracks) Free() {
+	t.from.Free()
+	t.front.Free()
 }
 
-// Find finds the ways to all wanted objects, once, see TracksAround. Errors: that of ctx; no
-// memory.
-func (t *Tracks) Find(ctx context.Context, barred []ObjID, wanted *Set) error {
-	w := wave{t: t, met: t.g.NewSet(), wanted: wanted, left: wanted.Len()}
-	defer w.front.Free()
-	for _, o := range barred {
-		t.from.Set(int(o), uint32(o))
-		w.met.Add(o)
-	}
-	for _, local := range []bool{false, true} {
-		if err := w.spread(ctx, local); err != nil {
+// Find walks on until all wanted objects are met that can be. Errors: that of ctx; no memory.
+func (t *Tracks) Find(ctx context.Context, wanted *Set) error {
+	w := wave{Tracks: t, wanted: wanted, left: wanted.without(t.met)}
+	for w.left > 0 {
+		if err := w.spread(ctx); err != nil {
 			return err
 		}
+		if w.left == 0 || t.begun == 2 {
+			return nil
+		}
+		if err := w.begin(t.begun == 1); err != nil {
+			return err
+		}
+		t.begun++
 	}
 	return nil
 }
@@ -75,12 +82,23 @@ func (t *Tracks) Find(ctx context.Context, barred []ObjID, wanted *Set) error {
 // twice that, where they are.
 const waveAhead = 8
 
-// wave is a walk in breadth.
+// wave is a part of the walk, up to some objects.
 type wave struct {
-	t           *Tracks
-	met, wanted *Set
-	left        int // how many of wanted are not met
-	front       offheap.Queue[ObjID]
+	*Tracks
+	wanted *Set
+	left   int // how many of wanted are not met
+}
+
+// begin meets the roots that are locals of stack frames, or the others. Errors: no memory.
+func (w *wave) begin(local bool) error {
+	for _, r := range w.g.Roots {
+		if r.Local() == local {
+			if err := w.meet(r.Object, r.Object); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // meet notes an object and the one before it, if it is new. Errors: no memory.
@@ -88,24 +106,16 @@ func (w *wave) meet(o, before ObjID) error {
 	if !w.met.Add(o) {
 		return nil
 	}
-	w.t.from.Set(int(o), uint32(before))
+	w.from.Set(int(o), uint32(before))
 	if w.wanted.Has(o) {
 		w.left--
 	}
-	return w.front.Push(w.t.g.memory, o)
+	return w.front.Push(w.g.memory, o)
 }
 
-// spread walks from the roots that are locals of stack frames, or from the others,
-// until all wanted objects are met.
-func (w *wave) spread(ctx context.Context, local bool) error {
-	for _, r := range w.t.g.Roots {
-		if r.Local() == local {
-			if err := w.meet(r.Object, r.Object); err != nil {
-				return err
-			}
-		}
-	}
-	edges := w.t.g.edges
+// spread walks on from what is met until all wanted objects are. Errors: that of ctx; no memory.
+func (w *wave) spread(ctx context.Context) error {
+	edges := w.g.edges
 	for n := 1; w.left > 0; n++ {
 		o, ok := w.front.Pop()
 		if !ok {

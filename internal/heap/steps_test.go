@@ -117,7 +117,7 @@ func BenchmarkSteps(b *testing.B) {
 	measure("shortest tracks to 300 objects", func(b *testing.B) (*heap.Graph, func()) {
 		g := built(b)
 		return g, func() {
-			tracks, err := g.ShortestTracks(b.Context(), spread(g))
+			tracks, err := g.TracksAround(b.Context(), nil, spread(g))
 			require.NoError(b, err)
 			tracks.Free()
 		}

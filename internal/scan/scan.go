@@ -84,6 +84,7 @@ func (d *dump) judge(ctx context.Context, o Options, sums *dom.Sums) error {
 	if err != nil {
 		return err
 	}
+	defer h.Free()
 	h.ClassRetained = sums.Retained[0]
 	if err := d.addDominators(ctx, h); err != nil {
 		return err
