@@ -178,8 +178,12 @@ func (s *space) refusal(what level) error {
 	return s.tooLittle()
 }
 
-// tooLittle says how much there is.
+// tooLittle says how much there is by now: the engine may have looked since the last look.
 func (s *space) tooLittle() error {
+	free, err := host.FreeBytes(s.dir)
+	if err != nil {
+		free = s.free.Load()
+	}
 	return fmt.Errorf("%w: %s free at %s, samples are taken again from %s on (store.min_free_disk): make room",
-		ErrNoSpace, unit.Bytes(s.free.Load()), s.dir, unit.Bytes(s.minBytes))
+		ErrNoSpace, unit.Bytes(free), s.dir, unit.Bytes(s.minBytes))
 }
