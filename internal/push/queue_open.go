@@ -46,8 +46,15 @@ func (q *queue) load(cursor uint64) error {
 	if err != nil {
 		return err
 	}
+	first, known, err := q.find(bases, cursor)
+	if err != nil {
+		return err
+	}
+	if !known {
+		q.opts.logger.Warn("queue cursor is not of these files, everything in them is delivered again", slog.String("dir", q.opts.dir))
+		cursor = 0
+	}
 	q.ack, q.write = cursor, cursor
-	onBoundary := len(bases) == 0
 	for i, base := range bases {
 		path := segmentPath(q.opts.dir, base)
 		if len(q.segments) > 0 && base < q.write {
@@ -55,7 +62,7 @@ func (q *queue) load(cursor uint64) error {
 				slog.String("segment", path))
 			continue
 		}
-		if i+1 < len(bases) && bases[i+1] <= cursor {
+		if i < first {
 			if err := os.Remove(path); err != nil { // acknowledged, left behind by a crash
 				return err
 			}
@@ -74,24 +81,33 @@ func (q *queue) load(cursor uint64) error {
 				slog.String("segment", path), slog.Int("records", bad.count), slog.Int("samples_lost", bad.samples))
 			q.dropped.damaged += bad.samples
 		}
-		onBoundary = onBoundary || s.onBoundary || cursor > s.end() && i == len(bases)-1
 		q.segments = append(q.segments, &s.segment)
 		q.write = s.end()
 	}
 	if len(q.segments) == 0 {
 		q.segments = []*segment{{path: segmentPath(q.opts.dir, q.write), base: q.write}}
 	}
-	// A cursor behind the end is that of a lost tail; one before the first
-	// segment, or inside a record, belongs to other files: all is replayed.
 	q.ack = min(max(q.ack, q.segments[0].base), q.write)
-	if !onBoundary {
-		q.ack = q.segments[0].base
-		for _, s := range q.segments {
-			s.done = 0
-		}
-	}
 	q.read = q.ack
 	return nil
+}
+
+// find is the index of the segment that the cursor lies in: those before it are acknowledged,
+// left behind by a crash. It is not known where the cursor is neither at the start of a record nor
+// at the end: it belongs to other files, or what it stood for is lost.
+func (q *queue) find(bases []uint64, cursor uint64) (first int, known bool, err error) {
+	behind, at := slices.BinarySearch(bases, cursor)
+	if !at {
+		behind--
+	}
+	if behind < 0 { // all files are younger
+		return 0, true, nil
+	}
+	s, err := scanSegment(segmentPath(q.opts.dir, bases[behind]), bases[behind], cursor, &q.readBuf)
+	if err != nil || !s.onBoundary {
+		return 0, false, err
+	}
+	return behind, true, nil
 }
 
 // listSegments returns the bases of the segment files, sorted.

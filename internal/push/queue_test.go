@@ -173,6 +173,7 @@ func TestQueueBadCursorReplaysEverything(t *testing.T) {
 		"too long":        append(appendCursor(nil, 42), 0),
 		"wrong checksum":  append(appendCursor(nil, 10)[:12], 0, 0, 0, 0),
 		"inside a record": appendCursor(nil, 3),
+		"behind the end":  appendCursor(nil, 1<<40),
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -208,8 +209,24 @@ func TestQueueRemembersWhatWasAcknowledgedInAFolderThatWasReplaced(t *testing.T)
 	assert.Empty(t, take(t, testQueue(t, dir)))
 }
 
-// The cursor may have reached the disk and the acknowledged records not: then new
-// ones take their offsets, and must not count as acknowledged.
+// A cursor of another queue lies in the middle of a record sooner or later: the files before it are not
+// acknowledged.
+func TestQueueACursorOfOtherFilesCostsNone(t *testing.T) {
+	dir := t.TempDir()
+	q := testQueue(t, dir, func(o *queueOptions) { o.maxBytes = 1 << 20 })
+	const n = 100
+	for range n {
+		require.NoError(t, q.append(record{timeMs: 7, samples: 1, payload: make([]byte, 5000)}))
+	}
+	last := q.segments[len(q.segments)-1]
+	require.NotZero(t, last.base)
+	require.NoError(t, q.close())
+	require.NoError(t, writeCursor(dir, last.base+7))
+	q = testQueue(t, dir)
+	assert.Equal(t, n, q.stats().samples)
+	assert.Len(t, take(t, q), n)
+}
+
 // TestQueueWritesThroughNoLink: a link in place of the queue's files is refused, and what it leads
 // to stays as it is.
 func TestQueueWritesThroughNoLink(t *testing.T) {
@@ -225,6 +242,8 @@ func TestQueueWritesThroughNoLink(t *testing.T) {
 	}
 }
 
+// The cursor may have reached the disk and the acknowledged records not: then new
+// ones take their offsets, and must not count as acknowledged.
 func TestQueueCursorBehindALostTail(t *testing.T) {
 	dir := t.TempDir()
 	q := testQueue(t, dir)
