@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
@@ -63,7 +64,50 @@ func (c *Capture) Resume(ctx context.Context, t jvm.Target, labels []series.Labe
 	if !ok || left.dump == "" {
 		return
 	}
-	log := c.opts.Logger.With("target", t.Name())
-	log.Info("analysing a heap dump of an earlier run", "dump", left.dump)
-	c.startAnalysis(ctx, log, t, left.dump, labels, sink)
+	c.wg.Go(func() {
+		if !written(ctx, left.dump) {
+			return
+		}
+		log := c.opts.Logger.With("target", t.Name())
+		log.Info("analysing a heap dump of an earlier run", "dump", left.dump)
+		c.startAnalysis(ctx, log, t, left.dump, labels, sink)
+	})
+}
+
+// writingPause is how long a JVM that writes a dump may add nothing to it.
+const writingPause = 10 * time.Second
+
+// written waits until a dump does not grow any more: the JVM goes on writing it when the
+// sidecar that asked for it is stopped, and what there is of it until then tells little. Newer
+// ones (seen on 25) write nearly all into parts beside it, and put them together at the end.
+// False is the end of ctx.
+func written(ctx context.Context, dump string) bool {
+	look := time.NewTicker(writingPause)
+	defer look.Stop()
+	for before := int64(-1); ; {
+		size := sizeWithParts(dump)
+		if size == before {
+			return true
+		}
+		before = size
+		select {
+		case <-ctx.Done():
+			return false
+		case <-look.C:
+		}
+	}
+}
+
+// sizeWithParts is that of the files whose names begin with a dump's.
+func sizeWithParts(dump string) (size int64) {
+	entries, err := os.ReadDir(filepath.Dir(dump))
+	if err != nil {
+		return 0 // whoever reads the dump has more to say of it
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && strings.HasPrefix(e.Name(), filepath.Base(dump)) {
+			size += info.Size()
+		}
+	}
+	return size
 }
