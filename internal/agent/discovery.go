@@ -81,12 +81,7 @@ func (tr *tracer) discover(ctx context.Context, r *jvm.Requests) time.Duration {
 		return cost
 	}
 	cost += tr.took(look, 0)
-	var moved []int64
-	for _, id := range ids {
-		if th := look.States[id]; th != nil && d.workers.Moved(th) && len(moved) < 2*stackBudget {
-			moved = append(moved, id)
-		}
-	}
+	moved := d.workers.ToLookAt(look.States, stackBudget)
 	stacks := &jmx.ThreadLook{At: look.At}
 	if len(moved) > 0 {
 		if stacks, err = tr.client.Threads(ctx, nil, moved, entryDepth); err != nil {
@@ -95,8 +90,9 @@ func (tr *tracer) discover(ctx context.Context, r *jvm.Requests) time.Duration {
 		}
 		cost += tr.took(stacks, len(moved))
 	}
+	apart := stacks.At.Sub(d.at) > 2*tr.interval
 	d.states, d.stacks, d.at = look.States, stacks.Stacks, stacks.At
-	r.Processors = append(r.Processors, d.workers.Rows(d.states, d.stacks, elsewhere)...)
+	r.Processors = append(r.Processors, d.workers.Rows(d.states, d.stacks, elsewhere, apart)...)
 	return cost
 }
 

@@ -18,6 +18,8 @@ import (
 type WorkerThreads struct {
 	classifier *classifier
 	byID       map[int64]*workerThread
+	// looks counts them.
+	looks int64
 }
 
 // workerThread is a thread at its last look.
@@ -27,6 +29,9 @@ type workerThread struct {
 	count int64
 	entry string
 	mark  mark
+	// since is the look that first showed the transaction in hand, looked the one that last
+	// took the thread's stack.
+	since, looked int64
 }
 
 // workerNames are the names of threads that handle requests, as far as servers have any of
@@ -54,10 +59,35 @@ func NewWorkerThreads() *WorkerThreads {
 // IsWorker tells by its name a thread that may handle requests.
 func (w *WorkerThreads) IsWorker(name string) bool { return workerNames().MatchString(name) }
 
-// Moved tells whether a thread has run since its last look: its stack is worth one.
-func (w *WorkerThreads) Moved(th *jvm.Thread) bool {
+// moved tells whether a thread has run since its last look: its stack is worth one.
+func (w *WorkerThreads) moved(th *jvm.Thread) bool {
 	seen := w.byID[th.ID]
 	return seen == nil || !seen.mark.unmoved(markOf(th))
+}
+
+// ToLookAt are those of the threads whose stacks are worth a look, at most twice as many as budget: first
+// those that have had a transaction in hand for longest, then those that were not looked at for longest.
+func (w *WorkerThreads) ToLookAt(states map[int64]*jvm.Thread, budget int) []int64 {
+	var busy, others []int64
+	for id, th := range states {
+		switch {
+		case !w.moved(th):
+		case w.byID[id] != nil && w.byID[id].entry != "":
+			busy = append(busy, id)
+		default:
+			others = append(others, id)
+		}
+	}
+	slices.SortFunc(busy, func(a, b int64) int { return cmp.Or(cmp.Compare(w.byID[a].since, w.byID[b].since), cmp.Compare(a, b)) })
+	others = append(others, busy[min(len(busy), budget):]...)
+	looked := func(id int64) int64 {
+		if seen := w.byID[id]; seen != nil {
+			return seen.looked
+		}
+		return 0
+	}
+	slices.SortFunc(others, func(a, b int64) int { return cmp.Or(cmp.Compare(looked(a), looked(b)), cmp.Compare(a, b)) })
+	return slices.Concat(busy[:min(len(busy), budget)], others[:min(len(others), budget)])
 }
 
 // Busy tells whether a thread had a transaction in hand at the last look.
@@ -71,14 +101,18 @@ func (w *WorkerThreads) Busy() bool {
 }
 
 // Rows are the threads as request processors. states are all workers, stacks those of
-// them that had moved; others do what they did. Those of claimed handle a request that
-// has a processor: what they had in hand before has ended.
-func (w *WorkerThreads) Rows(states, stacks map[int64]*jvm.Thread, claimed map[int64]bool) []jvm.RequestProcessor {
+// them that were worth a look and got one. Others do what they did if they have not moved; if they have,
+// they may be at another transaction of the kind. Those of claimed handle a request that
+// has a processor: what they had in hand before has ended. apart says that the look before was so
+// long ago that those that have moved since are at another transaction, for all that is known.
+func (w *WorkerThreads) Rows(states, stacks map[int64]*jvm.Thread, claimed map[int64]bool, apart bool) []jvm.RequestProcessor {
+	w.looks++
 	var rows []jvm.RequestProcessor
 	for id, seen := range w.byID {
 		switch {
 		case claimed[id]:
-			rows = append(rows, seen.row(id, "", ""))
+			seen.goOn("", w.looks)
+			rows = append(rows, seen.row(id, ""))
 			seen.mark = mark{}
 		case states[id] == nil:
 			delete(w.byID, id)
@@ -92,25 +126,40 @@ func (w *WorkerThreads) Rows(states, stacks map[int64]*jvm.Thread, claimed map[i
 				seen = &workerThread{}
 				w.byID[id] = seen
 			}
-			seen.mark = markOf(th)
-			rows = append(rows, seen.row(id, th.Name, w.entry(stack.Stack)))
+			if apart {
+				seen.goOn("", w.looks)
+			}
+			seen.mark, seen.looked = markOf(th), w.looks
+			seen.goOn(w.entry(stack.Stack), w.looks)
+			rows = append(rows, seen.row(id, th.Name))
 		case seen != nil:
-			rows = append(rows, seen.row(id, th.Name, seen.entry))
+			if entry := seen.entry; w.moved(th) {
+				seen.goOn("", w.looks)
+				seen.goOn(entry, w.looks)
+			}
+			rows = append(rows, seen.row(id, th.Name))
 		}
 	}
 	slices.SortFunc(rows, func(a, b jvm.RequestProcessor) int { return cmp.Compare(a.Name, b.Name) })
 	return rows
 }
 
-// row is a thread with that entry now, "" where it is idle.
-func (t *workerThread) row(id int64, name, entry string) jvm.RequestProcessor {
-	if t.entry != "" && t.entry != entry {
+// goOn says that a look found the thread with that entry, "" where it is idle.
+func (t *workerThread) goOn(entry string, look int64) {
+	if t.entry == entry {
+		return
+	}
+	if t.entry != "" {
 		t.count++
 	}
-	t.entry = entry
+	t.entry, t.since = entry, look
+}
+
+// row is the thread as a request processor.
+func (t *workerThread) row(id int64, name string) jvm.RequestProcessor {
 	row := jvm.RequestProcessor{Name: "thread " + strconv.FormatInt(id, 10), Estimated: true, Count: t.count, Stage: -1, ElapsedMs: -1}
-	if entry != "" {
-		row.Stage, row.Path, row.Thread = jvm.StageService, entry, name
+	if t.entry != "" {
+		row.Stage, row.Path, row.Thread = jvm.StageService, t.entry, name
 	}
 	return row
 }

@@ -27,8 +27,8 @@ func TestWorkerThreads(t *testing.T) {
 		th := &jvm.Thread{ID: 5, Name: "qtp12-34", State: jvm.Runnable, CPUNs: jvm.Some(int64(i))}
 		stacked := *th
 		stacked.Stack = stack(calls)
-		assert.True(t, w.Moved(th))
-		rows := w.Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &stacked}, nil)
+		assert.Equal(t, []int64{5}, w.ToLookAt(map[int64]*jvm.Thread{5: th}, 16))
+		rows := w.Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &stacked}, nil, false)
 		records = append(records, tracker.Requests(&jvm.Requests{Sent: at, Received: at, StartMs: jvm.Some[int64](1), Processors: rows})...)
 		for _, wanted := range tracker.InFlight(at) {
 			assert.Equal(t, "qtp12-34", wanted.Thread)
@@ -49,9 +49,9 @@ func TestWorkerThreads(t *testing.T) {
 	th := &jvm.Thread{ID: 5, Name: "qtp12-34"}
 	working := *th
 	working.Stack = stack(busy)
-	first := w.Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &working}, nil)[0]
+	first := w.Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &working}, nil, false)[0]
 	assert.Equal(t, "qtp12-34", first.Thread)
-	elsewhere := w.Rows(nil, nil, map[int64]bool{5: true})[0]
+	elsewhere := w.Rows(nil, nil, map[int64]bool{5: true}, false)[0]
 	assert.Equal(t, first.Count+1, elsewhere.Count, "a request with a processor is another one")
 	assert.Empty(t, elsewhere.Path)
 	assert.False(t, w.Busy())
@@ -60,6 +60,70 @@ func TestWorkerThreads(t *testing.T) {
 		assert.True(t, w.IsWorker(name), name)
 	}
 	assert.False(t, w.IsWorker("Finalizer"))
+}
+
+// TestWorkersThatMayBeAtAnother: who has moved and was not looked at, or not for long, may be at another
+// transaction of the kind; who stands still is at the same.
+func TestWorkersThatMayBeAtAnother(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		moved, looked, apart bool
+		want                 int64
+	}{
+		"looked at": {moved: true, looked: true}, "not looked at": {moved: true, want: 1}, "not for long": {moved: true, looked: true, apart: true, want: 1},
+		"stands still": {}, "stands still for long": {apart: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := tx.NewWorkerThreads()
+			look := func(cpu int64, looked, apart bool) jvm.RequestProcessor {
+				th := &jvm.Thread{ID: 5, Name: "qtp12-34", CPUNs: jvm.Some(cpu)}
+				stacks := map[int64]*jvm.Thread{}
+				if looked {
+					stacked := *th
+					stacked.Stack = stack("java.lang.Thread.sleep! shop.OrderServlet.doGet javax.servlet.http.HttpServlet.service java.lang.Thread.run")
+					stacks[5] = &stacked
+				}
+				rows := w.Rows(map[int64]*jvm.Thread{5: th}, stacks, nil, apart)
+				require.Len(t, rows, 1)
+				return rows[0]
+			}
+			first := look(1, true, false)
+			cpu := int64(1)
+			if c.moved {
+				cpu = 2
+			}
+			second := look(cpu, c.looked, c.apart)
+			assert.Equal(t, first.Path, second.Path)
+			assert.Equal(t, c.want, second.Count-first.Count)
+		})
+	}
+}
+
+// TestWhichWorkersAreLookedAt: those at it for longest stay in sight, and each other one gets its turn.
+func TestWhichWorkersAreLookedAt(t *testing.T) {
+	t.Parallel()
+	w := tx.NewWorkerThreads()
+	seen := map[int64]int{}
+	for i := range int64(20) {
+		states, stacks := map[int64]*jvm.Thread{}, map[int64]*jvm.Thread{}
+		for id := range int64(12) {
+			states[id] = &jvm.Thread{ID: id, CPUNs: jvm.Some(i)}
+		}
+		delete(states, 11-i%2*11) // some come later
+		for _, id := range w.ToLookAt(states, 2) {
+			seen[id]++
+			stacked := *states[id]
+			if id == 7 {
+				stacked.Stack = stack("java.lang.Thread.sleep! shop.OrderServlet.doGet javax.servlet.http.HttpServlet.service java.lang.Thread.run")
+			}
+			stacks[id] = &stacked
+		}
+		assert.LessOrEqual(t, len(stacks), 4)
+		w.Rows(states, stacks, nil, false)
+	}
+	require.Len(t, seen, 12, "none is left out: %v", seen)
+	assert.Greater(t, seen[7], 12, "%v", seen)
 }
 
 // TestEntriesHaveNamesThatLast: neither a lambda's class, which has another name after each start, nor
@@ -71,7 +135,7 @@ func TestEntriesHaveNamesThatLast(t *testing.T) {
 		th := &jvm.Thread{ID: 5, Name: "pool-1-thread-1"}
 		working := *th
 		working.Stack = stack(calls)
-		rows := tx.NewWorkerThreads().Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &working}, nil)
+		rows := tx.NewWorkerThreads().Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &working}, nil, false)
 		require.Len(t, rows, 1)
 		assert.Equal(t, want, rows[0].Path)
 	}
@@ -95,7 +159,7 @@ func TestRequestsInARowAreNoHang(t *testing.T) {
 			}
 			stacked := *th
 			stacked.Stack = stack("sun.nio.ch.Net.poll! org.postgresql.core.PGStream.receiveChar shop.OrderServlet.doGet javax.servlet.http.HttpServlet.service java.lang.Thread.run")
-			rows := w.Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &stacked}, nil)
+			rows := w.Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &stacked}, nil, false)
 			tracker.Requests(&jvm.Requests{Sent: at, Received: at, StartMs: jvm.Some[int64](1), Processors: rows})
 			for _, wanted := range tracker.InFlight(at) {
 				if !tracker.Unmoved(wanted.Key, at, jvm.Used{CPUNs: th.CPUNs}) {
