@@ -33,7 +33,7 @@ func (h *Heap) addPaths(ctx context.Context, classes []*referents) error {
 	if held.objects.Len() == 0 {
 		return nil
 	}
-	tracks, err := h.tracks()
+	tracks, err := h.Tracks()
 	if err != nil {
 		return err
 	}

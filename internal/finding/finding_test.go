@@ -30,7 +30,6 @@ func analyse(t *testing.T, d *hproftest.Dump) *finding.Heap {
 	t.Cleanup(tree.Free)
 	h, err := finding.NewHeap(ctx, g, tree, f.Header.Created)
 	require.NoError(t, err)
-	t.Cleanup(h.Free)
 	return h
 }
 

@@ -33,7 +33,6 @@ type Heap struct {
 	drivers     map[string]string              // by the prefix of their packages: name and version
 	errands     []errand                       // what service threads are at
 	accumulated accumulated
-	walk        *heap.Tracks    // see tracks, nil until somebody asks
 	pressure    func() pressure // looked for once
 	// keptObjects and keptBytes are what only finalization keeps.
 	keptObjects, keptBytes int64
@@ -203,13 +202,6 @@ func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Ti
 	}
 	h.errands = h.readErrands()
 	return h, h.measureKept(ctx)
-}
-
-// Free gives the memory back that is not the graph's or the tree's.
-func (h *Heap) Free() {
-	if h.walk != nil {
-		h.walk.Free()
-	}
 }
 
 // NameOf returns the class that a class object stands for, the name of a live

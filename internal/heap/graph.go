@@ -14,7 +14,7 @@ import (
 )
 
 // Graph is the object graph of one dump. It is frozen: once Build returned it,
-// nothing changes it and any number of goroutines may read it.
+// nothing changes it but the walk of Tracks, and any number of goroutines may read it.
 //
 // Which references hold an object, and how big it is, depends on the rules (Edges).
 type Graph struct {
@@ -56,6 +56,7 @@ type Graph struct {
 	units      []unit
 	pieces     []piece         // in the order of the dump
 	places     *offheap.Narrow // the number of the piece that has an object, by ObjID; nil where not noted
+	tracks     *Tracks         // see Graph.Tracks, nil until somebody asks
 	stackRoots []Root          // what stacks hold, by thread and frame, then in file order, also where it is no GC root
 }
 
@@ -138,14 +139,18 @@ func (g *Graph) Dominators(ctx context.Context) (*dom.Tree, error) {
 	for i, o := range objects {
 		roots[i] = uint32(o)
 	}
-	return dom.Build(ctx, dom.Graph{
+	d := dom.Graph{
 		Memory: g.memory,
 		Nodes:  uint32(g.Objects()),
 		Edges:  g.edges,
 		Roots:  roots,
 		Weight: func(v uint32) uint64 { return uint64(g.ShallowBytes(ObjID(v))) },
 		Unit:   8, // as in kinds
-	})
+	}
+	if g.tracks != nil {
+		d.Beside, d.BesideBytes = g.tracks.ahead, g.tracksBytes()
+	}
+	return dom.Build(ctx, d)
 }
 
 // Survey asks for sums over the whole tree.
@@ -195,6 +200,9 @@ func (g *Graph) Close() {
 	}
 	for _, t := range g.Tables {
 		t.free()
+	}
+	if g.tracks != nil {
+		g.tracks.Free()
 	}
 }
 

@@ -106,6 +106,8 @@ func (b *builder) tableBytes() (bytes int64) {
 
 // planTracks tells what a walk over all objects will take.
 func (g *Graph) planTracks() error {
-	n := int64(g.Objects())
-	return g.memory.Plan(offheap.Need{Phase: "looking for ways from the roots", Nodes: n, Bytes: 5 * n})
+	return g.memory.Plan(offheap.Need{Phase: "looking for ways from the roots", Nodes: int64(g.Objects()), Bytes: g.tracksBytes()})
 }
+
+// tracksBytes bounds the memory of a walk over all objects.
+func (g *Graph) tracksBytes() int64 { return 5 * int64(g.Objects()) }

@@ -22,9 +22,32 @@ type Tracks struct {
 	begun int
 }
 
-// NewTracks returns a walk that has met nothing yet, and never passes an object of barred. As with
+// Tracks returns the one walk from all roots that is kept for all who ask, of whom each has it go
+// as far as it needs. One goroutine at a time. Errors: no memory.
+func (g *Graph) Tracks() (t *Tracks, err error) {
+	if g.tracks == nil {
+		g.tracks, err = g.newTracks(nil)
+	}
+	return g.tracks, err
+}
+
+// aheadBytes is what a walk may take beside the search for dominators, which takes more memory
+// than all else.
+const aheadBytes = 32 << 20
+
+// WalkAhead has Dominators make the walk of Tracks on a core that it leaves idle, as far as it gets
+// meanwhile, unless there are so many objects that it would take much memory. Errors: no memory.
+func (g *Graph) WalkAhead() error {
+	if g.tracksBytes() > aheadBytes {
+		return nil
+	}
+	_, err := g.Tracks()
+	return err
+}
+
+// newTracks returns a walk that has met nothing yet, and never passes an object of barred. As with
 // every plan for memory, nobody may write to an array meanwhile. Errors: no memory.
-func (g *Graph) NewTracks(barred []ObjID) (*Tracks, error) {
+func (g *Graph) newTracks(barred []ObjID) (*Tracks, error) {
 	if err := g.planTracks(); err != nil {
 		return nil, err
 	}
@@ -43,7 +66,7 @@ func (g *Graph) NewTracks(barred []ObjID) (*Tracks, error) {
 // TracksAround returns the ways to the targets that pass no object of barred. Errors: that of ctx;
 // no memory.
 func (g *Graph) TracksAround(ctx context.Context, barred, targets []ObjID) (*Tracks, error) {
-	t, err := g.NewTracks(barred)
+	t, err := g.newTracks(barred)
 	if err != nil {
 		return nil, err
 	}
@@ -63,17 +86,14 @@ func (t *Tracks) Free() {
 // Find walks on until all wanted objects are met that can be. Errors: that of ctx; no memory.
 func (t *Tracks) Find(ctx context.Context, wanted *Set) error {
 	w := wave{Tracks: t, wanted: wanted, left: wanted.without(t.met)}
-	for w.left > 0 {
-		if err := w.spread(ctx); err != nil {
-			return err
-		}
-		if w.left == 0 || t.begun == 2 {
-			return nil
-		}
-		if err := w.begin(t.begun == 1); err != nil {
-			return err
-		}
-		t.begun++
+	return w.goOn(ctx)
+}
+
+// ahead walks on until ctx ends. Errors: no memory.
+func (t *Tracks) ahead(ctx context.Context) error {
+	w := wave{Tracks: t, wanted: t.g.NewSet(), left: 1} // which nothing fulfils
+	if err := w.goOn(ctx); ctx.Err() == nil {
+		return err
 	}
 	return nil
 }
@@ -89,8 +109,28 @@ type wave struct {
 	left   int // how many of wanted are not met
 }
 
-// begin meets the roots that are locals of stack frames, or the others. Errors: no memory.
-func (w *wave) begin(local bool) error {
+// goOn walks on, from more roots where there is no other way, until all wanted objects are met that
+// can be. Errors: that of ctx; no memory.
+func (w *wave) goOn(ctx context.Context) error {
+	for w.left > 0 {
+		if err := w.spread(ctx); err != nil {
+			return err
+		}
+		if w.left == 0 || w.begun == 2 {
+			return nil
+		}
+		if err := w.begin(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin meets the lasting roots at first, then those that are locals of stack frames. Errors: no
+// memory.
+func (w *wave) begin() error {
+	local := w.begun == 1
+	w.begun++
 	for _, r := range w.g.Roots {
 		if r.Local() == local {
 			if err := w.meet(r.Object, r.Object); err != nil {
@@ -117,12 +157,12 @@ func (w *wave) meet(o, before ObjID) error {
 func (w *wave) spread(ctx context.Context) error {
 	edges := w.g.edges
 	for n := 1; w.left > 0; n++ {
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err() // all that is met can still be gone on from
+		}
 		o, ok := w.front.Pop()
 		if !ok {
 			break
-		}
-		if n%checkEvery == 0 && ctx.Err() != nil {
-			return ctx.Err()
 		}
 		if v, ok := w.front.Peek(2 * waveAhead); ok {
 			edges.Prefetch(uint32(v))

@@ -1,6 +1,7 @@
 package heap_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -39,9 +40,8 @@ func TestTracksGoOn(t *testing.T) {
 	whole, err := g.TracksAround(t.Context(), nil, all)
 	require.NoError(t, err)
 	defer whole.Free()
-	steps, err := g.NewTracks(nil)
+	steps, err := g.Tracks()
 	require.NoError(t, err)
-	defer steps.Free()
 	for _, i := range random.Perm(n) {
 		require.NoError(t, steps.Find(t.Context(), g.SetOf(all[i:i+1])))
 		assert.Equal(t, whole.Before(all[i]), steps.Before(all[i]), "node %d", i)
@@ -55,5 +55,54 @@ func TestTracksGoOn(t *testing.T) {
 		for v := range g.References(o) {
 			assert.LessOrEqual(t, len(way(v)), len(from)+1)
 		}
+	}
+}
+
+// TestWalkIsStopped: a walk that was stopped, by its context or by the end of what it was beside,
+// goes on where it was.
+func TestWalkIsStopped(t *testing.T) {
+	const n = 300_000 // more than is walked between two looks at whether to stop
+	for name, begin := range map[string]func(t *testing.T, g *heap.Graph, far *heap.Set){
+		"by its context": func(t *testing.T, g *heap.Graph, far *heap.Set) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			tracks, err := g.Tracks()
+			require.NoError(t, err)
+			assert.ErrorIs(t, tracks.Find(ctx, far), context.Canceled)
+		},
+		"beside the dominators": func(t *testing.T, g *heap.Graph, _ *heap.Set) {
+			require.NoError(t, g.WalkAhead())
+			tree, err := g.Dominators(t.Context())
+			require.NoError(t, err)
+			tree.Free()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := hproftest.NewJDK(17, 8)
+			node := j.Class("com.acme.Node", j.Object, hproftest.Ref("next"))
+			nodes := make([]*hproftest.Object, n)
+			for i := range nodes {
+				nodes[i] = j.New(node)
+				if i > 0 {
+					nodes[i-1].Set("next", nodes[i])
+				}
+			}
+			j.Root(hprof.SubRootJNIGlobal, nodes[0])
+			g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
+			last := g.Object(nodes[n-1].ID)
+			far := g.SetOf([]heap.ObjID{last})
+			begin(t, g, far)
+			tracks, err := g.Tracks()
+			require.NoError(t, err)
+			require.NoError(t, tracks.Find(t.Context(), far))
+			at := n
+			for o := range tracks.Back(last) {
+				at--
+				if o != g.Object(nodes[at].ID) {
+					require.Equal(t, g.Object(nodes[at].ID), o, "node %d", at)
+				}
+			}
+			assert.Zero(t, at)
+		})
 	}
 }

@@ -58,6 +58,11 @@ func File(ctx context.Context, path string, o Options) (r *report.Report, err er
 	if d.report.JVM, err = describeJVM(ctx, d.graph); err != nil {
 		return nil, err
 	}
+	if o.Edges == heap.EdgesStrong {
+		if err := d.graph.WalkAhead(); err != nil {
+			return nil, err
+		}
+	}
 	if err := d.dominate(ctx); err != nil {
 		return nil, err
 	}
@@ -84,7 +89,6 @@ func (d *dump) judge(ctx context.Context, o Options, sums *dom.Sums) error {
 	if err != nil {
 		return err
 	}
-	defer h.Free()
 	h.ClassRetained = sums.Retained[0]
 	if err := d.addDominators(ctx, h); err != nil {
 		return err

@@ -42,11 +42,20 @@ func (t *Tree) searchAndWeigh(ctx context.Context) (o numbered, b burden, err er
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	for range cores.Workers() - 1 {
-		g.Go(func() error { return weigh(ctx) })
+	searching, found := context.WithCancel(ctx)
+	defer found()
+	for k := range cores.Workers() - 1 {
+		g.Go(func() error {
+			if err := weigh(ctx); err != nil || k > 0 || t.graph.Beside == nil {
+				return err
+			}
+			return t.graph.Beside(searching)
+		})
 	}
 	g.Go(func() (err error) {
-		if o, err = t.searchAndDominate(ctx); err != nil {
+		o, err = t.searchAndDominate(ctx)
+		found()
+		if err != nil {
 			return err
 		}
 		return weigh(ctx)

@@ -26,5 +26,5 @@ func (t *Tree) plan(references int64) error {
 	core, nodes := int64(t.core.count), int64(t.graph.Nodes)
 	// The numbers of a whole core have an item for each node.
 	more := 4 * (int64(t.core.span) - core)
-	return t.graph.Memory.Plan(offheap.Need{Phase: Phase, Bytes: Bytes(nodes, core, references) + more, Nodes: core, References: references})
+	return t.graph.Memory.Plan(offheap.Need{Phase: Phase, Bytes: Bytes(nodes, core, references) + more + t.graph.BesideBytes, Nodes: core, References: references})
 }

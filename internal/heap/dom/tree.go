@@ -35,6 +35,11 @@ type Graph struct {
 	Weight func(v uint32) uint64
 	// Unit, unless 0, divides all weights.
 	Unit uint64
+	// Beside, unless nil, is other work, which only reads Edges and takes BesideBytes of memory. It
+	// is done on a core that the search, which has but one, leaves idle, and its context ends
+	// with that. Nothing is done of it where there is no such core.
+	Beside      func(ctx context.Context) error
+	BesideBytes int64
 }
 
 // Tree is the dominator tree of the nodes that are reachable from a virtual
