@@ -9,9 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/VictoriaMetrics/VictoriaMetrics/app/vmalert/config"
 	"github.com/VictoriaMetrics/VictoriaMetrics/app/vmalert/notifier"
+	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promutil"
 	"gopkg.in/yaml.v2"
 
 	"github.com/apm-sidecar/apm-sidecar/dashboards"
@@ -27,10 +30,16 @@ const (
 	maxAlertsPerRule = 1000
 )
 
-// ruleFile is a file of rules as it was read.
+// keptFor is the keep_firing_for of the product's rules on what JVMs say. That ends when a JVM
+// dies, and some of it takes minutes to be known again after a restart of the sidecar: neither is
+// an end of the trouble. It is not in their files, which older versions of vmalert would refuse.
+const keptFor = 6 * time.Minute
+
+// ruleFile is a file of rules as it was read; own says that it is the product's.
 type ruleFile struct {
 	name string
 	text []byte
+	own  bool
 }
 
 // readRules reads the files: those of the product unless own is false, then paths,
@@ -47,7 +56,7 @@ func readRules(own bool, paths []string) ([]ruleFile, error) {
 			if err != nil {
 				return nil, fmt.Errorf("alert: %w", err)
 			}
-			files = append(files, ruleFile{name, text})
+			files = append(files, ruleFile{name, text, true})
 		}
 	}
 	for _, path := range paths {
@@ -63,7 +72,7 @@ func readRules(own bool, paths []string) ([]ruleFile, error) {
 			if err != nil {
 				return nil, fmt.Errorf("alert: rules: %w", err)
 			}
-			files = append(files, ruleFile{name, text})
+			files = append(files, ruleFile{name, text, false})
 		}
 	}
 	return files, nil
@@ -132,6 +141,9 @@ func parseRules(files []ruleFile) ([]config.Group, error) {
 			g.File = file.name
 			rules += len(g.Rules)
 			for _, r := range g.Rules {
+				if file.own && r.KeepFiringFor == nil && ofJVMs(r) {
+					r.KeepFiringFor = promutil.NewDuration(keptFor)
+				}
 				one := g
 				one.Rules = []config.Rule{r}
 				groups = append(groups, one)
@@ -146,6 +158,10 @@ func parseRules(files []ruleFile) ([]config.Group, error) {
 	}
 	return groups, nil
 }
+
+// ofJVMs tells an alert on what JVMs say from one on what the sidecar says of itself and of
+// who answers.
+func ofJVMs(r config.Rule) bool { return r.Alert != "" && !strings.Contains(r.Expr, "apm_sidecar_") }
 
 // checkGroup validates a group and fills in what it leaves open.
 func checkGroup(g *config.Group, seen map[string]bool) error {

@@ -26,6 +26,34 @@ func TestOwnRulesAreValid(t *testing.T) {
 	assert.Greater(t, n, 15)
 }
 
+// TestOwnAlertsOnJVMsStay for a while, by our word alone: Debian 12's vmalert, among others, refuses
+// files with keep_firing_for.
+func TestOwnAlertsOnJVMsStay(t *testing.T) {
+	files, err := readRules(true, nil)
+	require.NoError(t, err)
+	groups, err := parseRules(files)
+	require.NoError(t, err)
+	kept := map[string]bool{}
+	for _, g := range groups {
+		r := g.Rules[0]
+		if kept[r.Alert] = r.KeepFiringFor != nil; kept[r.Alert] {
+			assert.Equal(t, keptFor, r.KeepFiringFor.Duration(), r.Alert)
+		}
+	}
+	for name, want := range map[string]bool{
+		"OldRegionNearlyFull": true, "FinalizerThreadStuck": true, "GCPressure": true, "TransactionsPileUp": true,
+		"TargetDown": false, "HostDown": false, "SamplesDropped": false, "ConfigurationRefused": false,
+	} {
+		assert.Equal(t, want, kept[name], name)
+	}
+	for _, f := range files {
+		assert.NotContains(t, string(f.text), "keep_firing_for", f.name)
+	}
+	other, err := parseRules([]ruleFile{{name: "theirs.yml", text: files[0].text}})
+	require.NoError(t, err)
+	assert.Nil(t, other[0].Rules[0].KeepFiringFor, "rules of others mean what they say")
+}
+
 func TestRulesAreFound(t *testing.T) {
 	group := func(name string) string {
 		return "groups: [{name: " + name + ", rules: [{alert: A, expr: up == 0}, {record: b, expr: sum(up)}]}]"
