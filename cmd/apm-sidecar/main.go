@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	_ "github.com/apm-sidecar/apm-sidecar/internal/vmlog/early" // before VictoriaMetrics' packages say what nobody needs
 )
 
 func main() {
