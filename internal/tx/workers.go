@@ -38,7 +38,7 @@ type workerThread struct {
 // their own.
 var workerNames = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`-exec-\d+$|^qtp\d+-|^default task-|^XNIO-.* task|ExecuteThread: |^Default Executor-thread-|^http-|^ajp-|` +
-		`^jetty-|^grizzly|^vert\.x-worker|^executor-thread-|^HTTP-Dispatcher|^pool-\d+-thread-|[Ww]ork`)
+		`^jetty-|^grizzly|^vert\.x-|^reactor-http-|^executor-thread-|^HTTP-Dispatcher|^pool-\d+-thread-|[Ww]ork`)
 })
 
 // entries are where servers begin to handle a request.
@@ -48,6 +48,8 @@ var entries = sync.OnceValue(func() []string {
 		"org.apache.catalina.core.StandardWrapperValve.invoke", "org.eclipse.jetty.server.handler.", "org.eclipse.jetty.server.Server.handle",
 		"io.undertow.server.Connectors.executeRootHandler", "weblogic.servlet.internal.", "jeus.servlet.", "com.ibm.ws.webcontainer.",
 		"org.glassfish.grizzly.http.server.", "com.caucho.server.", "sun.net.httpserver.ServerImpl$Exchange.run",
+		// Vert.x and Netty: what handlers leave to worker threads, and handlers that keep their event loop.
+		"io.vertx.core.impl.WorkerTask.", "io.vertx.core.impl.ContextImpl.", "io.vertx.core.http.impl.", "reactor.netty.http.server.",
 	}
 })
 

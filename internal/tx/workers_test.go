@@ -56,7 +56,7 @@ func TestWorkerThreads(t *testing.T) {
 	assert.Empty(t, elsewhere.Path)
 	assert.False(t, w.Busy())
 
-	for _, name := range []string{"http-nio-8080-exec-1", "qtp12-3", "default task-7", "XNIO-1 task-2", "[ACTIVE] ExecuteThread: '3' for queue", "Default Executor-thread-9"} {
+	for _, name := range []string{"http-nio-8080-exec-1", "qtp12-3", "default task-7", "XNIO-1 task-2", "vert.x-eventloop-thread-1", "reactor-http-epoll-2", "[ACTIVE] ExecuteThread: '3' for queue", "Default Executor-thread-9"} {
 		assert.True(t, w.IsWorker(name), name)
 	}
 	assert.False(t, w.IsWorker("Finalizer"))
@@ -142,6 +142,15 @@ func TestEntriesHaveNamesThatLast(t *testing.T) {
 	f("java.lang.Thread.sleep! shop.Api.lambda$main$0 shop.Api$$Lambda$186/0x00007f86f818d678.handle sun.net.httpserver.ServerImpl$Exchange.run", "shop.Api.lambda$main$0")
 	f("java.lang.Thread.sleep! shop.T.doGet javax.servlet.http.HttpServlet.service io.openliberty.http.monitor.ServletFilter.doFilter "+
 		"com.ibm.ws.webcontainer.filter.FilterInstanceWrapper.doFilter", "shop.T.doGet")
+	f("java.lang.Thread.sleep! shop.Api.lambda$main$7 shop.Api$$Lambda$41/0x00007f89380aec98.handle io.vertx.ext.web.impl.BlockingHandlerDecorator.lambda$handle$0 "+
+		"io.vertx.core.impl.ContextInternal.dispatch io.vertx.core.impl.WorkerTask.run java.util.concurrent.ThreadPoolExecutor.runWorker "+
+		"io.netty.util.concurrent.FastThreadLocalRunnable.run java.lang.Thread.run", "shop.Api.lambda$main$7")
+	f("java.lang.Thread.sleep! shop.Api.order io.vertx.ext.web.impl.RouteState.handleContext io.vertx.core.http.impl.Http1xServerRequestHandler.handle "+
+		"io.vertx.core.http.impl.Http1xServerConnection.handleMessage io.netty.channel.AbstractChannelHandlerContext.invokeChannelRead java.lang.Thread.run", "shop.Api.order")
+	f("java.lang.Thread.sleep! shop.Api.order jdk.internal.reflect.DirectMethodHandleAccessor.invoke org.springframework.web.reactive.DispatcherHandler.handle "+
+		"reactor.core.publisher.Mono.subscribe reactor.netty.http.server.HttpServerOperations.onInboundNext io.netty.channel.AbstractChannelHandlerContext.invokeChannelRead "+
+		"java.lang.Thread.run", "shop.Api.order")
+	f("sun.nio.ch.EPoll.wait! io.netty.channel.nio.NioEventLoop.run java.lang.Thread.run", "")
 }
 
 // TestRequestsInARowAreNoHang: what stacks alone show for long may be one request or many of a kind;
