@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,6 +95,16 @@ func codeOf(err error) exitCode {
 	default:
 		return exitError
 	}
+}
+
+// unlessInterrupted returns the error of a run. Who interrupts one is told just that, though it was
+// about to fail for another reason: a scan may be refusing its memory at that moment.
+func unlessInterrupted(ctx context.Context, err error) error {
+	switch codeOf(err) {
+	case exitOK, exitUsage, exitPartial, exitGate:
+		return err
+	}
+	return cmp.Or(ctx.Err(), err)
 }
 
 // unreadable tells faults of the file from faults of the analysis.

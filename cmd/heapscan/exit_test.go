@@ -70,6 +70,17 @@ func TestInterruptedRunLeavesNoFile(t *testing.T) {
 	assert.Empty(t, left)
 }
 
+// What a run was about to fail for is no matter to who interrupts it.
+func TestInterruptedRunThatWouldFail(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	env := environment{stdout: open(t, "stdout"), stderr: open(t, "stderr"), getenv: func(string) string { return "" }}
+	foreign := filepath.Join(t.TempDir(), "foreign.json")
+	require.NoError(t, os.WriteFile(foreign, []byte("no report"), 0o600))
+	assert.Equal(t, exitInterrupted, run(ctx, env, []string{"render", foreign}))
+	assert.Equal(t, exitUsage, run(ctx, env, []string{"render", "--no-such-flag", foreign}), "that is wrong with a signal or without")
+}
+
 // A write that fails must not cost the user the report of last time.
 func TestFailedWriteKeepsTheOldFile(t *testing.T) {
 	folder := t.TempDir()

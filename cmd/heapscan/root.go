@@ -20,7 +20,7 @@ func run(ctx context.Context, env environment, args []string) exitCode {
 	root.SetArgs(args)
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
-	return explain(env.stderr, root.ExecuteContext(ctx))
+	return explain(env.stderr, unlessInterrupted(ctx, root.ExecuteContext(ctx)))
 }
 
 // newRootCommand builds the command tree. The root itself is the report command,
