@@ -46,11 +46,15 @@ func sayPlan(env environment, o commonOptions, p scan.Plan) {
 // planText renders a plan.
 func planText(p scan.Plan) string {
 	var text strings.Builder
-	text.WriteString(p.Phase + ": " + unit.Plural(p.Nodes, "object", "objects"))
-	if p.References > 0 {
-		text.WriteString(", " + unit.Plural(p.References, "reference", "references"))
+	text.WriteString(p.Phase + ": ")
+	if p.Nodes > 0 {
+		text.WriteString(unit.Plural(p.Nodes, "object", "objects"))
+		if p.References > 0 {
+			text.WriteString(", " + unit.Plural(p.References, "reference", "references"))
+		}
+		text.WriteString("; ")
 	}
-	text.WriteString("; " + unit.Bytes(p.PeakBytes) + " of memory")
+	text.WriteString(unit.Bytes(p.PeakBytes) + " of memory")
 	if p.LaterBytes > p.PeakBytes {
 		text.WriteString(", up to " + unit.Bytes(p.LaterBytes) + " later")
 	}

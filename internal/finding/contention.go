@@ -209,7 +209,7 @@ func (h *Heap) heldAlone(ctx context.Context, threads []heap.ObjID) (int64, erro
 		among[t.Serial] = wanted.Has(t.Object)
 	}
 	locals, shared := h.NewSet(), h.NewSet()
-	for _, r := range h.Roots {
+	for r := range h.Roots.All() {
 		if r.Local() && among[r.Thread] {
 			locals.Add(r.Object)
 		} else {
@@ -230,7 +230,7 @@ func (h *Heap) heldAlone(ctx context.Context, threads []heap.ObjID) (int64, erro
 		}
 	}
 	alone := slices.Clone(threads)
-	for _, r := range h.Roots {
+	for r := range h.Roots.All() {
 		if locals.Has(r.Object) && !shared.Has(r.Object) {
 			alone = append(alone, r.Object)
 		}

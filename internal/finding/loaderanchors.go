@@ -139,7 +139,7 @@ func (a *anchors) own(o heap.ObjID) bool {
 // threadOfLocal returns the thread whose stack alone holds a root, 0 where something else does.
 func (a *anchors) threadOfLocal(o heap.ObjID) heap.ObjID {
 	serial := uint32(0)
-	for _, r := range a.h.Roots {
+	for r := range a.h.Roots.All() {
 		switch {
 		case r.Object != o:
 		case !r.Local():

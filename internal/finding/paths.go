@@ -278,11 +278,10 @@ func (h *Heap) describeClassObject(o, target heap.ObjID, name string) (class, fi
 // rootOf says what kind of GC root the object is, whose, and in which call: the innermost one of
 // the stack that refers to it and is not the JDK's, or else the one that called the JDK.
 func (h *Heap) rootOf(o heap.ObjID) (kind, thread, frame string) {
-	i := slices.IndexFunc(h.Roots, func(r heap.Root) bool { return r.Object == o })
-	if i < 0 {
+	root, ok := h.Roots.First(func(r heap.Root) bool { return r.Object == o })
+	if !ok {
 		return "", "", ""
 	}
-	root := h.Roots[i]
 	kind = root.Kind.RootName()
 	if root.Thread == 0 {
 		return kind, "", ""

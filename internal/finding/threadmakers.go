@@ -66,7 +66,7 @@ func (h *Heap) heldMakers(ctx context.Context, c *crowd) (holder, *Path, error) 
 	}
 	defer tracks.Free()
 	locals := h.NewSet()
-	for _, r := range h.Roots {
+	for r := range h.Roots.All() {
 		if r.Local() {
 			locals.Add(r.Object)
 		}

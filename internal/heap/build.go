@@ -62,8 +62,8 @@ const (
 // unit is a run of whole sub-records, small enough to be one worker's step.
 type unit struct {
 	start, end int64
-	// roots is how many GC roots it lists.
-	roots int
+	// roots is how many GC roots it lists, threads how many of them are threads.
+	roots, threads int
 }
 
 // builder is the state of one build.

@@ -21,7 +21,7 @@ type Graph struct {
 	// Classes are indexed by ClassID.
 	Classes []Class
 	// Roots are the GC roots in file order; an object may have several.
-	Roots []Root
+	Roots Roots
 	// Threads are the threads of the dump in file order.
 	Threads []Thread
 	// Layout says how sizes were derived.
@@ -57,25 +57,15 @@ type Graph struct {
 	pieces     []piece         // in the order of the dump
 	places     *offheap.Narrow // the number of the piece that has an object, by ObjID; nil where not noted
 	tracks     *Tracks         // see Graph.Tracks, nil until somebody asks
-	stackRoots []Root          // what stacks hold, by thread and frame, then in file order, also where it is no GC root
-}
-
-// Root is a GC root.
-type Root struct {
-	Object ObjID
-	Kind   hprof.SubTag
-	// Thread is the serial number of the thread it belongs to, 0 for none.
-	Thread uint32
-	// Frame is the index of the frame in the thread's stack, -1 for none.
-	Frame int32
+	stackRoots Roots           // what stacks hold, by thread and frame, then in file order, also where it is no GC root
 }
 
 // Thread is a thread that was alive.
 type Thread struct {
 	Object ObjID
 	Serial uint32
-	stack  uint32                 // the outline's
-	held   struct{ from, to int } // in Graph.stackRoots
+	stack  uint32                    // the outline's
+	held   struct{ from, to uint32 } // in Graph.stackRoots
 }
 
 // Objects returns the number of objects; valid ObjIDs are 1 to Objects().
@@ -186,6 +176,8 @@ func (g *Graph) Survey(ctx context.Context, tree *dom.Tree, s Survey) (*dom.Sums
 // Close gives the graph's memory back; nothing of it may be used afterwards.
 func (g *Graph) Close() {
 	g.Outline.Free()
+	g.Roots.free()
+	g.stackRoots.free()
 	if g.index != nil {
 		g.index.free()
 	}

@@ -139,6 +139,9 @@ func (w *indexer) extent(ctx context.Context, e hprof.Extent) error {
 			continue
 		default:
 			u.roots++
+			if o.Tag == hprof.SubRootThread {
+				u.threads++
+			}
 			continue
 		}
 		if w.number || o.Tag == hprof.SubClassDump {

@@ -21,7 +21,7 @@ type linkPlan struct {
 // upper bound for the number of references.
 func (b *builder) planClasses() (bound uint64) {
 	sticky := map[ObjID]bool{}
-	for _, r := range b.Roots {
+	for r := range b.Roots.All() {
 		if r.Kind == hprof.SubRootStickyClass {
 			sticky[r.Object] = true
 		}

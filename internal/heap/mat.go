@@ -147,7 +147,7 @@ func (b *matRules) root(r root) {
 		}
 	}
 	if object != 0 {
-		b.Roots = append(b.Roots, Root{Object: object, Kind: r.kind, Thread: r.thread, Frame: r.frame})
+		b.Roots.add(Root{Object: object, Kind: r.kind, Thread: r.thread, Frame: r.frame})
 	}
 }
 
@@ -158,13 +158,13 @@ func (b *matRules) moreRoots(context.Context) error {
 		return nil
 	}
 	listed := map[ObjID]bool{}
-	for _, r := range b.Roots {
+	for r := range b.Roots.All() {
 		listed[r.Object] = true
 	}
 	for i := range b.Classes {
 		c := &b.Classes[i]
 		if c.Object != 0 && b.loader(c) == 0 && c.array == 0 && !listed[c.Object] {
-			b.Roots = append(b.Roots, Root{Object: c.Object, Kind: hprof.SubRootStickyClass, Frame: -1})
+			b.Roots.add(Root{Object: c.Object, Kind: hprof.SubRootStickyClass, Frame: -1})
 		}
 	}
 	return nil

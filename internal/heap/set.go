@@ -81,7 +81,7 @@ func (s *Set) AddAmong(o ObjID) { atomic.OrUint64(&s.bits[o/64], 1<<(o%64)) }
 func (g *Graph) RootObjects() []ObjID {
 	seen := g.NewSet()
 	var roots []ObjID
-	for _, r := range g.Roots {
+	for r := range g.Roots.All() {
 		if seen.Add(r.Object) {
 			roots = append(roots, r.Object)
 		}

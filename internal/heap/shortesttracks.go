@@ -131,7 +131,7 @@ func (w *wave) goOn(ctx context.Context) error {
 func (w *wave) begin() error {
 	local := w.begun == 1
 	w.begun++
-	for _, r := range w.g.Roots {
+	for r := range w.g.Roots.All() {
 		if r.Local() == local {
 			if err := w.meet(r.Object, r.Object); err != nil {
 				return err

@@ -28,7 +28,7 @@ type Stack struct {
 	// Omitted is how many frames are left out beyond those.
 	Omitted int
 
-	held []Root // by frame, what belongs to none last
+	held []packedRoot // by frame, what belongs to none last
 }
 
 // Frame is one call on a stack. Texts that the dump does not have are empty.
@@ -93,7 +93,7 @@ func (g *Graph) Stack(t Thread) Stack {
 func (g *Graph) HeldBy(t Thread) iter.Seq[ObjID] {
 	return func(yield func(ObjID) bool) {
 		for _, r := range g.rootsOf(t) {
-			if !yield(r.Object) {
+			if !yield(ObjID(r[0])) {
 				return
 			}
 		}
@@ -101,21 +101,24 @@ func (g *Graph) HeldBy(t Thread) iter.Seq[ObjID] {
 }
 
 // rootsOf returns what the stack of a thread holds.
-func (g *Graph) rootsOf(t Thread) []Root { return g.stackRoots[t.held.from:t.held.to] }
+func (g *Graph) rootsOf(t Thread) []packedRoot { return g.stackRoots.packed()[t.held.from:t.held.to] }
 
 // sortStackRoots has threads know what their stacks hold.
 func (b *builder) sortStackRoots() {
-	inOrder := func(x, y Root) int {
-		return cmp.Or(cmp.Compare(x.Thread, y.Thread), cmp.Compare(uint32(x.Frame), uint32(y.Frame)))
+	held := b.stackRoots.packed()
+	inOrder := func(x, y packedRoot) int {
+		return cmp.Or(cmp.Compare(x.thread(), y.thread()), cmp.Compare(x.frame(), y.frame()))
 	}
-	if !slices.IsSortedFunc(b.stackRoots, inOrder) { // as most dumps list them
-		slices.SortStableFunc(b.stackRoots, inOrder)
+	if !slices.IsSortedFunc(held, inOrder) { // as most dumps list them
+		slices.SortStableFunc(held, inOrder)
 	}
-	of := func(r Root, serial uint64) int { return cmp.Compare(uint64(r.Thread), serial) }
+	before := func(serial uint64) uint32 {
+		n, _ := slices.BinarySearchFunc(held, serial, func(r packedRoot, serial uint64) int { return cmp.Compare(uint64(r.thread()), serial) })
+		return uint32(n)
+	}
 	for i := range b.Threads {
 		t := &b.Threads[i]
-		t.held.from, _ = slices.BinarySearchFunc(b.stackRoots, uint64(t.Serial), of)
-		t.held.to, _ = slices.BinarySearchFunc(b.stackRoots, uint64(t.Serial)+1, of)
+		t.held.from, t.held.to = before(uint64(t.Serial)), before(uint64(t.Serial)+1)
 	}
 }
 
@@ -149,20 +152,21 @@ func (s *Stack) Loose() (locals []Local, omitted int) {
 }
 
 // of returns what a frame holds.
-func (s *Stack) of(frame int) []Root {
+func (s *Stack) of(frame int) []packedRoot {
 	return s.held[s.before(uint32(frame)):s.before(uint32(frame)+1)]
 }
 
 // before returns how much is held by the frames before that one.
 func (s *Stack) before(frame uint32) int {
-	n, _ := slices.BinarySearchFunc(s.held, frame, func(r Root, frame uint32) int { return cmp.Compare(uint32(r.Frame), frame) })
+	n, _ := slices.BinarySearchFunc(s.held, frame, func(r packedRoot, frame uint32) int { return cmp.Compare(r.frame(), frame) })
 	return n
 }
 
 // told returns each object of a frame once. A leak of JNI references makes very many of one frame.
-func told(roots []Root) (locals []Local, omitted int) {
+func told(held []packedRoot) (locals []Local, omitted int) {
 	var known map[Local]int // places in locals, where there are more than fewLocals
-	for place, r := range roots {
+	for place, p := range held {
+		r := p.root()
 		l := Local{Object: r.Object, Kind: r.Kind}
 		at := -1
 		if known == nil {

@@ -1,6 +1,7 @@
 package heap_test
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -52,7 +53,7 @@ func TestLooseLocals(t *testing.T) {
 	j := hproftest.NewJDK(17, 8)
 	j.NewThread(j.Thread, "native", hproftest.Frame{Class: j.Object, Method: "call", Line: -3})
 	var locals []*hproftest.Object
-	for _, frame := range []int32{-1, 0, 1} {
+	for _, frame := range []int32{-1, 0, 1, math.MaxInt32} {
 		locals = append(locals, j.New(j.Object))
 		j.StackRoot(hprof.SubRootJNILocal, locals[len(locals)-1], 1, frame)
 	}
@@ -63,7 +64,7 @@ func TestLooseLocals(t *testing.T) {
 	for s := range g.Stacks() {
 		assert.Equal(t, []heap.Local{local(1, 0)}, s.Locals(0))
 		loose, omitted := s.Loose()
-		assert.Equal(t, []heap.Local{local(2, 0), local(0, 1)}, loose)
+		assert.Equal(t, []heap.Local{local(2, 0), local(0, 1), local(3, 2)}, loose)
 		assert.Zero(t, omitted)
 	}
 }

@@ -21,7 +21,7 @@ func (strongRules) invent(*tally) {}
 
 func (b strongRules) root(r root) {
 	if id := b.index.id(r.address); id != 0 {
-		b.Roots = append(b.Roots, Root{Object: id, Kind: r.kind, Thread: r.thread, Frame: r.frame})
+		b.Roots.add(Root{Object: id, Kind: r.kind, Thread: r.thread, Frame: r.frame})
 	}
 }
 
@@ -45,10 +45,11 @@ func (b strongRules) moreRoots(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	permanent[0] = !slices.ContainsFunc(b.Roots, func(r Root) bool { return r.Kind == hprof.SubRootStickyClass })
+	_, listsClasses := b.Roots.First(func(r Root) bool { return r.Kind == hprof.SubRootStickyClass })
+	permanent[0] = !listsClasses
 	for i := range b.Classes {
 		if c := &b.Classes[i]; c.Object != 0 && permanent[c.Loader] && (c.array == 0 || c.Loader != 0) {
-			b.Roots = append(b.Roots, Root{Object: c.Object, Kind: hprof.SubRootStickyClass, Frame: -1})
+			b.Roots.add(Root{Object: c.Object, Kind: hprof.SubRootStickyClass, Frame: -1})
 		}
 	}
 	return nil

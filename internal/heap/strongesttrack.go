@@ -71,7 +71,7 @@ func (w *trackWalk) meet(o, before ObjID) {
 // roots walks over what is held strongly.
 func (w *trackWalk) roots(ctx context.Context) error {
 	for _, local := range []bool{false, true} {
-		for _, r := range w.g.Roots {
+		for r := range w.g.Roots.All() {
 			if r.Local() == local {
 				w.meet(r.Object, r.Object)
 			}

@@ -23,9 +23,9 @@ type Array[T Number] struct {
 // host for each. From 16 MiB on the same report took 17 s, and others up to a tenth more.
 const hugeBytes = 48 << 20
 
-// Number is what an Array may hold: nothing with pointers.
+// Number is what an Array may hold, or rows of them: nothing with pointers.
 type Number interface {
-	~uint8 | ~uint16 | ~uint32 | ~uint64
+	~uint8 | ~uint16 | ~uint32 | ~uint64 | ~[3]uint32
 }
 
 // Make returns an array of n items that will all be written to. Without a Memory, nil,

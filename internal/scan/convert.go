@@ -98,7 +98,7 @@ func addClasses(r *report.Report, g *heap.Graph, limit int) []heap.ClassID {
 		classes = append(classes, row.id)
 	}
 	r.Heap.Loaders = int64(len(loaders))
-	r.Heap.GCRoots = int64(len(g.Roots))
+	r.Heap.GCRoots = int64(g.Roots.Len())
 	r.Heap.Layout = g.Layout.Name
 	r.Heap.LayoutConfidence = finding.ConfidenceMedium
 	if g.Layout.Sure {

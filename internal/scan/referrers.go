@@ -44,7 +44,7 @@ func (d *dump) referrers(ctx context.Context, object heap.ObjID, limit int) (*re
 // roots describes the GC roots that an object is, those of stack frames last.
 func (d *dump) roots(ctx context.Context, object heap.ObjID) ([]report.PathRoot, error) {
 	var all []heap.Root
-	for _, r := range d.graph.Roots {
+	for r := range d.graph.Roots.All() {
 		if r.Object == object {
 			all = append(all, r)
 		}
