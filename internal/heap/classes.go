@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"math/bits"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
@@ -14,25 +16,25 @@ import (
 // resolveClasses makes the class table from class dumps, LOAD_CLASS records and
 // the classes that objects name. Errors: that of ctx; no memory.
 func (b *builder) resolveClasses(ctx context.Context, all *indexer) error {
-	sources := b.classSources(all)
-	if err := b.memory.Plan(offheap.Need{Phase: "resolving classes", Fixed: classBytes * int64(len(sources))}); err != nil {
+	if err := b.planTable(all); err != nil {
 		return err
 	}
+	sources := b.classSources(all)
 	b.loaded = newClassTable(len(sources))
 	b.Classes = make([]Class, len(sources), len(sources)+madeUp)
 	for i := range sources {
 		b.loaded.put(sources[i].address, ClassID(i))
 	}
 	texts := newTexts(b.Outline)
-	texts.read(nameIDs(b.Outline.Classes, all.classes))
+	texts.read(nameIDs(&b.Outline.Classes, all.classes))
 	for i := range sources {
 		if i%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		s, c := &sources[i], &b.Classes[i]
 		c.Super, c.Address = NoClass, s.address
-		if s.loaded != nil {
-			c.Name = texts.class(s.loaded.NameID)
+		if s.loaded > 0 {
+			c.Name = texts.class(b.Outline.Classes.At(int(s.loaded) - 1).NameID)
 		}
 		if c.Name == "" {
 			c.Name = b.rules.nameless(s.address, s.dump != nil)
@@ -46,7 +48,7 @@ func (b *builder) resolveClasses(ctx context.Context, all *indexer) error {
 	if err != nil {
 		return err
 	}
-	b.byName = newNameTable(b.Classes)
+	b.byName = newNameTable(b.Classes, len(texts.known))
 	b.checkHierarchies(sources)
 	b.addPrimitiveArrays()
 	if all.tally.has(zeroClass) {
@@ -56,27 +58,40 @@ func (b *builder) resolveClasses(ctx context.Context, all *indexer) error {
 	return b.count(ctx, all.tally)
 }
 
-const (
-	// madeUp is how many classes there may be beside those of the dump: those of primitive arrays, the
-	// unknown one, and those that EdgesMAT needs.
-	madeUp = 16
-	// classBytes is what a class takes at least, with its places in the tables.
-	classBytes = 190
-)
+// madeUp is how many classes there may be beside those of the dump: those of primitive arrays, the
+// unknown one, and those that EdgesMAT needs.
+const madeUp = 16
 
-// classSource is what the dump tells of a class: by its last LOAD_CLASS record and its first class
-// dump, nil where there is none.
+// linkedBytes is what the second pass and who asks about the graph later note of each class: 170 were
+// measured, with ten million of them.
+const linkedBytes = 200
+
+// planTable tells what the classes will take, on Go's heap, as far as their number tells. Errors:
+// no memory.
+func (b *builder) planTable(all *indexer) error {
+	n := int64(b.Outline.Classes.Len() + len(all.classes) + all.tally.used)
+	const each = int64(unsafe.Sizeof(Class{}) + unsafe.Sizeof(classSource{}) + unsafe.Sizeof(ClassID(0)))
+	const slot = int64(unsafe.Sizeof(numbered{}) + unsafe.Sizeof(uint64(0)) + unsafe.Sizeof(ClassID(0))) // of numbers and classTable
+	slots := int64(2) << bits.Len64(uint64(n))
+	need := n*each + slots*slot
+	if b.options.Depth == Linked {
+		need += n * linkedBytes
+	}
+	return b.memory.Plan(offheap.Need{Phase: "resolving classes", Fixed: need})
+}
+
+// classSource is what the dump tells of a class.
 type classSource struct {
 	address uint64
-	loaded  *hprof.LoadedClass
-	dump    *classDump
+	loaded  uint32     // 1 + the index of its last LOAD_CLASS record, 0 where there is none
+	dump    *classDump // its first one, nil where there is none
 }
 
 // classSources returns the classes that the dump tells of or that objects name, in the order of
 // their addresses.
 func (b *builder) classSources(all *indexer) []classSource {
 	var known numbers
-	var sources []classSource
+	sources := make([]classSource, 0, b.Outline.Classes.Len())
 	source := func(address uint64) *classSource {
 		n, fresh := known.of(address)
 		if fresh {
@@ -89,10 +104,10 @@ func (b *builder) classSources(all *indexer) []classSource {
 			s.dump = d
 		}
 	}
-	for i := range b.Outline.Classes {
-		l := &b.Outline.Classes[i]
-		if _, ok := known.get(l.ID); ok || l.ID != 0 {
-			source(l.ID).loaded = l
+	for i := range b.Outline.Classes.Len() {
+		id := b.Outline.Classes.At(i).ID
+		if _, ok := known.get(id); ok || id != 0 {
+			source(id).loaded = uint32(i) + 1
 		}
 	}
 	for _, t := range all.tally.slots {
@@ -105,9 +120,9 @@ func (b *builder) classSources(all *indexer) []classSource {
 }
 
 // nameIDs yields the ids of the texts that classes and their fields are called by.
-func nameIDs(loaded []hprof.LoadedClass, dumps []*classDump) iter.Seq[uint64] {
+func nameIDs(loaded *hprof.LoadedClasses, dumps []*classDump) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
-		for _, l := range loaded {
+		for l := range loaded.All() {
 			if !yield(l.NameID) {
 				return
 			}

@@ -30,8 +30,8 @@ func newFrameNames(o *hprof.Outline) *frameNames {
 // read reads what names frames.
 func (n *frameNames) read() {
 	outline := n.texts.outline
-	n.classes = make(map[uint32]uint64, len(outline.Classes))
-	for _, c := range outline.Classes {
+	n.classes = make(map[uint32]uint64, outline.Classes.Len())
+	for c := range outline.Classes.All() {
 		n.classes[c.Serial] = c.NameID
 	}
 	frames := outline.Stacks.FrameCount()

@@ -10,8 +10,9 @@ type nameTable struct {
 	next []ClassID
 }
 
-func newNameTable(classes []Class) nameTable {
-	t := nameTable{make(map[string]ClassID, len(classes)), make([]ClassID, len(classes))}
+// newNameTable returns that of classes with at most so many names.
+func newNameTable(classes []Class, names int) nameTable {
+	t := nameTable{make(map[string]ClassID, min(names, len(classes))), make([]ClassID, len(classes))}
 	for c := ClassID(len(classes)); c > 0; {
 		c--
 		t.next[c] = t.first(classes[c].Name)

@@ -8,7 +8,7 @@ import (
 )
 
 func TestClassesOfAName(t *testing.T) {
-	names := newNameTable([]Class{{Name: "a"}, {Name: "b"}, {Name: "a"}, {Name: "a"}})
+	names := newNameTable([]Class{{Name: "a"}, {Name: "b"}, {Name: "a"}, {Name: "a"}}, 2)
 	all := func(name string) []ClassID { return slices.Collect(names.all(name)) }
 	assert.Equal(t, []ClassID{0, 2, 3}, all("a"))
 	assert.Equal(t, []ClassID{1}, all("b"))

@@ -70,8 +70,8 @@ func (l *Roots) All() iter.Seq[Root] {
 
 // First returns the first root that fits; ok is false where none does.
 func (l *Roots) First(fits func(Root) bool) (r Root, ok bool) {
-	for r := range l.All() {
-		if fits(r) {
+	for _, p := range l.packed() {
+		if r = p.root(); fits(r) {
 			return r, true
 		}
 	}

@@ -62,8 +62,10 @@ func (b *builder) makeRoots(listed, threads int) (err error) {
 			return err
 		}
 	}
-	if err := b.memory.Plan(offheap.Need{Phase: "reading threads", Fixed: int64(unsafe.Sizeof(Thread{})) * int64(threads)}); err != nil {
-		return err
+	if threads > few {
+		if err := b.memory.Plan(offheap.Need{Phase: "reading threads", Fixed: int64(unsafe.Sizeof(Thread{})) * int64(threads)}); err != nil {
+			return err
+		}
 	}
 	b.Threads = make([]Thread, 0, threads)
 	if b.Roots, err = makeRoots(b.memory, listed+len(b.Classes)); err != nil { // the rules may add classes

@@ -57,7 +57,7 @@ func walk(t testing.TB, f *hprof.File) (text string, whole bool) {
 	require.NoError(t, err)
 	whole = len(o.Damage) == 0
 	var out bytes.Buffer
-	for _, c := range o.Classes {
+	for c := range o.Classes.All() {
 		fmt.Fprintln(&out, "class", c.Serial, c.ID, o.Name(c.NameID))
 	}
 	fmt.Fprintln(&out, o.Stacks.FrameCount(), o.Stacks.Len())
@@ -370,7 +370,7 @@ func TestNames(t *testing.T) {
 	o, err := f.Outline(t.Context(), nil)
 	require.NoError(t, err)
 	ids := map[uint64]bool{1 << 60: true}
-	for _, c := range o.Classes {
+	for c := range o.Classes.All() {
 		ids[c.NameID] = true
 	}
 	names := maps.Collect(o.Names(func(id uint64) bool { return ids[id] }))

@@ -69,4 +69,7 @@ func (t *interner) mix(hash, word uint64) uint64 {
 	return high ^ low
 }
 
+// bytes returns how much memory it takes.
+func (t *interner) bytes() int64 { return int64(len(t.slots.Items)) * 8 }
+
 func (t *interner) free() { t.slots.Free() }

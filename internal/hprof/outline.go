@@ -15,7 +15,7 @@ import (
 // stacks, and where the heap's sub-records lie. It is read-only once built.
 type Outline struct {
 	// Classes are the LOAD_CLASS records in file order.
-	Classes []LoadedClass
+	Classes LoadedClasses
 	// Stacks are those of the threads, and of wherever else traces tell of.
 	Stacks *Stacks
 	// Extents are the runs of sub-records in file order.
@@ -28,13 +28,6 @@ type Outline struct {
 	file  *File
 	names [][]nameRef // in the order of the file, in blocks of namesBlock: a JVM has hundred thousands
 	byID  func() []nameRef
-}
-
-// LoadedClass is a LOAD_CLASS record: the class object ID has the name NameID.
-type LoadedClass struct {
-	Serial uint32
-	ID     uint64
-	NameID uint64
 }
 
 // Extent is a run of sub-records [Start, End) in the uncompressed dump: a heap record, or
@@ -86,11 +79,12 @@ func (f *File) Outline(ctx context.Context, m *offheap.Memory) (*Outline, error)
 	return o, nil
 }
 
-// Free gives the memory of big tables back; the stacks may not be used afterwards.
+// Free gives the memory of big tables back; stacks and classes may not be used afterwards.
 func (o *Outline) Free() {
 	if o.Stacks != nil {
 		o.Stacks.Free()
 	}
+	o.Classes.rows.Free()
 }
 
 // Name returns the text of the UTF8 record id, "" when there is none. Of several the first counts.
@@ -154,7 +148,9 @@ func (o outliner) Record(_ context.Context, r Record) error {
 		c := LoadedClass{Serial: r.Body.U4(), ID: r.Body.ID()}
 		r.Body.U4()
 		c.NameID = r.Body.ID()
-		o.Classes = append(o.Classes, c)
+		if err := o.Classes.add(o.stacks.m, c); err != nil {
+			return err
+		}
 	case TagFrame:
 		id, f := r.Body.ID(), Frame{NameID: r.Body.ID()}
 		r.Body.ID()
@@ -165,7 +161,7 @@ func (o outliner) Record(_ context.Context, r Record) error {
 		r.Body.U4() // thread
 		o.stacks.trace(serial, r.Body.U4(), &r.Body)
 	}
-	return nil
+	return o.stacks.plan()
 }
 
 // namesBlock is how many names a block takes: no growing array is copied, and left behind.

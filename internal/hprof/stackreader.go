@@ -14,19 +14,31 @@ type stackReader struct {
 	// how many they are.
 	parts    offheap.List[uint64]
 	partEnds offheap.List[uint64] // in parts, of each TRACE record
+	records  int                  // of whatever kind
+	planned  int64                // bytes that are reserved when the next plan is due
 	err      error                // no memory; the first counts
 }
+
+const (
+	// planBytes is how much tables may grow by without a plan.
+	planBytes = 16 << 20
+	// planEvery is how many records go by between two looks at that.
+	planEvery = 1 << 10
+)
 
 func newStackReader(m *offheap.Memory) *stackReader {
 	r := &stackReader{Stacks: &Stacks{}, m: m, knownFrames: newInterner(m), knownStacks: newInterner(m)}
 	r.intern(Frame{})
 	r.internStack(nil)
+	if m != nil {
+		r.planned = m.Reserved() + planBytes
+	}
 	return r
 }
 
 // frame takes over a FRAME record.
 func (r *stackReader) frame(id uint64, f Frame) {
-	r.frameIDs.add(id)
+	r.failed(r.frameIDs.add(r.m, id))
 	add(r, &r.recorded, r.intern(f))
 }
 
@@ -43,7 +55,7 @@ func (r *stackReader) trace(serial uint32, frames uint32, b *Body) {
 		first, n = id, 1
 	}
 	r.part(first, n)
-	r.serials.add(uint64(serial))
+	r.failed(r.serials.add(r.m, uint64(serial)))
 	add(r, &r.partEnds, uint64(r.parts.Len()))
 }
 
@@ -106,10 +118,20 @@ func (r *stackReader) equal(stack uint32, frames []uint32) bool {
 	return true
 }
 
+// plan tells now and then that more memory is going to be taken. Errors: those of the planner.
+func (r *stackReader) plan() error {
+	if r.records++; r.records%planEvery > 0 || r.m == nil || r.m.Reserved() < r.planned {
+		return nil
+	}
+	growing := r.knownFrames.bytes() + r.knownStacks.bytes() // twice as much is taken to grow them
+	r.planned = r.m.Reserved() + planBytes
+	return r.m.Plan(offheap.Need{Phase: "reading classes and stacks", Bytes: planBytes + 2*growing})
+}
+
 // finish returns the stacks when all records are read. Errors: no memory.
 func (r *stackReader) finish() (*Stacks, error) {
-	r.frameIDs.seal()
-	r.serials.seal()
+	r.failed(r.frameIDs.seal(r.m))
+	r.failed(r.serials.seal(r.m))
 	var frames []uint32
 	from := 0
 	for t := 0; t < r.partEnds.Len() && r.err == nil; t++ {
@@ -127,6 +149,7 @@ func (r *stackReader) finish() (*Stacks, error) {
 		}
 		add(r, &r.traces, r.internStack(frames))
 	}
+	r.frameIDs.free()
 	r.recorded.Free()
 	r.parts.Free()
 	r.partEnds.Free()

@@ -71,5 +71,6 @@ func (s *Stacks) Free() {
 	s.frames.Free()
 	s.calls.Free()
 	s.ends.Free()
+	s.serials.free()
 	s.traces.Free()
 }

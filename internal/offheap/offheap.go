@@ -25,7 +25,7 @@ const hugeBytes = 48 << 20
 
 // Number is what an Array may hold, or rows of them: nothing with pointers.
 type Number interface {
-	~uint8 | ~uint16 | ~uint32 | ~uint64 | ~[3]uint32
+	~uint8 | ~uint16 | ~uint32 | ~uint64 | ~[3]uint32 | ~[3]uint64
 }
 
 // Make returns an array of n items that will all be written to. Without a Memory, nil,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
 	"sync"
 	"sync/atomic"
 
@@ -102,13 +103,24 @@ func newBudget(ctx context.Context, o Options) (context.Context, *budget) {
 // keep has the limit kept from now on.
 func (b *budget) keep(ctx context.Context, limit int64) {
 	b.limit = limit
-	b.before = debug.SetMemoryLimit(limit / 2) // less garbage, at the cost of time
+	b.before = debug.SetMemoryLimit(limit / 2) // less garbage, at the cost of time; see pace
 	b.keeper.Go(func() {
 		if err := b.memory.Keep(ctx, limit); err != nil {
 			b.over.Store(&MemoryError{LimitBytes: limit, HistogramBytes: b.first, Reason: reason(err)})
 			b.cancel()
 		}
 	})
+}
+
+// pace says when garbage is to be collected: where half of the limit is taken, so that arrays have the other
+// half, but later where so much lives already or is about to be, as else all time would go into that.
+func (b *budget) pace(more int64) {
+	if b.limit == 0 {
+		return
+	}
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	debug.SetMemoryLimit(max(b.limit/2, int64(live[0].Value.Uint64())*5/4+more+slackBytes))
 }
 
 // reason tells people why a limit could not be kept.
@@ -154,7 +166,7 @@ func (b *budget) plan(ctx context.Context, n offheap.Need) error {
 	if n.Fixed > 0 {
 		return b.fits(now, n.Fixed)
 	}
-	if b.first == 0 {
+	if b.first == 0 && n.Nodes > 0 {
 		b.first = now
 	}
 	p := Plan{Phase: n.Phase, Nodes: n.Nodes, References: n.References, LimitBytes: b.limit, Asked: b.asked > 0}
@@ -173,6 +185,7 @@ func (b *budget) plan(ctx context.Context, n offheap.Need) error {
 			return err
 		}
 	}
+	b.pace(0)
 	if b.say != nil {
 		b.say(p)
 	}
@@ -189,6 +202,7 @@ func (b *budget) fits(now, bytes int64) error {
 		limit = now + int64(spareShare*float64(spare))
 	}
 	if limit == 0 || now+bytes <= limit {
+		b.pace(bytes)
 		return nil
 	}
 	return &MemoryError{LimitBytes: limit, NeedBytes: asked(now + bytes + slackBytes)}

@@ -20,7 +20,7 @@ type recordNames struct {
 
 func newRecordNames(o *hprof.Outline) *recordNames {
 	n := &recordNames{o, map[uint64]string{}, map[uint32]uint64{}, map[uint64]uint64{}}
-	for _, c := range o.Classes {
+	for c := range o.Classes.All() {
 		n.serials[c.Serial], n.ids[c.ID] = c.ID, c.NameID
 	}
 	return n
