@@ -55,3 +55,37 @@ func TestAStoreWhoseFilesVanishSaysSo(t *testing.T) {
 	assert.Contains(t, string(out), "no such file or directory")
 	assert.NotContains(t, string(out), "goroutine")
 }
+
+// TestADamagedStoreSaysSo: parts are opened by goroutines of the engine, whose panics nobody
+// recovers, and the index by one of ours.
+func TestADamagedStoreSaysSo(t *testing.T) {
+	for file, want := range map[string]struct {
+		code int
+		text string
+	}{
+		"data/small/*/*/metadata.json": {7, "broken: store: %s cannot be written or read any more: "},
+		"indexdb/*/*/metadata.json":    {0, "closed: store: open %s: FATAL: "},
+	} {
+		t.Run(file, func(t *testing.T) {
+			dir := t.TempDir()
+			s, err := store.Open(store.Options{Dir: dir})
+			require.NoError(t, err)
+			require.NoError(t, s.Write([]series.Sample{{Name: "m", TimeMs: time.Now().UnixMilli(), Value: 1}}))
+			require.NoError(t, s.Close())
+			damaged, err := filepath.Glob(filepath.Join(dir, file))
+			require.NoError(t, err)
+			require.NotEmpty(t, damaged)
+			for _, name := range damaged {
+				require.NoError(t, os.Truncate(name, 0))
+			}
+			exe, err := os.Executable()
+			require.NoError(t, err)
+			cmd := exec.CommandContext(t.Context(), exe)
+			cmd.Env = append(os.Environ(), loseEnv+"="+dir)
+			out, _ := cmd.CombinedOutput()
+			assert.Equal(t, want.code, cmd.ProcessState.ExitCode(), string(out))
+			assert.Contains(t, string(out), fmt.Sprintf(want.text, dir))
+			assert.NotContains(t, string(out), "goroutine")
+		})
+	}
+}

@@ -20,6 +20,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -163,13 +165,16 @@ func Open(opts Options) (_ *Store, err error) {
 	if err := checkFolder(opts.Dir, s.space); err != nil {
 		return nil, err
 	}
-	if err := start(opts); err != nil {
-		return nil, err
-	}
 	if opts.Broken != nil {
 		vmlog.OnFatal(func(text string) {
-			opts.Broken(fmt.Errorf("store: %s cannot be written or read any more: %s", opts.Dir, text))
+			if !starting() {
+				opts.Broken(fmt.Errorf("store: %s cannot be written or read any more: %s", opts.Dir, text))
+			}
 		})
+	}
+	if err := start(opts); err != nil {
+		vmlog.OnFatal(nil)
+		return nil, err
 	}
 	s.space.save = func() error { return save(opts.Dir) }
 	s.handler = s.whileOpen(handler)
@@ -196,6 +201,22 @@ func start(opts Options) (err error) {
 	vmstorage.Init(promql.ResetRollupResultCacheIfNeeded)
 	vmselect.Init()
 	return nil
+}
+
+// starting tells whether the caller was called by start, which recovers from a panic: goroutines
+// of the engine that open files at the same time do not.
+func starting() bool {
+	callers := make([]uintptr, 64)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers)])
+	for {
+		frame, more := frames.Next()
+		if strings.HasSuffix(frame.Function, "internal/store.start") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
 }
 
 // Write stores samples. On an error none of them is stored. ErrNoSpace is one, and
