@@ -70,6 +70,24 @@ func TestThreadLocals(t *testing.T) {
 	t.Run("small", func(t *testing.T) {
 		assert.Empty(t, byKind("thread-local-leak", detect(t, locals(t, 100, true, true))))
 	})
+	t.Run("shared with a call", func(t *testing.T) {
+		// The map leads there, but retains it no more than the call's variable does.
+		j := locals(t, 100, false, false)
+		next := j.Class("com.acme.Proxy", j.Object, hproftest.Ref("next"))
+		session := j.New(j.Class("com.acme.Session", j.Object, hproftest.Ref("entities"))).Set("entities", j.Bytes(make([]byte, 4<<20)))
+		variable := j.New(next).Set("next", session)
+		for range 9 {
+			variable = j.New(next).Set("next", variable)
+		}
+		entry := j.Class("java.lang.ThreadLocal$ThreadLocalMap$Entry", j.WeakReference, hproftest.Ref("value"))
+		e := j.New(entry).Set("value", j.New(j.Class("com.acme.Holder", j.Object, hproftest.Ref("session"))).Set("session", session))
+		m := j.New(j.Class("java.lang.ThreadLocal$ThreadLocalMap", j.Object, hproftest.Ref("table"))).
+			Set("table", j.Array(j.Class("[Ljava.lang.ThreadLocal$ThreadLocalMap$Entry;", j.Object), e))
+		call := hproftest.Frame{Class: j.Class("com.acme.Shop", j.Object), Method: "run", Locals: []*hproftest.Object{variable}}
+		j.NewThread(j.Thread, "main", call).Set("threadLocals", m)
+		f := only(t, "big-retainer", detect(t, j))
+		assert.Contains(t, f.Summary, "field Session.entities")
+	})
 }
 
 // redeployed is a heap with loaders of a web application, all but the last one in a state.

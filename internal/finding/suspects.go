@@ -96,7 +96,7 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if s.bound, err = h.boundOf(ctx, s); err != nil {
 			return nil, err
 		}
-		if s.retained*100 >= p.liveBytes*suspectShare && throughThreadLocal(paths) {
+		if s.retained*100 >= p.liveBytes*suspectShare && throughThreadLocal(paths) && slices.ContainsFunc(s.targets(), h.ofThreadLocal) {
 			continue // threadLocals tells of it
 		}
 		f := h.suspectFinding(s, p, paths)

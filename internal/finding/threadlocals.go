@@ -146,6 +146,23 @@ func (h *Heap) localGroups() []*localGroup {
 	return all
 }
 
+// ofThreadLocal says whether a value in the map of a thread retains the object, or is it. What others
+// refer to as well, such as a call's variable, is on a way through the map and yet no part of what is in it.
+func (h *Heap) ofThreadLocal(o heap.ObjID) bool {
+	maps, entries := h.Tables[tableThreadMaps], h.Tables[tableEntry]
+	for row := range maps.Objects {
+		for _, column := range []int{threadMapsOwn, threadMapsInherited} {
+			for e := range h.entriesOf(maps.Ref(row, column)) {
+				value := entries.Ref(entries.Row(e), entryValue)
+				if value != 0 && h.reachable(value) && (value == o || h.Tree.Dominates(uint32(value), uint32(o))) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // add takes a thread's value into the group.
 func (g *localGroup) add(thread, value heap.ObjID, retained int64, idle bool) {
 	g.values = append(g.values, value)
