@@ -46,7 +46,7 @@ const (
 	// tables say of what class and size they are.
 	Numbered
 	// Counted stops at the classes, their instances and sizes. No object but those of
-	// classes has a number, and GC roots are counted as the dump lists them.
+	// classes has a number, fields have no names, and GC roots are counted as the dump lists them.
 	Counted
 )
 

@@ -26,7 +26,11 @@ func (b *builder) resolveClasses(ctx context.Context, all *indexer) error {
 		b.loaded.put(sources[i].address, ClassID(i))
 	}
 	texts := newTexts(b.Outline)
-	texts.read(nameIDs(&b.Outline.Classes, all.classes))
+	named := all.classes
+	if b.options.Depth == Counted {
+		named = nil
+	}
+	texts.read(nameIDs(&b.Outline.Classes, named))
 	for i := range sources {
 		if i%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -42,7 +46,10 @@ func (b *builder) resolveClasses(ctx context.Context, all *indexer) error {
 	}
 	err := onAllCores(ctx, len(sources), func(i int) {
 		if d := sources[i].dump; d != nil {
-			b.describe(&b.Classes[i], &d.ClassDump, &texts)
+			b.describe(&b.Classes[i], &d.ClassDump)
+			if named != nil {
+				b.Classes[i].nameFields(&d.ClassDump, &texts)
+			}
 		}
 	})
 	if err != nil {
@@ -142,8 +149,8 @@ func nameIDs(loaded *hprof.LoadedClasses, dumps []*classDump) iter.Seq[uint64] {
 	}
 }
 
-// describe fills c from its class dump.
-func (b *builder) describe(c *Class, d *hprof.ClassDump, texts *texts) {
+// describe fills c from its class dump, but for the names of its fields.
+func (b *builder) describe(c *Class, d *hprof.ClassDump) {
 	c.hasDump = true
 	c.Object, c.Loader, c.others = b.index.id(c.Address), d.Loader, d.Others
 	c.Super, c.superAddress, c.declared = b.loaded.get(d.Super), d.Super, d.InstanceSize
@@ -151,11 +158,21 @@ func (b *builder) describe(c *Class, d *hprof.ClassDump, texts *texts) {
 	var offset uint32
 	c.Fields, c.Statics = make([]Field, 0, len(d.Fields)), make([]Static, 0, len(d.Statics))
 	for _, f := range d.Fields {
-		c.Fields = append(c.Fields, Field{texts.of(f.NameID), f.Type, offset})
+		c.Fields = append(c.Fields, Field{Type: f.Type, Offset: offset})
 		offset += uint32(f.Type.Width(b.idSize))
 	}
 	for _, s := range d.Statics {
-		c.Statics = append(c.Statics, Static{texts.of(s.NameID), s.Type, s.Value})
+		c.Statics = append(c.Statics, Static{Type: s.Type, Value: s.Value})
+	}
+}
+
+// nameFields names the fields of c.
+func (c *Class) nameFields(d *hprof.ClassDump, texts *texts) {
+	for i, f := range d.Fields {
+		c.Fields[i].Name = texts.of(f.NameID)
+	}
+	for i, s := range d.Statics {
+		c.Statics[i].Name = texts.of(s.NameID)
 	}
 }
 
