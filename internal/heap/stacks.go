@@ -49,8 +49,9 @@ type Local struct {
 	// Kind is hprof.SubRootJavaFrame, hprof.SubRootJNILocal or another kind of root
 	// that belongs to a thread.
 	Kind hprof.SubTag
-	// Last is the place of the last variable that refers to it, among those of the frame, and Again says that it is not the first one. "synchronized" keeps its object in
-	// a variable of its own, behind the program's.
+	// Last is the place of the last variable that refers to it, among those of the frame, and Again
+	// says that it is not the first one. "synchronized" keeps its object in a variable of its own,
+	// behind the program's.
 	Last  int
 	Again bool
 }
