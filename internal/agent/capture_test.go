@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -253,9 +254,11 @@ func TestCaptureKeepsTheNewestDumpsAndTouchesNothingElse(t *testing.T) {
 		t.Run(strconv.Itoa(keep), func(t *testing.T) {
 			t.Parallel()
 			b := newCaptureBench(t, goodReport, func(o *agent.CaptureOptions) { o.KeepDumps = keep })
-			strange := []string{"shop-h_1-mine.hprof", "shop-h_2-20200101T000000Z.hprof", "other.hprof", "shop-h_1-20200101T000000Z.hprof.txt"}
+			strange := []string{"shop-h_1-mine.hprof", "shop-h_2-20200101T000000Z.hprof", "other.hprof", "shop-h_1-20200101T000000Z.hprof.txt", "shop-h_2-20200101T000000Z.hprof.p1"}
 			old := []string{"shop-h_1-20200101T000000Z.hprof", "shop-h_1-20210101T000000Z.hprof", "shop-h_1-20220101T000000Z.hprof"}
-			for _, name := range append(append([]string{}, strange...), old...) {
+			// Of the first one a JVM that died has left parts, and of another one nothing but a part.
+			parts := []string{old[0] + ".p0", old[0] + ".p11", "shop-h_1-20190101T000000Z.hprof.p1"}
+			for _, name := range slices.Concat(strange, old, parts) {
 				require.NoError(t, os.WriteFile(filepath.Join(b.directory, name), nil, 0o600))
 			}
 			require.NoError(t, b.take(t.Context(), writer(b.directory)))

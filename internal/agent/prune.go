@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,24 +10,28 @@ import (
 )
 
 // prune removes the oldest dumps of the target with the prefix until KeepDumps
-// are left. Only files named as Take names them are touched.
+// are left, each with the parts of it that a JVM leaves which dies while it writes them. Only
+// files named as Take and HotSpot name them are touched.
+//
+// Source: DumpMerger::get_writer_path in heapDumper.cpp, JDK 22 and later.
 func (c *Capture) prune(prefix string) error {
 	entries, err := os.ReadDir(c.opts.Directory)
 	if err != nil {
 		return err
 	}
-	ours := regexp.MustCompile(`^` + regexp.QuoteMeta(prefix) + `-\d{8}T\d{6}Z\.hprof$`)
-	var dumps []string
+	ours := regexp.MustCompile(`^(` + regexp.QuoteMeta(prefix) + `-\d{8}T\d{6}Z\.hprof)(\.p\d+)?$`)
+	files := map[string][]string{} // by dump
 	for _, e := range entries {
-		if e.Type().IsRegular() && ours.MatchString(e.Name()) {
-			dumps = append(dumps, e.Name())
+		if match := ours.FindStringSubmatch(e.Name()); match != nil && e.Type().IsRegular() {
+			files[match[1]] = append(files[match[1]], e.Name())
 		}
 	}
-	slices.Sort(dumps) // the time in the name sorts by age
+	dumps := slices.Sorted(maps.Keys(files)) // the time in the name sorts by age
 	var errs []error
-	for len(dumps) > c.opts.KeepDumps {
-		errs = append(errs, os.Remove(filepath.Join(c.opts.Directory, dumps[0])))
-		dumps = dumps[1:]
+	for _, dump := range dumps[:max(0, len(dumps)-c.opts.KeepDumps)] {
+		for _, name := range files[dump] {
+			errs = append(errs, os.Remove(filepath.Join(c.opts.Directory, name)))
+		}
 	}
 	return errors.Join(errs...)
 }
