@@ -224,7 +224,7 @@ func (tr *tracer) notes() []string {
 			"unless the application sends spans, those on other threads are estimated from their stacks")
 	default:
 		notes = append(notes, "not all requests have a processor among the server's MBeans: others are estimated from the stacks of worker threads, "+
-			"and those on virtual threads are not seen (Spring Boot registers processors with server.tomcat.mbeanregistry.enabled=true)")
+			"and those on virtual threads are not seen (Spring Boot on Tomcat registers processors with server.tomcat.mbeanregistry.enabled=true)")
 	}
 	return notes
 }

@@ -142,7 +142,7 @@ func (v *visit) servers(s *jvm.Snapshot) {
 			"/subsystem=undertow:write-attribute(name=statistics-enabled,value=true)")
 	case len(servers.Connectors)+len(servers.WorkerPools) == 0:
 		v.say(Info, "no MBeans of Tomcat, Jetty or Undertow: requests are not counted, and slow ones are known by the stacks of their threads alone. "+
-			"Spring Boot has server.tomcat.mbeanregistry.enabled=true, Jetty the module jmx")
+			"Spring Boot on Tomcat has server.tomcat.mbeanregistry.enabled=true, Jetty the module jmx")
 	}
 	if len(servers.JDBCPools) == 0 {
 		v.say(Info, "no MBeans of a connection pool. HikariCP has registerMbeans=true (Spring Boot: spring.datasource.hikari.register-mbeans=true), "+
