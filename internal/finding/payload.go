@@ -65,16 +65,15 @@ func (h *Heap) payloadClass(o heap.ObjID) string { return stableClass(h.Class(h.
 // payloadNames tells payloadClass of many objects, those of a class often in a row.
 type payloadNames struct {
 	h     *Heap
-	class heap.ClassID
-	name  string // of that class, "" where the objects themselves have to be asked
+	class heap.ClassID // of the last one, NoClass at first
+	name  string       // of that class, "" where the objects themselves have to be asked
 }
 
 func (n *payloadNames) of(o heap.ObjID) string {
-	if class := n.h.ClassOf(o); n.class != class || n.name == "" {
-		if name := n.h.Classes[class].Name; wraps(name) {
-			n.class, n.name = class, ""
-		} else {
-			n.class, n.name = class, stableClass(name)
+	if class := n.h.ClassOf(o); n.class != class {
+		n.class, n.name = class, ""
+		if name := n.h.Classes[class].Name; !wraps(name) {
+			n.name = stableClass(name)
 		}
 	}
 	if n.name != "" {

@@ -92,7 +92,7 @@ func (h *Heap) fill(s *scheduler, table *heap.Table, name func(state int64) stri
 		return
 	}
 	s.tasks = make([]heap.ObjID, 0, min(max(s.Size, 0), int64(table.Len())))
-	names := payloadNames{h: h}
+	names := payloadNames{h: h, class: heap.NoClass}
 	next := 0 // tasks often lie in the order in which they wait
 	for task := range h.References(s.array) {
 		row := h.decorated(task, table, next)

@@ -185,19 +185,6 @@ func (h *Heap) notClosed(ctx context.Context, list []heap.ObjID) ([]heap.ObjID, 
 	return slices.DeleteFunc(list, closed.Has), nil
 }
 
-// pathTo returns the way from a GC root to most of the objects, nil if there is none.
-func (h *Heap) pathTo(ctx context.Context, objects []heap.ObjID) (*Path, error) {
-	tracks, err := h.tracksTo(ctx, objects)
-	if err != nil {
-		return nil, err
-	}
-	paths, err := h.mergePaths(ctx, tracks, objects, 1)
-	if err != nil || len(paths) == 0 {
-		return nil, err
-	}
-	return &paths[0], nil
-}
-
 // listed returns the statements that a connection lists: the elements of a collection of
 // the JDK's, or Oracle's chain from its first one on.
 func (h *Heap) listed(list heap.ObjID) []heap.ObjID {

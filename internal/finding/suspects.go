@@ -73,18 +73,10 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
-	var targets []heap.ObjID
-	for _, s := range all {
-		targets = append(targets, s.targets()...)
-	}
-	tracks, err := h.tracksTo(ctx, targets)
-	if err != nil {
-		return nil, err
-	}
 	var told []Finding
 	p := h.pressure()
 	for _, s := range all {
-		paths, err := h.mergePaths(ctx, tracks, s.targets(), 1)
+		paths, err := h.pathsTo(ctx, s.targets())
 		if err != nil {
 			return nil, err
 		}

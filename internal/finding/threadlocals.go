@@ -87,19 +87,15 @@ func (h *Heap) localPaths(ctx context.Context, g *localGroup) ([]Path, holder, e
 		}
 	}
 	keys := slices.DeleteFunc([]heap.ObjID{key}, func(k heap.ObjID) bool { return k == 0 })
-	tracks, err := h.tracksTo(ctx, g.values, keys)
+	paths, err := h.pathsTo(ctx, g.values)
 	if err != nil {
 		return nil, holder{}, err
 	}
-	paths, err := h.mergePaths(ctx, tracks, g.values, 1)
-	if err != nil {
-		return nil, holder{}, err
-	}
-	owners, err := h.mergePaths(ctx, tracks, keys, 1)
-	if err != nil || len(owners) == 0 {
+	owner, err := h.pathTo(ctx, keys)
+	if err != nil || owner == nil {
 		return paths, holder{}, err
 	}
-	return paths, holderOn(&owners[0]), nil
+	return paths, holderOn(owner), nil
 }
 
 // localGroups groups the values in the maps of all threads, those that retain most

@@ -7,10 +7,29 @@ import (
 )
 
 // tracksTo returns tracks that have the ways to the objects. Errors: that of ctx; no memory.
-func (h *Heap) tracksTo(ctx context.Context, objects ...[]heap.ObjID) (*heap.Tracks, error) {
+func (h *Heap) tracksTo(ctx context.Context, objects []heap.ObjID) (*heap.Tracks, error) {
 	t, err := h.Tracks()
 	if err != nil {
 		return nil, err
 	}
-	return t, t.Find(ctx, h.SetOf(objects...))
+	return t, t.Find(ctx, h.SetOf(objects))
+}
+
+// pathsTo returns the way from a GC root to most of the objects, nothing if there is none. Errors:
+// that of ctx; no memory.
+func (h *Heap) pathsTo(ctx context.Context, objects []heap.ObjID) ([]Path, error) {
+	tracks, err := h.tracksTo(ctx, objects)
+	if err != nil {
+		return nil, err
+	}
+	return h.mergePaths(ctx, tracks, objects, 1)
+}
+
+// pathTo is pathsTo for the one path, nil if there is none.
+func (h *Heap) pathTo(ctx context.Context, objects []heap.ObjID) (*Path, error) {
+	paths, err := h.pathsTo(ctx, objects)
+	if err != nil || len(paths) == 0 {
+		return nil, err
+	}
+	return &paths[0], nil
 }
