@@ -21,25 +21,26 @@ func (c *Client) Denied(ctx context.Context) ([]string, error) {
 		}
 		// One at a time, as some agents refuse a bulk for one item.
 		replies, err := c.post(ctx, []request{r})
+		whole, fault := refused(replies, err)
 		switch {
-		case Reason(err) == ReasonDenied, err == nil && replies[0].status == 403:
+		case fault != nil:
+			return nil, fault
+		case whole:
 			denied = append(denied, r.MBean)
 		case err == nil:
 			denied = append(denied, deniedAttributes(r, replies[0].value)...)
-		case Reason(rejection(err)) != ReasonBulkRejected:
-			return nil, err
 		}
 	}
 	for _, op := range operations() {
 		if op == opDumpHeap() {
 			continue
 		}
-		replies, err := c.post(ctx, []request{run(op, tooMany...)})
-		switch {
-		case Reason(err) == ReasonDenied, err == nil && replies[0].status == 403:
-			denied = append(denied, op.mbean+"/"+op.signature)
-		case err != nil && Reason(rejection(err)) != ReasonBulkRejected:
+		whole, err := refused(c.post(ctx, []request{run(op, tooMany...)}))
+		if err != nil {
 			return nil, err
+		}
+		if whole {
+			denied = append(denied, op.mbean+"/"+op.signature)
 		}
 	}
 	return sorted(denied), nil

@@ -45,16 +45,29 @@ func (c *Client) Allows(ctx context.Context) ([]string, error) {
 		// One at a time: some agents refuse a bulk for one faulty item. A write wants
 		// its attribute as a word, not as a list.
 		body := fmt.Sprintf(`[{"type":%q,"mbean":"apm-sidecar:type=Probe","operation":"probe","attribute":"Probe","value":0}]`, kind)
-		replies, err := c.postEncoded(ctx, bulk{body: []byte(body)}, 1)
-		switch {
-		case Reason(err) == ReasonDenied, err == nil && replies[0].status == 403:
-		case err == nil, Reason(rejection(err)) == ReasonBulkRejected:
-			allowed = append(allowed, kind)
-		default:
+		denied, err := refused(c.postEncoded(ctx, bulk{body: []byte(body)}, 1))
+		if err != nil {
 			return nil, err
+		}
+		if !denied {
+			allowed = append(allowed, kind)
 		}
 	}
 	return allowed, nil
+}
+
+// refused tells of the answer to a bulk of one whether the policy refused it. That the agent
+// refused it for another reason is no error.
+func refused(replies []reply, err error) (bool, error) {
+	switch {
+	case Reason(err) == ReasonDenied:
+		return true, nil
+	case err == nil:
+		return replies[0].status == 403, nil
+	case Reason(rejection(err)) == ReasonBulkRejected:
+		return false, nil
+	}
+	return false, err
 }
 
 // ServesOneAtATime tells whether the agent leaves everyone waiting while one client
