@@ -1,12 +1,11 @@
 package push
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"github.com/apm-sidecar/apm-sidecar/internal/host"
 )
 
 // lockFolder keeps other processes out of dir until the file is closed.
@@ -15,13 +14,15 @@ func lockFolder(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("push: %w", err)
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil {
+	locked, err := host.Lock(f)
+	switch {
+	case locked:
 		return f, nil
+	case err == nil:
+		err = fmt.Errorf("%w: another apm-sidecar uses %s; stop it or choose another folder", ErrInUse, dir)
+	default:
+		err = fmt.Errorf("push: %w", err)
 	}
 	f.Close()
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, fmt.Errorf("%w: another apm-sidecar uses %s; stop it or choose another folder", ErrInUse, dir)
-	}
-	return nil, fmt.Errorf("push: lock %s: %w", dir, err)
+	return nil, err
 }

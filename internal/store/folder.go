@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/host"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
@@ -75,12 +73,12 @@ func checkLock(dir string) error {
 		return fmt.Errorf("store: folder is not writable: %w", err)
 	}
 	defer f.Close()
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return fmt.Errorf("%w: another apm-sidecar uses %s; stop it or choose another folder", ErrInUse, dir)
-	}
+	locked, err := host.Lock(f)
 	if err != nil {
-		return fmt.Errorf("store: lock %s: %w", dir, err)
+		return fmt.Errorf("store: %w", err)
+	}
+	if !locked {
+		return fmt.Errorf("%w: another apm-sidecar uses %s; stop it or choose another folder", ErrInUse, dir)
 	}
 	return nil
 }
