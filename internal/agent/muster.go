@@ -25,7 +25,7 @@ func newMuster(targets int, log *slog.Logger) *muster {
 	return &muster{log: log, left: targets}
 }
 
-// came notes how the first poll of one went; the last one has the sum logged.
+// came notes how the first poll of one went.
 func (m *muster) came(up bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -34,7 +34,19 @@ func (m *muster) came(up bool) {
 	} else {
 		m.silent++
 	}
-	if m.left--; m.left == 0 {
+	m.leave()
+}
+
+// gone notes that one went before its first poll.
+func (m *muster) gone() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.leave()
+}
+
+// leave has the sum logged by the last one, unless none of them was polled. mu is held.
+func (m *muster) leave() {
+	if m.left--; m.left == 0 && m.up+m.silent > 0 {
 		m.log.Info("targets were polled for the first time", slog.Int("up", m.up), slog.Int("down", m.silent))
 	}
 }

@@ -74,7 +74,7 @@ func (f *follower) end(gone bool) {
 	for _, t := range f.turns {
 		f.wheel.stop(t)
 	}
-	f.watcher.report(false)
+	f.watcher.withdraw()
 	if gone {
 		f.watcher.end(time.Now())
 		if f.tracer != nil {
@@ -135,7 +135,7 @@ func (a *Agent) leave(f *follower, gone bool) {
 	case f.stop != nil:
 		a.leaving = append(a.leaving, f)
 	default:
-		f.watcher.report(false)
+		f.watcher.withdraw()
 		if f.watched.Close != nil {
 			f.watched.Close()
 		}

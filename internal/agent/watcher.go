@@ -155,6 +155,14 @@ func (w *watcher) report(up bool) {
 	}
 }
 
+// withdraw is report where there may have been no poll, and will be none.
+func (w *watcher) withdraw() {
+	if w.muster != nil {
+		w.muster.gone()
+		w.muster = nil
+	}
+}
+
 // end marks the series of a target that is not watched any more.
 func (w *watcher) end(now time.Time) {
 	w.hand(series.Ended(w.deriver.Down(now)))
