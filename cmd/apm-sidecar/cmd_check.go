@@ -72,7 +72,7 @@ const exampleConfig = `  targets:
     interval: 1s                      # between two looks
     threshold: 3s                     # slow from here on, and put on record
     routes: {}                        # other thresholds: {"/report/*": 30s}
-    max_records_bytes: 67108864
+    max_records_bytes: 64MiB
     spans:                            # those that applications send of themselves, by OTLP/HTTP
       listen: ""                      # 127.0.0.1:4318 takes them
       cert_file: ""                   # with key_file: TLS

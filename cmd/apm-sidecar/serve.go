@@ -122,7 +122,7 @@ func newCapture(env environment, c config.Capture) (*agent.Capture, error) {
 		Directory:        c.Directory,
 		JVMDirectory:     c.JVMDirectory,
 		Live:             c.Live,
-		KeepDumps:        c.KeepDumps,
+		KeepDumps:        int(c.KeepDumps),
 		Analyser:         []string{self, analyzeCommand},
 		MemoryLimitBytes: agent.AnalysisMemoryBytes(),
 		Stdout:           env.stdout,

@@ -18,7 +18,7 @@ import (
 func openRecords(env environment, c config.Config) (*ring.Ring, error) {
 	records, err := ring.Open(ring.Options{
 		Dir:      filepath.Join(c.DataDir, "transactions"),
-		MaxBytes: c.Transactions.MaxRecordsBytes,
+		MaxBytes: int64(c.Transactions.MaxRecordsBytes),
 		Logger:   env.logger(),
 	})
 	if err != nil {

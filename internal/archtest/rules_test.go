@@ -92,6 +92,7 @@ func owners() map[string][]string {
 		"github.com/klauspost/compress":                  {"internal/hprof", "internal/push"},
 		"github.com/cenkalti/backoff/":                   {"internal/push"},
 		"github.com/lib/pq":                              {"internal/database"},
+		"golang.org/x/net/http/httpguts":                 {"internal/config"},
 		"golang.org/x/sync":                              nil,
 		"golang.org/x/sys":                               nil,
 	}

@@ -113,7 +113,7 @@ type Capture struct {
 	// Live dumps live objects only, after a full collection.
 	Live bool `yaml:"live"`
 	// KeepDumps is how many dumps of a target stay on disk after their analysis.
-	KeepDumps int `yaml:"keep_dumps"`
+	KeepDumps Count `yaml:"keep_dumps"`
 }
 
 // Enabled tells whether heap dumps are wanted.

@@ -94,6 +94,9 @@ func TestLoadRefuses(t *testing.T) {
 	f("targets:\n  - url: x\n    pasword: y", "[3:5]")
 	f("interval: soon", "10s, 1m30s or 30d")
 	f("retention: xd", "30d")
+	f("capture:\n  keep_dumps: 1.5", "[2:15] \"1.5\" is no whole number\n     2 |   keep_dumps: 1.5")
+	f("embedded: yes", "[1:11] true or false is wanted here\n     1 | embedded: yes")
+	f("capture: {old_after_gc_ratio: half}", "[1:31] a number is wanted here")
 	f("targets: [", "[1:")
 	f("targets:\n  - url: http://bob:s3cret@h/\n    nope: 1", "[3:5]")
 	f("interval: 1s\ninterval: 2s", "[2:1]")
@@ -262,6 +265,8 @@ func TestValidateDestinationsAndPages(t *testing.T) {
 		"no such file":     {rw(config.RemoteWrite{URL: "http://h/", BearerTokenFile: "/nonexistent"}), "bearer_token_file: open /nonexistent"},
 		"half certificate": {rw(config.RemoteWrite{URL: "https://h/", TLS: jvm.TLS{CertFile: secret}}), "without the other"},
 		"tls over http":    {rw(config.RemoteWrite{URL: "http://h/", TLS: jvm.TLS{CAFile: secret}}), "begins with http://"},
+		"two headers":      {rw(config.RemoteWrite{URL: "http://h/", Headers: map[string]string{"X-A": "hush\nX-B: c"}}), "headers: the value of X-A has a line break"},
+		"no header":        {rw(config.RemoteWrite{URL: "http://h/", Headers: map[string]string{"X A": "hush"}}), `headers: "X A" is no name`},
 		"loopback":         {func(c *config.Config) { c.Listen = "[::1]:1" }, ""},
 		"localhost":        {func(c *config.Config) { c.Listen = "localhost:1" }, ""},
 		"wide":             {func(c *config.Config) { c.Listen = "0.0.0.0:1" }, "web.users"},

@@ -75,11 +75,27 @@ func describe(err error, content string) string {
 	if m, ok := errors.AsType[*misplaced](err); ok {
 		return m.Error() + excerpt(content, m.line)
 	}
+	if e, ok := errors.AsType[*yaml.TypeError](err); ok {
+		at := e.Token.Position
+		return fmt.Sprintf("[%d:%d] %s is wanted here", at.Line, at.Column, wanted(e.DstType.Kind())) + excerpt(content, at.Line)
+	}
 	text := strings.TrimSpace(yaml.FormatError(err, false, false))
 	if e, ok := errors.AsType[yaml.Error](err); ok && e.GetToken() != nil {
 		text += excerpt(content, e.GetToken().Position.Line)
 	}
 	return text
+}
+
+// wanted is what a value of a kind is written as.
+func wanted(kind reflect.Kind) string {
+	switch kind {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Float64:
+		return "a number"
+	default:
+		return "text"
+	}
 }
 
 // The environment variables; lists are separated by spaces.

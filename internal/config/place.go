@@ -32,4 +32,7 @@ func scalar(node ast.Node, into interface{ UnmarshalText([]byte) error }) error 
 func (d *Duration) UnmarshalYAML(node ast.Node) error { return scalar(node, d) }
 
 // UnmarshalYAML is UnmarshalText with the place in errors.
+func (c *Count) UnmarshalYAML(node ast.Node) error { return scalar(node, c) }
+
+// UnmarshalYAML is UnmarshalText with the place in errors.
 func (b *Bytes) UnmarshalYAML(node ast.Node) error { return scalar(node, b) }

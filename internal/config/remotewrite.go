@@ -3,8 +3,12 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
+	"slices"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 	"github.com/apm-sidecar/apm-sidecar/internal/push"
@@ -71,9 +75,23 @@ func (r RemoteWrite) fault() error {
 	}
 	return errors.Join(
 		r.TLS.Validate(r.URL),
+		sendable(r.Headers),
 		readable("basic_auth.password_file", r.BasicAuth.PasswordFile),
 		readable("bearer_token_file", r.BearerTokenFile),
 		readableTLS(r.TLS))
+}
+
+// sendable says which headers HTTP has no form for; it shows no value.
+func sendable(headers map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return fmt.Errorf("headers: %q is no name of a header", name)
+		}
+		if !httpguts.ValidHeaderFieldValue(headers[name]) {
+			return fmt.Errorf("headers: the value of %s has a line break or another control character in it", name)
+		}
+	}
+	return nil
 }
 
 // receiver is what receivers are told apart by.

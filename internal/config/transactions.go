@@ -21,7 +21,7 @@ type Transactions struct {
 	// stands for whatever follows. The longest pattern that matches counts.
 	Routes map[string]Duration `yaml:"routes"`
 	// MaxRecordsBytes bounds the records on disk; the oldest make room.
-	MaxRecordsBytes int64 `yaml:"max_records_bytes"`
+	MaxRecordsBytes Bytes `yaml:"max_records_bytes"`
 	// Spans takes those that applications send of themselves, and sends them on.
 	Spans Spans `yaml:"spans"`
 }
@@ -69,7 +69,7 @@ func (t Transactions) faults() []error {
 		errs = append(errs, fmt.Errorf("transactions.routes has more than %d entries", maxRouteSettings))
 	}
 	if t.MaxRecordsBytes < minRecordsBytes {
-		errs = append(errs, errors.New("transactions.max_records_bytes is less than 1048576"))
+		errs = append(errs, errors.New("transactions.max_records_bytes is less than 1MiB"))
 	}
 	return errs
 }
