@@ -94,9 +94,10 @@ func transactionSamples(labels []series.Label, now time.Time, stats tx.Stats, ac
 	buckets, classes := map[string]int{}, map[tx.Class]int{}
 	longest := int64(0)
 	for _, a := range active {
-		buckets[a.Bucket]++
+		sure := a.SureMs()
+		buckets[tx.Bucket(time.Duration(sure)*time.Millisecond)]++
 		classes[a.Class]++
-		longest = max(longest, a.SureMs())
+		longest = max(longest, sure)
 	}
 	for _, b := range tx.Buckets() {
 		add(series.NameInFlight, momentary(float64(buckets[b])), series.Label{Name: "bucket", Value: b})

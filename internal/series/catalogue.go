@@ -187,7 +187,7 @@ func jvmMetrics() []Metric {
 		{NameFindingObjects, Gauge, Count, findingLabels(), "Objects held by the problem that the last heap dump shows; the ten biggest findings."},
 		{NameFindingBytes, Gauge, Bytes, findingLabels(), "Bytes that would go with the problem that the last heap dump shows; the ten biggest findings."},
 
-		{NameInFlight, Gauge, Count, []string{"bucket"}, "Transactions in flight by age in seconds: 0-1, 1-3, 3-8, 8+."},
+		{NameInFlight, Gauge, Count, []string{"bucket"}, "Transactions in flight by age in seconds: 0-1, 1-3, 3-8, 8+. Those that are estimated from their thread by how long that has stood still."},
 		{NameInFlightClass, Gauge, Count, []string{"wait"}, "Transactions in flight by what they spend their time on now; those nobody has looked at yet are in none."},
 		{NameInFlightMax, Gauge, Seconds, nil, "Age of the oldest transaction in flight. Of one that is estimated from its thread, for how long that has stood still: it may be several in a row."},
 		{NameSlow, Counter, Count, []string{"route"}, "Transactions that took longer than the threshold of their route. Paths are templated; past the first 200 routes they are summed as route=\"other\"."},
