@@ -2,6 +2,7 @@ package finding_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -121,6 +122,26 @@ func TestThreadsAlike(t *testing.T) {
 	assert.Equal(t, finding.SeverityWarning, f.Severity)
 	assert.Equal(t, int64(1500), f.Objects)
 	assert.Equal(t, "com.acme.Consumer", f.Culprit.Class)
+}
+
+// TestGroupsOfThreadsAreToldApart has threads of one name and number at different work.
+func TestGroupsOfThreadsAreToldApart(t *testing.T) {
+	j := hproftest.NewJDK(25, 8)
+	shop := j.Class("com.acme.Shop", j.Object)
+	for i := range 750 {
+		j.NewThread(j.Thread, fmt.Sprintf("Thread-%d", i), hproftest.Frame{Class: shop, Method: []string{"order", "pay", "ship"}[i%3]})
+	}
+	var titles, prints []string
+	for _, f := range byKind("thread-leak", detect(t, j)) {
+		titles, prints = append(titles, f.Title), append(prints, f.Fingerprint)
+	}
+	assert.ElementsMatch(t, []string{
+		`250 threads alike, named "Thread-*", are in Shop.order`,
+		`250 threads alike, named "Thread-*", are in Shop.pay`,
+		`250 threads alike, named "Thread-*", are in Shop.ship`,
+	}, titles)
+	slices.Sort(prints)
+	assert.Len(t, slices.Compact(prints), 3)
 }
 
 // TestThreadLeakRetainsTheTasks: what Timers and pools have still to do is theirs, though each of the

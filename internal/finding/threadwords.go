@@ -29,12 +29,15 @@ func (h *Heap) crowdFinding(ctx context.Context, c *crowd, by holder, path *Path
 		return Finding{}, err
 	}
 	n, at := int64(len(c.threads)), t.own()
-	name := clip(c.pattern, 60)
+	name, in := clip(c.pattern, 60), ""
+	if at != nil {
+		in = short(at.Class) + "." + at.Method
+	}
 	f := Finding{
 		Kind: "thread-leak", Confidence: ConfidenceHigh,
 		Culprit: Culprit{Class: c.culprit(by, at), Field: by.field, Thread: c.pattern},
 		Objects: n, Bytes: bytes,
-		Fingerprint: fingerprint("thread-leak", c.pattern, stableClass(c.class), c.factory),
+		Fingerprint: fingerprint(c.mark(in)...),
 		Evidence: Evidence{
 			Path: path, Stack: t.stack(),
 			Facts:   []Fact{fact("threads", "%s named %q, one of them %s", unit.Count(n), c.pattern, cmp.Or(t.State, "in an unknown state"))},
@@ -44,9 +47,9 @@ func (h *Heap) crowdFinding(ctx context.Context, c *crowd, by holder, path *Path
 	if !c.lost {
 		f.Confidence = ConfidenceMedium // a program may mean to have so many
 	}
-	c.word(&f, name)
-	if at != nil && c.maker != byClient {
-		f.Summary += fmt.Sprintf(" One of them is in %s.%s.", short(at.Class), at.Method)
+	c.word(&f, name, in)
+	if in != "" && c.maker != byClient && c.maker != byNobody {
+		f.Summary += fmt.Sprintf(" One of them is in %s.", in)
 	}
 	if by.String() != "" {
 		f.Summary += fmt.Sprintf(" Most are held by %s%s.", by, threadOf(by))
@@ -65,8 +68,18 @@ func (h *Heap) crowdFinding(ctx context.Context, c *crowd, by holder, path *Path
 	return f, nil
 }
 
-// word sets title, summary and advice by what made the threads.
-func (c *crowd) word(f *Finding, name string) {
+// mark is what the crowd is known again by: threads of nobody are told apart by where they are.
+func (c *crowd) mark(in string) []string {
+	mark := []string{"thread-leak", c.pattern, stableClass(c.class), c.factory}
+	if c.maker == byNobody {
+		mark = append(mark, in)
+	}
+	return mark
+}
+
+// word sets title, summary and advice by what made the threads, and where their own code is in,
+// which is empty if they are in none.
+func (c *crowd) word(f *Finding, name, in string) {
 	n, made := int64(len(c.threads)), int64(len(c.makers))
 	threads := unit.Plural(n, "thread", "threads")
 	switch c.maker {
@@ -93,7 +106,7 @@ func (c *crowd) word(f *Finding, name string) {
 		f.Summary = "Each producer and admin client has a thread, connections and buffers of its own until it is closed: one seems to be made for each piece of work."
 		f.Advice = "Make one KafkaProducer and share it: it is safe for many threads. Call close() on each that is no longer used."
 	case byNobody:
-		f.Title = fmt.Sprintf("%s alike, named %q, wait in the same place", threads, name)
+		f.Title = fmt.Sprintf("%s alike, named %q, are in %s", threads, name, cmp.Or(in, "the same place"))
 		f.Summary = "None of them belongs to a pool that is known."
 		if c.numbers >= numbersRemark {
 			f.Summary += fmt.Sprintf(" The first number in the names has %s values: so many groups of them were made.", unit.Count(c.numbers))
