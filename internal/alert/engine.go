@@ -20,7 +20,7 @@ const (
 	// tickInterval is how often it is looked whether a rule is due.
 	tickInterval = time.Second
 	// rereadInterval is how often the files of rules are looked at.
-	rereadInterval = 30 * time.Second
+	rereadInterval = 5 * time.Second
 )
 
 // Engine evaluates rules and has people told. One process has one.
@@ -32,8 +32,10 @@ type Engine struct {
 
 	evaluations, faults *metrics.Counter
 
-	// These are Run's alone. unsaved is true while the state on disk is an old one.
+	// These are Run's alone. files are those in use, seen those of the last look; unsaved is
+	// true while the state on disk is an old one.
 	files      []ruleFile
+	seen       []ruleFile
 	evaluators []*evaluator
 	unsaved    bool
 
@@ -90,22 +92,38 @@ func New(opts Options) (*Engine, error) {
 			failed: e.set.NewCounter(fmt.Sprintf("apm_sidecar_alert_message_errors_total{receiver=%q}", r.Name)),
 		})
 	}
-	if err := e.read(time.Now()); err != nil {
+	files, err := readRules(opts.OwnRules, opts.Rules)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.take(files, time.Now()); err != nil {
 		return nil, err
 	}
 	return e, nil
 }
 
-// read takes the rules over as they are in their files; on an error all stays.
-func (e *Engine) read(now time.Time) error {
+// look takes the rules over as they are in their files, if they are others than those in use and
+// the same as at the look before: half of a file may be rules, too. On an error all stays.
+func (e *Engine) look(now time.Time) error {
 	files, err := readRules(e.opts.OwnRules, e.opts.Rules)
 	if err != nil {
 		return err
 	}
-	same := func(a, b ruleFile) bool { return a.name == b.name && bytes.Equal(a.text, b.text) }
-	if e.files != nil && slices.EqualFunc(files, e.files, same) {
+	before := e.seen
+	e.seen = files
+	if sameRules(files, e.files) || !sameRules(files, before) {
 		return nil
 	}
+	return e.take(files, now)
+}
+
+// sameRules says whether files are the same.
+func sameRules(a, b []ruleFile) bool {
+	return slices.EqualFunc(a, b, func(a, b ruleFile) bool { return a.name == b.name && bytes.Equal(a.text, b.text) })
+}
+
+// take has the rules of the files evaluated; on an error all stays.
+func (e *Engine) take(files []ruleFile, now time.Time) error {
 	groups, err := parseRules(files)
 	if err != nil {
 		return err
@@ -183,7 +201,7 @@ func (e *Engine) keep() {
 
 // reread looks whether the rules have changed, and says once why it refuses them.
 func (e *Engine) reread() {
-	err := e.read(time.Now())
+	err := e.look(time.Now())
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err != nil && e.refused == nil {

@@ -256,7 +256,14 @@ func TestEngineGoesOnWithTheLastGoodRules(t *testing.T) {
 	b.pass()
 	assert.Equal(t, "OldFull active", b.states())
 	file := filepath.Join(b.opts.Rules[0], "rules.yml")
+	half := testRules[:strings.LastIndex(testRules, "      - ")] // it has rules, too
+	require.NoError(t, os.WriteFile(file, []byte(half), 0o600))
+	b.reread()
+	require.NoError(t, os.WriteFile(file, []byte(testRules), 0o600))
+	b.reread()
+	assert.Equal(t, 3, b.Rules(), "half of a file")
 	require.NoError(t, os.WriteFile(file, []byte("groups: ["), 0o600))
+	b.reread()
 	b.reread()
 	assert.Contains(t, strings.Join(b.Faults(), ""), "the new rules are refused")
 	b.pass()
@@ -264,6 +271,7 @@ func TestEngineGoesOnWithTheLastGoodRules(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(file, []byte(strings.ReplaceAll(testRules, "> 0.9", "> 0.8")), 0o600))
 	fired := b.Alerts()[0].FiredAt
+	b.reread()
 	b.reread()
 	assert.Empty(t, b.Faults())
 	for _, ev := range b.evaluators {
@@ -276,6 +284,7 @@ func TestEngineGoesOnWithTheLastGoodRules(t *testing.T) {
 	assert.Equal(t, fired, b.Alerts()[0].FiredAt, "the same alert by another rule")
 
 	require.NoError(t, os.WriteFile(file, []byte("groups: []"), 0o600))
+	b.reread()
 	b.reread()
 	b.pass()
 	assert.Equal(t, "OldFull completed", b.states(), "its rule is gone")
@@ -314,6 +323,7 @@ groups:
 	b.pass()
 	assert.Equal(t, "OldFull active, OldFull active, Down pending, Down pending", b.states())
 	require.NoError(t, os.Remove(more))
+	b.reread()
 	b.reread()
 	b.pass()
 	assert.Equal(t, "OldFull completed, OldFull completed", b.states())

@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,9 @@ import (
 
 const (
 	fileInterval = 5 * time.Second
+	// settleTime is how long a file that changes has to stay the same, or the time between two
+	// readings where that is shorter.
+	settleTime = 5 * time.Second
 	// maxFileBytes and maxFiles bound what is read.
 	maxFileBytes = 16 << 20
 	maxFiles     = 1000
@@ -45,10 +49,11 @@ func (c *FileConfig) validate() error {
 // fileSource reads files. One that cannot be read keeps what it said last, and holds up no
 // other.
 func fileSource(c *FileConfig) source {
-	r := fileReader{patterns: c.Files}
+	interval := c.Refresh.or(fileInterval)
+	r := fileReader{patterns: c.Files, settle: min(settleTime, interval)}
 	return source{
-		kind: "file", interval: c.Refresh.or(fileInterval),
-		list: func(context.Context) ([]labels, error) { return r.read(), nil },
+		kind: "file", interval: interval,
+		list: func(ctx context.Context) ([]labels, error) { return r.read(ctx), nil },
 		fault: func() (int, error) {
 			if r.fault == nil {
 				return 0, nil
@@ -61,16 +66,57 @@ func fileSource(c *FileConfig) source {
 // fileReader knows what files said.
 type fileReader struct {
 	patterns []string
-	last     map[string][]labels
+	// settle is how long a file that changes has to stay the same.
+	settle time.Duration
+	// taken is what the files had at the last reading, last their targets.
+	taken map[string]content
+	last  map[string][]labels
 	// fault is what went wrong at the last reading.
 	fault error
 }
 
-// read reads all files.
-func (r *fileReader) read() []labels {
-	now := map[string][]labels{}
-	r.fault = nil
+// content is that of a file, or why it cannot be read.
+type content struct {
+	text []byte
+	err  error
+}
+
+// same says whether two contents are the same, or neither could be read.
+func (c content) same(other content) bool {
+	return bytes.Equal(c.text, other.text) && (c.err == nil) == (other.err == nil)
+}
+
+// read reads all files. What has changed is looked at twice: half of a file may be a list of
+// targets, too.
+func (r *fileReader) read(ctx context.Context) []labels {
+	now := r.look()
+	if r.taken != nil && !maps.EqualFunc(now, r.taken, content.same) {
+		wait := time.NewTimer(r.settle)
+		defer wait.Stop()
+		select {
+		case <-ctx.Done():
+		case <-wait.C:
+			now = r.settled(now, r.look())
+		}
+	}
+	targets := map[string][]labels{}
 	var all []labels
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		found, err := now[name].targets(name)
+		if err != nil {
+			r.fault, found = err, r.last[name]
+		}
+		targets[name] = found
+		all = append(all, found...)
+	}
+	r.taken, r.last = now, targets
+	return all
+}
+
+// look reads the files of the moment.
+func (r *fileReader) look() map[string]content {
+	now := map[string]content{}
+	r.fault = nil
 	for _, pattern := range r.patterns {
 		names, err := filesOf(pattern)
 		if err != nil {
@@ -78,16 +124,30 @@ func (r *fileReader) read() []labels {
 			names = r.known(pattern)
 		}
 		for _, name := range names {
-			found, err := readTargets(name)
-			if err != nil {
-				r.fault, found = err, r.last[name]
-			}
-			now[name] = found
-			all = append(all, found...)
+			text, err := readFile(name)
+			now[name] = content{text, err}
 		}
 	}
-	r.last = now
-	return all
+	return now
+}
+
+// settled is what files have that have had it at the look before, too, and of others what was
+// taken.
+func (r *fileReader) settled(before, now map[string]content) map[string]content {
+	out := map[string]content{}
+	for name, c := range now {
+		if b, ok := before[name]; ok && b.same(c) {
+			out[name] = c
+		}
+	}
+	for name, c := range r.taken {
+		_, had := before[name]
+		_, has := now[name]
+		if _, ok := out[name]; !ok && (had || has) {
+			out[name] = c
+		}
+	}
+	return out
 }
 
 // known are the files of a pattern that were read before, sorted.
@@ -142,8 +202,8 @@ func flatten(groups []targetGroup, meta, origin string) []labels {
 	return all
 }
 
-// readTargets reads one file. JSON is YAML.
-func readTargets(name string) ([]labels, error) {
+// readFile reads a file of a bounded length.
+func readFile(name string) ([]byte, error) {
 	name = filepath.Clean(name)
 	info, err := os.Stat(name)
 	if err != nil {
@@ -157,16 +217,24 @@ func readTargets(name string) ([]labels, error) {
 		return nil, err
 	}
 	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(content) > maxFileBytes {
+	if len(text) > maxFileBytes {
 		return nil, fmt.Errorf("%s is longer than %d bytes", name, maxFileBytes)
 	}
+	return text, nil
+}
+
+// targets are those of the content of a file. JSON is YAML.
+func (c content) targets(name string) ([]labels, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
 	var groups []targetGroup
-	if err := yaml.UnmarshalWithOptions(content, &groups, yaml.Strict()); err != nil {
+	if err := yaml.UnmarshalWithOptions(c.text, &groups, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("%s: %s", name, yaml.FormatError(err, false, false))
 	}
-	return flatten(groups, "__meta_filepath", name), nil
+	return flatten(groups, "__meta_filepath", filepath.Clean(name)), nil
 }
