@@ -103,8 +103,7 @@ func (tr *tracer) handOver() {
 		if !w.Estimated {
 			continue
 		}
-		id := tr.threads.byName[w.Thread]
-		state, stack := d.states[id], d.stacks[id]
+		state, stack := d.states[w.ThreadID], d.stacks[w.ThreadID]
 		switch {
 		case state == nil:
 		case stack != nil:

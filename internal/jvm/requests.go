@@ -80,8 +80,9 @@ type RequestProcessor struct {
 	Path   string
 	Method string
 	// Estimated says that the row was made of a worker thread's stack, and that Path
-	// is the application's call that it entered by.
+	// is the application's call that it entered by. ThreadID is that thread's, 0 in other rows.
 	Estimated bool
+	ThreadID  int64
 }
 
 // Frame is one call of a stack.

@@ -128,16 +128,17 @@ func idle(stack []jvm.Frame) bool {
 	if len(stack) > near {
 		return false
 	}
-	for _, f := range stack {
+	for i, f := range stack {
 		switch f.Class + "." + f.Method {
 		case "java.util.concurrent.ThreadPoolExecutor.getTask",
 			"org.apache.tomcat.util.threads.ThreadPoolExecutor.getTask",
 			"org.eclipse.jetty.util.thread.QueuedThreadPool.idleJobPoll",
 			"org.eclipse.jetty.util.BlockingArrayQueue.poll",
-			"org.jboss.threads.EnhancedQueueExecutor$ThreadBody.run",
 			"weblogic.work.ExecuteThread.waitForRequest",
 			"jeus.util.concurrent50.concurrent.ThreadPoolExecutor.getTask":
 			return true
+		case "org.jboss.threads.EnhancedQueueExecutor$ThreadBody.run":
+			return i <= 3 // parked; tasks run below this call, too
 		}
 	}
 	return false

@@ -112,6 +112,9 @@ func (o *open) update(r *jvm.Requests, row jvm.RequestProcessor) {
 	if row.Thread != "" {
 		o.thread = row.Thread
 	}
+	if row.Estimated {
+		o.threadID = row.ThreadID
+	}
 	if row.Stage == jvm.StageEnded {
 		if !o.async {
 			o.asyncSince, o.began, o.beganID = r.Received, o.thread, o.threadID

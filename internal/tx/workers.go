@@ -38,7 +38,7 @@ type workerThread struct {
 // their own.
 var workerNames = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`-exec-\d+$|^qtp\d+-|^default task-|^XNIO-.* task|ExecuteThread: |^Default Executor-thread-|^http-|^ajp-|` +
-		`^jetty-|^grizzly|^vert\.x-|^reactor-http-|^executor-thread-|^HTTP-Dispatcher|^pool-\d+-thread-|[Ww]ork`)
+		`[Jj]etty|^dw-|^grizzly|^vert\.x-|^reactor-http-|[Ee]xecutor|^HTTP-Dispatcher|^pool-\d+-thread-|ThreadPool|[Ww]ork`)
 })
 
 // entries are where servers begin to handle a request.
@@ -50,6 +50,9 @@ var entries = sync.OnceValue(func() []string {
 		"org.glassfish.grizzly.http.server.", "com.caucho.server.", "sun.net.httpserver.ServerImpl$Exchange.run",
 		// Vert.x and Netty: what handlers leave to worker threads, and handlers that keep their event loop.
 		"io.vertx.core.impl.WorkerTask.", "io.vertx.core.impl.ContextImpl.", "io.vertx.core.http.impl.", "reactor.netty.http.server.",
+		// Quarkus, and gRPC on whatever threads it has.
+		"org.jboss.resteasy.reactive.common.core.AbstractResteasyReactiveContext.run", "org.jboss.resteasy.core.SynchronousDispatcher.",
+		"io.grpc.internal.ServerImpl$",
 	}
 })
 
@@ -159,16 +162,18 @@ func (t *workerThread) goOn(entry string, look int64) {
 
 // row is the thread as a request processor.
 func (t *workerThread) row(id int64, name string) jvm.RequestProcessor {
-	row := jvm.RequestProcessor{Name: "thread " + strconv.FormatInt(id, 10), Estimated: true, Count: t.count, Stage: -1, ElapsedMs: -1}
+	row := jvm.RequestProcessor{Name: "thread " + strconv.FormatInt(id, 10), Estimated: true, ThreadID: id, Count: t.count, Stage: -1, ElapsedMs: -1}
 	if t.entry != "" {
 		row.Stage, row.Path, row.Thread = jvm.StageService, t.entry, name
 	}
 	return row
 }
 
-// lambdaMark is in the names of classes that stand for lambdas, which differ from start to start:
-// what they call has a name.
-const lambdaMark = "$$Lambda"
+// generated tells a call of a class that stands for a lambda, which has another name at each start,
+// or that is Quarkus' way to a method: what they call has a name.
+func generated(name string) bool {
+	return strings.Contains(name, "$$Lambda") || strings.Contains(name, "$quarkusrestinvoker$")
+}
 
 // entry names the transaction of a stack by the first call of the application inside
 // of the server's own; it is empty where the server has no request in hand.
@@ -182,7 +187,7 @@ func (w *WorkerThreads) entry(stack []jvm.Frame) string {
 		if inside < 0 && slices.ContainsFunc(entries(), func(e string) bool { return strings.HasPrefix(name, e) }) {
 			inside = i
 		}
-		if inside >= 0 && w.classifier.frame(stack[i]).app && !strings.Contains(name, lambdaMark) {
+		if inside >= 0 && w.classifier.frame(stack[i]).app && !generated(name) {
 			return name
 		}
 	}

@@ -56,7 +56,8 @@ func TestWorkerThreads(t *testing.T) {
 	assert.Empty(t, elsewhere.Path)
 	assert.False(t, w.Busy())
 
-	for _, name := range []string{"http-nio-8080-exec-1", "qtp12-3", "default task-7", "XNIO-1 task-2", "vert.x-eventloop-thread-1", "reactor-http-epoll-2", "[ACTIVE] ExecuteThread: '3' for queue", "Default Executor-thread-9"} {
+	for _, name := range []string{"http-nio-8080-exec-1", "qtp12-3", "default task-7", "XNIO-1 task-2", "vert.x-eventloop-thread-1", "reactor-http-epoll-2", "[ACTIVE] ExecuteThread: '3' for queue", "Default Executor-thread-9",
+		"JettyServerThreadPool-24", "dw-20 - GET /orders/7", "grpc-default-executor-0", "executor-thread-1"} {
 		assert.True(t, w.IsWorker(name), name)
 	}
 	assert.False(t, w.IsWorker("Finalizer"))
@@ -150,7 +151,51 @@ func TestEntriesHaveNamesThatLast(t *testing.T) {
 	f("java.lang.Thread.sleep! shop.Api.order jdk.internal.reflect.DirectMethodHandleAccessor.invoke org.springframework.web.reactive.DispatcherHandler.handle "+
 		"reactor.core.publisher.Mono.subscribe reactor.netty.http.server.HttpServerOperations.onInboundNext io.netty.channel.AbstractChannelHandlerContext.invokeChannelRead "+
 		"java.lang.Thread.run", "shop.Api.order")
+	f("java.lang.Thread.sleep! shop.Api.order shop.Api$quarkusrestinvoker$order_a5089ee7393c1d22f52b9594b4f1b95d4accc715.invoke "+
+		"org.jboss.resteasy.reactive.server.handlers.InvocationHandler.handle io.quarkus.resteasy.reactive.server.runtime.QuarkusResteasyReactiveRequestContext.invokeHandler "+
+		"org.jboss.resteasy.reactive.common.core.AbstractResteasyReactiveContext.run io.quarkus.vertx.core.runtime.VertxCoreRecorder$14.runWith "+
+		"org.jboss.threads.EnhancedQueueExecutor$Task.run org.jboss.threads.EnhancedQueueExecutor$ThreadBody.run java.lang.Thread.run", "shop.Api.order")
+	f("java.lang.Thread.sleep! shop.Orders.place io.grpc.stub.ServerCalls$UnaryServerCallHandler$UnaryServerCallListener.onHalfClose "+
+		"io.grpc.internal.ServerCallImpl$ServerStreamListenerImpl.halfClosed io.grpc.internal.ServerImpl$JumpToApplicationThreadServerStreamListener$1HalfClosed.runInContext "+
+		"io.grpc.internal.SerializingExecutor.run java.util.concurrent.ThreadPoolExecutor.runWorker java.lang.Thread.run", "shop.Orders.place")
+	f("java.lang.Thread.sleep! shop.Api.order io.javalin.router.Endpoint.handle io.javalin.jetty.JavalinJettyServlet.service jakarta.servlet.http.HttpServlet.service "+
+		"org.eclipse.jetty.server.Server.handle java.lang.Thread.run", "shop.Api.order")
+	f("java.lang.Thread.sleep! shop.Api.order org.glassfish.jersey.servlet.ServletContainer.service io.dropwizard.jetty.RoutingHandler.handle "+
+		"org.eclipse.jetty.server.Server.handle java.lang.Thread.run", "shop.Api.order")
 	f("sun.nio.ch.EPoll.wait! io.netty.channel.nio.NioEventLoop.run java.lang.Thread.run", "")
+}
+
+// TestAThreadThatTheApplicationRenames: Dropwizard names a thread after the request in hand.
+func TestAThreadThatTheApplicationRenames(t *testing.T) {
+	t.Parallel()
+	w, tracker := tx.NewWorkerThreads(), newTracker(3*time.Second)
+	th := &jvm.Thread{ID: 5, Name: "dw-20 - GET /orders/7", State: jvm.TimedWaiting, CPUNs: jvm.Some[int64](7)}
+	stacked := *th
+	stacked.Stack = stack("java.lang.Thread.sleep! shop.Api.order org.eclipse.jetty.server.Server.handle java.lang.Thread.run")
+	rows := w.Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &stacked}, nil, false)
+	tracker.Requests(&jvm.Requests{Sent: epoch(), Received: epoch(), StartMs: jvm.Some[int64](1), Processors: rows})
+	inFlight := tracker.InFlight(epoch())
+	require.Len(t, inFlight, 1)
+	assert.Equal(t, int64(5), inFlight[0].ThreadID, "whatever its name in the list of threads")
+	assert.Equal(t, th.Name, inFlight[0].Thread)
+}
+
+// TestAWorkerOfJBossAtRest: its tasks run below the call that waits for them.
+func TestAWorkerOfJBossAtRest(t *testing.T) {
+	t.Parallel()
+	const body = "org.jboss.threads.EnhancedQueueExecutor$ThreadBody.run java.lang.Thread.run"
+	for calls, works := range map[string]bool{
+		"jdk.internal.misc.Unsafe.park! java.util.concurrent.locks.LockSupport.parkNanos org.jboss.threads.EnhancedQueueExecutor$PoolThreadNode.park " + body:                         false,
+		"java.lang.Thread.sleep! shop.Api.order org.jboss.resteasy.reactive.common.core.AbstractResteasyReactiveContext.run org.jboss.threads.EnhancedQueueExecutor$Task.run " + body: true,
+	} {
+		tracker := newTracker(3 * time.Second)
+		row := jvm.RequestProcessor{Name: "p", Stage: jvm.StageService, Thread: "default task-1", Path: "/x"}
+		tracker.Requests(&jvm.Requests{Sent: epoch(), Received: epoch(), StartMs: jvm.Some[int64](1), Processors: []jvm.RequestProcessor{row}})
+		key := tracker.InFlight(epoch())[0].Key
+		th := &jvm.Thread{ID: 5, Stack: stack(calls)}
+		tracker.Sample(key, epoch(), th, th)
+		assert.Equal(t, works, tracker.InFlight(epoch())[0].Sampled, calls)
+	}
 }
 
 // TestRequestsInARowAreNoHang: what stacks alone show for long may be one request or many of a kind;
