@@ -17,8 +17,11 @@ type sparseArrays struct{}
 // shownArrays is how many single arrays and classes a finding shows.
 const shownArrays = 5
 
+// negligible is the part of a heap, as 1/negligible, that is too little garbage to look for any.
+const negligible = 100
+
 // Detect implements Detector.
-func (sparseArrays) Detect(_ context.Context, h *Heap) ([]Finding, error) {
+func (sparseArrays) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	total := int64(h.Tree.Total())
 	refBytes := int64(h.Layout.RefBytes)
 	type row struct {
@@ -27,7 +30,12 @@ func (sparseArrays) Detect(_ context.Context, h *Heap) ([]Finding, error) {
 	}
 	var rows []row
 	var arrays, slots int64
-	for i, f := range h.Fills {
+	least := max(total*collectionShare/100, suspectBytes)
+	fills, err := h.liveFills(ctx, least/refBytes)
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range fills {
 		if f.SparseSlots > 0 {
 			rows = append(rows, row{h.Classes[i].Name, f})
 			arrays += f.SparseArrays
@@ -35,7 +43,7 @@ func (sparseArrays) Detect(_ context.Context, h *Heap) ([]Finding, error) {
 		}
 	}
 	wasted := slots * refBytes
-	if wasted < max(total*collectionShare/100, suspectBytes) {
+	if wasted < least {
 		return nil, nil
 	}
 	slices.SortFunc(rows, func(a, b row) int {
@@ -57,10 +65,65 @@ func (sparseArrays) Detect(_ context.Context, h *Heap) ([]Finding, error) {
 	for _, r := range rows[:min(len(rows), shownArrays)] {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("class", "%s: %s of %s, %s empty", r.class, unit.Count(r.SparseArrays), unit.Plural(r.Arrays, "array", "arrays"), unit.Bytes(r.SparseSlots*refBytes)))
 	}
-	big := slices.Clone(h.Sparse)
+	big := slices.DeleteFunc(slices.Clone(h.Sparse), func(a heap.SparseArray) bool { return !h.reachable(a.Object) })
 	slices.SortStableFunc(big, func(a, b heap.SparseArray) int { return cmp.Compare(b.Slots-b.Used, a.Slots-a.Used) })
 	for _, a := range big[:min(len(big), shownArrays)] {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("array", "%s @ %s: %s of %s elements used", h.Class(a.Object).Name, address(h.Address(a.Object)), unit.Count(a.Used), unit.Count(a.Slots)))
 	}
 	return []Finding{f}, nil
+}
+
+// liveFills returns Fills without the garbage, none where all together are below least slots. Which
+// arrays of a class are sparse is not kept: the share of them that is reachable is that of the arrays
+// which seem so by their references, where an element that repeats the one before is none. Errors:
+// that of ctx.
+func (h *Heap) liveFills(ctx context.Context, least int64) ([]heap.Fill, error) {
+	var slots, bytes int64
+	for i, f := range h.Fills {
+		slots += f.SparseSlots
+		bytes += h.Classes[i].ShallowBytes
+	}
+	if slots < least {
+		return nil, nil
+	}
+	if garbage := bytes - int64(h.Tree.Total()); garbage*negligible < bytes {
+		return h.Fills, nil
+	}
+	all, live := make([]heap.Fill, len(h.Fills)), make([]heap.Fill, len(h.Fills))
+	for o := heap.ObjID(1); int(o) <= h.Objects(); o++ {
+		if o%(1<<16) == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		class := h.ClassOf(o)
+		if h.Fills[class].SparseSlots == 0 {
+			continue
+		}
+		room := (h.ShallowBytes(o) - int64(h.Layout.ArrayBytes)) / int64(h.Layout.RefBytes)
+		used := h.elementsUpTo(o, room/2)
+		all[class].Add(room, used)
+		if h.reachable(o) {
+			live[class].Add(room, used)
+		}
+	}
+	for i, whole := range h.Fills {
+		if f := &live[i]; f.SparseSlots > 0 {
+			f.SparseArrays = int64(float64(whole.SparseArrays) * float64(f.SparseArrays) / float64(all[i].SparseArrays))
+			f.SparseSlots = int64(float64(whole.SparseSlots) * float64(f.SparseSlots) / float64(all[i].SparseSlots))
+		}
+	}
+	return live, nil
+}
+
+// elementsUpTo counts the references to elements that an array has, not many more than most.
+func (h *Heap) elementsUpTo(array heap.ObjID, most int64) (n int64) {
+	class := h.Class(array).Object
+	for o := range h.References(array) {
+		if o == class {
+			continue
+		}
+		if n++; n > most {
+			break
+		}
+	}
+	return n
 }

@@ -238,20 +238,8 @@ const maxSampled = 1000
 // elements returns the classes that most elements of a collection have: of the values, where
 // it is a map, and of the keys, "" where it is no one class.
 func (h *Heap) elements(c *collection) (values, keys string) {
-	var first heap.ObjID
-	var heads []heap.ObjID
-	if c.array != 0 {
-		heads = h.sample(c.array)
-	} else {
-		for o := range h.References(c.object) {
-			if first = o; h.isNode(c, o) {
-				break
-			}
-		}
-		heads = h.nodes(first)
-	}
 	valueClasses, keyClasses := map[string][]heap.ObjID{}, map[string][]heap.ObjID{}
-	for _, o := range heads {
+	for _, o := range h.heads(c) {
 		if !h.isNode(c, o) {
 			valueClasses[h.payloadClass(o)] = append(valueClasses[h.payloadClass(o)], o)
 			continue
@@ -266,6 +254,20 @@ func (h *Heap) elements(c *collection) (values, keys string) {
 		}
 	}
 	return majority(valueClasses), majority(keyClasses)
+}
+
+// heads returns some elements of a collection, or the links that hold them.
+func (h *Heap) heads(c *collection) []heap.ObjID {
+	if c.array != 0 {
+		return h.sample(c.array)
+	}
+	var first heap.ObjID
+	for o := range h.References(c.object) {
+		if first = o; h.isNode(c, o) {
+			break
+		}
+	}
+	return h.nodes(first)
 }
 
 // majority returns the group that has more than half of all objects, "" if none has.

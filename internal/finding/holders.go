@@ -29,6 +29,16 @@ const workQueue = "workQueue"
 
 func isWorkQueue(s Step) bool { return s.Field == workQueue }
 
+// isWorkOfPool says whether a path ends at the queue of a thread pool, or at one that such a queue
+// keeps its tasks in. What a task in it leads to is no task.
+func isWorkOfPool(p *Path) bool {
+	if p == nil {
+		return false
+	}
+	at := slices.IndexFunc(p.Steps, isWorkQueue)
+	return at >= 0 && at < len(p.Steps)-1 && !slices.ContainsFunc(p.Steps[at+1:len(p.Steps)-1], func(s Step) bool { return !isQueue(s.Class) })
+}
+
 // holderOn names the holder on a path: the nearest step that is no container, else the nearest
 // that is no part of the JDK, or a thread pool.
 func holderOn(p *Path) holder {
@@ -46,7 +56,7 @@ func holderOn(p *Path) holder {
 		if s.Field == "" || s.Field == "[]" || platform(name) || found && container(name) {
 			continue
 		}
-		w.class, w.field, w.static, found = name, s.Field, static, true
+		w.class, w.field, w.static, found = stableClass(name), s.Field, static, true
 		if !container(name) {
 			break
 		}

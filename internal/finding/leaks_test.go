@@ -181,6 +181,45 @@ func TestSparseArrays(t *testing.T) {
 	assert.Equal(t, int64(3000*255*4), f.Bytes)
 }
 
+// TestSparseGarbage has sparse arrays most of which nothing reaches: they take nothing of what is in
+// use, and full ones and repetitions are not counted for them.
+func TestSparseGarbage(t *testing.T) {
+	build := func(held int) *hproftest.JDK {
+		j := hproftest.NewJDK(17, 8)
+		quarter := make([]*hproftest.Object, 128)
+		for i := range quarter {
+			quarter[i] = j.New(j.Object)
+		}
+		o := quarter[0]
+		for i := range 4000 {
+			slots := make([]*hproftest.Object, 512)
+			copy(slots, quarter)
+			if a := j.Array(j.Objects, slots...); i < held {
+				j.Root(hprof.SubRootJNIGlobal, a)
+			}
+		}
+		j.Array(j.Objects, make([]*hproftest.Object, 1<<18)...) // garbage
+		for range 500 {
+			slots := make([]*hproftest.Object, 512)
+			for i := range slots {
+				if slots[i] = o; i%2 == 0 {
+					slots[i] = j.New(j.Object)
+				}
+			}
+			j.Root(hprof.SubRootJNIGlobal, j.Array(j.Objects, slots...))
+		}
+		return j
+	}
+	assert.Empty(t, byKind("sparse-arrays", detect(t, build(10))))
+	f := only(t, "sparse-arrays", detect(t, build(1000)))
+	assert.Equal(t, int64(1000), f.Objects)
+	assert.Equal(t, int64(1000*384*4), f.Bytes)
+	assert.Contains(t, f.Summary, "1,000 of 1,500 arrays are that empty")
+	for _, x := range f.Evidence.Facts {
+		assert.NotEqual(t, "array", x.Name, "the big one is garbage")
+	}
+}
+
 func TestDirectBuffers(t *testing.T) {
 	build := func(held, dead int, limit int64) *hproftest.JDK {
 		j := hproftest.NewJDK(17, 8)

@@ -275,10 +275,20 @@ func (h *Heap) describeClassObject(o, target heap.ObjID, name string) (class, fi
 	return "class " + h.Classes[c].Name, ""
 }
 
+// rootEntry returns an object's entry in the list of GC roots that fits: one that lasts, as that of a
+// running thread, before a local of a stack, as that of who waits for the thread to end.
+func (h *Heap) rootEntry(o heap.ObjID, fits func(heap.Root) bool) (heap.Root, bool) {
+	root, ok := h.Roots.First(func(r heap.Root) bool { return r.Object == o && !r.Local() && fits(r) })
+	if !ok {
+		root, ok = h.Roots.First(func(r heap.Root) bool { return r.Object == o && fits(r) })
+	}
+	return root, ok
+}
+
 // rootOf says what kind of GC root the object is, whose, and in which call: the innermost one of
 // the stack that refers to it and is not the JDK's, or else the one that called the JDK.
 func (h *Heap) rootOf(o heap.ObjID) (kind, thread, frame string) {
-	root, ok := h.Roots.First(func(r heap.Root) bool { return r.Object == o })
+	root, ok := h.rootEntry(o, func(heap.Root) bool { return true })
 	if !ok {
 		return "", "", ""
 	}

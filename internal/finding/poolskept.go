@@ -189,7 +189,7 @@ func (h *Heap) reachFrom(first []heap.ObjID, far, slots int, sought, found map[h
 
 // threadOfRoot returns the thread that a root is, or that its stack holds, 0 for others.
 func (h *Heap) threadOfRoot(o heap.ObjID) heap.ObjID {
-	root, ok := h.Roots.First(func(r heap.Root) bool { return r.Object == o && r.Thread != 0 })
+	root, ok := h.rootEntry(o, func(r heap.Root) bool { return r.Thread != 0 })
 	at := slices.IndexFunc(h.Threads, func(t heap.Thread) bool { return t.Serial == root.Thread })
 	if !ok || at < 0 {
 		return 0

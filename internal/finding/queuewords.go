@@ -18,10 +18,10 @@ func isQueue(class string) bool {
 
 // wordTaker adds to the verdict on a long queue what the thread is at in whose fields it is: one
 // that does not come back to its queue is why that grows. A thread in a call of the queue says
-// nothing.
+// nothing, and neither does one that only knows the queue from afar.
 func (h *Heap) wordTaker(f *Finding, queue heap.ObjID) {
 	t := h.beginsAt(f.Evidence.Path)
-	if t == nil || t.callsOf(queue) {
+	if t == nil || t.callsOf(queue) || !t.runsNear(f.Evidence.Path) {
 		return
 	}
 	at := t.own()
@@ -29,7 +29,11 @@ func (h *Heap) wordTaker(f *Finding, queue heap.ObjID) {
 		return
 	}
 	f.Summary += fmt.Sprintf(" That thread is in %s.%s. %s", short(at.Class), clip(at.Method, 60), h.waiting(t, h.waitOf(t)))
-	f.Advice = fmt.Sprintf("If thread %q is to take from this queue: give what it waits for a time limit, or leave it to other threads. Bound the queue, and let those who fill it wait or drop.", clip(t.Name, 60))
+	instead := "give what it waits for a time limit, or leave it to other threads"
+	if t.paused() {
+		instead = "let it wait less, or leave that to other threads"
+	}
+	f.Advice = fmt.Sprintf("If thread %q is to take from this queue: %s. Bound the queue, and let those who fill it wait or drop.", clip(t.Name, 60), instead)
 	v := h.threadEvidence(t, h.waitOf(t))
 	f.Evidence.Stack, f.Evidence.Lock = v.Stack, v.Lock
 	f.Evidence.Facts = append(f.Evidence.Facts, v.Facts...)
@@ -44,6 +48,35 @@ func (t *thread) callsOf(queue heap.ObjID) bool {
 		}
 	}
 	return false
+}
+
+// nearOwners is how many objects of the program a queue may be a part of, one of the other, for a
+// thread in a call of the outermost of them to be the one that takes from it.
+const nearOwners = 2
+
+// runsNear says whether the thread is in a call of a class that has in a field what a path ends at,
+// or has its owner: a lambda or an inner class counts as the one around it.
+func (t *thread) runsNear(p *Path) bool {
+	owners := 0
+	for _, s := range slices.Backward(p.Steps[:len(p.Steps)-1]) {
+		name := strings.TrimPrefix(s.Class, "class ")
+		if platform(name) || container(name) {
+			continue
+		}
+		if slices.ContainsFunc(t.Frames, func(f heap.Frame) bool { return outerClass(f.Class) == outerClass(name) }) {
+			return true
+		}
+		if owners++; owners == nearOwners {
+			break
+		}
+	}
+	return false
+}
+
+// outerClass names the class around an inner one or a lambda.
+func outerClass(class string) string {
+	name, _, _ := strings.Cut(class, "$")
+	return name
 }
 
 // beginsAt returns the thread whose fields a path begins with, nil if it begins elsewhere.
@@ -100,6 +133,8 @@ func whatEmpties(p *Path) string {
 			"io.undertow.server.session.InMemorySessionManager.sessions":
 			return "These are HTTP sessions, each kept until it times out: begin none for clients that bring no cookie (probes, robots, calls of an API), end them " +
 				"when a user is done (HttpSession.invalidate()), shorten their timeout, and keep less in them."
+		case "jdk.internal.vm.ThreadContainers$RootContainer$TrackingRootContainer.VTHREADS":
+			return "These are virtual threads that have not ended: give what they wait for a time limit, and bound how many are started (a Semaphore)."
 		case completable + ".stack":
 			return "Each stage (thenRun, thenApply, anyOf ...) that is hung on a CompletableFuture stays until that one completes: do not hang one on a future that lives long for each request; complete it, or time out."
 		}

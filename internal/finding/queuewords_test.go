@@ -50,6 +50,75 @@ func TestQueueOfThread(t *testing.T) {
 	}
 }
 
+// TestQueueKnownFromAfar has a thread that knows a long queue by way of what a server has, without a call
+// of any who have it: what that thread waits for is not why the queue grows. A lambda's queue is that of
+// the class around it.
+func TestQueueKnownFromAfar(t *testing.T) {
+	f := func(far string, status int32) finding.Finding {
+		j := hproftest.NewJDK(17, 8)
+		box := j.New(j.Class("com.acme.Mailbox", j.Object, hproftest.Ref("queue"))).Set("queue", arrayQueue(j, 2000))
+		task := j.Class("com.acme.Sender$$Lambda+0x00000001000d1ea8", j.Object, hproftest.Ref("arg$1"))
+		switch far {
+		case "elsewhere":
+			task = j.Class("com.acme.Server", j.Object, hproftest.Ref("arg$1"))
+		case "behind":
+			registry := j.Class("com.acme.Registry", j.Object, hproftest.Ref("box"))
+			box = j.New(j.Class("com.acme.Server", j.Object, hproftest.Ref("registry"))).Set("registry", j.New(registry).Set("box", box))
+		}
+		worker := j.Class("com.acme.Worker", j.Thread, hproftest.Ref("task"))
+		thread := j.NewThread(worker, "tick", hproftest.Frame{Class: j.Class("com.acme.Sender", j.Object), Method: "await", Line: 5}).Set("task", j.New(task).Set("arg$1", box))
+		j.SetThread(thread, 5, false, status)
+		return only(t, "growing-collection", detect(t, j))
+	}
+	for _, far := range []string{"elsewhere", "behind"} {
+		found := f(far, hproftest.Asleep)
+		assert.NotContains(t, found.Summary, "That thread is in", far)
+		assert.NotContains(t, found.Advice, "tick", far)
+		assert.Empty(t, found.Evidence.Stack, far)
+	}
+	found := f("", hproftest.Asleep)
+	assert.Contains(t, found.Summary, "That thread is in Sender.await. It waits, with a time limit")
+	assert.Contains(t, found.Advice, "let it wait less", "it has a time limit")
+	assert.Contains(t, f("", hproftest.Parked).Advice, "give what it waits for a time limit")
+}
+
+// TestMapOfTask has a map that a task leads to which waits in a pool's queue: it is no queue.
+func TestMapOfTask(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	cache := j.Class("com.acme.Cache$$Lambda+0x00000001000d1ea8", j.Object, hproftest.Ref("arg$1"))
+	orders := hashMap(j, j.Class("com.acme.Order", j.Object, hproftest.Ref("data")), 2000)
+	j.Root(hprof.SubRootJNIGlobal, j.Executor("expiry", 16, j.New(cache).Set("arg$1", orders)))
+	f := only(t, "growing-collection", detect(t, j))
+	assert.NotContains(t, f.Advice, "pool")
+	assert.Contains(t, f.Advice, "remove entries from field Cache$$Lambda.arg$1", "the number in a lambda's name is another one in each run")
+}
+
+// TestHeldByRunningThread has a map in a field of a thread that another one, which is listed first,
+// waits for: it is the thread's own.
+func TestHeldByRunningThread(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	export := j.Class("com.acme.Export", j.Thread, hproftest.Ref("rows"))
+	thread := j.New(export).Set("rows", hashMap(j, j.Class("com.acme.Row", j.Object, hproftest.Ref("data")), 2000)).Set("name", j.String("exporter"))
+	j.NewThread(j.Thread, "main", hproftest.Frame{Class: j.Class("com.acme.Main", j.Object), Method: "join", Line: 3, Locals: []*hproftest.Object{thread}})
+	j.Dump.Thread(thread, hproftest.Frame{Class: export, Method: "run", Line: 8})
+	f := only(t, "growing-collection", detect(t, j))
+	assert.Contains(t, f.Summary, `It is held by field Export.rows on thread "exporter".`)
+	assert.Equal(t, "exporter", f.Culprit.Thread)
+}
+
+// TestHeldByNativeCode has objects that are GC roots themselves: nobody in the heap holds them.
+func TestHeldByNativeCode(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	image := j.Class("com.acme.Image", j.Object, hproftest.Ref("pixels"))
+	for range 300 {
+		j.Root(hprof.SubRootJNIGlobal, j.New(image).Set("pixels", j.Bytes(make([]byte, 10_000))))
+	}
+	f := only(t, "big-retainer", detect(t, j))
+	assert.Contains(t, f.Summary, "Native code holds each of them by a JNI global reference.")
+	assert.NotContains(t, f.Summary, "Several objects")
+	assert.Contains(t, f.Advice, "DeleteGlobalRef")
+}
+
 // TestQueueOfNobody has a long queue in a static field: it is no cache that wants an expiry.
 func TestQueueOfNobody(t *testing.T) {
 	j := hproftest.NewJDK(17, 8)
@@ -110,6 +179,12 @@ func TestKeptByTheJDK(t *testing.T) {
 	j.Class("java.io.DeleteOnExitHook", j.Object).Static("files", files)
 	j.StickyClasses()
 	assert.Contains(t, only(t, "growing-collection", detect(t, j)).Advice, "Files.deleteIfExists")
+
+	j = hproftest.NewJDK(21, 8)
+	threads := hashMap(j, j.Class("java.lang.VirtualThread", j.Thread, hproftest.Ref("data")), 2000)
+	j.Class("jdk.internal.vm.ThreadContainers$RootContainer$TrackingRootContainer", j.Object).Static("VTHREADS", threads)
+	j.StickyClasses()
+	assert.Contains(t, only(t, "growing-collection", detect(t, j)).Advice, "virtual threads that have not ended")
 
 	for manager, field := range map[string]string{"org.apache.catalina.session.StandardManager": "sessions", "org.eclipse.jetty.session.DefaultSessionCache": "_sessions"} {
 		j = hproftest.NewJDK(17, 8)

@@ -49,6 +49,8 @@ type suspect struct {
 	collection *collection
 	// weak is what was seen of the collection where it is a WeakHashMap, else nil.
 	weak *weakEntries
+	// soft says what only SoftReferences hold: "it", "its elements", "them"; "" for nothing.
+	soft string
 	// kept is what the threads are at that are to take tasks from the collection, where all of
 	// them wait for ever; else nil.
 	kept []errand
@@ -78,6 +80,9 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	for _, s := range all {
 		paths, err := h.pathsTo(ctx, s.targets())
 		if err != nil {
+			return nil, err
+		}
+		if s.soft, paths, err = h.lookForSoft(ctx, s, paths); err != nil {
 			return nil, err
 		}
 		if s.collection != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
@@ -35,6 +36,7 @@ func (h *Heap) suspectFinding(s *suspect, p pressure, paths []Path) Finding {
 		h.wordRetainer(&f, s, w, p)
 	}
 	f.Advice = cmp.Or(whatEmpties(path), f.Advice)
+	wordSoft(&f, s)
 	if f.Severity != SeverityInfo {
 		f.Confidence = ConfidenceHigh
 	}
@@ -89,7 +91,7 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	f.Summary += cmp.Or(h.notTheCause(values), h.notTheCause(below.own))
 	f.Advice = boundIt(w)
 	switch path := f.Evidence.Path; {
-	case path != nil && slices.ContainsFunc(path.Steps, isWorkQueue):
+	case isWorkOfPool(path):
 		f.Advice = "Find out why the threads of this pool do not keep up, and give it a queue of bounded size (ArrayBlockingQueue) with a RejectedExecutionHandler that slows its callers down."
 		if s.kept = h.poolKept(c.object); s.kept == nil {
 			f.Summary += h.poolAtWork(c.object)
@@ -228,12 +230,16 @@ func (h *Heap) wordGroup(f *Finding, s *suspect, p pressure) {
 	f.Title = fmt.Sprintf("%s %s retain %s (%s of the reachable heap), none of them much alone", unit.Count(s.count),
 		clip(class, 100), unit.Bytes(s.retained), unit.Share(s.retained, p.liveBytes))
 	f.Summary = "Several objects hold each of them, so nobody alone retains them."
-	if f.Evidence.Path != nil {
+	f.Advice = "Find out by the path who keeps them after use; all who refer to them must let go."
+	if p := f.Evidence.Path; p != nil {
+		if len(p.Steps) == 1 && p.Root == hprof.SubRootJNIGlobal.RootName() {
+			f.Summary = "Native code holds each of them by a JNI global reference."
+			f.Advice = "Find the library that makes such references (NewGlobalRef) and does not give them back (DeleteGlobalRef)."
+		}
 		f.Summary += fmt.Sprintf(" The path is that of most of %s of them.", unit.Count(int64(len(s.group))))
 	}
 	f.Evidence.Facts = []Fact{fact("class", "%s: %s objects", class, unit.Count(s.count)),
 		fact("retained", "%s, %s an object", unit.Bytes(s.retained), unit.Bytes(s.retained/s.count))}
-	f.Advice = "Find out by the path who keeps them after use; all who refer to them must let go."
 	h.wordOnTheWay(f, s)
 	f.Evidence.Refutes = "a later dump under the same load has no more of them"
 }

@@ -25,8 +25,8 @@ const (
 	bigSparseSlots = 1 << 17
 )
 
-// add counts an array.
-func (f *Fill) add(slots, used int64) (sparse bool) {
+// Add counts an array and says whether it is sparse.
+func (f *Fill) Add(slots, used int64) (sparse bool) {
 	f.Arrays++
 	f.Slots += slots
 	f.Used += used

@@ -293,7 +293,7 @@ func (l *linker) array() error {
 
 // filled notes how full an object array is.
 func (l *linker) filled(id ObjID, class ClassID, slots, used int) {
-	if l.fills[class].add(int64(slots), int64(used)) && slots-used >= bigSparseSlots {
+	if l.fills[class].Add(int64(slots), int64(used)) && slots-used >= bigSparseSlots {
 		l.sparse = append(l.sparse, SparseArray{Object: id, Slots: int64(slots), Used: int64(used)})
 	}
 }

@@ -1,0 +1,83 @@
+package finding
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+)
+
+const softReference = "java.lang.ref.SoftReference"
+
+// lookForSoft says what of a suspect only SoftReferences hold, and returns the ways to it: those that
+// pass no SoftReference, where there are any. Errors: that of ctx; no memory.
+func (h *Heap) lookForSoft(ctx context.Context, s *suspect, paths []Path) (soft string, ways []Path, err error) {
+	if s.collection != nil && h.hasSoftElements(s.collection) {
+		return "its elements", paths, nil
+	}
+	if !slices.ContainsFunc(paths, h.passesSoft) {
+		return "", paths, nil
+	}
+	tracks, err := h.TracksAround(ctx, h.instances(softReference), s.targets())
+	if err != nil {
+		return "", nil, err
+	}
+	defer tracks.Free()
+	met := slices.DeleteFunc(slices.Clone(s.targets()), func(o heap.ObjID) bool { return tracks.Before(o) == 0 })
+	if len(met) == 0 {
+		if s.group != nil {
+			return "them", paths, nil
+		}
+		return "it", paths, nil
+	}
+	ways, err = h.mergePaths(ctx, tracks, met, 1)
+	return "", ways, err
+}
+
+// passesSoft says whether a path leads through the referent of a SoftReference.
+func (h *Heap) passesSoft(p Path) bool {
+	return slices.ContainsFunc(p.Steps[:len(p.Steps)-1], func(s Step) bool { return s.Field == "referent" && h.isSoft(s.Class) })
+}
+
+// isSoft says whether a class of that name is SoftReference or extends it.
+func (h *Heap) isSoft(name string) bool {
+	for id := range h.Classes {
+		if h.Classes[id].Name == name && h.IsSubclass(heap.ClassID(id), softReference) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasSoftElements says whether most elements of a collection are SoftReferences.
+func (h *Heap) hasSoftElements(c *collection) bool {
+	soft, all := 0, 0
+	count := func(o heap.ObjID) {
+		if all++; h.IsSubclass(h.ClassOf(o), softReference) {
+			soft++
+		}
+	}
+	for _, o := range h.heads(c) {
+		if !h.isNode(c, o) {
+			count(o)
+			continue
+		}
+		for name, r := range h.content(c, o) {
+			if name != "key" {
+				count(r)
+			}
+		}
+	}
+	return soft*2 > all
+}
+
+// wordSoft says what the JVM does to what only SoftReferences hold.
+func wordSoft(f *Finding, s *suspect) {
+	if s.soft == "" {
+		return
+	}
+	f.Summary += fmt.Sprintf(" Only SoftReferences hold %s: the JVM clears those before it throws an OutOfMemoryError.", s.soft)
+	f.Advice = "Nothing, as long as collections are short: it goes when memory is short. Else use a cache with a maximum size, or a lower -XX:SoftRefLRUPolicyMSPerMB."
+	f.Evidence.Refutes = "a later dump, with the heap full, in which it is still there"
+}

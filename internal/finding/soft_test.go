@@ -1,0 +1,42 @@
+package finding_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+// TestHeldSoftly has an array behind a SoftReference: it goes when memory is short, unless somebody
+// else holds it, too, however far away.
+func TestHeldSoftly(t *testing.T) {
+	build := func(alsoHeld bool) *hproftest.JDK {
+		j := hproftest.NewJDK(17, 8)
+		text := j.Bytes(make([]byte, 4<<20))
+		pool := j.New(j.Class("com.acme.TextPool", j.Object, hproftest.Ref("text"))).Set("text", text)
+		j.Class("com.acme.Texts", j.Object).Static("SHARED", j.Soft(pool))
+		if alsoHeld {
+			far := j.Class("com.acme.Far", j.Object, hproftest.Ref("next"))
+			j.Class("com.acme.Holder", j.Object).Static("HELD", j.New(far).Set("next", j.New(far).Set("next", pool)))
+		}
+		return j
+	}
+	f := only(t, "big-retainer", detect(t, build(false)))
+	assert.Contains(t, f.Summary, "Only SoftReferences hold it: the JVM clears those before it throws an OutOfMemoryError.")
+	assert.Contains(t, f.Advice, "it goes when memory is short")
+	f = only(t, "big-retainer", detect(t, build(true)))
+	assert.NotContains(t, f.Summary, "SoftReferences")
+	assert.Contains(t, f.Summary, "from static field Holder.HELD on")
+	assert.Contains(t, f.Advice, "let go of what is done with")
+}
+
+// TestSoftElements has a map whose values are SoftReferences of a class of the program's.
+func TestSoftElements(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	soft := j.Class("com.acme.SoftThumb", j.ClassNamed("java.lang.ref.SoftReference"), hproftest.Ref("data"))
+	j.Class("com.acme.Thumbs", j.Object).Static("BY_ID", hashMap(j, soft, 2000))
+	f := only(t, "growing-collection", detect(t, j))
+	assert.Contains(t, f.Summary, "Only SoftReferences hold its elements")
+	assert.NotContains(t, only(t, "growing-collection", detect(t, registry())).Summary, "SoftReferences")
+}
