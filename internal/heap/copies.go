@@ -179,11 +179,16 @@ func (c *Copies) trim() {
 }
 
 // contentTable counts the arrays of each hash: open addressing, linear probing, at most
-// half full.
+// half full. It grows with the hashes, not the arrays: three million of one content are one
+// hash, and a table with room for as many had 128 MiB.
 type contentTable struct {
 	slots []contentSlot
 	mask  uint32
+	used  int
 }
+
+// fewSlots are those of a table that has not grown, however many arrays there are: 1 MiB.
+const fewSlots = 1 << 16
 
 type contentSlot struct {
 	hash, count uint32
@@ -191,15 +196,26 @@ type contentSlot struct {
 	group       uint32 // index of the group that wants more examples, plus 1; 0 for none
 }
 
-// reset empties the table and makes room for n hashes.
+// reset empties the table, which n arrays are to be counted in.
 func (t *contentTable) reset(n int) {
-	size := 1 << bits.Len(uint(2*n))
+	size := min(1<<bits.Len(uint(2*n)), max(fewSlots, cap(t.slots)))
 	if size > cap(t.slots) {
 		t.slots = make([]contentSlot, size)
 	}
-	t.slots = t.slots[:size]
+	t.slots, t.mask, t.used = t.slots[:size], uint32(size-1), 0
 	clear(t.slots)
-	t.mask = uint32(size - 1)
+}
+
+// grow doubles the table.
+func (t *contentTable) grow() {
+	old := t.slots
+	t.slots = make([]contentSlot, 2*len(old))
+	t.mask = uint32(len(t.slots) - 1)
+	for i := range old {
+		if old[i].count != 0 {
+			*t.slot(old[i].hash) = old[i]
+		}
+	}
 }
 
 // slot returns the slot of a hash.
@@ -214,10 +230,14 @@ func (t *contentTable) slot(hash uint32) *contentSlot {
 // count counts one array.
 func (t *contentTable) count(hash uint32, o ObjID) {
 	s := t.slot(hash)
-	if s.count == 0 || o < s.example {
-		s.example = o
+	if s.count == 0 {
+		if t.used++; 2*t.used > len(t.slots) {
+			t.grow()
+			s = t.slot(hash)
+		}
+		s.hash, s.example = hash, o
 	}
-	s.hash = hash
+	s.example = min(s.example, o)
 	s.count++
 }
 
