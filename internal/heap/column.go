@@ -35,36 +35,46 @@ func newColumn(m *offheap.Memory, order []rowRun, k, stride, n int) (c column, e
 	if err != nil {
 		return c, err
 	}
-	code, last := 0, ^uint32(0)
 	for _, s := range order {
-		for i := s.from; i < s.to; i++ {
-			w := s.part.words.At(s.part.row(i)*stride + k)
-			if row := s.at + i - s.from; c.values == nil {
-				c.words.Items[row] = w
-			} else {
-				if w != last || row == 0 {
-					code, last = slices.Index(c.values, w), w
-				}
-				c.codes.Items[row] = uint8(code)
-			}
+		if c.values == nil {
+			s.words(c.words.Items[s.at:], s.from, k, stride)
+		} else {
+			c.encode(&s, k, stride)
 		}
 	}
 	return c, nil
 }
 
+// encode notes the codes of the k-th words of a run.
+func (c *column) encode(s *rowRun, k, stride int) {
+	code, last := 0, c.values[0]
+	to := c.codes.Items[s.at:]
+	var block [1 << 10]uint32
+	for i := s.from; i < s.to; i += len(block) {
+		for j, w := range s.words(block[:], i, k, stride) {
+			if w != last {
+				code, last = slices.Index(c.values, w), w
+			}
+			to[i-s.from+j] = uint8(code)
+		}
+	}
+}
+
 // distinct returns the values of the k-th words, nil where they are more than few.
 func distinct(order []rowRun, k, stride int) (values []uint32) {
 	last := ^uint32(0)
+	var block [1 << 10]uint32
 	for _, s := range order {
-		for i := s.from; i < s.to; i++ {
-			w := s.part.words.At(s.part.row(i)*stride + k)
-			if w == last && values != nil || slices.Contains(values, w) {
-				continue
+		for i := s.from; i < s.to; i += len(block) {
+			for _, w := range s.words(block[:], i, k, stride) {
+				if w == last && values != nil || slices.Contains(values, w) {
+					continue
+				}
+				if len(values) == fewValues {
+					return nil
+				}
+				values, last = append(values, w), w
 			}
-			if len(values) == fewValues {
-				return nil
-			}
-			values, last = append(values, w), w
 		}
 	}
 	return values

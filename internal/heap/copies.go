@@ -45,17 +45,38 @@ const (
 
 // contents are the hashes of contents with their arrays, by the hash's upper byte: the
 // hash in the upper half, the ObjID in the lower one. One goroutine each.
-type contents [contentBuckets]offheap.List[uint64]
+type contents struct {
+	buckets [contentBuckets]offheap.List[uint64]
+	// lines are the last of each bucket: 256 places to write to are more than a processor has page
+	// tables at hand for, these are in its nearest cache.
+	lines  [contentBuckets][lineItems]uint64
+	filled [contentBuckets]uint8 // of lines
+}
+
+// lineItems is how many fill a line of a processor's cache.
+const lineItems = 8
 
 // add notes the content of an array. Errors: no memory.
 func (c *contents) add(m *offheap.Memory, o ObjID, elem hprof.Type, body []byte) error {
 	h := hashOf(body, uint64(elem))
-	return c[h>>24].Append(m, uint64(h)<<32|uint64(o))
+	i := h >> 24
+	c.lines[i][c.filled[i]%lineItems] = uint64(h)<<32 | uint64(o)
+	if c.filled[i]++; c.filled[i] < lineItems {
+		return nil
+	}
+	return c.flush(m, int(i))
+}
+
+// flush moves the last ones of a bucket to the others. Errors: no memory.
+func (c *contents) flush(m *offheap.Memory, bucket int) error {
+	line := c.lines[bucket][:c.filled[bucket]]
+	c.filled[bucket] = 0
+	return c.buckets[bucket].AppendAll(m, line)
 }
 
 func (c *contents) free() {
-	for i := range c {
-		c[i].Free()
+	for i := range c.buckets {
+		c.buckets[i].Free()
 	}
 }
 
@@ -83,16 +104,14 @@ func hashOf(b []byte, seed uint64) uint32 {
 }
 
 // copiesOf groups what the workers noted. The hash has 32 bits: of a million different
-// contents a hundred fall together with another one. Errors: that of ctx.
+// contents a hundred fall together with another one. Errors: that of ctx; no
+// memory.
 func (g *Graph) copiesOf(ctx context.Context, workers []*contents) (Copies, error) {
 	var found []*copier
 	err := each(ctx, contentBuckets, cores.Workers(), func() func(context.Context, int) error {
 		c := &copier{g: g, workers: workers}
 		found = append(found, c)
-		return func(_ context.Context, bucket int) error {
-			c.bucket(bucket)
-			return nil
-		}
+		return func(_ context.Context, bucket int) error { return c.bucket(bucket) }
 	})
 	var all Copies
 	for _, c := range found {
@@ -114,11 +133,14 @@ type copier struct {
 	floor   int64 // what a group must waste to be among the biggest
 }
 
-// bucket groups those of one bucket, and frees what was noted of them.
-func (c *copier) bucket(i int) {
+// bucket groups those of one bucket, and frees what was noted of them. Errors: no memory.
+func (c *copier) bucket(i int) error {
 	n := 0
 	for _, w := range c.workers {
-		n += w[i].Len()
+		if err := w.flush(c.g.memory, i); err != nil {
+			return err
+		}
+		n += w.buckets[i].Len()
 	}
 	c.table.reset(n)
 	c.noted(i, c.table.count)
@@ -127,19 +149,20 @@ func (c *copier) bucket(i int) {
 		c.noted(i, func(hash uint32, o ObjID) { c.table.sample(c.Groups, hash, o) })
 	}
 	for _, w := range c.workers {
-		w[i].Free()
+		w.buckets[i].Free()
 	}
 	if len(c.Groups) > 4*maxCopyGroups {
 		c.trim()
 		c.floor = c.Groups[len(c.Groups)-1].WastedBytes
 	}
+	return nil
 }
 
 // noted calls fn for what was noted in a bucket.
 func (c *copier) noted(bucket int, fn func(hash uint32, o ObjID)) {
 	for _, w := range c.workers {
-		for i := range w[bucket].Len() {
-			r := w[bucket].At(i)
+		for i := range w.buckets[bucket].Len() {
+			r := w.buckets[bucket].At(i)
 			fn(uint32(r>>32), ObjID(r))
 		}
 	}

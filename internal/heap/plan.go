@@ -86,8 +86,8 @@ func (l *linker) kept() (bytes int64) {
 	for i := range l.tables {
 		bytes += int64(4*l.tables[i].objects.Len() + 4*l.tables[i].words.Len())
 	}
-	for i := range l.contents {
-		bytes += int64(8 * l.contents[i].Len())
+	for i := range l.contents.buckets {
+		bytes += int64(8 * l.contents.buckets[i].Len())
 	}
 	return bytes
 }

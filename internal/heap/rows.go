@@ -133,9 +133,7 @@ func newTable(m *offheap.Memory, w Watch, parts []*rows, found []bool) (t *Table
 	}
 	order := orderOf(parts)
 	for _, s := range order {
-		for i := s.from; i < s.to; i++ {
-			t.Objects[s.at+i-s.from] = s.object(i)
-		}
+		s.objects(t.Objects[s.at:])
 	}
 	if err := t.join(m, order); err != nil {
 		t.free()
@@ -221,6 +219,32 @@ func orderOf(parts []*rows) (order []rowRun) {
 
 // object returns the object of the k-th row in the order of the objects.
 func (r *rowRun) object(k int) ObjID { return r.part.objects.At(r.part.row(k)) }
+
+// objects puts the run's objects into to.
+func (r *rowRun) objects(to []ObjID) {
+	to = to[:r.to-r.from]
+	if r.part.order == nil {
+		r.part.objects.Gather(to, r.from, 1)
+		return
+	}
+	for i := range to {
+		to[i] = r.object(r.from + i)
+	}
+}
+
+// words puts the k-th words of the run's rows, of stride words each, from the i-th row on into to, as
+// many as there are and have room, and returns them.
+func (r *rowRun) words(to []uint32, i, k, stride int) []uint32 {
+	to = to[:min(len(to), r.to-i)]
+	if r.part.order == nil {
+		r.part.words.Gather(to, i*stride+k, stride)
+		return to
+	}
+	for j := range to {
+		to[j] = r.part.words.At(r.part.row(i+j)*stride + k)
+	}
+	return to
+}
 
 // row returns the place of the k-th row in the order of the objects.
 func (r *rows) row(k int) int {

@@ -24,11 +24,35 @@ func (l *List[T]) Append(m *Memory, item T) error {
 	return nil
 }
 
+// AppendAll adds some items, each as Append does. Errors: no memory.
+func (l *List[T]) AppendAll(m *Memory, items []T) error {
+	for len(items) > 0 {
+		if err := l.Append(m, items[0]); err != nil {
+			return err
+		}
+		n := copy(l.slabs[len(l.slabs)-1].Items[(l.n-1)%slabItems+1:], items[1:])
+		l.n, items = l.n+n, items[1+n:]
+	}
+	return nil
+}
+
 // Len returns the number of items.
 func (l *List[T]) Len() int { return l.n }
 
 // At returns item i.
 func (l *List[T]) At(i int) T { return l.slabs[i/slabItems].Items[i%slabItems] }
+
+// Gather fills to with every step-th item, from first on.
+func (l *List[T]) Gather(to []T, first, step int) {
+	for len(to) > 0 {
+		items := l.slabs[first/slabItems].Items[first%slabItems : slabItems]
+		n := min(len(to), (len(items)+step-1)/step)
+		for i := range to[:n] {
+			to[i] = items[i*step]
+		}
+		to, first = to[n:], first+n*step
+	}
+}
 
 // Free gives the memory back; the list is empty then.
 func (l *List[T]) Free() {
