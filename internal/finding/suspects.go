@@ -176,9 +176,9 @@ func (s *suspect) targets() []heap.ObjID {
 func (h *Heap) accumulations(known map[heap.ObjID]*collection) []*suspect {
 	least := max(int64(h.Tree.Total())*suspectShare/100, suspectBytes)
 	var found []*suspect
-	for v := range h.Tree.Top {
-		if retained := h.retained(heap.ObjID(v)); retained >= least {
-			found = append(found, &suspect{object: heap.ObjID(v), retained: retained})
+	for v, retained := range h.Tree.Top {
+		if int64(retained) >= least {
+			found = append(found, &suspect{object: heap.ObjID(v), retained: int64(retained)})
 		}
 	}
 	slices.SortFunc(found, func(a, b *suspect) int {
@@ -279,9 +279,9 @@ const (
 func (h *Heap) groups() []*suspect {
 	total := int64(h.Tree.Total())
 	bytes, counts := make([]int64, len(h.Classes)), make([]int64, len(h.Classes))
-	for v := range h.Tree.Top {
-		class, retained := h.ClassOf(heap.ObjID(v)), h.retained(heap.ObjID(v))
-		if retained*100 < total*suspectShare {
+	for v, retained := range h.Tree.Top {
+		if retained := int64(retained); retained*100 < total*suspectShare {
+			class := h.ClassOf(heap.ObjID(v))
 			bytes[class] += retained
 			counts[class]++
 		}
@@ -300,10 +300,10 @@ func (h *Heap) groups() []*suspect {
 		s.count = counts[i]
 	}
 	met := make(map[heap.ClassID]int64, len(chosen))
-	for v := range h.Tree.Top {
+	for v, retained := range h.Tree.Top {
 		class := h.ClassOf(heap.ObjID(v))
 		s := chosen[class]
-		if s == nil || h.retained(heap.ObjID(v))*100 >= total*suspectShare {
+		if s == nil || int64(retained)*100 >= total*suspectShare {
 			continue
 		}
 		if met[class]%(s.count/groupSample+1) == 0 { // old ones and new ones alike

@@ -98,8 +98,8 @@ func (d *dump) biggestUnder(ctx context.Context, of heap.ObjID, limit int) ([]he
 			rows, least = rows[:limit], rows[limit]
 		}
 	}
-	for v := range d.tree.Children(uint32(of)) {
-		r := row{heap.ObjID(v), d.tree.Retained(v)}
+	for v, retained := range d.tree.Children(uint32(of)) {
+		r := row{heap.ObjID(v), retained}
 		count++
 		all += r.retained
 		if count%checkEvery == 0 && ctx.Err() != nil {

@@ -2,28 +2,24 @@ package dom
 
 import "iter"
 
-// Children yields the nodes whose immediate dominator is v, 0 for the virtual root, in
-// no particular order; none for unreachable nodes.
-func (t *Tree) Children(v uint32) iter.Seq[uint32] {
+// Children yields the nodes whose immediate dominator is v, 0 for the virtual root, and what each
+// retains, in no particular order; none for unreachable nodes.
+func (t *Tree) Children(v uint32) iter.Seq2[uint32, uint64] {
 	if v == 0 {
 		return t.Top
 	}
-	return func(yield func(child uint32) bool) {
+	return func(yield func(child uint32, retained uint64) bool) {
 		if !t.live.has(v) {
 			return
 		}
 		run := t.graph.Edges.From(v)
 		for w, ok := t.graph.Edges.Next(&run); ok; w, ok = t.graph.Edges.Next(&run) {
-			if !t.core.has(w) && !yield(w) {
+			if !t.core.has(w) && !yield(w, t.Retained(w)) {
 				return
 			}
 		}
 		if i := t.numberOf(v); i != 0 {
-			for c := range t.children(i) {
-				if !yield(t.vertex.Items[c]) {
-					return
-				}
-			}
+			t.under(i, yield)
 		}
 	}
 }

@@ -26,7 +26,9 @@ func TestChildren(t *testing.T) {
 		}
 		for v := uint32(0); int(v) <= n; v++ {
 			slices.Sort(want[v])
-			require.Equal(t, want[v], slices.Sorted(tree.Children(v)), "seed %d node %d", seed, v)
+			got := children(t, tree, v)
+			slices.Sort(got)
+			require.Equal(t, want[v], got, "seed %d node %d", seed, v)
 			if v != 0 {
 				below(t, tree, v)
 			}
@@ -40,14 +42,24 @@ func TestChildren(t *testing.T) {
 	}
 }
 
+// children returns those of a node, nil for none.
+func children(t *testing.T, tree *Tree, v uint32) (all []uint32) {
+	t.Helper()
+	for child, retained := range tree.Children(v) {
+		require.Equal(t, tree.Retained(child), retained, "node %d", child)
+		all = append(all, child)
+	}
+	return all
+}
+
 // below compares what lies below v with all the children there.
 func below(t *testing.T, tree *Tree, v uint32) {
 	t.Helper()
 	var want, got []uint32
 	for todo := []uint32{v}; len(todo) > 0; {
-		children := slices.Collect(tree.Children(todo[0]))
-		want = append(want, children...)
-		todo = append(todo[1:], children...)
+		under := children(t, tree, todo[0])
+		want = append(want, under...)
+		todo = append(todo[1:], under...)
 	}
 	visit := func(limit int) func(u uint32) bool {
 		return func(u uint32) bool {

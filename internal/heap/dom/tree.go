@@ -152,13 +152,20 @@ func (t *Tree) CoreSize() int { return len(t.vertex.Items) - 1 }
 // Total returns the weight of all reachable nodes.
 func (t *Tree) Total() uint64 { return t.retained.of(0) }
 
-// Top yields the nodes directly under the virtual root.
-func (t *Tree) Top(yield func(v uint32) bool) {
-	for i := range t.children(0) {
-		if !yield(t.vertex.Items[i]) {
-			return
+// Top yields the nodes directly under the virtual root, and what each retains.
+func (t *Tree) Top(yield func(v uint32, retained uint64) bool) {
+	t.under(0, yield)
+}
+
+// under calls yield for the core nodes directly under the one numbered i, and what each retains, and
+// says whether it wants more: to ask for that of each node alone waits for memory three times.
+func (t *Tree) under(i uint32, yield func(v uint32, retained uint64) bool) (more bool) {
+	for c := range t.children(i) {
+		if !yield(t.vertex.Items[c], t.retained.of(c)) {
+			return false
 		}
 	}
+	return true
 }
 
 // Retained returns what would go with the node: the weight of all that it
