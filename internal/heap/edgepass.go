@@ -128,7 +128,10 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 	for _, w := range workers {
 		w.edges.Close()
 	}
-	return workers, nil
+	if b.memory.Spilled() > 0 {
+		return workers, nil // to go through them at random once would be no quicker
+	}
+	return workers, edge.Arrange(ctx, b.memory, cores.Workers())
 }
 
 // linkers is how many workers there are: one that goes through the dump in its order where

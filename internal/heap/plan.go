@@ -60,7 +60,7 @@ func (b *builder) planSample() error {
 func (b *builder) planLinks(edge *edges.Builder, linkers []*linker, some sample, bound uint64) error {
 	nodes := int64(b.Objects())
 	blob, references := edge.Size(), int64(bound)
-	notes := int64(0)
+	notes, rows := int64(0), int64(0)
 	if some.bytes > 0 {
 		var added, kept int64
 		for _, l := range linkers {
@@ -71,8 +71,9 @@ func (b *builder) planLinks(edge *edges.Builder, linkers []*linker, some sample,
 		blob = min(blob, some.scaled(edge.Used())+inArrays*edge.Longest())
 		references = min(references, some.scaled(added)+inArrays)
 		notes = some.scaled(kept)
+		rows = min(some.scaled(edge.Scattered()), 8*nodes)
 	}
-	graph := blob + nodes/2 + int64(len(linkers))*nodes/2 + 2*nodes
+	graph := blob + rows + nodes/2 + int64(len(linkers))*nodes/2 + 2*nodes
 	tables := b.tableBytes()
 	return b.memory.Plan(offheap.Need{
 		Phase: "resolving references", Nodes: nodes, References: references,

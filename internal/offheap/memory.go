@@ -69,6 +69,9 @@ func (m *Memory) Reserved() int64 {
 
 // Spilled returns how many bytes of Reserved are in temporary files.
 func (m *Memory) Spilled() (bytes int64) {
+	if m == nil {
+		return 0
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, a := range m.arrays {

@@ -24,11 +24,10 @@ const blockNodes = 16
 type Graph struct {
 	blob offheap.Array[uint8]
 	// directory tells of the nodes 16b to 16b+15 where their runs are, one after the
-	// other: see entry. With the bit scattered it is an index into places. 0 means that
+	// other: see entry. With the bit scattered it is the number of a row. 0 means that
 	// no node of the block has successors.
 	directory offheap.Array[uint64]
-	// places are where the runs of a scattered block's nodes begin, 0 for none.
-	places [][blockNodes]uint64
+	rows      *rows
 	// degrees is what the writers have counted: first each for itself, the first one's
 	// is the sum once all are closed.
 	degrees []Degrees
@@ -85,7 +84,7 @@ func (g *Graph) From(v uint32) Run {
 		return Run{last: v} // blob[0] is the end of a run
 	}
 	if d&scattered != 0 {
-		return Run{at: g.places[d&^scattered][v%blockNodes], last: v}
+		return Run{at: g.rows.of(d)[v%blockNodes], last: v}
 	}
 	at, runs := near(d, v%blockNodes)
 	return Run{at: g.behind(at, runs), last: v}
@@ -195,5 +194,5 @@ func (g *Graph) Free() {
 	for i := range g.degrees {
 		g.degrees[i].Free()
 	}
-	g.places = nil
+	g.rows.items.Free()
 }

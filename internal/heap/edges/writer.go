@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"sync"
 	"sync/atomic"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
@@ -26,14 +25,13 @@ type Builder struct {
 	next    atomic.Uint64 // first byte of the blob that no Writer has taken
 	writers int           // how many there are
 	longest uint64        // bytes of the longest code: that of a difference between nodes
-	mu      sync.Mutex    // guards graph.places and scattered directory entries
 }
 
 // NewBuilder returns a builder for n nodes with at most bound successors in all, and
 // for so many writers; m is what its arrays are made from.
 // Address space is kept for the worst case, memory taken only as runs are written.
 func NewBuilder(m *offheap.Memory, n int, bound uint64, writers int) (*Builder, error) {
-	g := &Graph{places: make([][blockNodes]uint64, 1)}
+	g := &Graph{rows: &rows{}}
 	longest := uint64(bits.Len64(2*uint64(n))+6) / 7
 	// Each node has an end, each chunk a rest that the next run did not fit into.
 	// Eight bytes are read at a time, so some lie behind the last run.
@@ -44,6 +42,10 @@ func NewBuilder(m *offheap.Memory, n int, bound uint64, writers int) (*Builder, 
 	}
 	var err error
 	if g.directory, err = offheap.Make[uint64](m, n/blockNodes+2); err != nil {
+		return nil, err
+	}
+	if g.rows, err = newRows(m, len(g.directory.Items), writers); err != nil {
+		g.Free()
 		return nil, err
 	}
 	for range writers {
@@ -72,6 +74,9 @@ func (b *Builder) Size() int64 { return int64(len(b.graph.blob.Items)) }
 // Used returns how many of those the Writers have taken.
 func (b *Builder) Used() int64 { return int64(b.next.Load()) }
 
+// Scattered returns how many bytes tell of nodes that were not written in order.
+func (b *Builder) Scattered() int64 { return rowBytes * int64(b.graph.rows.used.Load()) }
+
 // Longest returns how many bytes a successor takes at most.
 func (b *Builder) Longest() int64 { return int64(b.longest) }
 
@@ -89,6 +94,7 @@ type Writer struct {
 	start   uint64
 	added   uint64 // successors so far
 	degrees *Degrees
+	spare   uint64 // a row that no block has, 0 for none
 
 	// The block being written: count nodes from first on are at places.
 	block  uint32
@@ -189,7 +195,7 @@ func (w *Writer) End() {
 	w.at++
 	if w.count < 0 {
 		if w.at > w.start+1 {
-			w.b.scatter(w.block, w.node%blockNodes, w.start)
+			w.scatter(w.block, w.node%blockNodes, w.start)
 		} else {
 			w.at = w.start // nothing to say: what was never written has no successors
 		}
@@ -222,22 +228,9 @@ func (w *Writer) flush() {
 	if w.count > 0 {
 		for i, at := range w.places[:w.count] {
 			if w.blob[at] != 0 {
-				w.b.scatter(w.block, uint32(i), at)
+				w.scatter(w.block, uint32(i), at)
 			}
 		}
 	}
 	w.block, w.count = ^uint32(0), 0
-}
-
-// scatter places one node of a block.
-func (b *Builder) scatter(block, i uint32, at uint64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	g := b.graph
-	d := &g.directory.Items[block]
-	if *d&scattered == 0 {
-		*d = scattered | uint64(len(g.places))
-		g.places = append(g.places, [blockNodes]uint64{})
-	}
-	g.places[*d&^scattered][i] = at
 }

@@ -1,0 +1,125 @@
+package edges
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
+)
+
+// TestArrange has several goroutines write the nodes in no order, and looks at them before and after
+// they were put into order.
+func TestArrange(t *testing.T) {
+	const n, writers = 3*stretchBlocks*blockNodes + 5, 4
+	r := rand.New(rand.NewPCG(1, 7))
+	successors := make([][]uint32, n)
+	bound := uint64(0)
+	for v := range successors {
+		many := r.IntN(6) * r.IntN(2)
+		if v%20_000 == 7 {
+			many = 100_000 // more than a chunk
+		}
+		for range many {
+			successors[v] = append(successors[v], uint32(r.IntN(n)))
+		}
+		bound += uint64(many)
+	}
+	order := r.Perm(n)
+	var m offheap.Memory
+	b, err := NewBuilder(&m, n, bound, writers)
+	require.NoError(t, err)
+	g := b.Freeze()
+	all := make([]*Writer, writers)
+	var group sync.WaitGroup
+	for i := range all {
+		all[i] = b.NewWriter()
+		group.Go(func() {
+			for k := i; k < n; k += writers { // neighbours in order go to all of them
+				var run []uint64
+				for _, s := range successors[order[k]] {
+					run = append(run, uint64(s))
+				}
+				if !assert.NoError(t, all[i].Run(uint32(order[k]), 0, run)) {
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	for _, w := range all {
+		w.Close()
+	}
+	same := func() {
+		t.Helper()
+		c := g.Cursor()
+		for v := range uint32(n) {
+			want := distinct(v, successors[v])
+			require.Equal(t, want, read(g, g.From(v)), "node %d", v)
+			require.Equal(t, want, read(g, c.From(v)), "node %d", v)
+		}
+	}
+	same()
+	assert.Greater(t, b.Scattered(), int64(n/blockNodes*rowBytes/2))
+
+	ended, end := context.WithCancel(t.Context())
+	end()
+	reserved := m.Reserved()
+	require.ErrorIs(t, b.Arrange(ended, &m, 3), context.Canceled)
+	assert.Equal(t, reserved, m.Reserved())
+	same()
+
+	require.NoError(t, b.Arrange(t.Context(), &m, 3))
+	same()
+	for block, d := range g.directory.Items {
+		require.Zero(t, d&scattered, "block %d", block)
+	}
+	g.Free()
+	assert.Zero(t, m.Reserved())
+}
+
+// TestArrangeInOrder leaves alone what lies in order but for a few blocks.
+func TestArrangeInOrder(t *testing.T) {
+	b, err := NewBuilder(nil, 100*blockNodes, 1000, 1)
+	require.NoError(t, err)
+	g := b.Freeze()
+	t.Cleanup(g.Free)
+	w := b.NewWriter()
+	for v := range uint32(100 * blockNodes) {
+		if v != 50 {
+			require.NoError(t, w.Run(v, 0, []uint64{1}))
+		}
+	}
+	require.NoError(t, w.Run(50, 0, []uint64{2}))
+	w.Close()
+	before := &g.blob.Items[0]
+	require.NoError(t, b.Arrange(t.Context(), nil, 2))
+	assert.Same(t, before, &g.blob.Items[0])
+	assert.Equal(t, []uint32{2}, read(g, g.From(50)))
+}
+
+func BenchmarkArrange(b *testing.B) {
+	const n = 1 << 20
+	r := rand.New(rand.NewPCG(1, 1))
+	order := r.Perm(n)
+	for b.Loop() {
+		b.StopTimer()
+		build, err := NewBuilder(nil, n, 3*n, 1)
+		require.NoError(b, err)
+		w := build.NewWriter()
+		for _, v := range order {
+			require.NoError(b, w.Run(uint32(v), 0, []uint64{uint64(v/2 + 1), uint64(v/3 + 1), uint64(v/5 + 1)}))
+		}
+		w.Close()
+		b.StartTimer()
+		require.NoError(b, build.Arrange(b.Context(), nil, 1))
+		b.StopTimer()
+		build.Freeze().Free()
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/node")
+}
