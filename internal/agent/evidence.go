@@ -123,7 +123,7 @@ func (e *evidence) reason(s *jvm.Snapshot, old series.OldRegion, known bool) str
 	for reached < len(steps) && ratio >= steps[reached] {
 		reached++
 	}
-	if reached == e.step || s.Time.Before(e.next) && steps[reached-1] < 0.75 {
+	if reached == e.step || !old.Telling() || s.Time.Before(e.next) && steps[reached-1] < 0.75 {
 		return ""
 	}
 	e.step = reached

@@ -77,6 +77,42 @@ func TestEvidenceIsTakenOnTheWayUp(t *testing.T) {
 	})
 }
 
+// TestGarbageOfG1IsNoEvidence: its young collections leave garbage in the old region, which
+// piles up to half of it and is emptied, again and again. A histogram stops the JVM.
+func TestGarbageOfG1IsNoEvidence(t *testing.T) {
+	t.Parallel()
+	f := func(name string, share func(poll int) float64, want []string) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				polls := 0
+				c := &fakeClient{poll: func(context.Context) (*jvm.Snapshot, error) {
+					polls++
+					return ofG1(share(polls)), nil
+				}}
+				a, _ := runEvidence(t, 300, agent.EvidenceOptions{}, c)
+				var reasons []string
+				for _, r := range a.Evidence()["test/a:1"] {
+					reasons = append(reasons, r.Reason)
+				}
+				assert.Equal(t, want, reasons)
+			})
+		})
+	}
+	f("in health", func(poll int) float64 { return 0.2 + 0.01*float64(poll%38) }, nil)
+	f("with a leak", func(poll int) float64 { return min(0.7, 0.01*float64(poll)) },
+		[]string{"the old region is 60 % full after a collection", "the old region is 70 % full after a collection"})
+}
+
+// ofG1 is a snapshot whose last young collection left the given share of the old region in use.
+func ofG1(share float64) *jvm.Snapshot {
+	s := healthy()
+	s.Pools = []jvm.Pool{{Name: "G1 Old Gen", Heap: true, Kind: jvm.PoolOld, Usage: jvm.Usage{Max: jvm.Some[int64](1000)}}}
+	s.GCs = []jvm.GC{{Name: jvm.G1Young, Generation: jvm.GenerationYoung, Last: &jvm.LastGC{
+		EndMs: jvm.Some[int64](1), Pools: []jvm.PoolChange{{Pool: "G1 Old Gen", AfterBytes: int64(share * 1000)}}}}}
+	return s
+}
+
 // TestEvidenceBeforeTheFirstCollection of the old region, which may be the last. What
 // is registered is asked anew for each record.
 func TestEvidenceBeforeTheFirstCollection(t *testing.T) {

@@ -17,6 +17,13 @@ type OldRegion struct {
 // Ratio is the share in use, 0 to 1.
 func (o OldRegion) Ratio() float64 { return float64(o.UsedBytes) / float64(o.LimitBytes) }
 
+// partlyRatio is the share from which a use with garbage in it says something: G1 lets
+// garbage pile up to about half of the heap before it looks for it.
+const partlyRatio = 0.6
+
+// Telling says that so much in use is worth a thought: it is no mere garbage.
+func (o OldRegion) Telling() bool { return !o.Partly || o.Ratio() >= partlyRatio }
+
 // OldRegionOf reads it from a poll. It is false where the JVM does not say, or not
 // yet.
 func OldRegionOf(s *jvm.Snapshot) (OldRegion, bool) {

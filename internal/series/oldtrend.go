@@ -19,10 +19,6 @@ const (
 	// more than noise (Mann and Kendall's test; with 6 points that is one chance in
 	// thirty by luck).
 	believedShare = 0.8
-	// partlyRatio is the share from which growth is worth a forecast where garbage
-	// may be among what is in use: G1 lets garbage pile up to about half of the heap
-	// before it looks for it.
-	partlyRatio = 0.6
 	// longestForecast bounds the forecast: beyond it the region does not fill.
 	longestForecast = 30 * 24 * 3600.0
 )
@@ -74,7 +70,7 @@ func (t *oldTrend) observe(s *jvm.Snapshot) oldForecast {
 	if slope := f.growth.Or(0); f.fullInSeconds.Known() && slope > 0 {
 		left := float64(region.LimitBytes-region.UsedBytes) / slope
 		f.fullInSeconds = jvm.Some(max(0, left))
-		if left > longestForecast || (region.Partly && region.Ratio() < partlyRatio) {
+		if left > longestForecast || !region.Telling() {
 			f.fullInSeconds = jvm.Opt[float64]{}
 		}
 	}
