@@ -16,7 +16,8 @@ const stretchBlocks = 1 << 10
 
 // Arrange writes all runs once more, in the order of their nodes, if those of most blocks are
 // scattered: who goes through the nodes in order would wait for memory three times with each.
-// It is done with so many workers, when all Writers are closed. Errors: that of ctx; no memory.
+// It is done with so many workers, when all Writers are closed. Errors: that of ctx, after which the
+// graph is of no use; no memory.
 func (b *Builder) Arrange(ctx context.Context, m *offheap.Memory, workers int) error {
 	g := b.graph
 	blocks := uint64(len(g.directory.Items))

@@ -33,7 +33,9 @@ func (r *rows) of(d uint64) []uint64 {
 	return r.items.Items[at : at+blockNodes : at+blockNodes]
 }
 
-// scatter places one node of a block, of which other writers may place others meanwhile.
+// scatter places one node of a block, of which other writers may place others meanwhile. Where the
+// block was written as a whole already, which takes a dump that changed between two passes, the node
+// is dropped.
 func (w *Writer) scatter(block, i uint32, at uint64) {
 	g := w.b.graph
 	d := &g.directory.Items[block]
@@ -48,5 +50,7 @@ func (w *Writer) scatter(block, i uint32, at uint64) {
 			e = atomic.LoadUint64(d)
 		}
 	}
-	g.rows.of(e)[i] = at
+	if e&scattered != 0 {
+		g.rows.of(e)[i] = at
+	}
 }

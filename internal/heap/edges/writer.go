@@ -203,7 +203,7 @@ func (w *Writer) End() {
 	}
 	w.places[w.count] = w.start
 	if w.count++; w.count == blockNodes {
-		w.b.graph.directory.Items[w.block] = entry(&w.places)
+		atomic.StoreUint64(&w.b.graph.directory.Items[w.block], entry(&w.places))
 		w.block, w.count = ^uint32(0), 0
 	}
 }
