@@ -39,6 +39,8 @@ type panel struct {
 	Series []struct {
 		Expr   string `yaml:"expr"`
 		Legend string `yaml:"legend"`
+		// Lowest says that low values are those to worry about.
+		Lowest bool `yaml:"lowest"`
 	} `yaml:"series"`
 }
 

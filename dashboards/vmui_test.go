@@ -1,6 +1,9 @@
 package dashboards_test
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // vmuiBoard is what vmui understands of a dashboard.
 type vmuiBoard struct {
@@ -24,8 +27,15 @@ type vmuiPanel struct {
 	Width      int  `json:"width"`
 }
 
-// vmuiOf makes a dashboard for vmui: all JVMs, and values in units that people read, as
-// vmui only prints a suffix.
+// vmuiSeries is how many series vmui draws in a panel. Of more it draws those that come first,
+// by the names of the JVMs.
+const vmuiSeries = 20
+
+// vmuiMost is told where a panel shows only some of many JVMs.
+const vmuiMost = " *Of many JVMs those that matter most are drawn.*"
+
+// vmuiOf makes a dashboard for vmui: of all JVMs those that matter, and values in units that
+// people read, as vmui only prints a suffix.
 func vmuiOf(b board) vmuiBoard {
 	out := vmuiBoard{Title: b.Title}
 	for _, row := range b.Rows {
@@ -34,6 +44,14 @@ func vmuiOf(b board) vmuiBoard {
 			v := vmuiPanel{Title: p.Title, Description: p.Text, ShowLegend: true, Width: 6}
 			for _, s := range p.Series {
 				expr := vmuiExpr(s.Expr)
+				if strings.Contains(s.Legend, "{{instance}}") && !strings.Contains(expr, "topk(") && !strings.Contains(expr, "bottomk(") {
+					choice := "topk_max"
+					if s.Lowest {
+						choice = "bottomk_min"
+					}
+					expr = fmt.Sprintf("%s(%d, %s)", choice, vmuiSeries/len(p.Series), expr)
+					v.Description = p.Text + vmuiMost
+				}
 				switch p.Unit {
 				case "bytes":
 					expr, v.Unit = scaled(expr, "/ 1048576"), "MiB"
@@ -59,9 +77,4 @@ func vmuiExpr(expr string) string {
 	return strings.NewReplacer("{$target}", "", "$target,", "", "[$window]", "").Replace(expr)
 }
 
-func scaled(expr, by string) string {
-	if strings.ContainsAny(expr, " ") {
-		expr = "(" + expr + ")"
-	}
-	return expr + " " + by
-}
+func scaled(expr, by string) string { return "(" + expr + ") " + by }

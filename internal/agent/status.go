@@ -9,7 +9,10 @@ import (
 
 // TargetStatus is what the agent knows of one target, for pages and programs.
 type TargetStatus struct {
-	Name   string            `json:"name"`
+	Name string `json:"name"`
+	// Files is how the names of its heap dumps and their reports begin, before a dash and the
+	// time.
+	Files  string            `json:"-"`
 	URL    string            `json:"url"`
 	Labels map[string]string `json:"labels"`
 	// State is "up", "down", or "new" before the first poll.
@@ -47,7 +50,7 @@ func firstStatus(t jvm.Target, interval time.Duration) *TargetStatus {
 		labels = map[string]string{}
 	}
 	return &TargetStatus{
-		Name: t.Name(), URL: t.URL, Labels: labels, State: "new",
+		Name: t.Name(), Files: filePrefix(t), URL: t.URL, Labels: labels, State: "new",
 		IntervalSeconds: interval.Seconds(), Missing: []string{},
 	}
 }

@@ -297,3 +297,20 @@ func TestATargetOnAPhone(t *testing.T) {
 	assertSound(t, b, home)
 	assert.LessOrEqual(t, browser.Ask[int](t, b, `Math.max(...[...document.querySelectorAll(".wide")].map((e) => e.scrollWidth - e.clientWidth))`), 0)
 }
+
+// Hundreds of quick requests in flight don't push the slow ones out of sight.
+func TestManyInFlightInABrowser(t *testing.T) {
+	opts := options()
+	many := &staged{}
+	for i := range 40 {
+		many.active = append(many.active, tx.Active{ID: fmt.Sprint("t", i), Target: "shop/a:8778", Route: "/orders/{id}", ElapsedMs: int64(9000 - 200*i), Slow: i < 20, Bucket: "1-3"})
+	}
+	opts.Transactions = many
+	home := serve(t, opts)
+	b := browser.Open(t, home+"/transactions")
+	const rows = `document.querySelectorAll("#active tr").length`
+	b.Await(t, rows+` === 20 && document.getElementById("active-rest").textContent.includes("20 more")`)
+	b.Do(t, chromedp.Click("#active-all", chromedp.ByQuery))
+	b.Await(t, rows+` === 40`)
+	assertSound(t, b, home)
+}

@@ -66,24 +66,6 @@ func isQuery(path string) bool {
 	return slices.ContainsFunc(storePrefixes(), func(prefix string) bool { return strings.HasPrefix(path, prefix) })
 }
 
-// overview is what the page at / shows: what is here, and whether it is ready.
-type overview struct {
-	HasStore, HasReports, HasAlerts, HasTransactions bool
-	NotReady                                         string
-	Notes                                            []string
-}
-
-func newOverview(opts Options) overview {
-	o := overview{
-		HasStore: opts.Store != nil, HasReports: opts.Reports != nil, HasAlerts: opts.Alerts != nil, HasTransactions: opts.Transactions != nil,
-	}
-	if err := opts.Ready(); err != nil {
-		o.NotReady = err.Error()
-	}
-	o.Notes = opts.notes()
-	return o
-}
-
 // contentPolicy lets pages that are not ours load from this server alone. vmui sets styles
 // from its script, hence the exception.
 const contentPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +

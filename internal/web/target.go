@@ -2,6 +2,8 @@ package web
 
 import (
 	"fmt"
+	"net/url"
+	"regexp"
 	"slices"
 	"time"
 
@@ -15,13 +17,27 @@ const shownClasses = 10
 // targetView is what the page of a target shows.
 type targetView struct {
 	Target
-	HasStore bool
+	HasStore, HasTransactions bool
+	// Alerts are those about it that have not ended, Reports those on its heap dumps, the
+	// latest first.
+	Alerts  []Alert
+	Reports []reportRow
 	// Evidence is what was kept, the latest first.
 	Evidence []evidenceView
 }
 
 func newTargetView(opts Options, t Target) targetView {
-	v := targetView{Target: t, HasStore: opts.Store != nil}
+	v := targetView{Target: t, HasStore: opts.Store != nil, HasTransactions: opts.Transactions != nil}
+	if opts.Alerts != nil {
+		v.Alerts = slices.DeleteFunc(opts.Alerts.List(), func(a Alert) bool {
+			return a.State == "completed" || a.Labels["job"]+"/"+a.Labels["instance"] != t.Name
+		})
+	}
+	if opts.Reports != nil {
+		rows, _ := listReports(opts.Reports) // the page /reports tells why not
+		ours := regexp.MustCompile(`^` + regexp.QuoteMeta(t.Files) + `-\d{8}T\d{6}Z$`)
+		v.Reports = slices.DeleteFunc(rows, func(r reportRow) bool { return !ours.MatchString(r.Name) })
+	}
 	if opts.Evidence != nil {
 		for _, e := range slices.Backward(opts.Evidence()[t.Name]) {
 			v.Evidence = append(v.Evidence, evidenceView{e})
@@ -34,6 +50,9 @@ func newTargetView(opts Options, t Target) targetView {
 func (v targetView) Every() string {
 	return unit.Duration(time.Duration(v.IntervalSeconds * float64(time.Second)))
 }
+
+// InFlight is the address of what is in flight in it.
+func (v targetView) InFlight() string { return "/transactions?target=" + url.QueryEscape(v.Name) }
 
 // evidenceView is a record as the page shows it.
 type evidenceView struct{ jvm.Evidence }

@@ -14,6 +14,7 @@ import (
 // Target is a row of the page /targets; the fields are those of the API.
 type Target struct {
 	Name            string            `json:"name"`
+	Files           string            `json:"-"` // how the names of its heap dumps begin
 	URL             string            `json:"url"`
 	Labels          map[string]string `json:"labels"`
 	State           string            `json:"state"`

@@ -6,6 +6,7 @@ import { count, duration } from "./format.js";
 const everyMs = 1000;
 const bucketLabels = { "0-1": "under 1 s", "1-3": "1 to 3 s", "3-8": "3 to 8 s", "8+": "8 s and more" };
 const maxNamed = 3; // targets of a note
+const firstRows = 15; // what is slow comes on top of that
 const letterWidth = 8; // pixels, with some to spare
 const samplingNotes = { candidates: "sampling reduced to those about to be slow", off: "sampling paused: it cost the JVM too much" };
 
@@ -65,11 +66,12 @@ const stateOf = (id) => (id === "unknown" ? "not looked at yet" : label(id));
 const showRows = (board) => {
   setText(byId("active-total"), count(board.total));
   byId("active-none").hidden = board.total > 0;
-  const hidden = board.total - board.transactions.length;
-  byId("active-more").hidden = hidden === 0;
-  setText(byId("active-more"), "The oldest " + count(board.transactions.length) + " are listed; " + count(hidden) + " more are in flight.");
+  const rows = byId("active-all").checked ? board.transactions : board.transactions.filter((t, i) => i < firstRows || t.slow);
+  const hidden = board.total - rows.length;
+  byId("active-more").hidden = hidden === 0 && !byId("active-all").checked;
+  setText(byId("active-rest"), hidden > 0 ? "The oldest " + count(rows.length) + " are listed; " + count(hidden) + " more are in flight." : "");
   const whole = Math.max(1, ...board.transactions.map((t) => t.elapsed_ms));
-  keyed(byId("active"), board.transactions, (t) => t.id, makeRow, (tr, t) => updateRow(tr, t, whole));
+  keyed(byId("active"), rows, (t) => t.id, makeRow, (tr, t) => updateRow(tr, t, whole));
 };
 
 const makeRow = (t) =>

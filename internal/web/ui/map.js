@@ -15,7 +15,11 @@ export const nameOf = (e) => (e.kind === "client" ? "clients" : e.name || e.addr
 
 const article = (noun) => (noun.startsWith("HTTP") ? "an " : "a ") + noun;
 
-const cut = (text, most) => (text.length > most ? "…" + text.slice(1 - most) : text);
+const maxName = 24; // letters of a box
+const nameEnd = 7; // of them at the end: a port, the last part of an address
+
+/** cut leaves out the middle: names of hosts differ at their beginning, ports at the end. */
+const cut = (text, most = maxName) => (text.length > most ? text.slice(0, most - nameEnd - 1) + "…" + text.slice(-nameEnd) : text);
 
 /** worst is the edge or class inside with the most slow time: {edge} or {inside}. */
 const worst = (server, edges) => {
@@ -142,7 +146,7 @@ const serverBox = (s, x, y, { inside }) => {
     { href: "/transactions?target=" + encodeURIComponent(s.target), class: "node" + (inside ? " worst" : "") },
     svg("title", null, s.target),
     svg("rect", { x, y, width: box.wide, height: box.server, rx: 8, class: "body" }),
-    svg("text", { x: x + 10, y: y + 20, class: "name" }, cut(s.target, 28)),
+    svg("text", { x: x + 10, y: y + 20, class: "name" }, cut(s.target)),
     svg("text", { x: x + 10, y: y + 36 }, state),
     s.slow > 0 && svg("text", { x: x + 10, y: y + 50, class: "sub" }, inside ? "▶ most: " + label(inside.class) + ", " + percent(inside.ms / whole) + ", inside" : "inside: " + percent(s.inside.reduce((sum, c) => sum + c.ms, 0) / whole)),
     s.slow > 0 && svg("rect", { x: x + 8, y: y + 56, width: box.wide - 16, height: 12, class: "c-unknown" }),
@@ -158,7 +162,7 @@ const peerBox = (p, x, y) => {
     svg("title", null, nameOf(p)),
     svg("rect", { x, y, width: box.wide, height: box.peer, rx: 8, class: "body" }),
     block(id, { x, y: y + 8, width: 6, height: box.peer - 16 }),
-    svg("text", { x: x + 14, y: y + 20, class: "name" }, p.address ? cut(p.name || p.address, 28) : "not named"),
+    svg("text", { x: x + 14, y: y + 20, class: "name" }, p.address ? cut(p.name || p.address) : "not named"),
     svg("text", { x: x + 14, y: y + 37, class: "sub" }, kind + (p.address ? (p.name ? " " + cut(p.address, 20) : "") : ", address not seen")),
   );
 };
