@@ -33,6 +33,8 @@ type jvms struct {
 	polled []atomic.Int64
 	// polls counts all of them.
 	polls atomic.Int64
+	// silent is true once they answer nobody any more.
+	silent atomic.Bool
 	// workers are each one's request processors.
 	workers workers
 	// mu guards known: JVMs are many machines, and one that plays them all must not be slow.
@@ -80,6 +82,10 @@ func (j *jvms) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if j.silent.Load() {
+		<-r.Context().Done()
 		return
 	}
 	if bytes.Contains(body, []byte(`"HeapMemoryUsage"`)) {

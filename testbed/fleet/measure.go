@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -59,8 +60,8 @@ func cpuClock(pid int) int32 {
 }
 
 // get reads the answer to a GET.
-func get(ctx context.Context, url string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func get(ctx context.Context, from string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +72,7 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", url, resp.Status)
+		err = fmt.Errorf("%s: %s", from, resp.Status)
 	}
 	return body, err
 }
@@ -107,9 +108,16 @@ func sum(ctx context.Context, sidecarURL, metric string) (float64, error) {
 	return total, nil
 }
 
-// stored is how many samples up to a time the sidecar's own store has.
+// stored is how many samples up to a time the sidecar's own store has: staleness markers, which
+// only one function of MetricsQL counts, among them.
 func stored(ctx context.Context, sidecarURL string, until time.Time) (float64, error) {
-	body, err := get(ctx, sidecarURL+"/api/v1/query?nocache=1&time="+strconv.FormatFloat(float64(until.UnixMilli())/1000, 'f', 3, 64)+"&query=sum(count_over_time(%7Bjob=%22jvm%22%7D%5B1d%5D))")
+	const jvms = `({job="jvm"}[1d])`
+	query := url.Values{
+		"query":   {"sum(count_over_time" + jvms + ") + sum(stale_samples_over_time" + jvms + ")"},
+		"time":    {strconv.FormatFloat(float64(until.UnixMilli())/1000, 'f', 3, 64)},
+		"nocache": {"1"},
+	}
+	body, err := get(ctx, sidecarURL+"/api/v1/query?"+query.Encode())
 	if err != nil {
 		return 0, err
 	}

@@ -15,10 +15,12 @@ import (
 // handedMetric counts the samples that the agent handed over.
 const handedMetric = "apm_sidecar_samples_total"
 
-// settleTimeout is how long samples may be under way after the window.
-const settleTimeout = 20 * time.Second
+// settleTimeout is how long samples may be under way once the JVMs are silent. It is shorter
+// than the sidecar waits for an answer: then it has to say that they are down.
+const settleTimeout = 8 * time.Second
 
-// settlePause lies between two looks, which are dear: out of step with the polls.
+// settlePause lies between two looks at whether samples are under way still: longer than
+// a poll and the gathering of samples take.
 const settlePause = 710 * time.Millisecond
 
 // searchable is how long the store may take until what it was given can be asked for.
@@ -99,7 +101,7 @@ func measure(ctx context.Context, program string, s settings) (_ result, err err
 			return r, err
 		}
 	}
-	r.lost, err = lost(ctx, stageURL, subject.url, s)
+	r.lost, err = lost(ctx, stageURL, subject, s)
 	return r, err
 }
 
@@ -183,48 +185,46 @@ func handedBy(ctx context.Context, of subject) (float64, error) {
 	return sum(ctx, of.url, handedMetric)
 }
 
-// lost is how many samples were handed over and did not arrive. While polls go on
-// some are under way: it is the least difference seen until there is none.
-func lost(ctx context.Context, stageURL, sidecarURL string, s settings) (float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	least := -1.0
-	for pause := time.Duration(0); least != 0; pause = settlePause {
-		if wait(ctx, pause) != nil {
-			return least, nil
-		}
-		handed, err := sum(ctx, sidecarURL, handedMetric)
-		if err != nil {
-			return least, unlessOver(ctx, err)
-		}
-		var arrived float64
-		if s.embedded {
-			at := time.Now()
-			if wait(ctx, searchable) != nil {
-				return least, nil
-			}
-			arrived, err = stored(ctx, sidecarURL, at)
-		} else {
-			var seen stats
-			seen, err = statsOf(ctx, stageURL)
-			arrived = float64(seen.Samples)
-		}
-		if err != nil {
-			return least, unlessOver(ctx, err)
-		}
-		if missing := max(0, handed-arrived); least < 0 || missing < least {
-			least = missing
-		}
+// lost is how many samples were handed over and did not arrive. It silences the JVMs first:
+// while polls go on some samples are always under way.
+func lost(ctx context.Context, stageURL string, of subject, s settings) (float64, error) {
+	if _, err := get(ctx, stageURL+silencePath); err != nil {
+		return 0, err
 	}
-	return least, nil
+	deadline := time.Now().Add(settleTimeout)
+	missing := -1.0
+	for before := -1.0; missing != 0 && time.Now().Before(deadline); {
+		if err := wait(ctx, settlePause); err != nil {
+			return missing, err
+		}
+		handed, err := handedBy(ctx, of)
+		if err != nil {
+			return missing, err
+		}
+		if handed != before {
+			before = handed
+			continue
+		}
+		arrived, err := arrivedFrom(ctx, stageURL, of, s)
+		if err != nil {
+			return missing, err
+		}
+		missing = handed - arrived
+	}
+	return missing, nil
 }
 
-// unlessOver is the error of a look, nil where its time was over.
-func unlessOver(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+// arrivedFrom is how many samples the receiver, or the sidecar's own store, has.
+func arrivedFrom(ctx context.Context, stageURL string, of subject, s settings) (float64, error) {
+	if !s.embedded {
+		seen, err := statsOf(ctx, stageURL)
+		return float64(seen.Samples), err
 	}
-	return err
+	at := time.Now()
+	if err := wait(ctx, searchable); err != nil {
+		return 0, err
+	}
+	return stored(ctx, of.url, at)
 }
 
 // wait lets time pass.

@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// silencePath is what has the JVMs of a stage answer nobody any more.
+const silencePath = "/silence"
+
 // stage plays everything around the sidecar, in a process of its own so that its
 // cost is not counted: JVMs below /, a receiver of remote write at /api/v1/write, and
 // at /stats what they have seen. It prints its address and ends with ctx.
@@ -24,6 +27,7 @@ func stage(ctx context.Context, s settings) error {
 	mux := http.NewServeMux()
 	mux.Handle("/", fleet)
 	mux.Handle("POST /api/v1/write", receive)
+	mux.HandleFunc("GET "+silencePath, func(http.ResponseWriter, *http.Request) { fleet.silent.Store(true) })
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
 		seen := receive.stats()
 		seen.Polls = fleet.polls.Load()
