@@ -168,10 +168,22 @@ func (w *watcher) takeEvidence(ctx context.Context, s *jvm.Snapshot) {
 	if ctx.Err() != nil {
 		return
 	}
-	w.log.Info("evidence taken", "reason", reason, "finalizers", r.Finalizers, "suspicion", r.Suspicion)
+	w.log.Info("evidence taken", append([]any{"reason", reason}, saidOf(&r)...)...)
 	if err := e.kept.add(r); err != nil {
 		w.log.Warn("evidence is kept in memory alone", "error", err)
 	}
+}
+
+// saidOf is what the log tells of a record beside its reason: without a histogram nobody has counted
+// Finalizers.
+func saidOf(r *jvm.Evidence) []any {
+	switch {
+	case r.HistogramNote != "":
+		return []any{"no_histogram", r.HistogramNote}
+	case r.Suspicion != "":
+		return []any{"finalizers", r.Finalizers, "suspicion", r.Suspicion}
+	}
+	return []any{"finalizers", r.Finalizers}
 }
 
 // addHistogram takes a class histogram where the JVM can bear it.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,6 +76,27 @@ func TestEvidenceIsTakenOnTheWayUp(t *testing.T) {
 		again, _ = runEvidence(t, 2, agent.EvidenceOptions{Directory: dir}, &fakeClient{})
 		assert.Empty(t, again.Evidence(), "damage is no obstacle")
 	})
+}
+
+// TestTheLogCountsNoFinalizersThatNobodyCounted: without a histogram there is no number, and 0 is one.
+func TestTheLogCountsNoFinalizersThatNobodyCounted(t *testing.T) {
+	t.Parallel()
+	f := func(maxPause time.Duration, want, without string) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			var log strings.Builder
+			a := agent.New(agent.Options{Interval: time.Second, SlowInterval: time.Minute, Evidence: agent.EvidenceOptions{MaxPause: maxPause}, Sink: &sink{},
+				Logger:  slog.New(slog.NewTextHandler(&log, nil)),
+				Watched: []agent.Watched{{Target: jvm.Target{Job: "test", Instance: "a:1"}, Client: leaking()}}})
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Second)
+			defer cancel()
+			require.NoError(t, a.Run(ctx))
+			assert.Contains(t, log.String(), want)
+			assert.NotContains(t, log.String(), without)
+		})
+	}
+	f(time.Second, "finalizers=30001 suspicion=", "no_histogram")
+	f(0, `no_histogram="it would stop the JVM for about`, "finalizers=")
 }
 
 // TestGarbageOfG1IsNoEvidence: its young collections leave garbage in the old region, which

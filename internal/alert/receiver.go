@@ -118,6 +118,9 @@ func (r *Receiver) target() (string, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		if r.URLFile != "" {
+			return "", fmt.Errorf("%s holds no http or https URL", r.URLFile)
+		}
 		return "", errors.New("the receiver's URL is no http or https URL")
 	}
 	if r.Kind == Alertmanager {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -227,4 +229,29 @@ func TestAReceiversFailureIsToldInWords(t *testing.T) {
 			assert.EqualError(t, s.status(), want)
 		})
 	}
+}
+
+// A secret that is renewed may be away, or empty, for a moment: the message waits for it.
+func TestAnAddressInAFileThatIsAwayForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "url")
+		sent := 0
+		s := senderTo(Webhook, func(*http.Request, string) (int, error) {
+			sent++
+			return http.StatusOK, nil
+		})
+		s.receiver.URLFile = file
+		b := fires(1)
+		s.tell(t.Context(), b, time.Now())
+		require.ErrorContains(t, s.status(), "no such file")
+		require.NoError(t, os.WriteFile(file, nil, 0o600))
+		time.Sleep(firstRetry)
+		s.tell(t.Context(), b, time.Now())
+		require.ErrorContains(t, s.status(), file+" holds no http or https URL")
+		require.NoError(t, os.WriteFile(file, []byte("http://peer/hush\n"), 0o600))
+		time.Sleep(2 * firstRetry)
+		s.tell(t.Context(), b, time.Now())
+		require.NoError(t, s.status())
+		assert.Equal(t, 1, sent)
+	})
 }

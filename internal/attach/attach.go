@@ -34,6 +34,9 @@ var ErrNoJVM = errors.New("is no running HotSpot JVM")
 // errNoSocket says that nobody has had the JVM listen yet.
 var errNoSocket = errors.New("has no attach socket open")
 
+// errOtherUser says that only that user and root may look at the process.
+var errOtherUser = errors.New("runs as user")
+
 // process is a JVM as this host sees it.
 type process struct {
 	// pid is the process id here, inner the one in the process' own namespace, which
@@ -156,7 +159,7 @@ func inspect(pid int) (*process, error) {
 		}
 	}
 	if me := os.Geteuid(); me != 0 && me != p.uid {
-		return nil, fmt.Errorf("JVM %d runs as user %d, this program as %d: run it as that user or as root", pid, p.uid, me)
+		return nil, fmt.Errorf("JVM %d %w %d, this program as %d: run it as that user or as root", pid, errOtherUser, p.uid, me)
 	}
 	if _, err := os.Stat(p.root + "/"); err != nil {
 		return nil, fmt.Errorf("the file system of JVM %d cannot be read, it may be in a container of another user: %w", pid, err)

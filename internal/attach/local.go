@@ -41,7 +41,9 @@ type identity struct {
 // each listens: one that is stopped, or collects garbage without end, says nothing,
 // and is still there. The zero value is ready; it is not for use by two at once.
 type Finder struct {
-	urls map[identity]string
+	// Others is how many JVMs the last Find passed over, as they are of other users.
+	Others int
+	urls   map[identity]string
 }
 
 const (
@@ -59,6 +61,7 @@ func (f *Finder) Find(ctx context.Context) ([]JVM, error) {
 	if err != nil {
 		return nil, fmt.Errorf("processes of this host: %w", err)
 	}
+	f.Others = 0
 	var found []JVM
 	var who []identity
 	var words [][]string
@@ -68,6 +71,9 @@ func (f *Finder) Find(ctx context.Context) ([]JVM, error) {
 			continue
 		}
 		p, err := inspect(pid)
+		if errors.Is(err, errOtherUser) && isNamedJava(pid) {
+			f.Others++
+		}
 		if err != nil || !p.isJVM() {
 			continue // another user's, gone, or something else
 		}
@@ -110,6 +116,12 @@ func startOf(pid int) string {
 		return ""
 	}
 	return fields[afterName]
+}
+
+// isNamedJava tells whether a process that nobody lets us look at has the name of the program.
+func isNamedJava(pid int) bool {
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return err == nil && string(name) == "java\n"
 }
 
 // isJVM tells whether the process is one, or is named like one.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -241,4 +242,45 @@ func TestOtherProcessesAreLeftAlone(t *testing.T) {
 	require.ErrorIs(t, p.open(t.Context()), ErrNoJVM)
 	_, err = inspect(1 << 30)
 	require.ErrorIs(t, err, ErrNoJVM)
+}
+
+// TestOtherUsersJVMs: who may look at none of them is told that there are some.
+func TestOtherUsersJVMs(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("FIND_AS_NOBODY") != "" {
+		var f Finder
+		found, err := f.Find(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, found)
+		assert.Positive(t, f.Others)
+		return
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be another user")
+	}
+	dir, err := os.MkdirTemp("", "others")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // for another user
+	copyOf := func(from, name string) string {
+		program, err := os.ReadFile(from)
+		require.NoError(t, err)
+		to := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(to, program, 0o755)) //nolint:gosec // it is to be run, by another user
+		return to
+	}
+	java := exec.CommandContext(t.Context(), copyOf("/bin/sh", "java"), "-c", "read line")
+	stdin, err := java.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, java.Start())
+	self, err := os.Executable()
+	require.NoError(t, err)
+	nobody := exec.CommandContext(t.Context(), copyOf(self, "test"), "-test.run", "^TestOtherUsersJVMs$", "-test.v")
+	nobody.Dir, nobody.Env = "/", []string{"FIND_AS_NOBODY=1"}
+	nobody.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	said, err := nobody.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	assert.Contains(t, string(said), "--- PASS: TestOtherUsersJVMs")
+	require.NoError(t, stdin.Close())
+	_ = java.Wait() // read has met the end
 }

@@ -2,6 +2,7 @@ package discover
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,7 +20,11 @@ const (
 func localSource() source {
 	var finder attach.Finder
 	return source{kind: "local", interval: localInterval, list: func(ctx context.Context) ([]labels, error) {
-		return listLocal(ctx, &finder)
+		found, err := listLocal(ctx, &finder)
+		if err == nil && len(found) == 0 && finder.Others > 0 {
+			err = fmt.Errorf("the JVMs of this host (%d) are other users': run apm-sidecar as their user or as root", finder.Others)
+		}
+		return found, err
 	}}
 }
 

@@ -212,7 +212,8 @@ func (v *visit) diagnostics(ctx context.Context, c Client) {
 	_, err := c.FinalizerQueue(ctx)
 	switch {
 	case errors.Is(err, jmx.ErrUnsupported):
-		v.say(Warn, "the finalizer queue by class is not to be had: HotSpot has it from JDK 9 on, and late updates of JDK 8 do")
+		v.say(Warn, "the finalizer queue by class is not to be had: HotSpot has it from JDK 9 on, and late updates of JDK 8 do, "+
+			"but a runtime made by jlink only with the module jdk.jfr, without which JMX has no diagnostic commands")
 	case err != nil:
 		v.say(Warn, "the finalizer queue by class is not to be had: %v", err)
 	}

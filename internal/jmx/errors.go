@@ -43,6 +43,9 @@ var errTooLarge = errors.New("answer too large")
 // errNoHTTP is an answer that breaks HTTP's rules.
 var errNoHTTP = errors.New("whoever answers there does not speak HTTP as it should; is it the agent's port?")
 
+// errSilent is an end of the connection before anything of an answer.
+var errSilent = errors.New("no answer")
+
 // tlsAlert is how net/http shows the begin of what a server of TLS answers to plain HTTP: a record
 // of type alert (RFC 8446, 5.1).
 const tlsAlert = `"\x15\x03`
@@ -114,6 +117,8 @@ func transportError(err error) *Error {
 		return &Error{ReasonTLS, errors.New("whoever answers there speaks TLS; is it https://?")}
 	case errors.Is(err, errNoHTTP):
 		return &Error{ReasonDecode, err}
+	case errors.Is(err, errSilent):
+		return &Error{ReasonTruncated, fmt.Errorf("the agent hung up without a word; is it https://, or does its JVM just end? %w", err)}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return &Error{ReasonTruncated, fmt.Errorf("the agent hung up in mid-answer: %w", err)}
 	}

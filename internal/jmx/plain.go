@@ -106,6 +106,9 @@ func (t *plainTransport) exchange(conn *plainConn, encoded []byte, req *http.Req
 		release()
 		_ = conn.Close()
 		t.buffers.readers.Put(reader)
+		if conn.left == maxHeaderBytes && ctx.Err() == nil {
+			err = fmt.Errorf("%w: %w", errSilent, err)
+		}
 		return nil, err
 	}
 	resp.Body = &plainBody{ReadCloser: resp.Body, ctx: ctx, transport: t, conn: conn, reader: reader, release: release, last: resp.Close || req.Close}

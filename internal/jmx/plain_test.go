@@ -156,6 +156,21 @@ func TestHeadersAreBounded(t *testing.T) {
 	}
 }
 
+// TestAnAgentThatSaysNothing: Java's own HTTPS server hangs up where it is spoken to in plain HTTP.
+func TestAnAgentThatSaysNothing(t *testing.T) {
+	t.Parallel()
+	agent := newRawAgent(t, "", true)
+	_, err := client(t, agent.url).Version(t.Context())
+	require.ErrorContains(t, err, "hung up without a word; is it https://, or does its JVM just end?")
+	assert.Equal(t, jmx.ReasonTruncated, jmx.Reason(err))
+	<-agent.hungUp
+
+	begun := newRawAgent(t, "HTTP/1.1 200 OK\r\n", true)
+	_, err = client(t, begun.url).Version(t.Context())
+	require.ErrorContains(t, err, "hung up in mid-answer")
+	<-begun.hungUp
+}
+
 // TestRequestsSideBySide: one client, many goroutines; nothing is mixed up, and one
 // connection stays.
 func TestRequestsSideBySide(t *testing.T) {
