@@ -165,6 +165,20 @@ func TestTimerWithoutTimer(t *testing.T) {
 	assert.Equal(t, int64(1), schedulers[0].Size)
 }
 
+// TestTimerHeldByNoRoot has a queue that no GC root reaches: there is no way to tell, and nothing that
+// it keeps.
+func TestTimerHeldByNoRoot(t *testing.T) {
+	d := seed(17, 3000, 0).Finish()
+	d.DropRoots()
+	found, err := finding.Detect(t.Context(), analyse(t, d))
+	require.NoError(t, err)
+	require.NotEmpty(t, found)
+	assert.Equal(t, "timer-held", found[0].Kind)
+	assert.Nil(t, found[0].Evidence.Path)
+	assert.Contains(t, found[0].Summary, "No GC root reaches them")
+	assert.NotContains(t, found[0].Summary, "empty shells")
+}
+
 // TestTimerHeldSharedStatement has one statement behind many tasks: no task alone
 // retains it, all of them together do.
 func TestTimerHeldSharedStatement(t *testing.T) {

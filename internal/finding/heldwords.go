@@ -3,6 +3,7 @@ package finding
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,10 @@ func (h *Heap) heldFinding(s *scheduler, l loss, total int64) Finding {
 	if l.finalizable {
 		f.Summary += " Their Finalizers are registered, not pending: finalization is not the cause."
 	}
-	if l.class == "" {
+	switch {
+	case !slices.ContainsFunc(s.cancelled, h.reachable):
+		f.Summary += " No GC root reaches them: they are garbage, or the dump lacks what keeps them."
+	case l.class == "":
 		f.Summary += " They are empty shells: what they were to run is let go."
 	}
 	f.Evidence = Evidence{

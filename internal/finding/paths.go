@@ -181,8 +181,10 @@ func (m *merger) groupOf(o heap.ObjID) *group {
 	return g
 }
 
-// paths returns the most frequented ways. Errors: that of ctx.
+// paths returns the most frequented ways; objects that no GC root reaches have none. Errors: that
+// of ctx.
 func (m *merger) paths(ctx context.Context, limit int) ([]Path, error) {
+	delete(m.groups, 0)
 	sorted := slices.SortedFunc(maps.Values(m.groups), func(a, b *group) int {
 		return cmp.Or(cmp.Compare(b.objects, a.objects), cmp.Compare(a.example, b.example))
 	})

@@ -40,7 +40,7 @@ func (t *numbers) get(id uint64) (number int, ok bool) {
 	switch {
 	case id == 0:
 		return int(t.zero) - 1, t.zero != 0
-	case t.n == 0:
+	case len(t.slots) == 0:
 		return 0, false
 	}
 	s := t.slot(id)

@@ -12,6 +12,10 @@ func TestNumbers(t *testing.T) {
 	var got numbers
 	_, ok := got.get(7)
 	assert.False(t, ok)
+	var zeroAlone numbers
+	zeroAlone.of(0)
+	_, ok = zeroAlone.get(7)
+	assert.False(t, ok)
 	want := map[uint64]int{}
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 20_000 {

@@ -245,6 +245,9 @@ func (d *Dump) Bytes(b []byte) *Object {
 // Root makes an object a GC root.
 func (d *Dump) Root(kind hprof.SubTag, o *Object) { d.roots = append(d.roots, root{kind, o.ID, 0, -1}) }
 
+// DropRoots forgets the GC roots, as a dump does that is damaged where they are.
+func (d *Dump) DropRoots() { d.roots = nil }
+
 // StackRoot makes an object a GC root of the given kind on the stack of the thread
 // that was added as number serial, from 1; frame -1 is none.
 func (d *Dump) StackRoot(kind hprof.SubTag, o *Object, serial uint32, frame int32) {
