@@ -74,7 +74,7 @@ func (h *Heap) delaySchedulers() []*scheduler {
 			continue
 		}
 		s := &scheduler{owner: thread, array: h.delayedOn(thread)}
-		s.Kind, s.Thread = kindDelay, h.threadNames[thread]
+		s.Kind, s.Thread = kindDelay, h.threadName(thread)
 		byPool[pool] = s
 		all = append(all, s)
 	}

@@ -43,7 +43,7 @@ func (h *Heap) executors() []*scheduler {
 	threads := map[heap.ObjID]string{} // pool -> name of its first worker's thread
 	workers := h.Tables[tableWorker]
 	for row := range workers.Len() {
-		pool, name := workers.Ref(row, columnPool), h.threadNames[workers.Ref(row, columnThread)]
+		pool, name := workers.Ref(row, columnPool), h.threadName(workers.Ref(row, columnThread))
 		if threads[pool] == "" || name != "" && name < threads[pool] {
 			threads[pool] = name
 		}

@@ -23,9 +23,9 @@ type Heap struct {
 	// nil where that was not summed up.
 	ClassRetained []uint64
 
-	threadNames map[heap.ObjID]string
-	threadAt    map[heap.ObjID]int             // in Threads, the first of each object
 	threadInfos map[heap.ObjID]heap.ThreadInfo // of threads with a stack
+	otherNames  map[heap.ObjID]string          // of timers' and pools' threads that are not among those
+	threadOrder []uint32                       // places in Threads, by object
 	links       map[heap.ObjID]link            // who waits for whom
 	readings    map[heap.ObjID]reading         // of threads that read from sockets
 	registry    *registry                      // all Finalizers
@@ -153,40 +153,20 @@ func Watches() []heap.Watch {
 
 // NewHeap reads what all detectors need: the threads' names, the schedulers, and what the
 // threads are at that serve them and the Finalizers. The graph must
-// have been built with Watches. Errors: that of ctx.
+// have been built with Watches. Errors: that of ctx; no memory.
 func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Time) (*Heap, error) {
-	h := &Heap{Graph: g, Tree: tree, Created: created, threadNames: map[heap.ObjID]string{}, threadAt: make(map[heap.ObjID]int, len(g.Threads))}
+	h := &Heap{Graph: g, Tree: tree, Created: created}
 	h.pressure = sync.OnceValue(h.readPressure)
 	h.registry = newRegistry(h)
-	threads := g.Tables[tableThread]
-	names := map[heap.ObjID]heap.ObjID{} // thread -> name
-	add := func(thread heap.ObjID) {
-		if row := threads.Row(thread); row >= 0 {
-			names[thread] = threads.Ref(row, 0)
-		}
+	if err := Plan(g); err != nil {
+		return nil, err
 	}
-	for i, t := range slices.Backward(g.Threads) {
-		add(t.Object)
-		h.threadAt[t.Object] = i
-	}
-	timers := g.Tables[tableTimer]
-	for row := range timers.Len() {
-		add(timers.Ref(row, columnOwner))
-	}
-	workers := g.Tables[tableWorker]
-	for row := range min(workers.Len(), maxWorkers) {
-		add(workers.Ref(row, columnThread))
-	}
-	strings := make([]heap.ObjID, 0, len(names))
-	for _, s := range names {
-		strings = append(strings, s)
-	}
-	text, err := g.Strings(ctx, strings)
+	threads, err := h.readThreads(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for thread, name := range names {
-		h.threadNames[thread] = text[name]
+	if err = h.readOtherNames(ctx); err != nil {
+		return nil, err
 	}
 	if h.drivers, err = h.readDrivers(ctx); err != nil {
 		return nil, err
@@ -194,7 +174,7 @@ func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Ti
 	if h.schedulers, err = h.readSchedulers(ctx); err != nil {
 		return nil, err
 	}
-	if err = h.readLinks(ctx); err != nil {
+	if err = h.readLinks(ctx, threads); err != nil {
 		return nil, err
 	}
 	if err = h.readReadings(ctx); err != nil {
@@ -210,7 +190,7 @@ func (h *Heap) NameOf(o heap.ObjID) string {
 	if c := h.ClassAt(h.Address(o)); c != heap.NoClass {
 		return h.Classes[c].Name
 	}
-	return h.threadNames[o]
+	return h.threadName(o)
 }
 
 // address renders an address as reports do.

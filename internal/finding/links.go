@@ -2,8 +2,6 @@ package finding
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
@@ -37,24 +35,10 @@ func (h *Heap) unmounted(known []heap.ObjID) []heap.ObjID {
 	return found
 }
 
-// readLinks finds out who waits for whom, of all threads with a stack and the virtual ones. Errors: that of ctx.
-func (h *Heap) readLinks(ctx context.Context) error {
+// readLinks finds out who waits for whom, of these threads and those that own what they wait for.
+// Errors: that of ctx.
+func (h *Heap) readLinks(ctx context.Context, threads []heap.ObjID) error {
 	h.links = map[heap.ObjID]link{}
-	threads := make([]heap.ObjID, 0, len(h.Threads))
-	for _, t := range h.Threads {
-		threads = append(threads, t.Object)
-	}
-	threads = append(threads, h.unmounted(threads)...)
-	var err error
-	if h.threadInfos, err = h.ThreadInfos(ctx, threads); err != nil {
-		return err
-	}
-	for t, info := range h.threadInfos {
-		if info.Name == "" && info.Virtual { // as Thread.toString does
-			info.Name = fmt.Sprintf("VirtualThread[#%d]", info.ID)
-			h.threadInfos[t] = info
-		}
-	}
 	if err := h.linkParked(ctx, threads); err != nil {
 		return err
 	}
@@ -77,9 +61,7 @@ func (h *Heap) addOwners(ctx context.Context) error {
 			}
 		}
 	}
-	infos, err := h.ThreadInfos(ctx, unknown)
-	maps.Copy(h.threadInfos, infos)
-	return err
+	return h.addThreads(ctx, unknown)
 }
 
 // linkParked links the threads that wait in java.util.concurrent.

@@ -303,7 +303,7 @@ func (h *Heap) rootOf(o heap.ObjID) (kind, thread, frame string) {
 			continue
 		}
 		s := h.Stack(t)
-		thread = h.threadNames[s.Object]
+		thread = h.threadName(s.Object)
 		at := 0
 		for at < len(s.Frames) && !refersTo(s.Locals(at), o) {
 			at++

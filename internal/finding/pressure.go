@@ -45,7 +45,7 @@ func (h *Heap) readPressure() pressure {
 	p, defines := pressure{liveBytes: int64(h.Tree.Total())}, false
 	for stack := range h.Stacks() {
 		if len(stack.Frames) > 0 && stack.Frames[0].Class == "java.lang.OutOfMemoryError" && stack.Frames[0].Method == "<init>" {
-			p.outOfMemory, p.thread = true, h.threadNames[stack.Object]
+			p.outOfMemory, p.thread = true, h.threadName(stack.Object)
 			defines = definesClass(stack.Frames[1:])
 			break
 		}

@@ -160,7 +160,7 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 	f.Objects = 1
 	f.Culprit.Class = cmp.Or(h.NameOf(s.object), f.Culprit.Class, class)
 	if f.Culprit.Thread == "" {
-		f.Culprit.Thread = h.threadNames[s.above[0]]
+		f.Culprit.Thread = h.threadName(s.above[0])
 	}
 	f.Fingerprint = fingerprint(f.Kind, class, w.class, w.field)
 	f.Title = fmt.Sprintf("%s retains %s (%s of the reachable heap)", name, unit.Bytes(s.retained), unit.Share(s.retained, p.liveBytes))

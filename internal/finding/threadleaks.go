@@ -130,7 +130,7 @@ func (h *Heap) crowds() []*crowd {
 	factories := h.Tables[tableThreadPool]
 	clients := false
 	for thread, s := range live {
-		name := h.threadNames[thread]
+		name := h.threadName(thread)
 		k := key{maker: byNobody, pattern: namePattern(name), class: h.Class(thread).Name}
 		of := pools[thread]
 		switch {

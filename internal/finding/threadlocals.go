@@ -216,7 +216,7 @@ func poolWaits(f heap.Frame) bool {
 // localFinding words the verdict on a group. by is who has the ThreadLocal.
 func (h *Heap) localFinding(g *localGroup, p pressure, paths []Path, by holder) Finding {
 	n := int64(len(g.values))
-	thread := h.threadNames[g.most]
+	thread := h.threadName(g.most)
 	f := Finding{
 		Kind: "thread-local-leak", Severity: h.localSeverity(g, p), Confidence: ConfidenceMedium,
 		Culprit:     Culprit{Class: g.class, Thread: thread},

@@ -46,7 +46,7 @@ func (h *Heap) timers() []*scheduler {
 	// A thread outlives its Timer while tasks are left.
 	threads := map[heap.ObjID]string{} // task queue -> name of the thread
 	for row, thread := range h.Tables[tableTimerThread].Objects {
-		threads[h.Tables[tableTimerThread].Ref(row, columnQueue)] = h.threadNames[thread]
+		threads[h.Tables[tableTimerThread].Ref(row, columnQueue)] = h.threadName(thread)
 	}
 	queues, tasks := h.Tables[tableTaskQueue], h.Tables[tableTask]
 	created := h.Created.UnixMilli()
@@ -56,7 +56,7 @@ func (h *Heap) timers() []*scheduler {
 		s.Kind, s.Size, s.Thread = kindTimer, queues.Int(row, columnSize), threads[queue]
 		if r, ok := owners[queue]; ok {
 			s.owner = table.Objects[r]
-			s.Thread = h.threadNames[table.Ref(r, columnOwner)]
+			s.Thread = h.threadName(table.Ref(r, columnOwner))
 		}
 		var overdue, last int64
 		var rows []int32

@@ -1,6 +1,7 @@
 package finding
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -113,9 +114,9 @@ func (h *Heap) threadOf(o heap.ObjID) thread {
 
 // stackOf returns the stack of a thread; ok is false where the dump has none.
 func (h *Heap) stackOf(o heap.ObjID) (s heap.Stack, ok bool) {
-	i, ok := h.threadAt[o]
+	at, ok := slices.BinarySearchFunc(h.threadOrder, o, func(i uint32, o heap.ObjID) int { return cmp.Compare(h.Threads[i].Object, o) })
 	if ok {
-		s = h.Stack(h.Threads[i])
+		s = h.Stack(h.Threads[h.threadOrder[at]])
 	}
 	return s, ok
 }

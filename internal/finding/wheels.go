@@ -133,8 +133,8 @@ func (h *Heap) wheelTimeouts(s *scheduler) []heap.ObjID {
 			visit(o)
 		case h.IsSubclass(h.ClassOf(o), "java.util.AbstractQueue"):
 			visit(o)
-		case h.threadNames[o] != "":
-			s.Thread = h.threadNames[o]
+		case h.threadName(o) != "":
+			s.Thread = h.threadName(o)
 			for _, t := range h.inWorkersHand(o) {
 				visit(t)
 			}

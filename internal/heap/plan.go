@@ -112,3 +112,12 @@ func (g *Graph) planTracks() error {
 
 // tracksBytes bounds the memory of a walk over all objects.
 func (g *Graph) tracksBytes() int64 { return 5 * int64(g.Objects()) }
+
+// PlanNotes tells that a part of the analysis will note so much on Go's heap, from where it can't be
+// moved to the disk. Errors: no memory.
+func (g *Graph) PlanNotes(phase string, bytes int64) error {
+	if bytes == 0 {
+		return nil
+	}
+	return g.memory.Plan(offheap.Need{Phase: phase, Fixed: bytes})
+}

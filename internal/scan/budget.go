@@ -164,7 +164,7 @@ func (b *budget) plan(ctx context.Context, n offheap.Need) error {
 		return err
 	}
 	if n.Fixed > 0 {
-		return b.fits(now, n.Fixed)
+		return b.fits(now, n)
 	}
 	if b.first == 0 && n.Nodes > 0 {
 		b.first = now
@@ -192,8 +192,10 @@ func (b *budget) plan(ctx context.Context, n offheap.Need) error {
 	return nil
 }
 
-// fits says whether the process may take so many bytes more. Errors: *MemoryError.
-func (b *budget) fits(now, bytes int64) error {
+// fits sees to it that the process may take what can't be moved to the disk; arrays make room for
+// that. Errors: *MemoryError.
+func (b *budget) fits(now int64, n offheap.Need) error {
+	bytes := n.Fixed
 	if bytes <= slackBytes {
 		return nil
 	}
@@ -201,11 +203,16 @@ func (b *budget) fits(now, bytes int64) error {
 	if spare := SpareMemoryBytes(os.DirFS("/")); limit == 0 && spare > 0 {
 		limit = now + int64(spareShare*float64(spare))
 	}
-	if limit == 0 || now+bytes <= limit {
-		b.pace(bytes)
-		return nil
+	if limit != 0 && now+bytes > limit {
+		if b.limit == 0 {
+			return &MemoryError{LimitBytes: limit, NeedBytes: asked(now + bytes + slackBytes)}
+		}
+		if _, err := b.spill(n); err != nil {
+			return err
+		}
 	}
-	return &MemoryError{LimitBytes: limit, NeedBytes: asked(now + bytes + slackBytes)}
+	b.pace(bytes)
+	return nil
 }
 
 // asked returns the limit with which so much may be taken, as people would ask for it.
@@ -229,7 +236,7 @@ func (b *budget) spill(n offheap.Need) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	need := left + slackBytes + fileWindowBytes
+	need := left + n.Fixed + slackBytes + fileWindowBytes
 	keep := offheap.Aim(b.limit) - need
 	if keep < 0 {
 		return 0, &MemoryError{LimitBytes: b.limit, NeedBytes: asked(need), HistogramBytes: b.first}

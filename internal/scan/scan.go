@@ -58,6 +58,9 @@ func File(ctx context.Context, path string, o Options) (r *report.Report, err er
 	if d.report.JVM, err = describeJVM(ctx, d.graph); err != nil {
 		return nil, err
 	}
+	if err := finding.Plan(d.graph); err != nil {
+		return nil, err
+	}
 	if o.Edges == heap.EdgesStrong {
 		if err := d.graph.WalkAhead(); err != nil {
 			return nil, err

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bufio"
+	"encoding/binary"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// parkedThreads is how many threads the dump of writeThreads has.
+const parkedThreads = 400_000
+
+// writeThreads writes a dump of threads that all are parked on one lock.
+func writeThreads(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "threads.hprof")
+	f, err := os.Create(path)
+	require.NoError(t, err)
+	w := bufio.NewWriterSize(f, 1<<20)
+	be := binary.BigEndian
+	record := func(tag uint8, body []byte) {
+		head := be.AppendUint32(be.AppendUint32([]byte{tag}, 0), uint32(len(body)))
+		_, err := w.Write(append(head, body...))
+		require.NoError(t, err)
+	}
+	_, err = w.Write(be.AppendUint64(be.AppendUint32([]byte("JAVA PROFILE 1.0.2\x00"), 8), 1_700_000_000_000))
+	require.NoError(t, err)
+	words := func(b []byte, all ...uint64) []byte {
+		for _, v := range all {
+			b = be.AppendUint64(b, v)
+		}
+		return b
+	}
+	const lock, base = 0x80000, 0x100000
+	names := []string{"java/lang/Object", "java/lang/Thread", "java/lang/String", "[B", "name", "parkBlocker", "threadStatus", "value",
+		"java/util/concurrent/locks/AbstractOwnableSynchronizer", "exclusiveOwnerThread"}
+	classes := map[string]uint64{}
+	for i, name := range names {
+		record(1, append(words(nil, uint64(i+1)), name...))
+	}
+	id := func(name string) uint64 {
+		for i, n := range names {
+			if n == name {
+				return uint64(i + 1)
+			}
+		}
+		return 0
+	}
+	var heap []byte
+	class := func(name, super string, size uint32, fields ...string) {
+		address := 0x1000 + 0x100*uint64(len(classes))
+		classes[name] = address
+		record(2, words(be.AppendUint32(words(be.AppendUint32(nil, uint32(len(classes))), address), 0), id(name)))
+		heap = words(be.AppendUint32(words(append(heap, 0x20), address), 0), classes[super], 0, 0, 0, 0, 0)
+		heap = be.AppendUint16(be.AppendUint32(heap, size), 0)
+		heap = be.AppendUint16(be.AppendUint16(heap, 0), uint16(len(fields)))
+		for _, f := range fields {
+			of := byte(2)
+			if f == "threadStatus" {
+				of = 10
+			}
+			heap = append(words(heap, id(f)), of)
+		}
+	}
+	class(names[0], "", 0)
+	class(names[1], names[0], 20, "name", "parkBlocker", "threadStatus")
+	class(names[2], names[0], 8, "value")
+	class(names[3], names[0], 0)
+	class(names[8], names[0], 8, "exclusiveOwnerThread")
+	instance := func(address uint64, class string, body ...byte) {
+		heap = words(be.AppendUint32(words(append(heap, 0x21), address), 0), classes[class])
+		heap = append(be.AppendUint32(heap, uint32(len(body))), body...)
+	}
+	instance(lock, names[8], words(nil, base)...)
+	for i := range uint64(parkedThreads) {
+		address, waitsFor, state := base+128*i, uint64(lock), uint32(0x291)
+		if i == 0 {
+			waitsFor, state = 0, 5
+		}
+		heap = be.AppendUint32(be.AppendUint32(words(append(heap, 8), address), uint32(i+1)), 0)
+		instance(address, names[1], be.AppendUint32(words(nil, address+64, waitsFor), state)...)
+		instance(address+64, names[2], words(nil, address+96)...)
+		name := "pool-1-thread-" + strconv.FormatUint(i, 10)
+		heap = be.AppendUint32(be.AppendUint32(words(append(heap, 0x23), address+96), 0), uint32(len(name)))
+		heap = append(append(heap, 8), name...)
+		if len(heap) > 1<<20 {
+			record(0x1c, heap)
+			heap = heap[:0]
+		}
+	}
+	record(0x1c, heap)
+	record(0x2c, nil)
+	require.NoError(t, w.Flush())
+	require.NoError(t, f.Close())
+	return path
+}
+
+// TestMemoryOfThreads holds a scan to its limit that notes much of each thread, or has it refused before
+// that.
+func TestMemoryOfThreads(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes and reads a dump of 60 MB")
+	}
+	program, dump := buildHeapscan(t), writeThreads(t)
+	for _, megabytes := range []int64{100, 150, 200, 240, 280} {
+		cmd := exec.CommandContext(t.Context(), program, "-q", "--max-memory", strconv.FormatInt(megabytes, 10)+"M", "-o", os.DevNull, dump)
+		out, err := cmd.CombinedOutput()
+		usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+		require.True(t, ok)
+		t.Logf("%d MiB of %d: %v %s", usage.Maxrss>>10, megabytes, err, out)
+		assert.LessOrEqual(t, usage.Maxrss, megabytes<<10)
+		if err != nil {
+			assert.Contains(t, string(out), "hint: --max-memory ")
+			assert.Less(t, usage.Maxrss, int64(100<<10), "it is refused before anything is noted")
+		}
+	}
+}
