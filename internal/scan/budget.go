@@ -203,7 +203,7 @@ func (b *budget) fits(now int64, n offheap.Need) error {
 	if spare := SpareMemoryBytes(os.DirFS("/")); limit == 0 && spare > 0 {
 		limit = now + int64(spareShare*float64(spare))
 	}
-	if limit != 0 && now+bytes > limit {
+	if limit != 0 && now+bytes+slackBytes > limit {
 		if b.limit == 0 {
 			return &MemoryError{LimitBytes: limit, NeedBytes: asked(now + bytes + slackBytes)}
 		}
