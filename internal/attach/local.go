@@ -124,13 +124,18 @@ func isNamedJava(pid int) bool {
 	return err == nil && string(name) == "java\n"
 }
 
-// isJVM tells whether the process is one, or is named like one.
+// isJVM tells whether the process is one, or is named like one. The performance data of a JVM that
+// was killed may lie there when another process has its id.
 func (p *process) isJVM() bool {
 	if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid)); err == nil && filepath.Base(exe) == "java" {
 		return true
 	}
 	found, err := filepath.Glob(fmt.Sprintf("%s/tmp/hsperfdata_*/%d", p.root, p.inner))
-	return err == nil && len(found) > 0
+	if err != nil || len(found) == 0 {
+		return false
+	}
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", p.pid))
+	return err == nil && bytes.Contains(maps, []byte("/libjvm.so"))
 }
 
 // urlOf is where the JVM's agent listens: as the agent itself says, else as it said

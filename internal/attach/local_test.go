@@ -87,6 +87,26 @@ func TestFindsAJVMWithoutPerformanceData(t *testing.T) {
 	assert.Equal(t, JVM{PID: pid, Main: "read line", JolokiaURL: "http://127.0.0.1:7777/jolokia/"}, found)
 }
 
+// A JVM that was killed leaves its performance data behind, and another process gets its id.
+func TestPerformanceDataOfAnEarlierJVM(t *testing.T) {
+	t.Parallel()
+	other := exec.CommandContext(t.Context(), "/bin/sh", "-c", "read line")
+	stdin, err := other.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, other.Start())
+	dir := fmt.Sprintf("/tmp/hsperfdata_test%d", os.Getpid())
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	t.Cleanup(func() {
+		assert.NoError(t, os.RemoveAll(dir))
+		assert.NoError(t, stdin.Close())
+		_ = other.Wait() // read has met the end
+	})
+	require.NoError(t, os.WriteFile(filepath.Join(dir, strconv.Itoa(other.Process.Pid)), nil, 0o600))
+	p, err := inspect(other.Process.Pid)
+	require.NoError(t, err)
+	assert.False(t, p.isJVM())
+}
+
 // A JVM that was killed leaves its socket behind, which says nothing of the next one with its id.
 func TestSocketOfAnEarlierJVM(t *testing.T) {
 	t.Parallel()
