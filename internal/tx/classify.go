@@ -20,6 +20,9 @@ type verdict struct {
 	app   bool
 }
 
+// pages is how the names of JSPs begin, which are the application's.
+const pages = "org.apache.jsp."
+
 // maxVerdicts bounds the calls that are remembered.
 const maxVerdicts = 20_000
 
@@ -44,6 +47,7 @@ func (c *classifier) frame(f jvm.Frame) verdict {
 	for _, prefix := range c.libraries {
 		v.app = v.app && !strings.HasPrefix(name, prefix)
 	}
+	v.app = v.app || strings.HasPrefix(name, pages)
 	if len(c.byFrame) >= maxVerdicts {
 		clear(c.byFrame)
 	}
@@ -55,12 +59,14 @@ func (c *classifier) frame(f jvm.Frame) verdict {
 // innermost call of the application, -1 without one.
 func (c *classifier) classify(t *jvm.Thread) (class Class, app int) {
 	app = -1
-	first, meaning, soft := Class(""), Class(""), Class("")
+	first, meaning, soft, handling := Class(""), Class(""), Class(""), false
 	for i, f := range t.Stack {
 		v := c.frame(f)
 		if strings.HasPrefix(f.Class, "org.apache.catalina.") && app >= 0 {
 			break
 		}
+		// What handles a request says nothing of what the request waits for.
+		handling = handling || strings.HasPrefix(f.Class, "org.apache.catalina.core.")
 		if v.app && app < 0 {
 			app = i
 		}
@@ -69,6 +75,7 @@ func (c *classifier) classify(t *jvm.Thread) (class Class, app int) {
 			soft = v.class
 		}
 		switch {
+		case handling:
 		case app < 0:
 			first = cmp.Or(first, v.class)
 			// A socket or a file of a driver, or of a log, is a wait for these.

@@ -113,6 +113,23 @@ func classOf(t *testing.T, th *jvm.Thread) (class tx.Class, frame string) {
 	return active[0].Class, active[0].Frame
 }
 
+// TestClassesWithoutAnApplicationsCall: the server's own calls around a request are no wait for the client.
+func TestClassesWithoutAnApplicationsCall(t *testing.T) {
+	t.Parallel()
+	f := func(calls string, state jvm.ThreadState, wantClass tx.Class, wantFrame string) {
+		t.Helper()
+		const outer = " org.apache.catalina.core.ApplicationFilterChain.doFilter org.apache.catalina.core.StandardWrapperValve.invoke org.apache.catalina.connector.CoyoteAdapter.service " +
+			"org.apache.coyote.http11.Http11Processor.service org.apache.tomcat.util.net.NioEndpoint$SocketProcessor.doRun java.lang.Thread.run"
+		class, frame := classOf(t, &jvm.Thread{ID: 9, Name: "p-thread", State: state, Stack: stack(calls + outer)})
+		assert.Equal(t, wantClass, class, calls)
+		assert.Equal(t, wantFrame, frame, calls)
+	}
+	f("java.lang.Thread.sleep! org.apache.jsp.slow_jsp._jspService org.apache.jasper.runtime.HttpJspBase.service javax.servlet.http.HttpServlet.service", jvm.TimedWaiting, tx.ClassWait, "org.apache.jsp.slow_jsp._jspService")
+	f("java.lang.Thread.sleep! org.apache.solr.Search.wait javax.servlet.http.HttpServlet.service", jvm.TimedWaiting, tx.ClassWait, "java.lang.Thread.sleep")
+	f("jdk.internal.misc.Unsafe.park! org.apache.tomcat.util.net.NioEndpoint$NioSocketWrapper.doWrite org.apache.catalina.connector.OutputBuffer.flush org.apache.catalina.servlets.DefaultServlet.doGet", jvm.Waiting, tx.ClassClient, "jdk.internal.misc.Unsafe.park")
+	f("jdk.internal.misc.Unsafe.park! org.apache.tomcat.util.net.NioEndpoint$NioSocketWrapper.doWrite org.apache.catalina.servlets.DefaultServlet.doGet org.apache.catalina.core.ApplicationFilterChain.doFilter shop.Filter.doFilter", jvm.Waiting, tx.ClassClient, "shop.Filter.doFilter")
+}
+
 func TestAnIdleWorkerIsNobodysStack(t *testing.T) {
 	t.Parallel()
 	tracker := newTracker(3 * time.Second)

@@ -38,7 +38,7 @@ type workerThread struct {
 // their own.
 var workerNames = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`-exec-\d+$|^qtp\d+-|^default task-|^XNIO-.* task|ExecuteThread: |^Default Executor-thread-|^http-|^ajp-|` +
-		`[Jj]etty|^dw-|^grizzly|^vert\.x-|^reactor-http-|[Ee]xecutor|^HTTP-Dispatcher|^pool-\d+-thread-|ThreadPool|[Ww]ork`)
+		`[Jj]etty|^dw-|^grizzly|^vert\.x-|^reactor-http-|[Ee]xecutor|^HTTP-Dispatcher|^pool-\d+-thread-|ThreadPool|[Ww]ork|EventLoopGroup-`)
 })
 
 // entries are where servers begin to handle a request.
@@ -50,9 +50,9 @@ var entries = sync.OnceValue(func() []string {
 		"org.glassfish.grizzly.http.server.", "com.caucho.server.", "sun.net.httpserver.ServerImpl$Exchange.run",
 		// Vert.x and Netty: what handlers leave to worker threads, and handlers that keep their event loop.
 		"io.vertx.core.impl.WorkerTask.", "io.vertx.core.impl.ContextImpl.", "io.vertx.core.http.impl.", "reactor.netty.http.server.",
-		// Quarkus, and gRPC on whatever threads it has.
+		// Quarkus, Micronaut, and gRPC on whatever threads it has.
 		"org.jboss.resteasy.reactive.common.core.AbstractResteasyReactiveContext.run", "org.jboss.resteasy.core.SynchronousDispatcher.",
-		"io.grpc.internal.ServerImpl$",
+		"io.micronaut.http.server.RouteExecutor.", "io.grpc.internal.ServerImpl$",
 	}
 })
 
@@ -170,9 +170,9 @@ func (t *workerThread) row(id int64, name string) jvm.RequestProcessor {
 }
 
 // generated tells a call of a class that stands for a lambda, which has another name at each start,
-// or that is Quarkus' way to a method: what they call has a name.
+// or that is Quarkus' or Micronaut's way to a method: what they call has a name.
 func generated(name string) bool {
-	return strings.Contains(name, "$$Lambda") || strings.Contains(name, "$quarkusrestinvoker$")
+	return strings.Contains(name, "$$Lambda") || strings.Contains(name, "$quarkusrestinvoker$") || strings.Contains(name, "$Definition$Exec.")
 }
 
 // entry names the transaction of a stack by the first call of the application inside

@@ -162,6 +162,9 @@ func TestEntriesHaveNamesThatLast(t *testing.T) {
 		"org.eclipse.jetty.server.Server.handle java.lang.Thread.run", "shop.Api.order")
 	f("java.lang.Thread.sleep! shop.Api.order org.glassfish.jersey.servlet.ServletContainer.service io.dropwizard.jetty.RoutingHandler.handle "+
 		"org.eclipse.jetty.server.Server.handle java.lang.Thread.run", "shop.Api.order")
+	f("java.lang.Thread.sleep! shop.Orders.slow shop.$Orders$Definition$Exec.dispatch io.micronaut.context.AbstractExecutableMethodsDefinition$DispatchedExecutableMethod.invokeUnsafe "+
+		"io.micronaut.web.router.AbstractRouteMatch.execute io.micronaut.http.server.RouteExecutor.executeRouteAndConvertBody io.micronaut.core.propagation.PropagatedContext.lambda$wrap$3 "+
+		"java.util.concurrent.ThreadPoolExecutor.runWorker java.lang.Thread.run", "shop.Orders.slow")
 	f("sun.nio.ch.EPoll.wait! io.netty.channel.nio.NioEventLoop.run java.lang.Thread.run", "")
 }
 
