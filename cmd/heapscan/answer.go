@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -74,6 +75,18 @@ func dumpAndObject(cmd *cobra.Command, args []string) error {
 	return err
 }
 
+// noAddressError is what was given for an object and is no address.
+type noAddressError string
+
+func (e noAddressError) Error() string {
+	return fmt.Sprintf("the object %q is no address such as 0x7fe01a38 or 2145393208", string(e))
+}
+
+// Hint says where addresses are.
+func (e noAddressError) Hint() string {
+	return "reports, heapscan dominators and heapscan export tell the addresses of objects, the last one with their classes"
+}
+
 // parseObject reads an address: hexadecimal after 0x, else decimal.
 func parseObject(s string) (scan.Address, error) {
 	digits, base := s, 10
@@ -85,7 +98,7 @@ func parseObject(s string) (scan.Address, error) {
 	case errors.Is(err, strconv.ErrRange):
 		return scan.Address{}, usagef("the object %q is no address: it is longer than 64 bits", s)
 	case err != nil:
-		return scan.Address{}, usagef("the object %q is no address such as 0x7fe01a38 or 2145393208", s)
+		return scan.Address{}, usageError{noAddressError(s)}
 	}
 	address := scan.Address{At: at}
 	if hex, err := strconv.ParseUint(digits, 16, 64); err == nil && base == 10 {

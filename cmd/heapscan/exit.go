@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strconv"
 	"strings"
+
+	"github.com/spf13/pflag"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/report"
@@ -53,6 +56,20 @@ var errGate = errors.New("--fail-on")
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
+
+// flagError is wrong usage of a flag, told without the words of Go's own parser of numbers.
+func flagError(err error) error {
+	var value *pflag.InvalidValueError
+	var number *strconv.NumError
+	if !errors.As(err, &value) || !errors.As(err, &number) {
+		return usageError{err}
+	}
+	wanted := "a whole number"
+	if value.GetFlag().Value.Type() == "bool" {
+		wanted = "true or false"
+	}
+	return usagef("invalid argument %q for %q flag: must be %s", value.GetValue(), "--"+value.GetFlag().Name, wanted)
+}
 
 // usagef makes a usageError.
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }

@@ -39,7 +39,7 @@ The signal SIGUSR1 has it write on standard error how far it is, whatever else i
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.AddCommand(newReportCommand(env), newRenderCommand(env), newHistogramCommand(env), newDominatorsCommand(env), newPathCommand(env),
 		newInspectCommand(env), newThreadsCommand(env), newExportCommand(env), newDiffCommand(env), newRecordsCommand(env),
 		newVersionCommand())
