@@ -72,7 +72,7 @@ func get(ctx context.Context, from string) ([]byte, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", from, resp.Status)
+		err = fmt.Errorf("%s: %s: %s", from, resp.Status, body)
 	}
 	return body, err
 }
