@@ -27,7 +27,8 @@ func bounds() []heap.FieldName {
 }
 
 // boundOf returns how much the suspect takes at most, 0 where it has no bound or none that is
-// known. A cache's bound is a field of what the object refers to. Errors: that of ctx.
+// known, and notes whose that is. A cache's bound is a field of what the object refers to, and holds for the collection in it
+// that its elements are in. Errors: that of ctx.
 func (h *Heap) boundOf(ctx context.Context, s *suspect) (bound int64, err error) {
 	objects := []heap.ObjID{s.object}
 	switch c := s.collection; {
@@ -38,6 +39,13 @@ func (h *Heap) boundOf(ctx context.Context, s *suspect) (bound int64, err error)
 		return bound, err
 	case c != nil:
 		objects[0] = c.object
+		cache, err := h.cacheOf(c)
+		if err != nil {
+			return 0, err
+		}
+		if cache != 0 {
+			objects = append(objects, cache)
+		}
 	case container(h.Class(s.object).Name):
 		for r := range h.References(s.object) {
 			if container(h.Class(r).Name) {
@@ -51,9 +59,22 @@ func (h *Heap) boundOf(ctx context.Context, s *suspect) (bound int64, err error)
 				continue
 			}
 			if v, _, ok := h.Field(c, f); ok && int64(v) > 0 && v != math.MaxInt32 && v < math.MaxInt64/2 {
-				bound = int64(v)
+				bound, s.cached = int64(v), s.collection != nil && c.Object != s.collection.object
 			}
 		}
 	})
 	return bound, err
+}
+
+// cacheOf returns the cache of a library that the way from the roots to the collection comes from, 0 if
+// it comes from elsewhere. Errors: that of the walk from the roots.
+func (h *Heap) cacheOf(c *collection) (heap.ObjID, error) {
+	tracks, err := h.Tracks()
+	if err != nil {
+		return 0, err
+	}
+	if before := tracks.Before(c.object); before != 0 && container(h.Class(before).Name) {
+		return before, nil
+	}
+	return 0, nil
 }

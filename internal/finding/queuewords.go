@@ -101,7 +101,7 @@ func wordBound(f *Finding, s *suspect) {
 	f.Evidence.Facts = append(f.Evidence.Facts, fact("takes at most", "%s", unit.Count(s.bound)))
 	switch {
 	case len(f.Evidence.Stack) > 0: // the advice is about a thread
-	case s.collection != nil:
+	case s.collection != nil && !s.cached:
 		f.Advice = "Find out why what takes from this queue does not keep up, and give it a smaller bound if it takes more than the heap can spare."
 	default:
 		f.Advice = "Give it a smaller bound if it takes more than the heap can spare."

@@ -152,6 +152,17 @@ func TestBoundedCache(t *testing.T) {
 	}
 }
 
+// TestMapOfABoundedCache has the map in which a cache keeps its elements: that one is bounded, too.
+func TestMapOfABoundedCache(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	inner := j.Class("com.github.benmanes.caffeine.cache.SSMS", j.Object, hproftest.Long("maximum"), hproftest.Ref("data"))
+	cache := j.New(inner).Set("maximum", int64(5000)).Set("data", hashMap(j, j.Class("com.acme.Product", j.Object, hproftest.Ref("data")), 4000))
+	j.Class("com.acme.Shop", j.Object).Static("PRODUCTS", cache)
+	f := only(t, "growing-collection", detect(t, j))
+	assert.Contains(t, f.Summary, "It is bounded: it takes 5,000 at most.")
+	assert.Equal(t, "Give it a smaller bound if it takes more than the heap can spare.", f.Advice)
+}
+
 // TestKeptByTheJDK has collections of the JDK's own: the advice names the call that empties them.
 func TestKeptByTheJDK(t *testing.T) {
 	j := hproftest.NewJDK(17, 8)

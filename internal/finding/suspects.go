@@ -56,6 +56,8 @@ type suspect struct {
 	kept []errand
 	// bound is how much the collection or cache takes at most, 0 for no bound that is known.
 	bound int64
+	// cached says that bound is that of the library's cache which the collection is a part of.
+	cached bool
 	// tasks is the scheduler whose queue this is, nil for none.
 	tasks *scheduler
 	// group are objects of one class that retain much together; object is one of them.
