@@ -38,6 +38,7 @@ for the next start. A faulty one changes nothing.`,
 			return err
 		}
 		collectEarly(env.getenv)
+		sleepLazily()
 		return serve(cmd.Context(), env, s, c)
 	}
 	return cmd
