@@ -196,6 +196,7 @@ func start(opts Options) (err error) {
 		return err
 	}
 	vmlog.To(opts.Logger)
+	rawRowsShards = 1
 	storage.SetDedupInterval(dedupInterval)
 	storage.SetDataFlushInterval(flushInterval)
 	vmstorage.Init(promql.ResetRollupResultCacheIfNeeded)
