@@ -125,7 +125,7 @@ func AwaitJolokia(ctx context.Context, pid int) (string, error) {
 	defer tick.Stop()
 	for {
 		properties, err := Properties(ctx, pid)
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			return "", err
 		}
 		if url := properties["jolokia.agent"]; url != "" {
@@ -133,7 +133,7 @@ func AwaitJolokia(ctx context.Context, pid int) (string, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return "", fmt.Errorf("the agent in JVM %d does not say within %s where it listens: see the JVM's own output", pid, openTimeout)
+			return "", fmt.Errorf("the agent in JVM %d does not say within %s where it listens: see the JVM's own output; its port may be taken", pid, openTimeout)
 		case <-tick.C:
 		}
 	}

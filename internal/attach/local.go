@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	neturl "net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -155,6 +156,9 @@ func (f *Finder) urlOf(ctx context.Context, who identity, words []string) (url s
 		agent, ok := strings.CutPrefix(w, "-javaagent:")
 		if jar, options, _ := strings.Cut(agent, "="); ok && strings.Contains(strings.ToLower(filepath.Base(jar)), "jolokia") {
 			url = urlFromOptions(options)
+			if u, err := neturl.Parse(url); err == nil && heldByAnother(who.pid, u.Port()) {
+				url = ""
+			}
 			break
 		}
 	}

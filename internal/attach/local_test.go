@@ -87,6 +87,20 @@ func TestFindsAJVMWithoutPerformanceData(t *testing.T) {
 	assert.Equal(t, JVM{PID: pid, Main: "read line", JolokiaURL: "http://127.0.0.1:7777/jolokia/"}, found)
 }
 
+// Of two JVMs that were told the same port for their agents, the one that came too late has none.
+func TestTheAgentsPortIsAnothers(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	assert.False(t, heldByAnother(os.Getpid(), port), "it is this process'")
+	pid, _ := startJVM(t, "-javaagent:/opt/jolokia.jar=port="+port)
+	assert.Equal(t, JVM{PID: pid, Main: "read line"}, find(t, new(Finder), pid))
+	require.NoError(t, listener.Close())
+	assert.Equal(t, "http://127.0.0.1:"+port+"/jolokia/", find(t, new(Finder), pid).JolokiaURL, "nobody listens there yet")
+}
+
 // A JVM that was killed leaves its performance data behind, and another process gets its id.
 func TestPerformanceDataOfAnEarlierJVM(t *testing.T) {
 	t.Parallel()
