@@ -153,7 +153,11 @@ func (w *watcher) takeEvidence(ctx context.Context, s *jvm.Snapshot) {
 		return
 	}
 	e.next = s.Time.Add(evidenceRest)
-	w.askRegisteredNow(ctx, s)
+	// What is kept of earlier polls may contradict this one.
+	e.queue = nil
+	w.askNow(ctx, &w.tiers.finalizer, s, w.askFinalizer)
+	w.askNow(ctx, &w.tiers.queue, s, w.askQueue)
+	w.askNow(ctx, &w.tiers.registered, s, w.askRegistered)
 	r := jvm.Evidence{Time: s.Time, Reason: reason, Queue: e.queue, Thread: e.thread, Registered: e.registered}
 	if known {
 		r.OldAfterGCRatio = old.Ratio()

@@ -78,6 +78,34 @@ func TestEvidenceIsTakenOnTheWayUp(t *testing.T) {
 	})
 }
 
+// TestEvidenceIsOfOneMoment: what waited for the Finalizer thread a while ago is no evidence where
+// nothing waits any more, and what waits now is asked for now.
+func TestEvidenceIsOfOneMoment(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := leaking()
+		before, waiting := c.poll, int64(0)
+		polls := 0
+		c.poll = func(ctx context.Context) (*jvm.Snapshot, error) {
+			s, err := before(ctx)
+			polls++
+			if waiting = int64(20_000 + polls); polls >= 45 && polls < 60 {
+				waiting = 0
+			}
+			s.Memory.PendingFinalizers = jvm.Some(waiting)
+			return s, err
+		}
+		c.queue = func(context.Context) (*jvm.FinalizerQueue, error) {
+			return &jvm.FinalizerQueue{Classes: []jvm.ClassCount{{Class: "a.Statement", Count: waiting}}}, nil
+		}
+		a, _ := runEvidence(t, 120, agent.EvidenceOptions{}, c)
+		list := a.Evidence()["test/a:1"]
+		require.GreaterOrEqual(t, len(list), 2)
+		assert.Empty(t, list[0].Queue, "at half of the old region nothing waits")
+		assert.Equal(t, *list[1].Pending, list[1].Queue[0].Count)
+	})
+}
+
 // TestTheLogCountsNoFinalizersThatNobodyCounted: without a histogram there is no number, and 0 is one.
 func TestTheLogCountsNoFinalizersThatNobodyCounted(t *testing.T) {
 	t.Parallel()

@@ -241,11 +241,10 @@ func olderThan(s *jvm.Snapshot, age time.Duration) bool {
 	return s.Runtime == nil || s.Runtime.UptimeMs.Or(age.Milliseconds()) >= age.Milliseconds()
 }
 
-// askRegisteredNow asks for registered finalizers out of turn, unless the JVM can't
-// tell.
-func (w *watcher) askRegisteredNow(ctx context.Context, s *jvm.Snapshot) {
-	if p := &w.tiers.registered; p.next.Before(s.Time.Add(never / 2)) {
+// askNow asks out of turn what is of a tier, unless the JVM can't tell.
+func (w *watcher) askNow(ctx context.Context, p *pace, s *jvm.Snapshot, ask func(context.Context, *jvm.Snapshot)) {
+	if p.next.Before(s.Time.Add(never / 2)) {
 		p.rest(s.Time, 0)
-		w.askRegistered(ctx, s)
+		ask(ctx, s)
 	}
 }
