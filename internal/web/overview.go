@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/tx"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
@@ -129,6 +130,9 @@ func targetSign(targets []Target) sign {
 // transactionSign tells of requests in flight that are slow already.
 func transactionSign(t Transactions, now time.Time) sign {
 	board := t.Active(now, "")
+	if !slices.ContainsFunc(board.Targets, func(t tx.TargetState) bool { return t.State == "following" }) {
+		return sign{"warn", "… requests of no target are followed now", "/transactions"}
+	}
 	slow := 0
 	for _, a := range board.Transactions {
 		if a.Slow {

@@ -24,6 +24,13 @@ func (l *listed) List() []web.Alert { return l.alerts }
 
 func (l *listed) Faults() []string { return l.faults }
 
+// nobodyFollowed are transactions of targets that are all down.
+type nobodyFollowed struct{ *staged }
+
+func (n nobodyFollowed) Active(now time.Time, _ string) *tx.Board {
+	return tx.NewBoard(now, []tx.TargetState{{Target: "shop/a:1", State: "down"}}, nil)
+}
+
 // dumpReport is the folder of one report.
 func dumpReport() fstest.MapFS {
 	return fstest.MapFS{"shop-a_1-20261123T121209Z.report.html": {
@@ -71,6 +78,10 @@ func TestTheOverviewSaysWhatIsTheMatter(t *testing.T) {
 		assert.Contains(t, page, want)
 	}
 	assert.NotContains(t, page, "✗")
+
+	opts.Transactions = nobodyFollowed{staged}
+	_, page = get(t, serve(t, opts)+"/")
+	assert.Contains(t, page, "… requests of no target are followed now", "none slow would be no news")
 
 	targets = nil
 	for i := range 12 {
