@@ -24,8 +24,10 @@ func (b *Builder) Arrange(ctx context.Context, m *offheap.Memory, workers int) e
 	if 2*g.rows.used.Load() < blocks {
 		return nil
 	}
-	// A rest of a chunk is less than the block that did not fit into it.
-	blob, err := offheap.ReservePlain[uint8](m, int(2*b.next.Load()+uint64(workers+1)*chunkBytes))
+	// A node that was never written gets an end of its own. A rest of a chunk is less than the
+	// block that did not fit into it.
+	runs := b.next.Load() + blocks*blockNodes
+	blob, err := offheap.ReservePlain[uint8](m, int(2*runs+uint64(workers+1)*chunkBytes))
 	if err != nil {
 		return err
 	}

@@ -140,3 +140,27 @@ func BenchmarkArrange(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/node")
 }
+
+// TestArrangeFewRuns has nearly all blocks scattered for one node each: the others have an end alone.
+func TestArrangeFewRuns(t *testing.T) {
+	const n = 1 << 21
+	var m offheap.Memory
+	b, err := NewBuilder(&m, n, n/blockNodes, 1)
+	require.NoError(t, err)
+	w := b.NewWriter()
+	for v := uint32(7); v < n; v += blockNodes {
+		require.NoError(t, w.Run(v, v-1, nil))
+	}
+	w.Close()
+	require.NoError(t, b.Arrange(t.Context(), &m, 2))
+	g := b.Freeze()
+	for v := range uint32(n) {
+		if v%blockNodes == 7 {
+			require.Equal(t, []uint32{v - 1}, read(g, g.From(v)))
+		} else {
+			require.Empty(t, read(g, g.From(v)))
+		}
+	}
+	assert.Zero(t, g.directory.Items[0]&scattered)
+	g.Free()
+}
