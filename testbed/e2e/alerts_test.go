@@ -177,18 +177,16 @@ func assertEverythingCanBeAsked(t *testing.T, sidecar *harness.Sidecar) {
 	t.Helper()
 	exprs := shippedExpressions(t)
 	require.Greater(t, len(exprs), 80)
-	asked := map[string]bool{}
 	for _, expr := range exprs {
 		_, err := sidecar.Query(t.Context(), expr)
 		assert.NoError(t, err, expr)
-		asked[expr] = true
 	}
 	for _, expr := range []string{
-		"jvm_memory_objects_pending_finalization", `jvm_gc_pressure_ratio{phase="pause"} * 100`, "jvm_threads_current", "60 * rate(jvm_gc_collection_seconds_count)", "apm_sidecar_target_up",
-		"rate(process_cpu_seconds_total)", "apm_sidecar_push_queue_bytes / 1048576", "apm_sidecar_push_queue_oldest_age_seconds",
-		"apm_sidecar_push_dead_letter_bytes / 1048576", "60 * rate(apm_sidecar_push_dropped_samples_total)", "apm_sidecar_config_reload_success", "apm_sidecar_alerts",
+		"jvm_memory_objects_pending_finalization", `jvm_gc_pressure_ratio{phase="pause"}`, "jvm_threads_current", "60 * rate(jvm_gc_collection_seconds_count)", "apm_sidecar_target_up",
+		"rate(process_cpu_seconds_total)", "apm_sidecar_push_queue_bytes", "apm_sidecar_push_queue_oldest_age_seconds",
+		"apm_sidecar_push_dead_letter_bytes", "60 * rate(apm_sidecar_push_dropped_samples_total)", "apm_sidecar_config_reload_success", "apm_sidecar_alerts",
 	} {
-		assert.True(t, asked[expr], "%s is on no dashboard", expr)
+		assert.True(t, slices.ContainsFunc(exprs, func(shipped string) bool { return strings.Contains(shipped, expr) }), "%s is on no dashboard", expr)
 		assert.Eventually(t, func() bool {
 			found, err := sidecar.Query(t.Context(), expr)
 			return err == nil && len(found) > 0
