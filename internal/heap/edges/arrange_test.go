@@ -164,3 +164,59 @@ func TestArrangeFewRuns(t *testing.T) {
 	assert.Zero(t, g.directory.Items[0]&scattered)
 	g.Free()
 }
+
+// TestArrangeMixed has blocks that were written in order, and some that have nothing, among scattered ones.
+func TestArrangeMixed(t *testing.T) {
+	const n = 16 * blockNodes
+	var m offheap.Memory
+	b, err := NewBuilder(&m, n, 2*n, 1)
+	require.NoError(t, err)
+	w, want := b.NewWriter(), make([][]uint32, n)
+	for block := range uint32(n / blockNodes) {
+		for i := range uint32(blockNodes) {
+			v := block*blockNodes + i
+			switch {
+			case block%8 == 1: // has nothing
+				continue
+			case block%8 > 1: // backwards
+				v = block*blockNodes + blockNodes - 1 - i
+			}
+			want[v] = []uint32{v*7%(n-1) + 1}
+			require.NoError(t, w.Run(v, want[v][0], nil))
+		}
+	}
+	w.Close()
+	require.NoError(t, b.Arrange(t.Context(), &m, 1))
+	g := b.Freeze()
+	for v := range uint32(n) {
+		require.Equal(t, distinct(v, want[v]), read(g, g.From(v)), "node %d", v)
+	}
+	assert.Zero(t, g.directory.Items[2]&scattered)
+	g.Free()
+}
+
+// TestLengthOfAGroup has runs of nearly as many bytes as the entry of a block can tell, and of more.
+func TestLengthOfAGroup(t *testing.T) {
+	const n = 4 * blockNodes
+	for length := maxLength - 8; length < maxLength+8; length++ {
+		var m offheap.Memory
+		b, err := NewBuilder(&m, n, 2*maxLength, 1)
+		require.NoError(t, err)
+		w := b.NewWriter()
+		for v := range uint32(n) {
+			var run []uint64
+			if v == blockNodes {
+				for i := range uint64(length) {
+					run = append(run, uint64(v)+1-i%2)
+				}
+			}
+			require.NoError(t, w.Run(v, (v+1)%n, run))
+		}
+		w.Close()
+		g := b.Freeze()
+		for v := uint32(blockNodes + 1); v < n; v++ {
+			require.Equal(t, distinct(v, []uint32{(v + 1) % n}), read(g, g.From(v)), "node %d behind %d", v, length)
+		}
+		g.Free()
+	}
+}
