@@ -134,13 +134,17 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 	return workers, edge.Arrange(ctx, b.memory, cores.Workers())
 }
 
+// mostLinkers is how many workers there are at most: each counts predecessors for itself, in half a byte
+// an object, and on more processors all of them would wait for memory.
+const mostLinkers = 8
+
 // linkers is how many workers there are: one that goes through the dump in its order where
 // the first description of an object counts.
 func (b *builder) linkers() int {
 	if b.Repeated > 0 {
 		return 1
 	}
-	return cores.Workers()
+	return min(cores.Workers(), mostLinkers)
 }
 
 // linkUnits resolves the references of the objects in units, by all workers but the last.

@@ -1,7 +1,6 @@
 package heap
 
 import (
-	"github.com/apm-sidecar/apm-sidecar/internal/cores"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
@@ -51,7 +50,7 @@ func (s *sample) scaled(n int64) int64 {
 // references.
 func (b *builder) planSample() error {
 	n := int64(b.index.count)
-	counters := int64(cores.Workers() + 1)
+	counters := int64(b.linkers() + 1)
 	return b.memory.Plan(offheap.Need{Phase: "reading objects", Nodes: n, Bytes: 2*n + counters*n/2 + n/2})
 }
 
