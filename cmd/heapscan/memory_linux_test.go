@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"runtime"
 	"strconv"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -110,13 +109,10 @@ func TestMemory(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), program, append([]string{"-v", "-f", "json", "-o", file, dump}, limit...)...)
 		var complaints bytes.Buffer
 		cmd.Stderr = &complaints
-		err = cmd.Run()
-		usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-		require.True(t, ok)
-		if err == nil {
+		if peak, err = runToPeak(t, cmd); err == nil {
 			out, err = os.ReadFile(file)
 		}
-		return out, complaints.String(), usage.Maxrss << 10, err
+		return out, complaints.String(), peak, err
 	}
 	free, plans, peak, err := report()
 	require.NoError(t, err, plans)
