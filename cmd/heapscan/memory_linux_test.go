@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -28,29 +27,13 @@ const chainedNodes = 4_500_000
 // nearly none can be peeled off.
 func writeNodes(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "nodes.hprof")
-	f, err := os.Create(path)
-	require.NoError(t, err)
-	w := bufio.NewWriterSize(f, 1<<20)
-	put := func(parts ...any) {
-		for _, p := range parts {
-			require.NoError(t, binary.Write(w, binary.BigEndian, p))
-		}
-	}
-	record := func(tag uint8, body ...any) {
-		n := 0
-		for _, p := range body {
-			n += binary.Size(p)
-		}
-		put(append([]any{tag, uint32(0), uint32(n)}, body...)...)
-	}
+	d := newRawDump(t, "nodes.hprof")
 	const object, node, left, right, class = 1, 2, 3, 4, 0x1000
-	put([]byte("JAVA PROFILE 1.0.2\x00"), uint32(8), uint64(1_700_000_000_000))
 	for id, name := range map[uint64]string{object: "java/lang/Object", node: "Node", left: "left", right: "right"} {
-		record(1, id, []byte(name))
+		d.record(1, id, []byte(name))
 	}
-	record(2, uint32(1), uint64(class), uint32(0), uint64(object))
-	record(2, uint32(2), uint64(class+64), uint32(0), uint64(node))
+	d.record(2, uint32(1), uint64(class), uint32(0), uint64(object))
+	d.record(2, uint32(2), uint64(class+64), uint32(0), uint64(node))
 	classes := new(bytes.Buffer)
 	dump := func(address, super uint64, size uint32, fields ...uint64) {
 		for _, p := range []any{uint8(0x20), address, uint32(0), super, [5]uint64{}, size, uint16(0), uint16(0), uint16(len(fields))} {
@@ -64,7 +47,7 @@ func writeNodes(t *testing.T) string {
 	dump(class, 0, 0)
 	dump(class+64, class, 16, left, right)
 	address := func(i int) uint64 { return 0x100000 + 24*uint64(i) }
-	record(0x1c, classes.Bytes(), uint8(0xff), address(0))
+	d.record(0x1c, classes.Bytes(), uint8(0xff), address(0))
 	const segment, bytesEach = 100_000, 1 + 8 + 4 + 8 + 4 + 16
 	b := make([]byte, 0, segment*bytesEach)
 	for i := range chainedNodes {
@@ -76,15 +59,12 @@ func writeNodes(t *testing.T) string {
 		b = binary.BigEndian.AppendUint64(b, address(min(i+1, chainedNodes-1)))
 		b = binary.BigEndian.AppendUint64(b, address((i+i*7919%5000)%chainedNodes))
 		if len(b) == cap(b) {
-			record(0x1c, b)
+			d.record(0x1c, b)
 			b = b[:0]
 		}
 	}
-	record(0x1c, b)
-	record(0x2c)
-	require.NoError(t, w.Flush())
-	require.NoError(t, f.Close())
-	return path
+	d.record(0x1c, b)
+	return d.finish()
 }
 
 // buildHeapscan builds the program as users have it: what it takes is not that of a test.

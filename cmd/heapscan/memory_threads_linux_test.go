@@ -1,17 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // parkedThreads is how many threads the dump of writeThreads has.
@@ -20,18 +17,8 @@ const parkedThreads = 400_000
 // writeThreads writes a dump of threads that all are parked on one lock.
 func writeThreads(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "threads.hprof")
-	f, err := os.Create(path)
-	require.NoError(t, err)
-	w := bufio.NewWriterSize(f, 1<<20)
+	d := newRawDump(t, "threads.hprof")
 	be := binary.BigEndian
-	record := func(tag uint8, body []byte) {
-		head := be.AppendUint32(be.AppendUint32([]byte{tag}, 0), uint32(len(body)))
-		_, err := w.Write(append(head, body...))
-		require.NoError(t, err)
-	}
-	_, err = w.Write(be.AppendUint64(be.AppendUint32([]byte("JAVA PROFILE 1.0.2\x00"), 8), 1_700_000_000_000))
-	require.NoError(t, err)
 	words := func(b []byte, all ...uint64) []byte {
 		for _, v := range all {
 			b = be.AppendUint64(b, v)
@@ -43,7 +30,7 @@ func writeThreads(t *testing.T) string {
 		"java/util/concurrent/locks/AbstractOwnableSynchronizer", "exclusiveOwnerThread"}
 	classes := map[string]uint64{}
 	for i, name := range names {
-		record(1, append(words(nil, uint64(i+1)), name...))
+		d.record(1, append(words(nil, uint64(i+1)), name...))
 	}
 	id := func(name string) uint64 {
 		for i, n := range names {
@@ -57,7 +44,7 @@ func writeThreads(t *testing.T) string {
 	class := func(name, super string, size uint32, fields ...string) {
 		address := 0x1000 + 0x100*uint64(len(classes))
 		classes[name] = address
-		record(2, words(be.AppendUint32(words(be.AppendUint32(nil, uint32(len(classes))), address), 0), id(name)))
+		d.record(2, words(be.AppendUint32(words(be.AppendUint32(nil, uint32(len(classes))), address), 0), id(name)))
 		heap = words(be.AppendUint32(words(append(heap, 0x20), address), 0), classes[super], 0, 0, 0, 0, 0)
 		heap = be.AppendUint16(be.AppendUint32(heap, size), 0)
 		heap = be.AppendUint16(be.AppendUint16(heap, 0), uint16(len(fields)))
@@ -91,15 +78,12 @@ func writeThreads(t *testing.T) string {
 		heap = be.AppendUint32(be.AppendUint32(words(append(heap, 0x23), address+96), 0), uint32(len(name)))
 		heap = append(append(heap, 8), name...)
 		if len(heap) > 1<<20 {
-			record(0x1c, heap)
+			d.record(0x1c, heap)
 			heap = heap[:0]
 		}
 	}
-	record(0x1c, heap)
-	record(0x2c, nil)
-	require.NoError(t, w.Flush())
-	require.NoError(t, f.Close())
-	return path
+	d.record(0x1c, heap)
+	return d.finish()
 }
 
 // TestMemoryOfThreads holds a scan to its limit that notes much of each thread, or has it refused before
