@@ -91,9 +91,10 @@ func (h *Heap) unservedFinding(b backlog) []Finding {
 
 // waiting says in a sentence what keeps a thread.
 func (h *Heap) waiting(t *thread, w wait) string {
-	lock := ""
+	lock, monitor := "", ""
 	if w.lock != 0 {
 		lock = h.lockName(w.lock)
+		monitor = strings.Replace("monitor "+lock, "monitor class ", "monitor of class ", 1)
 	}
 	var s string
 	switch {
@@ -102,9 +103,9 @@ func (h *Heap) waiting(t *thread, w wait) string {
 	case t.State == stateBlocked && w.lock == 0:
 		s = "It is blocked by a monitor that its stack does not name"
 	case t.State == stateBlocked && w.owner != nil && w.owner.proof == proofClass:
-		s = "It is blocked, probably by the monitor " + lock
+		s = "It is blocked, probably by the " + monitor
 	case t.State == stateBlocked:
-		s = "It is blocked by the monitor " + lock
+		s = "It is blocked by the " + monitor
 	case t.stuck() && w.lock == 0:
 		s = "It waits without a time limit"
 	case t.stuck() && strings.HasSuffix(h.Class(w.lock).Name, "$ConditionObject") && t.through() != nil:
@@ -244,7 +245,7 @@ func outerLock(class string) string {
 func (h *Heap) lockName(o heap.ObjID) string {
 	name := short(outerLock(h.Class(o).Name))
 	if class := h.NameOf(o); class != "" && name == "Class" {
-		name = "of class " + short(class)
+		name = "class " + short(class)
 	}
 	return fmt.Sprintf("%s @ %#x", name, h.Address(o))
 }
