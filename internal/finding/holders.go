@@ -87,13 +87,19 @@ var containers = []string{
 	"org.springframework.util.", "scala.Some", "scala.Tuple", "scala.collection.",
 }
 
+// containerNames are parts of the names of collections that many libraries have of their own or copied
+// from the JDK.
+var containerNames = []string{"ArrayQueue", "HashMap", "HashSet", "SkipList"}
+
 // container says whether a class is of such a library, also of one that was copied into another
-// package (shaded): who fills one of those is not the library.
+// package (shaded), or a collection by its name: who fills one of those is not the library.
 func container(class string) bool {
-	return slices.ContainsFunc(containers, func(p string) bool {
-		at := strings.Index(class, p)
-		return at == 0 || at > 0 && class[at-1] == '.'
-	})
+	name := outerClass(simpleName(class))
+	return slices.ContainsFunc(containerNames, func(p string) bool { return strings.Contains(name, p) }) ||
+		slices.ContainsFunc(containers, func(p string) bool {
+			at := strings.Index(class, p)
+			return at == 0 || at > 0 && class[at-1] == '.'
+		})
 }
 
 // platform says whether a class is a part of the JDK, or an array.

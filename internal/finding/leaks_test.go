@@ -27,6 +27,12 @@ func byKind(kind string, found []finding.Finding) []finding.Finding {
 // The ThreadLocal is a static field or gone; idle threads wait for work.
 func locals(t *testing.T, bytes int, stale, idle bool) *hproftest.JDK {
 	t.Helper()
+	return localsIn(t, "threadLocals", 10, bytes, stale, idle)
+}
+
+// localsIn is locals with so many threads, each with its map in that field.
+func localsIn(t *testing.T, field string, threads, bytes int, stale, idle bool) *hproftest.JDK {
+	t.Helper()
 	j := hproftest.NewJDK(17, 8)
 	entry := j.Class("java.lang.ThreadLocal$ThreadLocalMap$Entry", j.WeakReference, hproftest.Ref("value"))
 	entries := j.Class("[Ljava.lang.ThreadLocal$ThreadLocalMap$Entry;", j.Object)
@@ -39,13 +45,13 @@ func locals(t *testing.T, bytes int, stale, idle bool) *hproftest.JDK {
 	if idle {
 		method = "getTask"
 	}
-	for i := range 10 {
+	for i := range threads {
 		e := j.New(entry).Set("value", j.New(request).Set("body", j.Bytes(make([]byte, bytes))))
 		if !stale {
 			e.Set("referent", local)
 		}
 		m := j.New(localMap).Set("table", j.Array(entries, nil, e, nil))
-		j.NewThread(j.Thread, fmt.Sprintf("exec-%d", i), hproftest.Frame{Class: pool, Method: method}).Set("threadLocals", m)
+		j.NewThread(j.Thread, fmt.Sprintf("exec-%d", i), hproftest.Frame{Class: pool, Method: method}).Set(field, m)
 	}
 	return j
 }
@@ -66,6 +72,13 @@ func TestThreadLocals(t *testing.T) {
 		assert.Equal(t, finding.SeverityInfo, f.Severity)
 		assert.Empty(t, byKind("big-retainer", found), "one cause, one finding")
 		assert.Contains(t, f.Summary, "of the ThreadLocal in static field Context.CURRENT")
+	})
+	t.Run("taken over by many threads", func(t *testing.T) {
+		found := detect(t, localsIn(t, "inheritableThreadLocals", 120, 30_000, false, false))
+		f := only(t, "thread-local-leak", found)
+		assert.Contains(t, f.Title, "in 120 threads")
+		assert.Contains(t, f.Advice, "A thread takes over what its maker has in an InheritableThreadLocal")
+		assert.Empty(t, byKind("big-retainer", found), "not the threads, too")
 	})
 	t.Run("small", func(t *testing.T) {
 		assert.Empty(t, byKind("thread-local-leak", detect(t, locals(t, 100, true, true))))

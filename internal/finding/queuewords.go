@@ -1,6 +1,7 @@
 package finding
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -14,6 +15,12 @@ import (
 func isQueue(class string) bool {
 	name := simpleName(class)
 	return strings.Contains(name, "Queue") || strings.Contains(name, "Deque")
+}
+
+// takeFrom advises what to do about a queue that grows.
+func takeFrom(w holder) string {
+	return fmt.Sprintf("Whoever takes from %s does not keep up, or has ended: find out why. Bound the queue (LinkedBlockingQueue takes a capacity), and let those who fill it wait, pause or drop.",
+		cmp.Or(w.String(), "it"))
 }
 
 // wordTaker adds to the verdict on a long queue what the thread is at in whose fields it is: one

@@ -134,6 +134,42 @@ func TestQueueOfNobody(t *testing.T) {
 	assert.NotContains(t, f.Advice, "expiry")
 }
 
+// TestLinkedArrays has a queue of RxJava's: arrays, each of which has the next one behind an object of the
+// JDK's. The whole of it is told, and that it is a queue.
+func TestLinkedArrays(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	quote := j.Class("com.acme.Quote", j.Object, hproftest.Ref("text"))
+	buffer := j.Class("java.util.concurrent.atomic.AtomicReferenceArray", j.Object, hproftest.Ref("array"))
+	var first *hproftest.Object
+	for range 60 {
+		elements := []*hproftest.Object{first}
+		for range 16 {
+			elements = append(elements, j.New(quote).Set("text", j.Bytes(make([]byte, 2000))))
+		}
+		first = j.New(buffer).Set("array", j.Array(j.Objects, elements...))
+	}
+	queue := j.Class("io.reactivex.rxjava3.operators.SpscLinkedArrayQueue", j.Object, hproftest.Ref("consumerBuffer"))
+	j.Class("com.acme.Quotes", j.Object).Static("PENDING", j.New(queue).Set("consumerBuffer", first))
+	f := only(t, "big-retainer", detect(t, j))
+	assert.Contains(t, f.Title, "SpscLinkedArrayQueue retains")
+	assert.Greater(t, f.Bytes, int64(60*16*2000), "all of it, not the end of the chain")
+	assert.Contains(t, f.Summary, "It is held by static field Quotes.PENDING. Below it lie 960 com.acme.Quote.")
+	assert.Contains(t, f.Advice, "Whoever takes from static field Quotes.PENDING does not keep up")
+}
+
+// TestWaitsForClass has the thread of a queue that waits to be notified by a class.
+func TestWaitsForClass(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	remote := j.Class("com.acme.Remote", j.Object)
+	shipper := j.Class("com.acme.Shipper", j.Thread, hproftest.Ref("queue"))
+	frames := []hproftest.Frame{{Class: j.Object, Method: "wait", Line: -3, Locals: []*hproftest.Object{{ID: remote.ID}}},
+		{Class: remote, Method: "send", Line: 5}, {Class: shipper, Method: "run", Line: 9}}
+	thread := j.NewThread(shipper, "shipper", frames...).Set("queue", arrayQueue(j, 2000))
+	j.SetThread(thread, 5, false, hproftest.Parked)
+	f := only(t, "growing-collection", detect(t, j))
+	assert.Contains(t, f.Summary, "That thread is in Remote.send. It waits without a time limit for class Remote @")
+}
+
 // TestBoundedCache has a cache of Caffeine's: who has it is not told to bound it.
 func TestBoundedCache(t *testing.T) {
 	for bound, words := range map[int64]string{50_000: "It is bounded: it takes 50,000 at most.", 1<<63 - 1: ""} {

@@ -30,6 +30,8 @@ const (
 	// maxBucket is how many entries of a hash map a bucket has as a list; java.util.HashMap
 	// makes a tree of more (TREEIFY_THRESHOLD).
 	maxBucket = 8
+	// maxPeriod is how many objects lie at most from one of a chain to the next of its class.
+	maxPeriod = 4
 	// maxDescent bounds the way from a GC root's object down to the suspect.
 	maxDescent = 64
 	// maxSuspects bounds the findings of each kind.
@@ -106,7 +108,7 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		}
 		told = addAlike(told, f)
 	}
-	return tellAlike(told), nil
+	return h.appendInHand(ctx, tellAlike(told), p)
 }
 
 // accumulated is where much comes together.
@@ -214,31 +216,51 @@ func (h *Heap) accumulations(known map[heap.ObjID]*collection) []*suspect {
 func (h *Heap) climbToContainer(s *suspect) {
 	for i, o := range slices.Backward(s.above) {
 		name := h.Class(o).Name
-		if container(name) && !strings.HasSuffix(name, "[]") {
+		switch {
+		case strings.HasSuffix(name, "[]"), i == len(s.above)-1 && platform(name):
+		case container(name):
 			s.object, s.retained, s.above, s.chained = o, h.retained(o), s.above[:i+1], false
-		} else if !strings.HasSuffix(name, "[]") {
+		default:
 			return
 		}
 	}
 }
 
-// descend goes down as long as one child retains nearly all. A chain of one class is
-// itself what comes together, unless it is as short as that of a hash map's bucket.
+// descend goes down as long as one child retains nearly all. A chain is itself what comes together,
+// unless it is as short as that of a hash map's bucket.
 func (h *Heap) descend(s *suspect) {
 	s.above = []heap.ObjID{s.object}
 	for len(s.above) < maxDescent {
-		o, retained, alike := s.object, s.retained, 0
-		for ; alike < maxBucket; alike++ {
-			if o, retained = h.heavy(o, retained); o == 0 || h.ClassOf(o) != h.ClassOf(s.object) {
-				break
-			}
+		if s.chained = h.beginsChain(s.object, s.retained); s.chained {
+			return
 		}
-		if s.chained = alike == maxBucket || o == 0 && alike > 0; o == 0 || s.chained {
+		o, retained := h.heavy(s.object, s.retained)
+		if o == 0 {
 			return
 		}
 		s.object, s.retained = o, retained
 		s.above = append(s.above, o)
 	}
+}
+
+// beginsChain says whether an object refers to more of its own class, one behind the other, directly or
+// with up to maxPeriod-1 objects of other classes between two, such as the arrays of a linked queue.
+func (h *Heap) beginsChain(o heap.ObjID, retained int64) bool {
+	var classes []heap.ClassID
+	for len(classes) < maxPeriod*maxBucket && o != 0 {
+		classes = append(classes, h.ClassOf(o))
+		o, retained = h.heavy(o, retained)
+	}
+	if len(classes) > 1 && o == 0 && slices.Max(classes) == slices.Min(classes) {
+		return true // short, and all there is
+	}
+	for period := 1; period <= maxPeriod && period*maxBucket <= len(classes); period++ {
+		repeated := classes[period : period*maxBucket]
+		if slices.Equal(repeated, classes[:len(repeated)]) {
+			return true
+		}
+	}
+	return false
 }
 
 // heavy returns the child that retains nearly all of what an object retains, 0 if there is none.
@@ -322,8 +344,18 @@ func (h *Heap) groups() []*suspect {
 }
 
 // explained says whether the suspect needs no words: other verdicts cover the queue of a
-// scheduler that mostly cancelled tasks fill, and the chain of all Finalizers.
+// scheduler that mostly cancelled tasks fill, the chain of all Finalizers, and threads that hardly retain
+// more than what is in their ThreadLocals.
 func (h *Heap) explained(s *suspect) bool {
+	if s.group != nil && h.IsSubclass(h.ClassOf(s.object), "java.lang.Thread") {
+		var local int64
+		for _, g := range h.localGroups() {
+			if h.tellsOf(g) {
+				local += g.retained
+			}
+		}
+		return local*100 >= s.retained*coveredShare
+	}
 	return h.Class(s.object).Name == finalizerClass || h.NameOf(s.object) == finalizerClass || slices.ContainsFunc(h.schedulers, func(q *scheduler) bool {
 		return q.wasteful() && (slices.Contains(s.above, q.array) || s.object == q.owner)
 	})

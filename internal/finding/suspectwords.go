@@ -97,7 +97,7 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 			f.Summary += h.poolAtWork(c.object)
 		}
 	case isQueue(class):
-		f.Advice = fmt.Sprintf("Whoever takes from %s does not keep up, or has ended: find out why. Bound the queue (LinkedBlockingQueue takes a capacity), and let those who fill it wait, pause or drop.", cmp.Or(w.String(), "it"))
+		f.Advice = takeFrom(w)
 		h.wordTaker(f, c.object)
 	}
 	wordBound(f, s)
@@ -199,11 +199,12 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 	}
 	f.Summary += h.notTheCause(below.own)
 	f.Advice = fmt.Sprintf("Look at what %s is filled with, and let go of what is done with.", w.filled(name))
-	if container(class) {
-		f.Advice = boundIt(w)
-	}
-	if isQueue(class) {
+	switch {
+	case isQueue(class):
+		f.Advice = takeFrom(w)
 		h.wordTaker(f, s.object)
+	case container(class):
+		f.Advice = boundIt(w)
 	}
 	wordBound(f, s)
 	f.Evidence.Refutes = "the program needs all of it: a later dump under the same load retains no more"
@@ -236,12 +237,28 @@ func (h *Heap) wordGroup(f *Finding, s *suspect, p pressure) {
 			f.Summary = "Native code holds each of them by a JNI global reference."
 			f.Advice = "Find the library that makes such references (NewGlobalRef) and does not give them back (DeleteGlobalRef)."
 		}
-		f.Summary += fmt.Sprintf(" The path is that of most of %s of them.", unit.Count(int64(len(s.group))))
+		f.Summary += fmt.Sprintf(" The path is that of most of %s of them%s.", unit.Count(int64(len(s.group))), beginning(p))
 	}
 	f.Evidence.Facts = []Fact{fact("class", "%s: %s objects", class, unit.Count(s.count)),
 		fact("retained", "%s, %s an object", unit.Bytes(s.retained), unit.Bytes(s.retained/s.count))}
 	h.wordOnTheWay(f, s)
 	f.Evidence.Refutes = "a later dump under the same load has no more of them"
+}
+
+// beginning says where a path begins, if that is a thread or a static field of the program's.
+func beginning(p *Path) string {
+	w := holder{thread: p.Thread, frame: p.Frame}
+	if w.frameClass() == "" {
+		w.frame = ""
+	}
+	name, static := strings.CutPrefix(p.Steps[0].Class, "class ")
+	switch {
+	case static && p.Steps[0].Field != "" && !platform(name):
+		return "; it begins at static field " + fieldOf(name, p.Steps[0].Field)
+	case w.thread != "":
+		return "; it begins at " + w.String()
+	}
+	return ""
 }
 
 // called names an object for a sentence.

@@ -57,12 +57,10 @@ type localGroup struct {
 // Detect implements Detector.
 func (threadLocals) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	groups := h.localGroups()
-	total := int64(h.Tree.Total())
 	p := h.pressure()
 	var found []Finding
 	for _, g := range groups {
-		large := g.retained >= suspectBytes && g.retained*100 >= total*worthShare
-		if !large && (!g.stale || len(g.values) < staleEntries) || !g.stale && g.retained*100 < total*suspectShare {
+		if !h.tellsOf(g) {
 			continue
 		}
 		paths, by, err := h.localPaths(ctx, g)
@@ -75,6 +73,16 @@ func (threadLocals) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		}
 	}
 	return tellAlike(found), nil
+}
+
+// tellsOf says whether a group is worth a finding.
+func (h *Heap) tellsOf(g *localGroup) bool {
+	total := int64(h.Tree.Total())
+	large := g.retained >= suspectBytes && g.retained*100 >= total*worthShare
+	if g.stale {
+		return large || len(g.values) >= staleEntries
+	}
+	return large && g.retained*100 >= total*suspectShare
 }
 
 // localPaths returns the way to most values of a group, and who has the ThreadLocal of
@@ -271,6 +279,9 @@ func (h *Heap) localFinding(g *localGroup, p pressure, paths []Path, by holder) 
 	f.Evidence.Facts = append(f.Evidence.Facts, p.facts()...)
 	if len(paths) > 0 {
 		f.Evidence.Path = &paths[0]
+		if !g.stale && slices.ContainsFunc(paths[0].Steps, func(s Step) bool { return s.Field == "inheritableThreadLocals" }) {
+			f.Advice = "A thread takes over what its maker has in an InheritableThreadLocal, and keeps it until it ends: call remove() before threads that live long are started, or hand the value to the task that needs it."
+		}
 	}
 	return f
 }

@@ -233,6 +233,23 @@ func TestReachableWithout(t *testing.T) {
 	assert.Equal(t, []heap.ObjID{g.Object(c.ID), g.Object(b.ID), g.Object(a.ID)}, back)
 }
 
+func TestReachableByOthers(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	node := j.Class("com.acme.Node", j.Object, hproftest.Ref("next"))
+	b := j.New(node)
+	a, c := j.New(node).Set("next", b), j.New(node)
+	j.Root(hprof.SubRootJNILocal, a)
+	j.Root(hprof.SubRootJNIGlobal, b)
+	j.Root(hprof.SubRootJNILocal, c)
+	j.Root(hprof.SubRootJNIGlobal, c)
+	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
+	seen, err := g.ReachableByOthers(context.Background(), heap.Root.Local)
+	require.NoError(t, err)
+	assert.False(t, seen.Has(g.Object(a.ID)))
+	assert.True(t, seen.Has(g.Object(b.ID)), "held by its own root, too")
+	assert.True(t, seen.Has(g.Object(c.ID)), "one of its roots is another's")
+}
+
 // TestAlignmentOfFewObjects: where few objects tell, their distances have more in common
 // than the alignment, which is a power of two.
 func TestAlignmentOfFewObjects(t *testing.T) {

@@ -92,9 +92,26 @@ func (g *Graph) RootObjects() []ObjID {
 // ReachableWithout returns what the GC roots reach without passing an object of
 // barred. It costs a walk over all that is reachable. Errors: that of ctx.
 func (g *Graph) ReachableWithout(ctx context.Context, barred *Set) (*Set, error) {
+	return g.reachableFrom(ctx, g.RootObjects(), barred)
+}
+
+// ReachableByOthers returns what the GC roots reach but for those of mine, which may well be among it. It
+// costs a walk over all that is reachable. Errors: that of ctx.
+func (g *Graph) ReachableByOthers(ctx context.Context, mine func(Root) bool) (*Set, error) {
+	var roots []ObjID
+	for r := range g.Roots.All() {
+		if !mine(r) {
+			roots = append(roots, r.Object)
+		}
+	}
+	return g.reachableFrom(ctx, roots, g.NewSet())
+}
+
+// reachableFrom returns what the objects reach without passing one of barred. Errors: that of ctx.
+func (g *Graph) reachableFrom(ctx context.Context, objects []ObjID, barred *Set) (*Set, error) {
 	seen := g.NewSet()
 	var stack []ObjID
-	for _, r := range g.RootObjects() {
+	for _, r := range objects {
 		if !barred.Has(r) && seen.Add(r) {
 			stack = append(stack, r)
 		}

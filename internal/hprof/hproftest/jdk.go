@@ -54,9 +54,9 @@ func NewJDK(version, idSize int) *JDK {
 	}
 	if version >= 19 {
 		j.holder = d.Class("java.lang.Thread$FieldHolder", j.Object, Int("priority"), Bool("daemon"), Int("threadStatus"))
-		j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Ref("holder"), Ref("parkBlocker"), Ref("threadLocals"))
+		j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Ref("holder"), Ref("parkBlocker"), Ref("threadLocals"), Ref("inheritableThreadLocals"))
 	} else {
-		j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Int("priority"), Bool("daemon"), Int("threadStatus"), Ref("parkBlocker"), Ref("threadLocals"))
+		j.Thread = d.Class("java.lang.Thread", j.Object, Ref("name"), Int("priority"), Bool("daemon"), Int("threadStatus"), Ref("parkBlocker"), Ref("threadLocals"), Ref("inheritableThreadLocals"))
 	}
 	j.references()
 	j.cleaners()

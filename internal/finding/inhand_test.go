@@ -1,0 +1,51 @@
+package finding_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+// TestThreadHasInHand has a thread that makes a document: the document, one of its pages and the texts of both
+// are variables of its calls, so none of them retains the others.
+func TestThreadHasInHand(t *testing.T) {
+	f := func(elsewhere bool) []finding.Finding {
+		j := hproftest.NewJDK(17, 8)
+		page := j.Class("com.acme.Page", j.Object, hproftest.Ref("lines"))
+		document := j.Class("com.acme.Document", j.Object, hproftest.Ref("page"), hproftest.Ref("cells"), hproftest.Ref("styles"))
+		texts := func() *hproftest.Object {
+			var all []*hproftest.Object
+			for range 200 {
+				all = append(all, j.Bytes(make([]byte, 10_000)))
+			}
+			return j.Array(j.Objects, all...)
+		}
+		current, cells := j.New(page).Set("lines", texts()), texts()
+		d := j.New(document).Set("page", current).Set("cells", cells).Set("styles", texts())
+		export := j.Class("com.acme.Export", j.Object)
+		j.NewThread(j.Thread, "exec-7",
+			hproftest.Frame{Class: j.Class("java.lang.OutOfMemoryError", j.Object), Method: "<init>"},
+			hproftest.Frame{Class: j.Class("com.acme.Line", j.Object), Method: "add", Locals: []*hproftest.Object{cells}},
+			hproftest.Frame{Class: export, Method: "write", Locals: []*hproftest.Object{d, current}})
+		if elsewhere {
+			j.Class("com.acme.Recent", j.Object).Static("DOCUMENT", d)
+		}
+		return detect(t, j)
+	}
+	found := f(false)[0]
+	assert.Equal(t, "big-retainer", found.Kind)
+	assert.Equal(t, finding.SeverityCritical, found.Severity)
+	assert.Contains(t, found.Title, `The calls of thread "exec-7" hold 5.`)
+	assert.Greater(t, found.Bytes, int64(3*200*10_000), "all that they have")
+	assert.Equal(t, "com.acme.Export", found.Culprit.Class)
+	assert.Equal(t, "exec-7", found.Culprit.Thread)
+	assert.Contains(t, found.Summary, "Nothing but variables of this thread's calls keeps that")
+	assert.Contains(t, found.Advice, "Let com.acme.Export.write work in portions")
+	assert.Contains(t, found.Evidence.Stack, "com.acme.Export.write(Export.java)")
+	for _, other := range f(true) {
+		assert.NotContains(t, other.Title, "The calls of thread", "a static field keeps it, too")
+	}
+}
