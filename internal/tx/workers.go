@@ -175,15 +175,21 @@ func generated(name string) bool {
 	return strings.Contains(name, "$$Lambda") || strings.Contains(name, "$quarkusrestinvoker$") || strings.Contains(name, "$Definition$Exec.")
 }
 
+// answersUs tells a call of the agent, which filters of the application may lie around where the
+// server itself has it. Jolokia's client is the application's own.
+func answersUs(f jvm.Frame) bool {
+	return strings.HasPrefix(f.Class, "org.jolokia.") && !strings.HasPrefix(f.Class, "org.jolokia.client.")
+}
+
 // entry names the transaction of a stack by the first call of the application inside
 // of the server's own; it is empty where the server has no request in hand.
 func (w *WorkerThreads) entry(stack []jvm.Frame) string {
+	if slices.ContainsFunc(stack, answersUs) {
+		return ""
+	}
 	inside := -1
 	for i := len(stack) - 1; i >= 0; i-- {
 		name := frameName(stack[i])
-		if strings.HasPrefix(name, "org.jolokia.") {
-			return "" // it answers us
-		}
 		if inside < 0 && slices.ContainsFunc(entries(), func(e string) bool { return strings.HasPrefix(name, e) }) {
 			inside = i
 		}

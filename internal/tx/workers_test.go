@@ -19,10 +19,10 @@ func TestWorkerThreads(t *testing.T) {
 		jetty = " org.eclipse.jetty.server.Server.handle org.eclipse.jetty.util.thread.QueuedThreadPool$Runner.run java.lang.Thread.run"
 		busy  = "sun.nio.ch.Net.poll! org.postgresql.core.PGStream.receiveChar shop.Orders.find shop.OrderServlet.doGet javax.servlet.http.HttpServlet.service" + jetty
 		idle  = "jdk.internal.misc.Unsafe.park! org.eclipse.jetty.util.BlockingArrayQueue.poll org.eclipse.jetty.util.thread.QueuedThreadPool.idleJobPoll java.lang.Thread.run"
-		agent = "java.lang.String.equals org.jolokia.server.core.http.HttpRequestHandler.handle shop.OrderServlet.doGet" + jetty
+		agent = "java.lang.String.equals org.jolokia.server.core.http.HttpRequestHandler.handle shop.LoginFilter.doFilter" + jetty
 	)
 	var records []*tx.Record
-	for i, calls := range []string{idle, busy, busy, busy, busy, busy, idle, agent, idle} {
+	for i, calls := range []string{idle, busy, busy, busy, busy, busy, idle, agent, agent, agent, agent, agent, idle} {
 		at := epoch().Add(time.Duration(i) * time.Second)
 		th := &jvm.Thread{ID: 5, Name: "qtp12-34", State: jvm.Runnable, CPUNs: jvm.Some(int64(i))}
 		stacked := *th
@@ -48,7 +48,7 @@ func TestWorkerThreads(t *testing.T) {
 
 	th := &jvm.Thread{ID: 5, Name: "qtp12-34"}
 	working := *th
-	working.Stack = stack(busy)
+	working.Stack = stack("org.jolokia.client.J4pClient.execute " + busy)
 	first := w.Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &working}, nil, false)[0]
 	assert.Equal(t, "qtp12-34", first.Thread)
 	elsewhere := w.Rows(nil, nil, map[int64]bool{5: true}, false)[0]
