@@ -191,9 +191,13 @@ func urlFromOptions(options string) string {
 	return protocol + "://" + host + ":" + port + strings.TrimRight(path, "/") + "/"
 }
 
-// mainOf is the main class, or the jar after -jar.
+// mainOf is the main class, or the jar after -jar. The options whose value is a word of its own are
+// those of IsWhiteSpaceOption in the JDK's java.c.
 func mainOf(words []string) string {
-	withValue := []string{"-cp", "-classpath", "--class-path", "-p", "--module-path", "--add-modules", "--add-opens", "--add-exports", "--add-reads"}
+	withValue := []string{
+		"-cp", "-classpath", "--class-path", "-p", "--module-path", "--upgrade-module-path", "--limit-modules", "--patch-module", "--source",
+		"--add-modules", "--add-opens", "--add-exports", "--add-reads", "--enable-native-access",
+	}
 	for i := 1; i < len(words); i++ {
 		switch {
 		case words[i] == "-jar" || words[i] == "-m" || words[i] == "--module":

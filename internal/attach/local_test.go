@@ -41,6 +41,9 @@ func TestMainOf(t *testing.T) {
 		"java --module-path m -m shop/com.acme.Main":  "shop/com.acme.Main",
 		"java -version": "",
 		"java @args --add-opens java.base/x=ALL com.A": "com.A",
+		// Karaf's
+		"java --add-reads=java.xml=java.logging --patch-module java.base=/k/locator.jar -classpath a:b com.A": "com.A",
+		"java --limit-modules java.se --enable-native-access a --upgrade-module-path p com.A":                 "com.A",
 	} {
 		assert.Equal(t, want, mainOf(strings.Fields(line)), line)
 	}
