@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/attach"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
 // newAttachCommand builds "apm-sidecar attach".
@@ -78,7 +79,7 @@ func listJVMs(env environment, jvms []attach.JVM) error {
 		case url == "":
 			url, without = "no JVM agent", true
 		}
-		if _, err := fmt.Fprintf(env.stdout, "%d\t%s\t%s\n", j.PID, j.Main, url); err != nil {
+		if _, err := fmt.Fprintf(env.stdout, "%d\t%s\t%s\n", j.PID, unit.Printable(j.Main), unit.Printable(url)); err != nil {
 			return err
 		}
 	}

@@ -22,6 +22,8 @@ func TestListJVMs(t *testing.T) {
 	assert.Contains(t, said, "a web application or an actuator is not seen")
 	_, said = list(attach.JVM{PID: 8, Main: "Till", JolokiaURL: "http://127.0.0.1:8778/jolokia/"})
 	assert.Empty(t, said)
+	out, _ = list(attach.JVM{PID: 8, Main: "\x1b]0;till", JolokiaURL: "http://127.0.0.1:8778/\x07/"})
+	assert.Equal(t, "8\t\\x1b]0;till\thttp://127.0.0.1:8778/\\x07/\n", out, "another user's process moves no cursor")
 
 	out, said = list()
 	assert.Empty(t, out, "programs read it")

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/agent"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
 // exitCode is how a run ends, for scripts.
@@ -85,7 +86,7 @@ func explain(stderr io.Writer, err error) exitCode {
 			line = "error: " + line
 		}
 		// There is nowhere to report that stderr is closed.
-		_, _ = fmt.Fprintln(stderr, line)
+		_, _ = fmt.Fprintln(stderr, unit.Printable(line))
 	}
 	if code == exitUsage {
 		_, _ = fmt.Fprintln(stderr, hintOf(err))

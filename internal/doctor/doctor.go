@@ -12,6 +12,7 @@ import (
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jmx"
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
 // Level is how much a finding matters.
@@ -28,7 +29,8 @@ const (
 // Finding is one sentence about a target.
 type Finding struct {
 	Level Level
-	Text  string
+	// Text is safe to show on a terminal.
+	Text string
 }
 
 // Client is what the doctor asks; *jmx.Client is one.
@@ -52,7 +54,7 @@ type visit struct {
 }
 
 func (v *visit) say(l Level, format string, args ...any) {
-	v.findings = append(v.findings, Finding{l, fmt.Sprintf(format, args...)})
+	v.findings = append(v.findings, Finding{l, unit.Printable(fmt.Sprintf(format, args...))})
 }
 
 // Examine asks one target everything. It changes nothing in the JVM.

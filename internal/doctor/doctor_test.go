@@ -125,6 +125,7 @@ func TestExamine(t *testing.T) {
 		"healthy":         {patient{}, ""},
 		"down":            {patient{down: errors.New("refused")}, "fail no answer: refused"},
 		"a missing part":  {patient{missing: []jvm.Missing{{Part: "pools", Reason: "denied"}}}, "warn pools cannot be read: denied"},
+		"escape sequence": {patient{missing: []jvm.Missing{{Part: "pools", Reason: "\x1b[2J"}}}, `warn pools cannot be read: \x1b[2J`},
 		"clock behind":    {patient{skew: -time.Minute}, "warn the JVM's clock differs by -1m0s"},
 		"clock ahead":     {patient{skew: time.Minute}, "warn the JVM's clock differs by 1m0s"},
 		"slow":            {patient{takes: 20 * time.Second}, ""},

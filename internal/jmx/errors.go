@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
 // The reasons why a request gave nothing. They are the values of the reason
@@ -136,7 +138,8 @@ func statusError(code int, header http.Header) *Error {
 		hint = "; give the target username and password_file (or bearer_token_file) in the configuration; if it has them, they are not the agent's, " +
 			"or what guards it wants a CSRF token with every POST (Spring Security does)"
 	case 403:
-		hint = "; the agent's policy (jolokia-access.xml) must allow POST, read and this host, and what guards the agent must want no CSRF token (Spring Security does)"
+		hint = "; the agent's policy (jolokia-access.xml) must allow POST, read and this host; where a login guards the agent, give the target its username and password_file; " +
+			"and it must want no CSRF token (Spring Security does)"
 	case 404:
 		hint = "; the path is not the agent's: it usually ends in /jolokia/ or, where management.endpoints.web.exposure.include of Spring Boot names jolokia, in /actuator/jolokia/"
 	case 405, 501:
@@ -156,11 +159,11 @@ func leadsTo(header http.Header) string {
 	return " to " + clip((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String())
 }
 
-// clip shortens an agent's own words for an error or a log line, and keeps them
-// to one line.
+// clip shortens an agent's own words for an error or a log line, keeps them to one
+// line, and has no terminal obey them.
 func clip(s string) string {
 	const limit = 200
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " ")
+	s = unit.Printable(strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " "))
 	if len(s) > limit {
 		s = strings.ToValidUTF8(s[:limit], "") + "..."
 	}

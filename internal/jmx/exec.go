@@ -89,7 +89,7 @@ func execError(call request, r reply) error {
 	case r.err == "":
 		return nil
 	case r.status == 403:
-		return &Error{ReasonDenied, fmt.Errorf("the agent's policy (jolokia-access.xml) does not allow operation %s of %s: %s", call.Operation, call.MBean, r.err)}
+		return &Error{ReasonDenied, fmt.Errorf("the agent's policy (jolokia-access.xml), or one of the server's own, does not allow operation %s of %s: %s", call.Operation, call.MBean, r.err)}
 	case r.status == 404, r.status == 400, strings.HasSuffix(r.errType, "NoSuchMethodException"):
 		return &Error{ReasonOperation, fmt.Errorf("%w: %s: %s", ErrUnsupported, call.Operation, r.err)}
 	}

@@ -57,6 +57,7 @@ func TestFailuresHaveAReason(t *testing.T) {
 		}},
 		{"null items", jmx.ReasonNoPart, "without a word", eachItem(`null`)},
 		{"too dense", jmx.ReasonTooLarge, "values", saying(200, "["+strings.Repeat("1,", 1<<20)+"1]")},
+		{"escape sequences", jmx.ReasonNoPart, `safe\x1b[31m\u202ered`, eachItem(`{"status":500,"error":"safe\u001b[31m\u202ered"}`)},
 		{"huge", jmx.ReasonTooLarge, "longer than", func(w http.ResponseWriter, _ *http.Request, _ []item) {
 			chunk := []byte(strings.Repeat(" ", 1<<20))
 			for range 64 {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
 // JSON writes the report as indented JSON with a line break at its end. The same
@@ -37,7 +39,7 @@ func EscapeHidden(text []byte) []byte {
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
 		switch {
-		case r == '\n' || r == utf8.RuneError || !hidden(r):
+		case r == '\n' || r == utf8.RuneError || !unit.Hidden(r):
 			out = append(out, text[:size]...)
 		case r <= 0xFFFF:
 			out = fmt.Appendf(out, `\u%04x`, r)

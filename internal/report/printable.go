@@ -1,42 +1,7 @@
 package report
 
-import (
-	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
-)
+import "github.com/apm-sidecar/apm-sidecar/internal/unit"
 
-// Printable makes a string of a dump safe to show on a terminal: control
-// characters (escape sequences among them), invalid UTF-8, characters that
-// change the direction of text or take no room, and line breaks become visible
-// escapes such as \x1b; what is longer than 1,024 characters is cut.
-func Printable(s string) string {
-	s = shorten(s, maxStringRunes)
-	if !strings.ContainsFunc(s, hidden) {
-		return s
-	}
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case !hidden(r):
-			b.WriteRune(r)
-		case r < 0x100:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case r <= 0xFFFF:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		}
-	}
-	return b.String()
-}
-
-// hidden tells the characters that a terminal obeys, or shows as nothing. The
-// replacement character is among them, as ranging over a string makes it of
-// bytes that are no UTF-8; Printable tells the two apart.
-func hidden(r rune) bool {
-	return r == utf8.RuneError || r != ' ' && !unicode.IsGraphic(r) || unicode.Is(unicode.Zs, r) && r != ' '
-}
+// Printable makes a string of a dump safe to show on a terminal, as unit.Printable
+// does; what is longer than 1,024 characters is cut.
+func Printable(s string) string { return unit.Printable(shorten(s, maxStringRunes)) }

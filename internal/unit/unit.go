@@ -1,5 +1,5 @@
 // Package unit is how numbers read: bytes, counts, durations and shares, one
-// way in every output of both programs.
+// way in every output of both programs; and how strings from outside do.
 package unit
 
 import (
