@@ -63,8 +63,9 @@ func (g *Graph) Strings(ctx context.Context, objects []ObjID) (map[ObjID]string,
 			case c.Elem == hprof.TypeByte:
 				text[p.owner] = utf16Text(c.Data, binary.NativeEndian)
 			case c.Elem == hprof.TypeChar:
-				data := c.Data
-				if p.count >= 0 && p.offset >= 0 && 2*(p.offset+p.count) <= int64(len(data)) {
+				data, chars := c.Data, int64(len(c.Data)/2)
+				// Where a hostile dump's are longs, their sum may not fit into one.
+				if p.offset >= 0 && p.offset <= chars && p.count >= 0 && p.count <= chars-p.offset {
 					data = data[2*p.offset : 2*(p.offset+p.count)]
 				}
 				text[p.owner] = utf16Text(data, binary.BigEndian)
