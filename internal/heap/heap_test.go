@@ -284,3 +284,23 @@ func TestManyRoots(t *testing.T) {
 		g.Close()
 	}
 }
+
+// TestReadInShortSegments finds each object by itself, also one in a segment at whose middle the piece
+// of the dump ends that is read for it.
+func TestReadInShortSegments(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	node := j.Class("com.acme.Node", j.Object, hproftest.Ref("next"), hproftest.Int("value"))
+	var nodes []*hproftest.Object
+	for i := range 5000 {
+		nodes = append(nodes, j.New(node).Set("value", int32(i)))
+	}
+	g := build(t, j.Finish(), hproftest.Shape{SegmentBytes: 500}, heap.Options{Depth: heap.Numbered})
+	for i, o := range nodes {
+		found := false
+		require.NoError(t, g.Read(t.Context(), []heap.ObjID{g.Object(o.ID)}, func(c heap.Content) {
+			value, _, _ := g.Field(c, heap.FieldName{Class: "com.acme.Node", Field: "value"})
+			found = int(value) == i
+		}))
+		require.True(t, found, i)
+	}
+}

@@ -281,12 +281,12 @@ func (o *Objects) root(b []byte) bool {
 	return true
 }
 
-// segments moves over the headers of the next segments of a run, and says whether there were
-// any.
+// segments moves over the headers of the next segments of a run, see Extent, and says whether there
+// were any. A walk over a part of the run may end within a segment.
 func (o *Objects) segments() (found bool) {
 	for {
 		h, err := o.c.peek(headerLength)
-		if err != nil || Tag(h[0]) != TagHeapSegment || headerLength+int64(binary.BigEndian.Uint32(h[5:])) > o.c.left() {
+		if err != nil || Tag(h[0]) != TagHeapSegment || binary.BigEndian.Uint32(h[5:]) >= shortSegment {
 			return found
 		}
 		o.c.pos += headerLength

@@ -371,10 +371,20 @@ func TestADumpWithoutItsEnd(t *testing.T) {
 	assert.Empty(t, meet(t, raw(name(1, "a"), whole, whole)).damage)
 }
 
-// TestASegmentWithinASegment is damage if it reaches beyond.
+// TestASegmentWithinASegment is one of a run if it is short, though a part of the run may end in it,
+// and damage if it is longer.
 func TestASegmentWithinASegment(t *testing.T) {
-	tags, err := subRecords(t, append(rec(hprof.TagHeapSegment, nil), 0x1C, 0, 0, 0, 0, 0, 0, 0, 1))
-	assert.Empty(t, tags)
-	require.NotNil(t, err)
-	assert.EqualValues(t, 9, err.Offset)
+	root := append([]byte{byte(hprof.SubRootUnknown)}, make([]byte, 8)...)
+	header := func(bytes uint32) []byte { return binary.BigEndian.AppendUint32([]byte{0x1C, 0, 0, 0, 0}, bytes) }
+	for bytes, last := range map[uint32]bool{0: true, 9: true, 1023: true, 1024: false, 1 << 31: false} {
+		tags, err := subRecords(t, slices.Concat(root, header(9), root, header(bytes), root))
+		if last {
+			assert.Len(t, tags, 3, bytes)
+			assert.Nil(t, err, bytes)
+			continue
+		}
+		assert.Len(t, tags, 2, bytes)
+		require.NotNil(t, err, bytes)
+		assert.EqualValues(t, 9+9+9, err.Offset, bytes)
+	}
 }
