@@ -304,3 +304,24 @@ func TestReadInShortSegments(t *testing.T) {
 		require.True(t, found, i)
 	}
 }
+
+// TestReadLongArrays gives as much of them as is promised, however much was read before them.
+func TestReadLongArrays(t *testing.T) {
+	const most = 1 << 20
+	j := hproftest.NewJDK(17, 8)
+	want := map[*hproftest.Object]int{}
+	for _, size := range []int{most - 1, most, most + 1, 3 * most} {
+		bytes := make([]byte, size)
+		for i := range bytes {
+			bytes[i] = byte(i * 7)
+		}
+		want[j.Bytes(bytes)] = min(size, most)
+	}
+	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{Depth: heap.Numbered})
+	for o, n := range want {
+		require.NoError(t, g.Read(t.Context(), []heap.ObjID{g.Object(o.ID)}, func(c heap.Content) {
+			require.Len(t, c.Data, n)
+			assert.Equal(t, byte((n-1)*7&0xff), c.Data[n-1])
+		}))
+	}
+}

@@ -46,9 +46,7 @@ type visitor func(*hprof.Objects, Content)
 // read returns a visitor that reads the data.
 func read(fn func(Content)) visitor {
 	return func(o *hprof.Objects, c Content) {
-		if c.Data = o.Body(maxRead); c.Data == nil {
-			c.Data = o.Chunk()
-		}
+		c.Data = o.First(maxRead)
 		fn(c)
 	}
 }

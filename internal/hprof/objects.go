@@ -213,6 +213,10 @@ func (o *Objects) Body(limit int) []byte {
 	return o.take(int(o.body))
 }
 
+// First returns the first bytes of the current body, all of them or as many as limit, which is at most
+// 1 MiB. They are valid until the next call.
+func (o *Objects) First(limit int) []byte { return o.take(int(min(o.body, int64(limit)))) }
+
 // Chunk returns the next piece of the current body, a multiple of 8 bytes but for
 // the last one, or nil at its end. It is valid until the next call.
 func (o *Objects) Chunk() []byte {

@@ -185,9 +185,7 @@ func (p *recordPrinter) object() {
 	if o.Tag == hprof.SubPrimArrayNoData {
 		return
 	}
-	body := o.Chunk()
-	shown := min(len(body), max(shownBytes, 8*width))
-	l.hex("body", body[:shown], int(o.Count)*width)
+	l.hex("body", o.First(max(shownBytes, 8*width)), int(o.Count)*width)
 }
 
 // classDump writes a class with its static fields and the types of its instances'.
