@@ -85,7 +85,7 @@ func (b *matRules) invent(t *tally) {
 // missingSupers returns the superclasses that the dump does not describe, as dumps of
 // JDK 5 leave some out. Their fields take what an instance of the subclass has left.
 func (b *matRules) missingSupers() (missing []ClassID) {
-	added := map[uint64]ClassID{}
+	added, room := map[uint64]ClassID{}, int64(maxFiller)
 	for i, n := 0, len(b.Classes); i < n; i++ {
 		address := b.Classes[i].superAddress
 		if address == 0 {
@@ -100,7 +100,9 @@ func (b *matRules) missingSupers() (missing []ClassID) {
 		}
 		c := &b.Classes[i]
 		if super := &b.Classes[c.Super]; super.Object == 0 && super.Fields == nil {
-			super.Fields = filler(int64(c.declared) - c.ownBytes(b.idSize))
+			bytes := max(0, min(int64(c.declared)-c.ownBytes(b.idSize), room))
+			super.Fields = filler(bytes)
+			room -= bytes
 			missing = append(missing, c.Super)
 		}
 	}
@@ -110,7 +112,7 @@ func (b *matRules) missingSupers() (missing []ClassID) {
 // filler returns fields, none of them a reference, of so many bytes in all.
 func filler(bytes int64) []Field {
 	fields := []Field{}
-	for at := int64(0); at < min(bytes, maxFiller); {
+	for at := int64(0); at < bytes; {
 		t := hprof.TypeByte
 		switch {
 		case bytes-at >= 4:
@@ -124,8 +126,8 @@ func filler(bytes int64) []Field {
 	return fields
 }
 
-// maxFiller bounds the fields of a made-up superclass: the class file format allows
-// no bigger object than 65,535 fields of 8 bytes a class.
+// maxFiller bounds the fields of all made-up superclasses, in bytes: the class file format allows
+// no bigger object than 65,535 fields of 8 bytes a class, and dumps lack few classes.
 const maxFiller = 1 << 19
 
 // root turns what belongs to a thread's stack into a reference of the thread, if the

@@ -1,8 +1,13 @@
 package heap_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -255,6 +260,38 @@ func TestMATMissingSuper(t *testing.T) {
 	assert.Equal(t, "java.lang.Object", g.Classes[g.Classes[super].Super].Name)
 	assert.Contains(t, refs(g, g.Object(sub.ID)), g.Classes[super].Object)
 	assert.Equal(t, "java.lang.Class", g.Class(g.Classes[super].Object).Name)
+}
+
+// TestMATMissingSupersTakeLittle: what instances are said to have left is bounded for all superclasses that
+// a hostile dump lacks, not for each.
+func TestMATMissingSupersTakeLittle(t *testing.T) {
+	d := hproftest.New(8)
+	object := d.Class("java.lang.Object", nil)
+	var subs []*hproftest.Class
+	for i := range 100 {
+		gone := d.Class(fmt.Sprintf("Gone%d", i), object)
+		subs = append(subs, d.Class(fmt.Sprintf("Sub%d", i), gone))
+		d.Forget(gone)
+	}
+	data := d.Encode(hproftest.Shape{})
+	for _, c := range subs {
+		const declared = 1 + 8 + 4 + 6*8 // tag, id, trace, ids: where the size of an instance is
+		at := bytes.Index(data, binary.BigEndian.AppendUint64([]byte{byte(hprof.SubClassDump)}, c.ID))
+		require.Positive(t, at)
+		binary.BigEndian.PutUint32(data[at+declared:], 1<<31)
+	}
+	path := filepath.Join(t.TempDir(), "hostile.hprof")
+	require.NoError(t, os.WriteFile(path, data, 0o600))
+	f, err := hprof.Open(t.Context(), path, nil)
+	require.NoError(t, err)
+	defer f.Close()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	g, err := heap.Build(t.Context(), f, heap.Options{Edges: heap.EdgesMAT})
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	defer g.Close()
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20), "for each they would be a gigabyte")
 }
 
 // TestMATUndescribedClass is a difference that is left: instances of a class that the
