@@ -78,7 +78,10 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 	if b.kinds, err = newKinds(b.memory, uint64(b.Objects()), b.unknownClass()); err != nil {
 		return nil, err
 	}
-	bound := b.planClasses()
+	bound, err := b.planClasses()
+	if err != nil {
+		return nil, err
+	}
 	edge, err := edges.NewBuilder(b.memory, b.Objects()+1, bound, b.linkers()+1)
 	if err != nil {
 		return nil, err

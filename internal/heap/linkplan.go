@@ -1,6 +1,8 @@
 package heap
 
 import (
+	"unsafe"
+
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
@@ -18,8 +20,12 @@ type linkPlan struct {
 }
 
 // planClasses prepares what the second pass needs of each class and returns an
-// upper bound for the number of references.
-func (b *builder) planClasses() (bound uint64) {
+// upper bound for the number of references. Errors: no memory.
+func (b *builder) planClasses() (bound uint64, err error) {
+	refs, all := b.refFieldCounts()
+	if err := b.PlanNotes("planning references", all*int64(unsafe.Sizeof(linkPlan{}.refs[0]))); err != nil {
+		return 0, err
+	}
 	sticky := map[ObjID]bool{}
 	for r := range b.Roots.All() {
 		if r.Kind == hprof.SubRootStickyClass {
@@ -35,7 +41,8 @@ func (b *builder) planClasses() (bound uint64) {
 			p.class = c.Object
 		}
 		p.locals = len(b.locals) > 0 && b.IsSubclass(id, "java.lang.Thread")
-		if !c.instanceless() {
+		if refs[id] > 0 {
+			p.refs = make([]uint32, 0, refs[id])
 			b.planFields(id, p)
 		}
 		p.tables = b.tablePlans(id)
@@ -45,7 +52,37 @@ func (b *builder) planClasses() (bound uint64) {
 	for _, l := range b.locals {
 		bound += uint64(len(l))
 	}
-	return bound + b.arrayRefs
+	return bound + b.arrayRefs, nil
+}
+
+// refFieldCounts returns how many reference fields the instances of each class have at most, by ClassID, 0
+// where there are none, and how many that are in all. A class has those of its superclasses, too: in a hostile
+// dump of a megabyte they may be a billion.
+func (g *Graph) refFieldCounts() (counts []uint32, all int64) {
+	own := make([]uint32, len(g.Classes))
+	for i := range g.Classes {
+		for _, f := range g.Classes[i].Fields {
+			if f.Type == hprof.TypeObject {
+				own[i]++
+			}
+		}
+	}
+	counts = make([]uint32, len(g.Classes))
+	for i := range g.Classes {
+		if g.Classes[i].instanceless() {
+			continue
+		}
+		c := ClassID(i)
+		for range maxHierarchy {
+			if c == NoClass {
+				break
+			}
+			counts[i] += own[c]
+			c = g.Classes[c].Super
+		}
+		all += int64(counts[i])
+	}
+	return counts, all
 }
 
 // planFields notes the references of the instances of a class.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"unsafe"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -55,12 +56,16 @@ type referrerScan struct {
 
 // Referrers looks for references to an object. It reads the whole dump again, and needs
 // no edges: the graph may be only Numbered. First has limit entries at most. Errors: that
-// of ctx.
+// of ctx; no memory.
 func (g *Graph) Referrers(ctx context.Context, target ObjID, limit int) (Referrers, error) {
+	counts, all := g.refFieldCounts()
+	if err := g.PlanNotes("looking for references", all*int64(unsafe.Sizeof(refField{}))); err != nil {
+		return Referrers{}, err
+	}
 	strengths := g.strengths()
 	fields := make([][]refField, len(g.Classes))
 	for i := range g.Classes {
-		if !g.Classes[i].instanceless() {
+		if counts[i] > 0 {
 			fields[i] = g.refFields(ClassID(i), strengths[i])
 		}
 	}
