@@ -51,9 +51,9 @@ type Tree struct {
 	graph Graph
 	core  core   // the nodes that are not peeled
 	live  bitset // the reachable nodes
+	size  int64  // how many those are
 	// single are the nodes with one predecessor, orphans aside, until the search begins.
 	single bitset
-	size   int64 // how many those are
 
 	// number is the preorder number of a core node in the dominator tree, 0 for
 	// unreachable ones. By place in the core.
