@@ -1,6 +1,7 @@
 package heap
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"slices"
@@ -90,7 +91,7 @@ func (l *linker) unit(ctx context.Context, u unit) error {
 			return err
 		}
 	}
-	if err := l.resolve(); err != nil {
+	if err := cmp.Or(unreadable(o), l.resolve()); err != nil {
 		return err
 	}
 	b.progress("resolving references", u.end-u.start)

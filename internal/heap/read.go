@@ -2,11 +2,14 @@ package heap
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"sync"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/cores"
+	"github.com/apm-sidecar/apm-sidecar/internal/heap/edges"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
@@ -29,7 +32,7 @@ type Content struct {
 
 // Read reads the bodies of the given objects from the dump again and hands them
 // to fn, one at a time, in no particular order. Data is valid during the call.
-// Class objects have no body. Errors: that of ctx.
+// Class objects have no body. Errors: that of ctx; the file was changed, or fails.
 func (g *Graph) Read(ctx context.Context, objects []ObjID, fn func(Content)) error {
 	return g.visit(ctx, objects, oneAtATime(read(fn)))
 }
@@ -123,9 +126,22 @@ func (g *Graph) walk(ctx context.Context, units []unit, worker func() func(i int
 					work(i, o)
 				}
 			}
-			return nil
+			return unreadable(o)
 		}
 	})
+}
+
+// unreadable returns what ended a walk over sub-records before their end, which all were read before: the
+// file was changed since, or the disk fails.
+func unreadable(o *hprof.Objects) error {
+	switch fault := o.Err(); {
+	case fault == nil:
+		return nil
+	case errors.Is(fault, hprof.ErrOverrun):
+		return fmt.Errorf("%w: %w", edges.ErrChanged, fault)
+	default:
+		return fmt.Errorf("read once more: %w", fault)
+	}
 }
 
 // content describes the current object of a walk, without its data.

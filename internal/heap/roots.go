@@ -49,6 +49,9 @@ func (b *builder) readRoots(ctx context.Context) error {
 				b.root(root{o.ID, o.Tag, o.Thread, o.Frame})
 			}
 		}
+		if err := unreadable(o); err != nil {
+			return err
+		}
 	}
 	b.sortStackRoots()
 	return nil

@@ -15,8 +15,8 @@ const (
 	chunkBytes = 256 << 10
 )
 
-// ErrChanged is returned when more successors come than were announced: the dump
-// was changed between two passes over it.
+// ErrChanged is returned when more successors come than were announced, or the dump ends before where it did:
+// it was changed between two passes over it.
 var ErrChanged = errors.New("the dump changed while it was read")
 
 // Builder makes a Graph from the runs that several Writers write.
