@@ -76,7 +76,7 @@ func chunks(ctx context.Context, in *os.File, size int64) (*members, error) {
 			if from += i; i < 0 || from+chunkHeader > n {
 				break
 			}
-			if at := base + int64(from); at > 0 && beginsChunk(buf[from:]) {
+			if at := base + int64(from); at >= chunkHeader && beginsChunk(buf[from:]) {
 				if ok, err := m.add(in, at); !ok || err != nil {
 					return nil, err
 				}

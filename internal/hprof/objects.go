@@ -274,10 +274,11 @@ func (o *Objects) root(b []byte) bool {
 		o.ID = 0
 	} else {
 		o.ID = o.ref(b)
-		if n > o.id && o.Tag != SubRootJNIGlobal {
+		ofThread := o.Tag != SubRootJNIGlobal // which has another id behind
+		if ofThread && n > o.id {
 			o.Thread = binary.BigEndian.Uint32(b[o.id:])
 		}
-		if n == o.id+8 {
+		if ofThread && n == o.id+8 {
 			o.Frame = int32(binary.BigEndian.Uint32(b[o.id+4:]))
 		}
 	}

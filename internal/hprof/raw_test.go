@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -270,6 +271,40 @@ func TestMembersAcrossTheBlocksInWhichTheyAreLookedFor(t *testing.T) {
 		assert.Equal(t, "gzip-chunked", f.Compression)
 		assert.Nil(t, f.Damage)
 		assert.Len(t, dump, int(f.Size))
+	}
+}
+
+// TestAMemberWithinTheFirstHeader is none: what looks like it belongs to the header's own fields.
+func TestAMemberWithinTheFirstHeader(t *testing.T) {
+	dump := raw(name(1, "a"), rec(hprof.TagHeapDump, nil))
+	packed := member(t, gzip.Header{}, dump)
+	// All flags; the time, which begins as a member does behind the flags; no extra field, a name, a comment.
+	header := append([]byte{0x1f, 0x8b, 8, 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0}, "n\x00HPROF BLOCKSIZE=100000\x00"...)
+	header = binary.LittleEndian.AppendUint16(header, uint16(crc32.ChecksumIEEE(header)))
+	f, err := open(t, slices.Concat(header, packed[10:]))
+	require.NoError(t, err)
+	assert.Nil(t, f.Damage)
+	assert.Len(t, dump, int(f.Size))
+}
+
+// TestThreadsAndFramesOfRoots are those of the kinds that have any.
+func TestThreadsAndFramesOfRoots(t *testing.T) {
+	const none = -1
+	for kind, want := range map[hprof.SubTag]struct {
+		thread uint32
+		frame  int32
+	}{
+		hprof.SubRootUnknown: {0, none}, hprof.SubRootStickyClass: {0, none}, hprof.SubRootJNIGlobal: {0, none},
+		hprof.SubRootJNILocal: {0xA1, 0xA2}, hprof.SubRootJavaFrame: {0xA1, 0xA2}, hprof.SubRootThread: {0xA1, 0xA2}, hprof.SubRootJNIMonitor: {0xA1, 0xA2},
+		hprof.SubRootNativeStack: {0xA1, none}, hprof.SubRootThreadBlock: {0xA1, none},
+	} {
+		root := append([]byte{byte(kind)}, make([]byte, 8)...)
+		root = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(root, 0xA1), 0xA2)
+		o := hprof.NewObjects(bytes.NewReader(root), 8)
+		o.Reset(0, int64(len(root)))
+		require.True(t, o.Next(), kind.Name())
+		assert.Equal(t, want.thread, o.Thread, kind.Name())
+		assert.Equal(t, want.frame, o.Frame, kind.Name())
 	}
 }
 
