@@ -143,7 +143,10 @@ func (d *remoteWrite) send(ctx context.Context, b Batch, useSnappy bool) (Receip
 		GotConn: func(info httptrace.GotConnInfo) { fresh = !info.Reused },
 	})
 	req, err := d.request(ctx, b, useSnappy)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrRejected):
+		return Receipt{Code: "undecodable"}, never, err
+	case err != nil:
 		return Receipt{Code: "credentials"}, again, err
 	}
 	resp, err := d.client.Do(req)
@@ -185,7 +188,7 @@ func (d *remoteWrite) send(ctx context.Context, b Batch, useSnappy bool) (Receip
 	}
 }
 
-// request builds the POST for b.
+// request builds the POST for b. The error wraps ErrRejected where b cannot be unpacked for snappy.
 func (d *remoteWrite) request(ctx context.Context, b Batch, useSnappy bool) (*http.Request, error) {
 	encoding, versionKey, version := "zstd", "X-VictoriaMetrics-Remote-Write-Version", "1"
 	body := b.Frame
@@ -193,7 +196,7 @@ func (d *remoteWrite) request(ctx context.Context, b Batch, useSnappy bool) (*ht
 		encoding, versionKey, version = "snappy", "X-Prometheus-Remote-Write-Version", "0.1.0"
 		raw, err := b.WriteRequest(d.raw[:0])
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", ErrRejected, err)
 		}
 		d.raw, d.packed = raw, snappy.Encode(d.packed[:cap(d.packed)], raw)
 		body = d.packed

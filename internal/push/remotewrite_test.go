@@ -140,6 +140,30 @@ func TestRemoteWriteFallsBackToSnappyOnce(t *testing.T) {
 	assert.Equal(t, []float64{0, 1, 2}, rc.values())
 }
 
+// TestRemoteWriteOfWhatDoesNotUnpack: a receiver that wants snappy will never get it, and what is behind it must
+// not wait for that.
+func TestRemoteWriteOfWhatDoesNotUnpack(t *testing.T) {
+	rc := newReceiver(t, func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		if r.Header.Get("Content-Encoding") == "snappy" {
+			return false
+		}
+		http.Error(w, "snappy: corrupt input", http.StatusBadRequest)
+		return true
+	})
+	d := remote(t, rc.URL, RemoteWriteOptions{})
+	for i := range 2 { // the receiver is known for snappy at the second time
+		b := batch(t, float64(i))
+		broken := b
+		broken.Frame = b.Frame[:len(b.Frame)-1]
+		receipt, err := d.Deliver(t.Context(), broken)
+		assert.ErrorIs(t, err, ErrRejected)
+		assert.Equal(t, "undecodable", receipt.Code)
+		_, err = d.Deliver(t.Context(), b)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, []float64{0, 1}, rc.values())
+}
+
 func TestRemoteWriteOneBadBatchIsNoDowngrade(t *testing.T) {
 	rc := newReceiver(t, func(n int, w http.ResponseWriter, _ *http.Request) bool {
 		if n <= 2 {
