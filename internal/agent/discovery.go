@@ -29,7 +29,7 @@ type discovery struct {
 	// last list.
 	next    time.Time
 	started jvm.Opt[int64]
-	// look has the states and stacks that rows were made of, at the time at.
+	// states and stacks are what rows were made of at the last look, at the time at.
 	states, stacks map[int64]*jvm.Thread
 	at             time.Time
 }

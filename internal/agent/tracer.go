@@ -52,7 +52,7 @@ type tracer struct {
 	rest      backOff
 	// reason is that of the last failure, "" after a success and "new" before.
 	reason string
-	// published is when samples were last made, written that the sink took none.
+	// published is when samples were last made.
 	published time.Time
 	// looks counts the looks at which a rare one may be left out.
 	looks int
