@@ -39,7 +39,7 @@ func (d *Deriver) FinalizerThread(f *jvm.FinalizerThread, pending jvm.Opt[int64]
 		b.addTo(b.with(Label{"state", string(state)}), "jvm_finalizer_thread_state", is)
 	}
 	b.add(NameFinalizerStuck, h.StuckFor.Seconds())
-	b.share("jvm_finalizer_drained_objects_per_second", h.PerSecond)
+	b.number("jvm_finalizer_drained_objects_per_second", h.PerSecond)
 	if h.Frame != "" {
 		b.addTo(b.with(Label{"frame", h.Frame}, Label{"lock", cmp.Or(jvm.StableClass(h.LockClass), "none")}, Label{"owner", cmp.Or(h.Owner, "none")}),
 			"jvm_finalizer_thread_info", 1)

@@ -46,8 +46,8 @@ func (b *builder) pressure(ratios []pressureRatio) {
 }
 
 func (b *builder) churn(c churned) {
-	b.share("jvm_gc_memory_allocated_bytes_total", c.allocated)
-	b.share("jvm_gc_memory_promoted_bytes_total", c.promoted)
+	b.number("jvm_gc_memory_allocated_bytes_total", c.allocated)
+	b.number("jvm_gc_memory_promoted_bytes_total", c.promoted)
 }
 
 func (b *builder) oldRegion(o oldForecast) {
@@ -57,6 +57,6 @@ func (b *builder) oldRegion(o oldForecast) {
 	b.add("jvm_memory_old_after_gc_bytes", float64(o.region.UsedBytes))
 	b.add("jvm_memory_old_limit_bytes", float64(o.region.LimitBytes))
 	b.add(NameOldRatio, o.region.Ratio())
-	b.share("jvm_memory_old_growth_bytes_per_second", o.growth)
-	b.share(NameOldFullIn, o.fullInSeconds)
+	b.number("jvm_memory_old_growth_bytes_per_second", o.growth)
+	b.number(NameOldFullIn, o.fullInSeconds)
 }

@@ -10,9 +10,9 @@ import (
 func (d *Deriver) Host(h *jvm.Host) []Sample {
 	b := d.host.at(h.Time.UnixMilli())
 	b.cpus(h.CPUs)
-	b.share("node_load1", h.Load1)
-	b.share("node_load5", h.Load5)
-	b.share("node_load15", h.Load15)
+	b.number("node_load1", h.Load1)
+	b.number("node_load5", h.Load5)
+	b.number("node_load15", h.Load15)
 	for _, m := range hostMemory() {
 		if v, ok := h.Memory[m.field]; ok {
 			b.add(m.metric, float64(v))
@@ -63,7 +63,7 @@ func (b *builder) cgroup(c jvm.Cgroup) {
 	b.count(nil, "container_spec_cpu_period", c.CPUPeriodUs, 1)
 	b.count(nil, "container_cpu_cfs_periods_total", c.Periods, 1)
 	b.count(nil, "container_cpu_cfs_throttled_periods_total", c.Throttled, 1)
-	b.share("container_cpu_cfs_throttled_seconds_total", c.ThrottledSeconds)
+	b.number("container_cpu_cfs_throttled_seconds_total", c.ThrottledSeconds)
 	b.count(nil, "container_threads", c.Threads, 1)
 	b.count(nil, "container_threads_max", c.ThreadsMax, 1)
 }

@@ -12,7 +12,7 @@ func (b *builder) activity(s *jvm.Snapshot) {
 	if o := s.OS; o != nil {
 		b.count(nil, "process_cpu_seconds_total", o.CPUTimeNs, 1e9)
 		b.count(nil, "process_open_fds", o.OpenFiles, 1)
-		b.share("jvm_system_cpu_load_1m", o.LoadAverage)
+		b.number("jvm_system_cpu_load_1m", o.LoadAverage)
 	}
 	if r := s.Runtime; r != nil {
 		b.count(nil, "process_start_time_seconds", r.StartMs, 1000)
@@ -42,8 +42,8 @@ func (b *builder) slow(d *jvm.Details) {
 	}
 	b.count(nil, "process_max_fds", d.MaxFiles, 1)
 	b.count(nil, "jvm_cpu_count", d.Processors, 1)
-	b.share("jvm_cpu_recent_utilization_ratio", d.ProcessLoad)
-	b.share("jvm_system_cpu_utilization_ratio", d.SystemLoad)
+	b.number("jvm_cpu_recent_utilization_ratio", d.ProcessLoad)
+	b.number("jvm_system_cpu_utilization_ratio", d.SystemLoad)
 	if vm := d.VM; vm != nil && (vm.Name != "" || vm.Version != "") {
 		b.addTo(b.with(Label{"runtime", vm.Name}, Label{"vendor", vm.Vendor}, Label{"version", vm.Version}), "jvm_runtime_info", 1)
 	}

@@ -71,8 +71,8 @@ func (b *builder) count(labels []Label, name string, v jvm.Opt[int64], divisor f
 	}
 }
 
-// share appends a value between 0 and 1 if it is known.
-func (b *builder) share(name string, v jvm.Opt[float64]) {
+// number appends a number without labels of its own if it is known.
+func (b *builder) number(name string, v jvm.Opt[float64]) {
 	if f, ok := v.Get(); ok {
 		b.add(name, f)
 	}

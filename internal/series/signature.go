@@ -1,6 +1,7 @@
 package series
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -60,20 +61,13 @@ func SchedulerSignature(h *jvm.ClassHistogram) Signature {
 		switch {
 		case !same || isPlumbing(c.Class):
 		case looksLikeTask(c.Class):
-			s.Task = firstOf(s.Task, c.Class)
+			s.Task = cmp.Or(s.Task, c.Class)
 		default:
-			s.Referent = firstOf(s.Referent, c.Class)
+			s.Referent = cmp.Or(s.Referent, c.Class)
 		}
 	}
 	s.Found = s.Task != "" && s.Referent != ""
 	return s
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 func near(a, b int64) bool {
