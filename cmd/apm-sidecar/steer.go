@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -226,18 +227,24 @@ func (s *steering) follow() {
 	s.watch().Follow(chosen)
 }
 
-// WriteMetrics writes the self metrics in Prometheus' text form.
+// WriteMetrics writes the self metrics in Prometheus' text form. Who reads them slowly holds up no change.
 func (s *steering) WriteMetrics(w io.Writer) {
+	var text bytes.Buffer
+	s.writeMetrics(&text)
+	// A failed write is the scraper's own doing.
+	_, _ = w.Write(text.Bytes())
+}
+
+func (s *steering) writeMetrics(text *bytes.Buffer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ok := 1
 	if s.refused != nil {
 		ok = 0
 	}
-	// A failed write is the scraper's own doing.
-	_, _ = fmt.Fprintf(w, "apm_sidecar_targets %d\napm_sidecar_target_name_clashes %d\napm_sidecar_config_reload_success %d\napm_sidecar_config_last_reload_success_timestamp_seconds %d\n",
+	fmt.Fprintf(text, "apm_sidecar_targets %d\napm_sidecar_target_name_clashes %d\napm_sidecar_config_reload_success %d\napm_sidecar_config_last_reload_success_timestamp_seconds %d\n",
 		len(s.watch().Targets()), s.clashes, ok, s.applied.Unix())
 	if s.finder != nil {
-		s.finder.WriteMetrics(w)
+		s.finder.WriteMetrics(text)
 	}
 }

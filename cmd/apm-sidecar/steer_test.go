@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/agent"
 )
 
 // post sends an empty POST and gives the status.
@@ -97,4 +99,21 @@ func TestReloadKeepsTheLastGoodConfiguration(t *testing.T) {
 	write(file, static("three"))
 	shows(`"name":"three/`) // by itself, as the file has changed
 	r.end(t)
+}
+
+// lookingAround is a reader of metrics that asks for something else of the steering meanwhile.
+type lookingAround struct{ look func() }
+
+func (l lookingAround) Write(p []byte) (int, error) {
+	l.look()
+	return len(p), nil
+}
+
+// TestASlowReaderOfMetricsHoldsUpNobody: changes of the configuration do not wait until all is sent.
+func TestASlowReaderOfMetricsHoldsUpNobody(t *testing.T) {
+	watched := agent.New(agent.Options{})
+	s := &steering{watch: func() *agent.Agent { return watched }}
+	asked := false
+	s.WriteMetrics(lookingAround{func() { asked = s.notes() == nil }})
+	assert.True(t, asked)
 }
