@@ -27,6 +27,7 @@ func TestStrongestTrack(t *testing.T) {
 			add := func() *hproftest.Object { return j.New(node) }
 			// strong is held by a long strong way and by shorter weaker ones.
 			strong, soft, weak, final, phantom, garbage := add(), add(), add(), add(), add(), add()
+			softAgain, weakAgain := add(), add()
 			way := add().Set("a", add().Set("b", strong))
 			phantomClass := j.Class("com.acme.Ghost", j.ClassNamed("java.lang.ref.PhantomReference"))
 			root := j.Class("com.acme.Main", j.Object).Static("way", way).Static("weakToStrong", j.Weak(strong)).
@@ -34,8 +35,8 @@ func TestStrongestTrack(t *testing.T) {
 				Static("weak", j.Weak(weak)).Static("ghost", j.New(phantomClass).Set("referent", phantom))
 			// What is held weakly behind something held softly is held weakly.
 			j.Finalizer(final, hproftest.Registered)
-			soft.Set("a", j.Weak(weak))
-			weak.Set("b", j.New(phantomClass).Set("referent", final))
+			soft.Set("a", j.Weak(weak)).Set("b", j.Soft(softAgain))
+			weak.Set("b", j.New(phantomClass).Set("referent", final)).Set("a", j.Weak(weakAgain))
 			add().Set("a", garbage)
 			stack := add()
 			local := add().Set("a", stack)
@@ -53,6 +54,7 @@ func TestStrongestTrack(t *testing.T) {
 					want   heap.Strength
 				}{
 					"strong": {strong, heap.Strong}, "soft": {soft, heap.Soft}, "weak": {weak, heap.Weak}, "final": {final, heap.Final},
+					"soft behind soft": {softAgain, heap.Soft}, "weak behind weak": {weakAgain, heap.Weak},
 					"phantom": {phantom, heap.Phantom}, "garbage": {garbage, heap.Unreachable}, "local": {stack, heap.Strong},
 				} {
 					assert.Equal(t, c.want, track(c.object).Strength, "%s, %d-byte ids, %s: %s", name, idSize, edgesName, what)
