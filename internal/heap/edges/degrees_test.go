@@ -39,7 +39,9 @@ func TestDegrees(t *testing.T) {
 	many := 0
 	for v := range want {
 		if want[v] >= mostDegree {
-			assert.False(t, d.Disown(uint32(v)), "how many is not known")
+			for range mostDegree + 1 {
+				require.False(t, d.Disown(uint32(v)), "how many is not known")
+			}
 			many++
 			continue
 		}
@@ -50,4 +52,14 @@ func TestDegrees(t *testing.T) {
 	}
 	assert.Positive(t, many)
 	check()
+}
+
+// TestDegreesOfWhatIsKept counts no reference twice in a row, and none to the node itself:
+// neither is kept, and nobody would take it away again.
+func TestDegreesOfWhatIsKept(t *testing.T) {
+	g := write(t, [][]uint32{1: {1, 2, 2, 0, 3}, 2: {3}, 3: {3}}, []uint32{1, 2, 3}, 1)
+	none, one := g.degrees[0].Of(0)
+	assert.EqualValues(t, 0b0010, none&0b1110)
+	assert.EqualValues(t, 0b0100, one&0b1110)
+	assert.EqualValues(t, 3, g.successors)
 }

@@ -188,3 +188,32 @@ func BenchmarkNext(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(3*n), "ns/edge")
 }
+
+// TestFullChunk fills a chunk up: eight bytes are written at a time, and those behind it
+// are another writer's.
+func TestFullChunk(t *testing.T) {
+	const n = 2 * chunkBytes
+	for left := range uint64(16) {
+		b, err := NewBuilder(nil, n, 20, 2)
+		require.NoError(t, err)
+		w, behind := b.NewWriter(), b.NewWriter()
+		require.NoError(t, w.Run(1, 0, nil))
+		require.NoError(t, behind.Run(n-1, 1, nil))
+		require.Equal(t, w.end+chunkBytes, behind.end)
+		v := uint32(2)
+		for ; w.end-w.at > 16+left; v++ {
+			require.NoError(t, w.Run(v, 0, nil))
+		}
+		for range 16 {
+			require.NoError(t, w.Run(v, n-2, nil))
+			v++
+		}
+		require.NotEqual(t, w.end+chunkBytes, behind.end, "filled")
+		w.Close()
+		behind.Close()
+		g := b.Freeze()
+		assert.Equal(t, []uint32{1}, read(g, g.From(n-1)), "%d bytes left", left)
+		assert.Equal(t, []uint32{n - 2}, read(g, g.From(v-1)))
+		g.Free()
+	}
+}
