@@ -31,7 +31,7 @@ func TestRegisteredFinalizers(t *testing.T) {
 
 	assert.Nil(t, jmx.ParseFlightView("\nNo events found for 'Finalizers'.\n\nTimespan: 16:41:09 - 16:51:09\n"))
 	assert.Nil(t, jmx.ParseFlightView("Could not open view. No recording data found on disk."))
-	assert.Empty(t, jmx.ParseFlightView("\n---- --- ---\na -1 2\nb x 2\nc 1 99999999999999999999\n").Classes)
+	assert.Empty(t, jmx.ParseFlightView("\n---- --- ---\na -1 2\nb x 2\nc 1 99999999999999999999\nd 1 234 5\n").Classes)
 }
 
 // TestMaxDirectMemory reads what JDK 17 and 25 say.

@@ -35,6 +35,7 @@ func TestFailuresHaveAReason(t *testing.T) {
 		{"cut JSON", jmx.ReasonTruncated, "no JSON", saying(200, good[:len(good)/2])},
 		{"a number", jmx.ReasonDecode, "number", saying(200, "42")},
 		{"fewer items", jmx.ReasonDecode, "1 items", saying(200, `[{"status":200,"value":{}}]`)},
+		{"more items", jmx.ReasonDecode, "200 items", saying(200, "["+strings.Repeat(`{"status":200,"value":{}},`, 199)+`{"status":200,"value":{}}]`)},
 		{"too deep", jmx.ReasonTruncated, "no JSON", saying(200, strings.Repeat("[", 10_000))},
 		{"everything refused", jmx.ReasonBulkRejected, "refused", saying(400, "no")},
 		{"redirect", "http_302", "302, a redirect to http://192.0.2.1/login, which is not followed", func(w http.ResponseWriter, r *http.Request, _ []item) {
