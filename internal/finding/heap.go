@@ -75,6 +75,9 @@ const (
 	tableThreadPool
 	tableC3P0
 	tableC3P0Connection
+	tableAgroalHandler
+	tableAgroalWrapper
+	tableObjectPool
 	tableDbcp                                   // for each of dbcpPackages as many as dbcpTables
 	tableCollections = tableDbcp + 2*dbcpTables // and the following ones
 )
@@ -143,7 +146,11 @@ func Watches() []heap.Watch {
 		tableC3P0: {Class: c3p0Pool, Fields: []heap.FieldName{{Class: c3p0Pool, Field: "managed"}, {Class: c3p0Pool, Field: "max"}}},
 		tableC3P0Connection: {Class: c3p0Connection, Fields: []heap.FieldName{
 			{Class: c3p0Connection, Field: "physicalConnection"}, {Class: c3p0Connection, Field: "exposedProxy"}}},
-		tableThreadPool: {Class: poolClass, Fields: []heap.FieldName{{Class: poolClass, Field: "threadFactory"}, {Class: poolClass, Field: "workQueue"}}},
+		tableAgroalHandler: {Class: agroalHandler, Fields: []heap.FieldName{
+			{Class: agroalHandler, Field: "connection"}, {Class: agroalHandler, Field: "connectionPool"}, {Class: agroalHandler, Field: "state"}, {Class: agroalHandler, Field: "enlisted"}}},
+		tableAgroalWrapper: {Class: agroalWrapper, Fields: []heap.FieldName{{Class: agroalWrapper, Field: "handler"}}},
+		tableObjectPool:    {Class: objectPool, Fields: []heap.FieldName{{Class: objectPool, Field: "allObjects"}, {Class: objectPoolBase, Field: "maxTotal"}}},
+		tableThreadPool:    {Class: poolClass, Fields: []heap.FieldName{{Class: poolClass, Field: "threadFactory"}, {Class: poolClass, Field: "workQueue"}}},
 	}
 	for i, w := range connectionWatches() {
 		watches[tableHikariPool+i] = w

@@ -13,7 +13,7 @@ import (
 
 // poolsDrained finds connections that were borrowed from a pool and never given back:
 // the pool counts them as in use, and nothing in the heap refers to what the borrower
-// got. HikariCP, Tomcat's JDBC pool, Commons DBCP 2 and c3p0 are known.
+// got. HikariCP, Tomcat's JDBC pool, Commons DBCP 2, c3p0, Agroal, and pools of anything by Commons Pool 2 are known.
 type poolsDrained struct{}
 
 const (
@@ -88,7 +88,15 @@ func (h *Heap) connectionPools(ctx context.Context) ([]*connectionPool, error) {
 		return nil, err
 	}
 	c3p0, err := h.c3p0Pools(ctx)
-	return slices.Concat(pools, h.tomcatPools(), dbcp, c3p0), err
+	if err != nil {
+		return nil, err
+	}
+	agroal, err := h.agroalPools(ctx)
+	if err != nil {
+		return nil, err
+	}
+	others, err := h.objectPools(ctx)
+	return slices.Concat(pools, h.tomcatPools(), dbcp, c3p0, agroal, others), err
 }
 
 // Detect implements Detector.
@@ -260,34 +268,39 @@ func packageOf(class string) string { return class[:strings.LastIndexByte(class,
 // borrows says whether a call is that of a pool for a connection, which may have to wait for one.
 func borrows(f heap.Frame) bool {
 	return f.Class == hikari+"util.ConcurrentBag" && f.Method == "borrow" || f.Class == tomcatPool+"ConnectionPool" && f.Method == "borrowConnection" ||
-		f.Class == c3p0Pool && f.Method == "awaitAvailable" || strings.HasSuffix(f.Class, ".impl.GenericObjectPool") && f.Method == "borrowObject"
+		f.Class == c3p0Pool && f.Method == "awaitAvailable" || f.Class == agroalPool && f.Method == "handlerFromSharedCache" || strings.HasSuffix(f.Class, ".impl.GenericObjectPool") && f.Method == "borrowObject"
 }
 
 // poolFinding words the verdict on a pool.
 func (h *Heap) poolFinding(p *connectionPool, bytes int64, path *Path) Finding {
 	n, waiting := int64(len(p.lost)), h.waiters()
 	class := h.Class(p.lost[0]).Name
-	name := p.called()
+	name, one := p.called(), p.one()
 	f := Finding{
 		Kind: "abandoned-connections", Severity: p.severity(n), Confidence: ConfidenceHigh,
 		Culprit:     Culprit{Class: class, Object: address(h.Address(p.object))},
 		Objects:     n,
 		Bytes:       bytes,
 		Fingerprint: fingerprint("abandoned-connections", p.kind, p.name, class),
-		Title:       fmt.Sprintf("%s of %s were never given back", unit.Plural(n, "connection", "connections"), name),
+		Title:       fmt.Sprintf("%s of %s were never given back", unit.Plural(n, one, one+"s"), name),
 		Summary: fmt.Sprintf("%s of its %s are in use, and of %s nothing in the heap has what close() is called on: the borrowers let go without closing (%s, retaining %s).",
-			unit.Count(p.used), unit.Plural(p.size, "connection", "connections"), unit.Count(n), clip(class, 80), unit.Bytes(bytes)),
+			unit.Count(p.used), unit.Plural(p.size, one, one+"s"), unit.Count(n), clip(class, 80), unit.Bytes(bytes)),
 		Evidence: Evidence{
 			Facts:   []Fact{fact("pool", "%s @ %s", name, address(h.Address(p.object))), fact("in use", "%s of %s", unit.Count(p.used), unit.Count(p.size)), fact("abandoned", "%s", unit.Count(n))},
 			Refutes: "the number in use falls to zero while nothing is running",
 		},
 		Advice: "Close every connection in a try-with-resources. Who borrowed them is told by " + p.tells() + ".",
 	}
+	if p.kind == objectPoolKind {
+		f.Summary = fmt.Sprintf("%s of its %s are in use, and nothing but the pool refers to %s of them: the borrowers let go without returnObject() (%s, retaining %s).",
+			unit.Count(p.used), unit.Plural(p.size, one, one+"s"), unit.Count(n), clip(class, 80), unit.Bytes(bytes))
+		f.Advice = "Give every object back in a finally block (returnObject(), or close() where the object has one). Who borrowed them is told by " + p.tells() + "."
+	}
 	if p.max > 0 {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("size of the pool", "%s at most", unit.Count(p.max)))
 	}
 	if waiting > 0 {
-		f.Summary += fmt.Sprintf(" %s for a connection.", unit.Plural(waiting, "thread waits", "threads wait"))
+		f.Summary += fmt.Sprintf(" %s for one.", unit.Plural(waiting, "thread waits", "threads wait"))
 	}
 	if v := h.driverVersion(class); v != "" {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("driver", "%s", v))
@@ -298,10 +311,21 @@ func (h *Heap) poolFinding(p *connectionPool, bytes int64, path *Path) Finding {
 
 // called names the pool for a sentence.
 func (p *connectionPool) called() string {
-	if p.name == "" {
+	switch {
+	case p.kind == objectPoolKind:
+		return "a " + p.kind
+	case p.name == "":
 		return p.kind + " pool"
 	}
 	return fmt.Sprintf("%s pool %q", p.kind, clip(p.name, 60))
+}
+
+// one names what the pool has.
+func (p *connectionPool) one() string {
+	if p.kind == objectPoolKind {
+		return "object"
+	}
+	return "connection"
 }
 
 // tells names the pool's own option that tells who borrowed a connection.
@@ -311,6 +335,10 @@ func (p *connectionPool) tells() string {
 		return "setLeakDetectionThreshold"
 	case "c3p0":
 		return "debugUnreturnedConnectionStackTraces with unreturnedConnectionTimeout"
+	case "Agroal":
+		return "leakTimeout (quarkus.datasource.jdbc.leak-detection-interval in Quarkus)"
+	case objectPoolKind:
+		return "setAbandonedConfig with setLogAbandoned and setRemoveAbandonedOnBorrow"
 	case "Commons DBCP":
 		return "logAbandoned with removeAbandonedOnBorrow"
 	}

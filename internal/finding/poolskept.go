@@ -236,7 +236,7 @@ func hasPrefix(name string, prefixes []string) bool {
 
 // keptFinding words the verdict on a pool of which n connections are kept; path leads to them.
 func (h *Heap) keptFinding(p *connectionPool, n, bytes int64, path *Path) Finding {
-	class, waiting := h.Class(p.connections[0]).Name, h.waiters()
+	class, waiting, one := h.Class(p.connections[0]).Name, h.waiters(), p.one()
 	to := *path // without what the driver and the pool made of the connection
 	packages := p.packages(h)
 	last := len(to.Steps) - 1
@@ -250,7 +250,7 @@ func (h *Heap) keptFinding(p *connectionPool, n, bytes int64, path *Path) Findin
 		Culprit: Culprit{Class: cmp.Or(w.class, class), Field: w.field, Thread: w.thread, Object: address(h.Address(p.object))},
 		Objects: n, Bytes: bytes,
 		Fingerprint: fingerprint("abandoned-connections", "kept", p.kind, p.name, w.class, w.field),
-		Title:       fmt.Sprintf("%s is used up: all its %s are in use", p.called(), unit.Plural(p.size, "connection", "connections")),
+		Title:       fmt.Sprintf("%s is used up: all its %s are in use", p.called(), unit.Plural(p.size, one, one+"s")),
 		Summary: fmt.Sprintf("%s for one, while no thread is at work with %s of them (%s): they were not closed.",
 			unit.Plural(waiting, "thread waits", "threads wait"), unit.Count(n), clip(class, 80)),
 		Advice: "Close every connection in a try-with-resources where it is used, and keep none, nor what it made, in fields. Who borrowed them is told by " + p.tells() + ".",
@@ -260,6 +260,10 @@ func (h *Heap) keptFinding(p *connectionPool, n, bytes int64, path *Path) Findin
 			Path:    path,
 			Refutes: "a thread dump some seconds later in which the waiting threads have got a connection",
 		},
+	}
+	if p.kind == objectPoolKind {
+		f.Summary = strings.Replace(f.Summary, "they were not closed", "they were not given back", 1)
+		f.Advice = "Give every object back where it is used, in a finally block (returnObject(), or close() where the object has one), and keep none in fields. Who borrowed them is told by " + p.tells() + "."
 	}
 	if by := throughWords(to); by != "" {
 		f.Summary += " What their borrowers have is held by " + by + "."
