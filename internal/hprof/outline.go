@@ -56,9 +56,14 @@ type nameRef struct {
 // JVM comes near it.
 const maxName = 1 << 16
 
-// maxDescription bounds a record that is read as a whole: a stack of 65,536
-// frames is an eighth of it.
-const maxDescription = 4 << 20
+const (
+	// maxDescription bounds a record that is read as a whole: a stack of 65,536
+	// frames is an eighth of it.
+	maxDescription = 4 << 20
+	// maxTrace bounds a stack whose length is right: a call that calls itself until the heap is full, on a
+	// thread with a stack of 2 GiB, made one of 810,000 frames.
+	maxTrace = 64 << 20
+)
 
 // Outline reads all records but the insides of the heap; m is what big tables are made from. Damage
 // is recorded, and records go on behind it (see Walk); it is not an error. Free gives the memory

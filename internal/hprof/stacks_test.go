@@ -78,3 +78,15 @@ func TestFramesInAnyOrder(t *testing.T) {
 	assert.Empty(t, lines(o.Stacks, o.Stacks.Of(2)))
 	assert.Empty(t, lines(o.Stacks, o.Stacks.Of(8)), "there is none")
 }
+
+// TestDeepStack has a stack of more frames than a record of another kind has room for: it is read, and what
+// follows it too. One whose length is not that of its frames is damage.
+func TestDeepStack(t *testing.T) {
+	frames := make([]uint64, 600_000)
+	deep, rest := trace(1, frames...), append(name(1, "behind"), rec(hprof.TagHeapDump, nil)...)
+	m := meet(t, raw(deep, rest))
+	assert.Empty(t, m.damage)
+	assert.Equal(t, []hprof.Tag{hprof.TagTrace, hprof.TagUTF8, hprof.TagHeapDump}, m.records)
+	binary.BigEndian.PutUint32(deep[1+4+4+8:], 599_999)
+	assert.NotEmpty(t, meet(t, raw(deep, rest)).damage)
+}

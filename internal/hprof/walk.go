@@ -21,7 +21,7 @@ type Record struct {
 	Length   int64
 	// Dump is the number of the dump that a heap record belongs to, from 0.
 	Dump int
-	// Body is what follows the header, at most maxDescription bytes and nothing of heap
+	// Body is what follows the header, at most maxDescription bytes (of stacks maxTrace) and nothing of heap
 	// records. It is valid while the record is visited.
 	Body Body
 }
@@ -131,10 +131,19 @@ func (w *walk) record(ctx context.Context) (fault, err error) {
 		return fmt.Errorf("record %#x of %d bytes, %d left: %w", byte(r.Tag), r.Length, left, ErrTruncated), nil
 	}
 	r.Body = Body{id: w.id}
-	if r.Body.b, fault = w.c.peek(int(min(r.Length, maxDescription))); fault != nil {
+	most := int64(maxDescription)
+	if r.Tag == TagTrace && r.Length > most {
+		if r.Body.b, fault = w.c.peek(traceHead); fault != nil {
+			return fault, nil
+		}
+		if r.deepStack() {
+			most = maxTrace
+		}
+	}
+	if r.Body.b, fault = w.c.peek(int(min(r.Length, most))); fault != nil {
 		return fault, nil
 	}
-	if fault := r.check(); fault != nil {
+	if fault := r.check(most); fault != nil {
 		return fault, nil
 	}
 	if err := w.to.Record(ctx, r); err != nil {
@@ -144,8 +153,18 @@ func (w *walk) record(ctx context.Context) (fault, err error) {
 	return nil, nil
 }
 
-// check judges the length of a record that describes names or stacks.
-func (r Record) check() error {
+// traceHead is how long a stack's record is without its frames: u4 serial, u4 thread, u4 n.
+const traceHead = 12
+
+// deepStack says whether a record of which the head is known is exactly as long as its frames are.
+func (r Record) deepStack() bool {
+	b := r.Body
+	b.U8()
+	return r.Length <= maxTrace && r.Length == traceHead+int64(b.U4())*int64(r.Body.id)
+}
+
+// check judges the length of a record that describes names or stacks, of which most bytes are read.
+func (r Record) check(most int64) error {
 	id, least := r.Body.id, int64(0)
 	switch r.Tag {
 	case TagUTF8: // id, text
@@ -157,14 +176,14 @@ func (r Record) check() error {
 	case TagTrace: // u4 serial, u4 thread, u4 n, ids
 		b := r.Body
 		b.U8()
-		least = 12 + int64(b.U4())*int64(id)
+		least = traceHead + int64(b.U4())*int64(id)
 	default:
 		return nil
 	}
 	switch {
 	case r.Length < least:
 		return fmt.Errorf("record %#x of %d bytes, at least %d expected", byte(r.Tag), r.Length, least)
-	case r.Length > maxDescription && r.Tag != TagUTF8:
+	case r.Length > most && r.Tag != TagUTF8:
 		return fmt.Errorf("record %#x of %d bytes, more than any JVM writes", byte(r.Tag), r.Length)
 	}
 	return nil
