@@ -102,3 +102,29 @@ func TestFewGeneratedClasses(t *testing.T) {
 	assert.Empty(t, byKind("class-loader-leak", detect(t, scripts(60, "", 1<<30))))
 	only(t, "class-loader-leak", detect(t, scripts(120, "", 1<<30)))
 }
+
+// TestLoneLoaders has very many loaders of one class each, of the same name or of names by random letters:
+// what they loaded was made at run time, it was not deployed again and again.
+func TestLoneLoaders(t *testing.T) {
+	for name, of := range map[string]func(i int) string{
+		"proxies": func(i int) string {
+			return fmt.Sprintf("com.acme.Order$ByteBuddy$%c%cxY%cz", 'A'+i%26, 'a'+i/26%26, 'A'+i/676)
+		},
+		"expressions": func(int) string { return "SC" },
+	} {
+		j := hproftest.NewJDK(17, 8)
+		loaders := j.Class("com.acme.ByteArrayLoader", j.Object)
+		var all []*hproftest.Object
+		for i := range 1200 {
+			made := j.Class(of(i), j.Object).LoadedBy(j.New(loaders)).Static("DATA", j.Bytes(make([]byte, 1200)))
+			all = append(all, j.New(made))
+		}
+		j.Class("com.acme.Proxies", j.Object).Static("MADE", j.Array(j.Objects, all...))
+		f := only(t, "class-loader-leak", detect(t, j))
+		assert.Contains(t, f.Title, "1,200 class loaders made at run time for classes such as", name)
+		assert.Contains(t, f.Summary, "with one class each", name)
+		assert.Contains(t, f.Summary, "500 are held by static field Proxies.MADE", name)
+		assert.Contains(t, f.Advice, "Compile each script", name)
+		assert.Equal(t, finding.SeverityWarning, f.Severity, name)
+	}
+}

@@ -52,6 +52,9 @@ type family struct {
 	// generated says that the names of the classes differ by numbers, as those of compiled scripts and
 	// templates do.
 	generated bool
+	// lone says that they are very many, each with one class: whatever those are called, as proxies by random
+	// letters, they were made at run time.
+	lone bool
 	// forgotten are those that only the code that they loaded holds yet; looked for where none
 	// is known to be stopped.
 	forgotten []*loader
@@ -326,14 +329,28 @@ func (h *Heap) dropSoft(ctx context.Context, loaders []*loader) error {
 }
 
 // families groups loaders of the same class by the code that they loaded, numbers in names left
-// out. Those of most classes come first and stand for their family.
+// out; very many with one class each are one family. Those of most classes come first and stand for their family.
 func families(loaders []*loader) []*family {
 	var all []*family
+	lone := map[string]int{} // loaders with one class, by their own
+	for _, l := range loaders {
+		if len(l.classes) == 1 {
+			lone[l.class]++
+		}
+	}
 	known := map[string]*family{} // by all that is compared
 	for _, l := range loaders {
-		key := l.class + "\x00" + strings.Join(l.patterns, "\x00")
+		key, one := l.class+"\x00"+strings.Join(l.patterns, "\x00"), len(l.classes) == 1 && lone[l.class] >= generatedSwarm
+		if one {
+			key = l.class
+		}
 		f := known[key]
-		if f == nil {
+		switch {
+		case f == nil && one:
+			f = &family{generated: true, lone: true}
+			all = append(all, f)
+			known[key] = f
+		case f == nil:
 			i := slices.IndexFunc(all[:min(len(all), maxCompared)], func(f *family) bool { return f.all[0].class == l.class && same(f.all[0].patterns, l.patterns) })
 			if i < 0 {
 				i = len(all)

@@ -37,8 +37,12 @@ func (h *Heap) loaderFinding(f *family, bytes int64, p pressure, paths []Path) F
 		found.Confidence = ConfidenceMedium
 		code = namePattern(first.classes[0])
 		found.Title = fmt.Sprintf("%s made at run time for classes such as %s, each for itself", unit.Plural(n, "class loader", "class loaders"), clip(first.classes[0], 80))
-		found.Summary = fmt.Sprintf("They are of class %s; the names of the classes differ by numbers only: code seems to be compiled for each piece of work. They retain %s (%s of the reachable heap), and Metaspace outside of it.",
-			clip(first.class, 80), unit.Bytes(bytes), unit.Share(bytes, p.liveBytes))
+		why := "; the names of the classes differ by numbers only"
+		if f.lone {
+			why = ", with one class each"
+		}
+		found.Summary = fmt.Sprintf("They are of class %s%s: code seems to be compiled for each piece of work. They retain %s (%s of the reachable heap), and Metaspace outside of it.",
+			clip(first.class, 80), why, unit.Bytes(bytes), unit.Share(bytes, p.liveBytes))
 	default:
 		found.Confidence = ConfidenceLow
 		found.Title = fmt.Sprintf("%s loaded by %s of class %s", clip(code, 100), unit.Plural(n, "class loader", "class loaders"), clip(first.class, 80))
@@ -57,14 +61,14 @@ func (h *Heap) loaderFinding(f *family, bytes int64, p pressure, paths []Path) F
 	}
 	found.Advice = "Undo in the application's stop (ServletContextListener.contextDestroyed) what it has started and registered: threads, ThreadLocals, drivers, timers, listeners, shutdown hooks."
 	if f.generated && len(f.stopped) == 0 {
-		found.Advice = "Compile each script, expression or template once and keep what comes of it by its text, in a map of bounded size; let go of the shell or engine that has the rest."
+		found.Advice = "Compile each script, expression, template or proxy once and keep what comes of it by its text, in a map of bounded size; let go of the shell or engine that has the rest."
 	}
 	var holders []loaderHolder
 	var looked int64
 	for _, p := range paths {
 		looked += p.Objects
 	}
-	for _, p := range joinPaths(paths) {
+	for _, p := range joinPaths(f.alike(paths)) {
 		holders = addLoaderHolder(holders, &p)
 	}
 	slices.SortStableFunc(holders, func(a, b loaderHolder) int { return cmp.Compare(b.loaders, a.loaders) })
@@ -102,6 +106,29 @@ type loaderHolder struct {
 	pinned  string // the class of the loaders' own that it refers to, "" for none
 	path    *Path  // of most loaders
 	loaders int64
+}
+
+// alike returns the paths, those of a family of one class each with the first one's name for all: what is made
+// at run time may be called by random letters.
+func (f *family) alike(paths []Path) []Path {
+	if !f.lone {
+		return paths
+	}
+	made, name := map[string]bool{}, f.all[0].classes[0]
+	for _, l := range f.all {
+		made[l.classes[0]] = true
+	}
+	for i := range paths {
+		for k := range paths[i].Steps {
+			s := &paths[i].Steps[k]
+			if class, static := strings.CutPrefix(s.Class, "class "); made[class] && static {
+				s.Class = "class " + name
+			} else if made[class] {
+				s.Class = name
+			}
+		}
+	}
+	return paths
 }
 
 // addLoaderHolder adds the holder on a way. Ways that are told in the same words, but for numbers
