@@ -23,6 +23,8 @@ const (
 type below struct {
 	// most names the class with most bytes of it, "" where that is little.
 	most string
+	// mostClass is that class.
+	mostClass string
 	// own is the program's class whose objects retain most of it, "" where that is little; it
 	// has count of them there.
 	own   string
@@ -60,6 +62,7 @@ func (h *Heap) below(objects []heap.ObjID, retained int64, but string) (b below)
 	}
 	most := heap.ClassID(slices.Index(bytes, slices.Max(bytes)))
 	if bytes[most]*2 >= retained && counts[most] > 1 {
+		b.mostClass = h.Classes[most].Name
 		b.most = fmt.Sprintf("%s %s with %s", unit.Count(counts[most]), clip(stableClass(h.Classes[most].Name), 80), unit.Bytes(bytes[most]))
 	}
 	var best int64

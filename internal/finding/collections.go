@@ -335,8 +335,10 @@ func (h *Heap) content(c *collection, node heap.ObjID) map[string]heap.ObjID {
 }
 
 // isNode says whether o is a link of the collection's own, not an element.
-func (h *Heap) isNode(c *collection, o heap.ObjID) bool {
-	name := h.Class(o).Name
+func (h *Heap) isNode(c *collection, o heap.ObjID) bool { return h.isPartOf(c, h.Class(o).Name) }
+
+// isPartOf says whether a class is one of links of the collection.
+func (h *Heap) isPartOf(c *collection, name string) bool {
 	for k := h.ClassOf(c.object); k != heap.NoClass; k = h.Classes[k].Super {
 		if owner := h.Classes[k].Name; platform(owner) && strings.HasPrefix(name, owner+"$") {
 			return true

@@ -1,6 +1,7 @@
 package finding_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -42,10 +43,50 @@ func TestThreadHasInHand(t *testing.T) {
 	assert.Greater(t, found.Bytes, int64(3*200*10_000), "all that they have")
 	assert.Equal(t, "com.acme.Export", found.Culprit.Class)
 	assert.Equal(t, "exec-7", found.Culprit.Thread)
-	assert.Contains(t, found.Summary, "Nothing but variables of this thread's calls keeps that")
+	assert.Contains(t, found.Summary, "Nothing but variables of these calls keeps that")
 	assert.Contains(t, found.Advice, "Let com.acme.Export.write work in portions")
 	assert.Contains(t, found.Evidence.Stack, "com.acme.Export.write(Export.java)")
 	for _, other := range f(true) {
 		assert.NotContains(t, other.Title, "The calls of thread", "a static field keeps it, too")
+	}
+}
+
+// TestThreadsHaveInHand has requests of one kind under way, each with rows of its own: none of them holds
+// much alone. Of virtual threads the lock that they wait for refers to each of them.
+func TestThreadsHaveInHand(t *testing.T) {
+	for _, kind := range []string{"threads", "virtual threads"} {
+		j := hproftest.NewJDK(25, 8)
+		class, task := j.Thread, j.Class("com.acme.Task", j.Object, hproftest.Ref("body"))
+		if kind == "virtual threads" {
+			class = j.Class("java.lang.VirtualThread", j.Thread, hproftest.Ref("task"), hproftest.Int("state"))
+		}
+		var waiters []*hproftest.Object
+		for i := range 20 {
+			rows := j.Bytes(make([]byte, 100_000))
+			thread := j.NewThread(class, fmt.Sprintf("exec-%d", i), hproftest.Frame{Class: j.Class("com.acme.Report", j.Object), Method: "load", Locals: []*hproftest.Object{rows}})
+			if kind == "virtual threads" {
+				thread.Set("task", j.New(task).Set("body", rows))
+			}
+			waiters = append(waiters, thread)
+		}
+		j.Class("com.acme.Gate", j.Object).Static("WAITERS", j.Array(j.Objects, waiters...))
+		f := only(t, "big-retainer", detect(t, j))
+		assert.Contains(t, f.Title, "The calls of 20 "+kind+" hold 1.9")
+		assert.Contains(t, f.Title, "com.acme.Report.load above all")
+		assert.Equal(t, finding.SeverityInfo, f.Severity)
+		assert.Contains(t, f.Advice, "Bound how many may be in com.acme.Report.load at once")
+	}
+}
+
+// TestAllOfProgramInHand has the main thread that has all of the program in variables and waits for its end.
+func TestAllOfProgramInHand(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	part := func() *hproftest.Object {
+		return j.New(j.Class("com.acme.Part", j.Object, hproftest.Ref("data"))).Set("data", j.Bytes(make([]byte, 2_000_000)))
+	}
+	main := j.NewThread(j.Thread, "main", hproftest.Frame{Class: j.Class("com.acme.Main", j.Object), Method: "main", Locals: []*hproftest.Object{part(), part()}})
+	j.SetThread(main, 5, false, hproftest.Parked)
+	for _, f := range detect(t, j) {
+		assert.NotContains(t, f.Title, "The calls of thread")
 	}
 }

@@ -249,3 +249,26 @@ func TestClosedConnections(t *testing.T) {
 	assert.Contains(t, found.Summary, "10 tracked connections are in use")
 	assert.Contains(t, found.Advice, "disableAbandonedConnectionCleanup")
 }
+
+// TestStatementsOfSQLite has a connection whose database lists what is not closed, in a set of the JDK's.
+func TestStatementsOfSQLite(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	database := j.Class("org.sqlite.core.NativeDB", j.Class("org.sqlite.core.DB", j.Object, hproftest.Ref("stmts")))
+	statement := j.Class("org.sqlite.core.SafeStmtPtr", j.Object, hproftest.Bool("closed"))
+	keys := j.Class("java.util.concurrent.ConcurrentHashMap$KeySetView", j.Object, hproftest.Ref("map"))
+	var open []*hproftest.Object
+	for range 1500 {
+		open = append(open, j.New(statement))
+	}
+	db := j.New(database).Set("stmts", j.New(keys).Set("map", j.Array(j.Objects, open...)))
+	connection := j.Class("org.sqlite.jdbc4.JDBC4Connection", j.Class("org.sqlite.SQLiteConnection", j.Object, hproftest.Ref("db")))
+	j.Root(hprof.SubRootJNIGlobal, j.New(connection).Set("db", db))
+	for range 150 { // one for each file
+		j.Root(hprof.SubRootJNIGlobal, j.New(connection).Set("db", j.New(database)))
+	}
+	found := detect(t, j)
+	f := only(t, "open-statements", found)
+	assert.Equal(t, int64(1500), f.Objects)
+	assert.Equal(t, "stmts", f.Culprit.Field)
+	assert.Empty(t, byKind("open-connections", found), "a connection is a file")
+}

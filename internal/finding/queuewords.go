@@ -115,6 +115,8 @@ func wordBound(f *Finding, s *suspect) {
 	}
 }
 
+const nameLoggers = "A logger stays for ever by its name: name loggers after classes, and say in the message, or by the MDC, which connection, user or job it is about."
+
 // whatEmpties names the call or setting that empties what the JDK or a web server keeps for a program,
 // "" where a path does not end with such a field.
 //
@@ -122,6 +124,9 @@ func wordBound(f *Finding, s *suspect) {
 func whatEmpties(p *Path) string {
 	if p == nil {
 		return ""
+	}
+	if p.Steps[len(p.Steps)-1].Class == "ch.qos.logback.classic.LoggerContext" {
+		return nameLoggers
 	}
 	for _, s := range slices.Backward(p.Steps[:len(p.Steps)-1]) {
 		switch strings.TrimPrefix(s.Class, "class ") + "." + s.Field {
@@ -133,7 +138,7 @@ func whatEmpties(p *Path) string {
 			return "An ObjectOutputStream keeps all that was written to it: call reset() now and then, or end the stream."
 		case "java.io.ObjectInputStream$HandleTable.entries":
 			return "An ObjectInputStream keeps all that was read from it until the writer calls ObjectOutputStream.reset(): let it do so now and then, or end the stream."
-		case "com.sun.jmx.mbeanserver.Repository.domainTb":
+		case "com.sun.jmx.mbeanserver.Repository.domainTb", "com.sun.jmx.mbeanserver.WeakIdentityHashMap.map":
 			return "Call MBeanServer.unregisterMBean() when what an MBean is for is closed."
 		case "org.apache.catalina.session.StandardManager.sessions", "org.apache.catalina.session.PersistentManager.sessions",
 			"org.eclipse.jetty.session.DefaultSessionCache._sessions", "org.eclipse.jetty.server.session.DefaultSessionCache._sessions",
@@ -142,8 +147,17 @@ func whatEmpties(p *Path) string {
 				"when a user is done (HttpSession.invalidate()), shorten their timeout, and keep less in them."
 		case "jdk.internal.vm.ThreadContainers$RootContainer$TrackingRootContainer.VTHREADS":
 			return "These are virtual threads that have not ended: give what they wait for a time limit, and bound how many are started (a Semaphore)."
+		case "org.springframework.session.MapSessionRepository.sessions":
+			return "These are sessions in a map that nothing empties: a MapSessionRepository drops an expired one only when somebody asks for that very one. Use a repository that expires them (Redis, JDBC), or a map that does."
+		case "java.util.concurrent.DelayQueue.q":
+			return "Each element stays until its time has come: remove those whose purpose is over, or give them shorter delays."
+		case "ch.qos.logback.classic.LoggerContext.loggerCache", "org.apache.logging.log4j.spi.LoggerRegistry.map", "java.util.logging.LogManager$LoggerContext.namedLoggers":
+			return nameLoggers
 		case completable + ".stack":
 			return "Each stage (thenRun, thenApply, anyOf ...) that is hung on a CompletableFuture stays until that one completes: do not hang one on a future that lives long for each request; complete it, or time out."
+		}
+		if s.Field == "suppressedExceptions" {
+			return "One exception collects all others (addSuppressed): make a new one for each piece of work, and bound how many a loop of retries adds."
 		}
 		if !strings.HasPrefix(s.Class, "java.util.") {
 			return ""
@@ -151,6 +165,9 @@ func whatEmpties(p *Path) string {
 	}
 	return ""
 }
+
+// zipSource is what the JDK keeps of an open zip or jar file.
+const zipSource = "java.util.zip.ZipFile$Source"
 
 // perElement is how many objects of a group an element of a collection may keep for that collection
 // to be what the group is in.

@@ -1,6 +1,7 @@
 package finding_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -222,8 +223,8 @@ func TestKeptByTheJDK(t *testing.T) {
 
 	j = hproftest.NewJDK(17, 8)
 	set := j.Class("java.util.LinkedHashSet", j.Object, hproftest.Ref("map"))
-	files := j.New(set).Set("map", hashMap(j, j.Class("com.acme.Path", j.Object, hproftest.Ref("data")), 2000))
-	j.Class("java.io.DeleteOnExitHook", j.Object).Static("files", files)
+	paths := j.New(set).Set("map", hashMap(j, j.Class("com.acme.Path", j.Object, hproftest.Ref("data")), 2000))
+	j.Class("java.io.DeleteOnExitHook", j.Object).Static("files", paths)
 	j.StickyClasses()
 	assert.Contains(t, only(t, "growing-collection", detect(t, j)).Advice, "Files.deleteIfExists")
 
@@ -239,6 +240,30 @@ func TestKeptByTheJDK(t *testing.T) {
 		j.Root(hprof.SubRootJNIGlobal, j.New(j.Class(manager, j.Object, hproftest.Ref(field))).Set(field, sessions))
 		assert.Contains(t, only(t, "growing-collection", detect(t, j)).Advice, "begin none for clients that bring no cookie", manager)
 	}
+
+	for field, words := range map[string]string{
+		"com.sun.jmx.mbeanserver.WeakIdentityHashMap.map":           "unregisterMBean()",
+		"org.springframework.session.MapSessionRepository.sessions": "a map that nothing empties",
+		"java.util.concurrent.DelayQueue.q":                         "stays until its time has come",
+		"ch.qos.logback.classic.LoggerContext.loggerCache":          "name loggers after classes",
+		"java.util.logging.LogManager$LoggerContext.namedLoggers":   "name loggers after classes",
+		"com.acme.SyncException.suppressedExceptions":               "One exception collects all others",
+	} {
+		j = hproftest.NewJDK(17, 8)
+		at := strings.LastIndexByte(field, '.')
+		kept := hashMap(j, j.Class("com.acme.Kept", j.Object, hproftest.Ref("data")), 2000)
+		j.Root(hprof.SubRootJNIGlobal, j.New(j.Class(field[:at], j.Object, hproftest.Ref(field[at+1:]))).Set(field[at+1:], kept))
+		assert.Contains(t, only(t, "growing-collection", detect(t, j)).Advice, words, field)
+	}
+
+	j = hproftest.NewJDK(17, 8)
+	source := j.Class("java.util.zip.ZipFile$Source", j.Object, hproftest.Ref("cen"))
+	files := make([]*hproftest.Object, 200)
+	for i := range files {
+		files[i] = j.New(source).Set("cen", j.Bytes(make([]byte, 20_000)))
+		j.Root(hprof.SubRootJNIGlobal, files[i])
+	}
+	assert.Contains(t, only(t, "big-retainer", detect(t, j)).Advice, "Those of the class path stay open")
 
 	for stream, words := range map[string][2]string{"java.io.ObjectOutputStream": {"objs", "call reset() now and then"}, "java.io.ObjectInputStream": {"entries", "let it do so now and then"}} {
 		j = hproftest.NewJDK(17, 8)

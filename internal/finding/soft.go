@@ -13,7 +13,7 @@ const softReference = "java.lang.ref.SoftReference"
 // lookForSoft says what of a suspect only SoftReferences hold, and returns the ways to it: those that
 // pass no SoftReference, where there are any. Errors: that of ctx; no memory.
 func (h *Heap) lookForSoft(ctx context.Context, s *suspect, paths []Path) (soft string, ways []Path, err error) {
-	if s.collection != nil && h.hasSoftElements(s.collection) {
+	if s.collection != nil && h.hasSoftElements(s.collection) || s.collection == nil && s.group == nil && h.mostlySoft(s) {
 		return "its elements", paths, nil
 	}
 	if !slices.ContainsFunc(paths, h.passesSoft) {
@@ -48,6 +48,20 @@ func (h *Heap) isSoft(name string) bool {
 		}
 	}
 	return false
+}
+
+// mostlySoft says whether most of what a container retains is behind SoftReferences below it.
+func (h *Heap) mostlySoft(s *suspect) bool {
+	if !container(h.Class(s.object).Name) {
+		return false
+	}
+	var bytes int64
+	for _, o := range h.instances(softReference) {
+		if h.Tree.Dominates(uint32(s.object), uint32(o)) {
+			bytes += h.retained(o)
+		}
+	}
+	return bytes*2 > s.retained
 }
 
 // hasSoftElements says whether most elements of a collection are SoftReferences.

@@ -1,6 +1,7 @@
 package finding_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -39,4 +40,23 @@ func TestSoftElements(t *testing.T) {
 	f := only(t, "growing-collection", detect(t, j))
 	assert.Contains(t, f.Summary, "Only SoftReferences hold its elements")
 	assert.NotContains(t, only(t, "growing-collection", detect(t, registry())).Summary, "SoftReferences")
+}
+
+// TestSoftValuesOfCache has a cache of a library's own whose values SoftReferences hold.
+func TestSoftValuesOfCache(t *testing.T) {
+	for _, softly := range []bool{true, false} {
+		j := hproftest.NewJDK(17, 8)
+		cache := j.Class("com.google.common.cache.LocalCache", j.Object, hproftest.Ref("segments"))
+		var values []*hproftest.Object
+		for range 300 {
+			v := j.Bytes(make([]byte, 10_000))
+			if softly {
+				v = j.Soft(v)
+			}
+			values = append(values, v)
+		}
+		j.Class("com.acme.Reports", j.Object).Static("CACHE", j.New(cache).Set("segments", j.Array(j.Objects, values...)))
+		f := only(t, "big-retainer", detect(t, j))
+		assert.Equal(t, softly, strings.Contains(f.Summary, "Only SoftReferences hold its elements"))
+	}
 }

@@ -83,7 +83,7 @@ func (h *Heap) openStatements(ctx context.Context, d driverConnection, connectio
 	n, total, largest := int64(len(all)), int64(h.Tree.Total()), int64(len(lists[busiest]))
 	f := &Finding{
 		Kind: "open-statements", Severity: SeverityWarning, Confidence: ConfidenceHigh,
-		Culprit: Culprit{Class: class, Object: address(h.Address(busiest)), Field: d.statements},
+		Culprit: Culprit{Class: class, Object: address(h.Address(busiest)), Field: last(d.statements)},
 		Objects: n, Bytes: bytes,
 		Title: fmt.Sprintf("%s not closed at %s", unit.Count(n)+" "+short(class), unit.Plural(many, "connection", "connections")),
 		Summary: fmt.Sprintf("A connection keeps its statements until they are closed, or it is. One %s has %s; they retain %s (%s of the reachable heap).",
@@ -97,7 +97,7 @@ func (h *Heap) openStatements(ctx context.Context, d driverConnection, connectio
 			Refutes: "a later dump in which the same connection has fewer",
 		},
 	}
-	if d.statements == "" && path != nil {
+	if len(d.statements) == 0 && path != nil {
 		h.wordHeldStatements(f, holderOn(path))
 	}
 	if bytes*100 >= total*criticalShare && bytes >= suspectBytes {
@@ -114,6 +114,14 @@ func (h *Heap) openStatements(ctx context.Context, d driverConnection, connectio
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("driver", "%s", v))
 	}
 	return f, nil
+}
+
+// last returns the last field of a way, "" where there is none.
+func last(way []string) string {
+	if len(way) == 0 {
+		return ""
+	}
+	return way[len(way)-1]
 }
 
 // wordHeldStatements is about a driver that keeps no list of statements: who holds them does.
@@ -133,8 +141,8 @@ func (h *Heap) wordHeldStatements(f *Finding, by holder) {
 func (h *Heap) statementsOf(ctx context.Context, d driverConnection, connections []heap.ObjID) (map[heap.ObjID][]heap.ObjID, error) {
 	of := map[heap.ObjID][]heap.ObjID{}
 	switch {
-	case d.statements != "":
-		first, err := h.follow(ctx, connections, d.statements)
+	case len(d.statements) > 0:
+		first, err := h.follow(ctx, connections, d.statements...)
 		if err != nil {
 			return nil, err
 		}

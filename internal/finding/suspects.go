@@ -76,9 +76,6 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	known, found := h.accumulated.collections, h.accumulated.suspects
 	all := slices.Concat(found, h.collectionSuspects(known, found), h.groups())
 	all = slices.DeleteFunc(all, h.explained)
-	if len(all) == 0 {
-		return nil, nil
-	}
 	var told []Finding
 	p := h.pressure()
 	for _, s := range all {

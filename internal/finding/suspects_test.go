@@ -112,6 +112,22 @@ func TestGrowingCollection(t *testing.T) {
 	assert.Equal(t, "java.util.HashMap", last.Class)
 }
 
+// TestSmallElementsOfMuch has a list of slices, each of which keeps the message that it is of.
+func TestSmallElementsOfMuch(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	token := j.Class("com.acme.Token", j.Object, hproftest.Ref("slice"))
+	buffer := j.Class("java.nio.HeapByteBuffer", j.Object, hproftest.Ref("hb"))
+	var all []*hproftest.Object
+	for range 1500 {
+		all = append(all, j.New(token).Set("slice", j.New(buffer).Set("hb", j.Bytes(make([]byte, 8000)))))
+	}
+	list := j.Class("java.util.ArrayList", j.Object, hproftest.Ref("elementData"), hproftest.Int("size"))
+	j.Class("com.acme.Tokens", j.Object).Static("ALL", j.New(list).Set("elementData", j.Array(j.Objects, all...)).Set("size", int32(1500)))
+	f := only(t, "growing-collection", detect(t, j))
+	assert.Contains(t, f.Title, "1,500 elements of com.acme.Token")
+	assert.Contains(t, f.Summary, "Most of what it retains is 1,500 byte[] with 11.5 MiB.")
+}
+
 // TestFinalizableElements has a map of objects with Finalizers, behind entries of the program's own.
 func TestFinalizableElements(t *testing.T) {
 	j := hproftest.NewJDK(17, 8)

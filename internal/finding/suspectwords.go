@@ -36,6 +36,9 @@ func (h *Heap) suspectFinding(s *suspect, p pressure, paths []Path) Finding {
 		h.wordRetainer(&f, s, w, p)
 	}
 	f.Advice = cmp.Or(whatEmpties(path), f.Advice)
+	if class := h.Class(s.object).Name; s.group != nil && class == zipSource {
+		f.Advice = "Each is a zip or jar file that is open, with its directory. Those of the class path stay open as long as the program runs; close others (try-with-resources), and of class loaders that are done with, the loader."
+	}
 	wordSoft(&f, s)
 	if f.Severity != SeverityInfo {
 		f.Confidence = ConfidenceHigh
@@ -101,6 +104,10 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 		h.wordTaker(f, c.object)
 	}
 	wordBound(f, s)
+	if below.most != "" && below.mostClass != values && !h.isPartOf(c, below.mostClass) {
+		f.Summary += " Most of what it retains is " + below.most + "."
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("most below it", "%s", below.most))
+	}
 	f.Evidence.Refutes = "a later dump under the same load in which it has no more elements: then it is a cache of bounded size"
 	if s.weak.keptByThemselves() {
 		s.weak.word(f, p)

@@ -238,16 +238,20 @@ func TestReachableByOthers(t *testing.T) {
 	node := j.Class("com.acme.Node", j.Object, hproftest.Ref("next"))
 	b := j.New(node)
 	a, c := j.New(node).Set("next", b), j.New(node)
+	e := j.New(node)
+	d := j.New(node).Set("next", e)
 	j.Root(hprof.SubRootJNILocal, a)
+	j.Root(hprof.SubRootJNIGlobal, d)
 	j.Root(hprof.SubRootJNIGlobal, b)
 	j.Root(hprof.SubRootJNILocal, c)
 	j.Root(hprof.SubRootJNIGlobal, c)
 	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
-	seen, err := g.ReachableByOthers(context.Background(), heap.Root.Local)
+	seen, err := g.ReachableByOthers(context.Background(), heap.Root.Local, g.SetOf([]heap.ObjID{g.Object(d.ID)}))
 	require.NoError(t, err)
 	assert.False(t, seen.Has(g.Object(a.ID)))
 	assert.True(t, seen.Has(g.Object(b.ID)), "held by its own root, too")
 	assert.True(t, seen.Has(g.Object(c.ID)), "one of its roots is another's")
+	assert.False(t, seen.Has(g.Object(e.ID)), "the way to it is barred")
 }
 
 // TestAlignmentOfFewObjects: where few objects tell, their distances have more in common

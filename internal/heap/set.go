@@ -95,16 +95,16 @@ func (g *Graph) ReachableWithout(ctx context.Context, barred *Set) (*Set, error)
 	return g.reachableFrom(ctx, g.RootObjects(), barred)
 }
 
-// ReachableByOthers returns what the GC roots reach but for those of mine, which may well be among it. It
-// costs a walk over all that is reachable. Errors: that of ctx.
-func (g *Graph) ReachableByOthers(ctx context.Context, mine func(Root) bool) (*Set, error) {
+// ReachableByOthers returns what the GC roots reach but for those of mine, which may well be among it,
+// without passing an object of barred. It costs a walk over all that is reachable. Errors: that of ctx.
+func (g *Graph) ReachableByOthers(ctx context.Context, mine func(Root) bool, barred *Set) (*Set, error) {
 	var roots []ObjID
 	for r := range g.Roots.All() {
 		if !mine(r) {
 			roots = append(roots, r.Object)
 		}
 	}
-	return g.reachableFrom(ctx, roots, g.NewSet())
+	return g.reachableFrom(ctx, roots, barred)
 }
 
 // reachableFrom returns what the objects reach without passing one of barred. Errors: that of ctx.
