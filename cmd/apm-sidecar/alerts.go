@@ -24,13 +24,15 @@ type alerting = succession[alertingSettings, rules]
 type alertingSettings struct {
 	config.Alerting
 	store *store.Store
+	// bound is the address of the pages: the sidecar's own metrics are known by it.
+	bound string
 	// dir is the folder of what outlives the process.
 	dir string
 }
 
 // alertingSettingsOf are those of a configuration whose pages are bound to an address.
 func alertingSettingsOf(c config.Config, s *store.Store, bound string) alertingSettings {
-	out := alertingSettings{Alerting: c.Alerting, store: s, dir: filepath.Join(c.DataDir, "alerts")}
+	out := alertingSettings{Alerting: c.Alerting, store: s, bound: bound, dir: filepath.Join(c.DataDir, "alerts")}
 	if out.ExternalURL == "" {
 		out.ExternalURL = pageURL(scheme(c.Web), withPortOf(bound, c.Listen))
 	}
@@ -53,6 +55,7 @@ func openRules(env environment, s alertingSettings) (rules, error) {
 		OwnRules:    s.BuiltinRules,
 		Rules:       s.Rules,
 		Interval:    time.Duration(s.Interval),
+		Instance:    s.bound,
 		ExternalURL: strings.TrimSuffix(s.ExternalURL, "/"),
 		Policy: alert.Policy{
 			GroupBy: s.GroupBy, Wait: time.Duration(s.GroupWait),

@@ -38,6 +38,8 @@ type Engine struct {
 	seen       []ruleFile
 	evaluators []*evaluator
 	unsaved    bool
+	// fullSince is since when the store takes nothing, zero while it does.
+	fullSince time.Time
 
 	mu     sync.Mutex
 	status map[Source]ruleStatus
@@ -224,6 +226,8 @@ func (e *Engine) step(ctx context.Context, now time.Time) {
 			notYet[ev.name] = true
 		}
 	}
+	e.observeStore(now)
+	sources[fullSource()] = true
 	if ctx.Err() == nil {
 		e.book.Retain(sources, notYet, now)
 	}

@@ -392,11 +392,34 @@ func TestAMessageThatAReceiverFailsOnHoldsUpNoOther(t *testing.T) {
 }
 
 // fullSink is a store without space.
-type fullSink struct{ blind bool }
+type fullSink struct{ blind, full bool }
 
 func (fullSink) WriteOwn([]series.Sample) error { return store.ErrNoSpace }
 
 func (s fullSink) Blind() bool { return s.blind }
+
+func (s fullSink) Full() bool { return s.full }
+
+// TestAStoreThatTakesNothingIsTold: no rule finds that the disk is full where the store does not take
+// that either.
+func TestAStoreThatTakesNothingIsTold(t *testing.T) {
+	b := newBench(t, testRules)
+	b.opts.Sink, b.opts.Instance = fullSink{blind: true, full: true}, "sidecar:8429"
+	b.start()
+	b.pass()
+	assert.Empty(t, b.states(), "a moment is no alert")
+	for range 6 {
+		b.pass()
+	}
+	assert.Equal(t, "StoreTakesNothing active", b.states())
+	got := b.hook.take()
+	require.Len(t, got, 1)
+	assert.Equal(t, map[string]string{"job": "apm-sidecar", "instance": "sidecar:8429"}, got[0].GroupLabels)
+	b.opts.Sink = fullSink{}
+	b.start()
+	b.pass()
+	assert.Equal(t, "StoreTakesNothing completed", b.states())
+}
 
 // TestAStoreWithoutSpaceHidesNoAlert: what is found is told though it cannot be recorded,
 // and what is not found because samples are missing is not taken for over.

@@ -61,6 +61,9 @@ type Sink interface {
 	// Blind tells whether samples of targets do not get in: that a rule finds nothing means
 	// nothing then.
 	Blind() bool
+	// Full tells whether what rules record does not get in either, nor what the sidecar says of
+	// itself.
+	Full() bool
 }
 
 // errNotRecorded is of a rule that was evaluated all the same.

@@ -22,6 +22,8 @@ type Options struct {
 	Rules    []string
 	// Interval is that of groups that give none; zero means 30 s.
 	Interval time.Duration
+	// Instance is the label of the sidecar's own metrics.
+	Instance string
 	// ExternalURL is where people reach the sidecar's pages: links begin with it.
 	ExternalURL string
 	// Policy says what a webhook is told when; zero fields take their defaults.

@@ -31,9 +31,17 @@ func TestAFullDiskIsNoPanic(t *testing.T) {
 	assert.ErrorIs(t, write(), store.ErrNoSpace)
 	assert.ErrorContains(t, write(), "free at "+disk+"/store, samples are taken again from 48.0 MiB on")
 	assert.True(t, s.Blind())
+	assert.False(t, s.Full())
 	assert.NoError(t, s.WriteText("apm_sidecar_build_info 1", nil, time.Now()), "what the sidecar says of itself goes on")
 
+	more := filepath.Join(disk, "more")
+	_ = os.WriteFile(more, make([]byte, 128<<20), 0o600) // as much as there is room for
+	require.Eventually(t, s.Full, time.Minute, 50*time.Millisecond, "the reserve's place is taken, too")
+	assert.ErrorIs(t, s.WriteText("apm_sidecar_build_info 1", nil, time.Now()), store.ErrNoSpace)
+
+	require.NoError(t, os.Remove(more))
 	require.NoError(t, os.Remove(ballast))
 	require.Eventually(t, func() bool { return write() == nil }, time.Minute, 50*time.Millisecond, "there is space again")
 	assert.False(t, s.Blind())
+	assert.False(t, s.Full())
 }

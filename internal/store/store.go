@@ -265,6 +265,9 @@ func (s *Store) WriteOwn(samples []series.Sample) error {
 // stored: what they would say is not known then.
 func (s *Store) Blind() bool { return s.blind.Load() }
 
+// Full tells whether nothing at all is taken for want of space, WriteOwn's neither.
+func (s *Store) Full() bool { return s.space.taken() == takesNothing }
+
 // WriteMetrics writes the self metrics in Prometheus' text form.
 func (s *Store) WriteMetrics(w io.Writer) {
 	// A failed write is the scraper's own doing.
