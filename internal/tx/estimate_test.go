@@ -90,7 +90,7 @@ func follow(t *testing.T, s script) *tx.Record {
 		r := look(at, 0, w)
 		th := s.thread(at)
 		r.Workers = map[string]jvm.Used{"p-thread": {CPUNs: th.CPUNs, RunQueueNs: th.RunQueueNs}}
-		if records := tracker.Requests(r); len(records) > 0 {
+		if records := tracker.Requests(r); len(records) > 0 && records[0].State != tx.StateActive {
 			return records[0]
 		}
 		for _, w := range tracker.InFlight(r.Received) {
@@ -191,6 +191,26 @@ func TestAThreadThatDoesNotMoveIsExact(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestOneThatTakesLong: of more samples than are kept every second one goes, and with it what
+// the next one said of the time since.
+func TestOneThatTakesLong(t *testing.T) {
+	t.Parallel()
+	s := script{startMs: 900, phases: []phase{{tx.ClassSQL, 1080, 0}}} // changes right before a look, and right after one
+	sql := int64(1080)
+	for s.ms() < 720_000 {
+		s.phases = append(s.phases, phase{tx.ClassHTTP, 2040, 0}, phase{tx.ClassSQL, 3960, 0})
+		sql += 3960
+	}
+	rec := follow(t, s)
+	assert.Equal(t, s.ms(), rec.Elapsed.Ms)
+	assert.Less(t, rec.Samples, 600)
+	said := map[tx.Class]int64{}
+	for _, c := range rec.Classes {
+		said[c.Class] = c.Ms
+	}
+	assert.InEpsilon(t, sql, said[tx.ClassSQL], 0.05, "%v", said)
 }
 
 // TestAThreadThatStandsWasThereBefore: where there are more requests than stacks at a look, the

@@ -200,6 +200,7 @@ func (o *open) take(s sample) {
 		kept := o.samples[:0]
 		for i, old := range o.samples {
 			if i%2 == 0 {
+				old.same = old.same && o.samples[max(0, i-1)].same // and not since the one that goes
 				kept = append(kept, old)
 			}
 		}
