@@ -86,9 +86,13 @@ func expand(path string) ([]string, error) {
 	case err == nil && !info.IsDir():
 		return []string{path}, nil
 	case err == nil:
-		yml, _ := filepath.Glob(filepath.Join(path, "*.yml"))
-		yaml, _ := filepath.Glob(filepath.Join(path, "*.yaml"))
-		return slices.Sorted(slices.Values(append(yml, yaml...))), nil
+		yml, _ := fs.Glob(os.DirFS(path), "*.yml") // the folder's own name is no pattern
+		yaml, _ := fs.Glob(os.DirFS(path), "*.yaml")
+		names := append(yml, yaml...)
+		for i, name := range names {
+			names[i] = filepath.Join(path, name)
+		}
+		return slices.Sorted(slices.Values(names)), nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}

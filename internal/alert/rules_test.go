@@ -67,6 +67,11 @@ func TestRulesAreFound(t *testing.T) {
 	n, err := Check(false, []string{filepath.Join(dir, "a.yml"), filepath.Join(dir, "none*.yml")})
 	require.NoError(t, err)
 	assert.Equal(t, 2, n)
+	brackets := filepath.Join(t.TempDir(), "rules [shop]")
+	require.NoError(t, os.Rename(dir, brackets))
+	n, err = Check(false, []string{brackets})
+	require.NoError(t, err)
+	assert.Equal(t, 4, n, "no pattern, but a folder")
 }
 
 func TestFaultyRulesAreRefused(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -140,14 +141,14 @@ func queueFolder(id string) string {
 
 // warnOrphans names queues with samples whose destination is not configured.
 func warnOrphans(dir string, known map[string]bool, log *slog.Logger) {
-	folders, err := filepath.Glob(filepath.Join(dir, "queue-*"))
+	names, err := fs.Glob(os.DirFS(dir), "queue-*") // the folder's own name is no pattern
 	if err != nil {
 		return
 	}
-	for _, folder := range folders {
-		if !known[filepath.Base(folder)] {
+	for _, name := range names {
+		if !known[name] {
 			log.Warn("queue of a destination that is not configured any more; delete it if its samples are not wanted",
-				slog.String("folder", folder))
+				slog.String("folder", filepath.Join(dir, name)))
 		}
 	}
 }

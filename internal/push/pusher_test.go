@@ -1,9 +1,12 @@
 package push
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -163,13 +166,15 @@ func TestQueueFolderHidesTheID(t *testing.T) {
 }
 
 func TestOrphanedQueueIsKept(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "data [shop]")
 	p, err := Open(Options{Dir: dir, Destinations: []Destination{&scripted{id: "old"}}})
 	require.NoError(t, err)
 	require.NoError(t, p.Append([]series.Sample{testSample(1)}))
 	require.NoError(t, p.Close())
-	p, err = Open(Options{Dir: dir, Destinations: []Destination{&scripted{id: "new"}}})
+	var log bytes.Buffer
+	p, err = Open(Options{Dir: dir, Destinations: []Destination{&scripted{id: "new"}}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	require.NoError(t, err)
+	assert.Equal(t, 1, strings.Count(log.String(), filepath.Join(dir, "queue-")), "%s", &log)
 	require.NoError(t, p.Close())
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -74,13 +75,13 @@ func Open(opts Options) (*Ring, error) {
 		return nil, fmt.Errorf("records of transactions: %w", err)
 	}
 	r := &Ring{opts: opts, byID: map[string]int{}}
-	paths, err := filepath.Glob(filepath.Join(opts.Dir, "*"+suffix))
+	names, err := fs.Glob(os.DirFS(opts.Dir), "*"+suffix) // the folder's own name is no pattern
 	if err != nil {
 		return nil, fmt.Errorf("records of transactions: %w", err)
 	}
-	slices.Sort(paths)
-	for _, path := range paths {
-		if err := r.load(path); err != nil {
+	slices.Sort(names)
+	for _, name := range names {
+		if err := r.load(filepath.Join(opts.Dir, name)); err != nil {
 			return nil, fmt.Errorf("records of transactions: %w", err)
 		}
 	}

@@ -39,7 +39,7 @@ func record(n int) *tx.Record {
 // TestRecordsOutliveTheProgram: the ring is never closed here, as after kill -9.
 func TestRecordsOutliveTheProgram(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "data [of shop]")
 	first := open(t, dir, 0)
 	for n := range 10 {
 		require.NoError(t, first.Add(record(n)))
