@@ -87,13 +87,24 @@ func (b *builder) done() []Sample {
 		return g.alive.rename(b.out)
 	}
 	before := g.alive
-	b.dropTwins()
-	g.alive = g.opts.Memory.shared(newLayout(b.out, b.sets[:b.used], g.opts.Naming))
+	g.alive = b.layout()
 	b.out = g.alive.rename(b.out)
 	for _, ended := range before.lacking(g.alive) {
 		b.out = append(b.out, Sample{Name: ended.name, Target: g.opts.Labels, Labels: ended.labels, TimeMs: b.timeMs, Value: Stale()})
 	}
 	return b.out
+}
+
+// layout is that of the instant, which most often another target has already.
+func (b *builder) layout() *layout {
+	memory, sets, naming := b.group.opts.Memory, b.sets[:b.used], b.group.opts.Naming
+	if known := memory.known(b.out, sets, naming); known != nil {
+		return known
+	}
+	b.dropTwins()
+	l := newLayout(b.out, sets, naming)
+	memory.share(l, b.out)
+	return l
 }
 
 // dropTwins leaves the first of the samples of one series: a JVM may have two MBeans of one

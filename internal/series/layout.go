@@ -13,6 +13,7 @@ type layout struct {
 	// rows are the series in their order, as they were derived, and out as they go out,
 	// which under most profiles is the same slice.
 	rows, out []identity
+	naming    Naming
 }
 
 // identity names a series of a target.
@@ -28,7 +29,7 @@ func (s identity) is(other identity) bool {
 
 // newLayout is the one of the samples, whose labels are among the sets.
 func newLayout(samples []Sample, sets [][]Label, naming Naming) *layout {
-	l := &layout{sets: slices.Clone(sets), rows: make([]identity, len(samples))}
+	l := &layout{sets: slices.Clone(sets), rows: make([]identity, len(samples)), naming: naming}
 	l.out = l.rows
 	for i, s := range samples {
 		l.rows[i] = identity{s.Name, s.Labels}
@@ -110,23 +111,30 @@ func (s identity) key() string {
 	return string(b)
 }
 
-// is tells whether two layouts are alike.
-func (l *layout) is(other *layout) bool {
-	return slices.EqualFunc(l.rows, other.rows, identity.is) && slices.EqualFunc(l.out, other.out, identity.is) &&
-		slices.EqualFunc(l.sets, other.sets, slices.Equal[[]Label])
+// isLike tells whether the samples, whose labels are among the sets, would make such a layout.
+func (l *layout) isLike(samples []Sample, sets [][]Label, naming Naming) bool {
+	if len(samples) != len(l.rows) || naming != l.naming || !slices.EqualFunc(sets, l.sets, slices.Equal[[]Label]) {
+		return false
+	}
+	for i, s := range samples {
+		if !l.rows[i].is(identity{s.Name, s.Labels}) {
+			return false
+		}
+	}
+	return true
 }
 
-// hash is one of the series as they were derived.
-func (l *layout) hash(seed maphash.Seed) uint64 {
+// hashOf is one of the series of the samples.
+func hashOf(samples []Sample, seed maphash.Seed) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
 	write := func(text string) {
 		_, _ = h.WriteString(text)
 		_ = h.WriteByte(0) // two texts are not one
 	}
-	for _, row := range l.rows {
-		write(row.name)
-		for _, label := range row.labels {
+	for _, s := range samples {
+		write(s.Name)
+		for _, label := range s.Labels {
 			write(label.Name)
 			write(label.Value)
 		}

@@ -45,26 +45,42 @@ func (m *Memory) take(n int) []Sample {
 	return make([]Sample, 0, n)
 }
 
-// shared is a layout like the fresh one that others have already, or the fresh one.
-func (m *Memory) shared(fresh *layout) *layout {
+// known is the layout that the samples, whose labels are among the sets, make at another
+// deriver already; nil if there is none.
+func (m *Memory) known(samples []Sample, sets [][]Label, naming Naming) *layout {
 	if m == nil {
-		return fresh
+		return nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	l := m.layouts[hashOf(samples, m.seeded())].Value()
+	if l == nil || !l.isLike(samples, sets, naming) {
+		return nil
+	}
+	return l
+}
+
+// share lets others know of a layout of the samples, unless there is one of its hash.
+func (m *Memory) share(l *layout, samples []Sample) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	hash := hashOf(samples, m.seeded())
+	if m.layouts[hash].Value() != nil {
+		return
+	}
+	m.layouts[hash] = weak.Make(l)
+	runtime.AddCleanup(l, m.forget, hash)
+}
+
+// seeded is the seed of hashes; the caller holds the lock.
+func (m *Memory) seeded() maphash.Seed {
 	if m.layouts == nil {
 		m.layouts, m.seed = map[uint64]weak.Pointer[layout]{}, maphash.MakeSeed()
 	}
-	hash := fresh.hash(m.seed)
-	if known := m.layouts[hash].Value(); known != nil {
-		if known.is(fresh) {
-			return known
-		}
-		return fresh // another of the same hash
-	}
-	m.layouts[hash] = weak.Make(fresh)
-	runtime.AddCleanup(fresh, m.forget, hash)
-	return fresh
+	return m.seed
 }
 
 // forget drops a layout that nobody uses any more.

@@ -90,3 +90,21 @@ func TestFreedSamplesAreEmpty(t *testing.T) {
 		assert.Equal(t, Sample{}, s)
 	}
 }
+
+// BenchmarkChange derives what one of many JVMs says that has other pools at each poll, as others of
+// them have.
+func BenchmarkChange(b *testing.B) {
+	memory := &Memory{}
+	said := []*jvm.Snapshot{pools("a", "b", "c", "d", "e", "f"), pools("a", "b", "c", "d", "e", "f", "g")}
+	var others [2]*Deriver
+	for i, s := range said {
+		others[i] = NewDeriver(Options{Memory: memory})
+		memory.Free(others[i].Derive(s))
+	}
+	d := NewDeriver(Options{Memory: memory})
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		memory.Free(d.Derive(said[i%2]))
+	}
+	runtime.KeepAlive(others)
+}
