@@ -22,7 +22,7 @@ func analyse(t *testing.T, d *hproftest.Dump) *finding.Heap {
 	f, err := hprof.Open(ctx, d.WriteFile(t, hproftest.Shape{SegmentBytes: 1 << 16}), nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, f.Close()) })
-	g, err := heap.Build(ctx, f, heap.Options{Watches: finding.Watches(), Contents: true})
+	g, err := heap.Build(ctx, f, finding.Notes())
 	require.NoError(t, err)
 	t.Cleanup(g.Close)
 	tree, err := g.Dominators(ctx)

@@ -40,7 +40,7 @@ type Heap struct {
 	whole bool
 }
 
-// The tables that Watches asks for, in order.
+// The tables that watches asks for, in order.
 const (
 	tableFinalizer = iota
 	tableQueue
@@ -104,9 +104,15 @@ const (
 	queueClass     = "java.lang.ref.ReferenceQueue"
 )
 
-// Watches are the fields that the analysis needs the values of.
-func Watches() []heap.Watch {
-	watches := []heap.Watch{
+// Notes are what the analysis needs noted while a dump is read. The flags are those of JDBC
+// statements, of which there may be millions.
+func Notes() heap.Options {
+	return heap.Options{Watches: watches(), Flags: []string{"isClosed", "closed"}, Contents: true}
+}
+
+// watches are the fields whose values are looked at.
+func watches() []heap.Watch {
+	all := []heap.Watch{
 		tableFinalizer: {Class: finalizerClass, Fields: []heap.FieldName{
 			{Class: referenceClass, Field: "queue"}, {Class: referenceClass, Field: "next"}, {Class: referenceClass, Field: "referent"}}},
 		tableQueue: {Class: queueClass, Fields: []heap.FieldName{
@@ -153,14 +159,14 @@ func Watches() []heap.Watch {
 		tableThreadPool:    {Class: poolClass, Fields: []heap.FieldName{{Class: poolClass, Field: "threadFactory"}, {Class: poolClass, Field: "workQueue"}}},
 	}
 	for i, w := range connectionWatches() {
-		watches[tableHikariPool+i] = w
+		all[tableHikariPool+i] = w
 	}
-	return slices.Concat(watches, dbcpWatches(), collectionWatches())
+	return slices.Concat(all, dbcpWatches(), collectionWatches())
 }
 
 // NewHeap reads what all detectors need: the threads' names, the schedulers, and what the
 // threads are at that serve them and the Finalizers. The graph must
-// have been built with Watches. Errors: that of ctx; no memory.
+// have been built with Notes. Errors: that of ctx; no memory.
 func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Time) (*Heap, error) {
 	h := &Heap{Graph: g, Tree: tree, Created: created}
 	h.pressure = sync.OnceValue(h.readPressure)

@@ -6,10 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
-	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
 
 // tasksHeld finds memory that only the cancelled tasks of a scheduler hold. A
@@ -73,17 +70,9 @@ func (tasksHeld) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if len(behind) == 0 {
 			behind = s.cancelled
 		}
-		var path *Path
-		g, both := errgroup.WithContext(ctx) // one reads the dump, the other walks the graph
-		g.Go(func() (err error) {
-			l.closed, err = h.closed(both, l.instances)
-			return err
-		})
-		g.Go(func() (err error) {
-			path, err = h.pathTo(both, behind)
-			return err
-		})
-		if err := g.Wait(); err != nil {
+		l.closed = h.closed(l.instances)
+		path, err := h.pathTo(ctx, behind)
+		if err != nil {
 			return nil, err
 		}
 		f := h.heldFinding(s, l, total)
@@ -234,55 +223,18 @@ func most(groups map[string][]heap.ObjID, weight func(heap.ObjID) int64) (string
 	return best, groups[best]
 }
 
-// closed counts the objects whose boolean field isClosed or closed is true, -1 if
-// they have none.
-func (h *Heap) closed(ctx context.Context, objects []heap.ObjID) (int64, error) {
-	var counts []*closedCount
-	err := h.ReadApart(ctx, objects, func() func(heap.Content) {
-		n := &closedCount{h: h, flags: map[heap.ClassID]*heap.DeclaredField{}}
-		counts = append(counts, n)
-		return n.add
-	})
-	var all closedCount
-	for _, n := range counts {
-		all.known += n.known
-		all.closed += n.closed
-	}
-	if all.known == 0 {
-		return -1, err
-	}
-	return all.closed, err
-}
-
-// closedCount counts the objects that say whether they are closed. One goroutine each.
-type closedCount struct {
-	h             *Heap
-	flags         map[heap.ClassID]*heap.DeclaredField // nil for classes that have none
-	known, closed int64
-	_             [32]byte // up to a whole line of a processor's cache: counts of two goroutines would share one
-}
-
-func (n *closedCount) add(c heap.Content) {
-	flag, asked := n.flags[c.Class]
-	if !asked {
-		flag = n.h.closedFlag(c.Class)
-		n.flags[c.Class] = flag
-	}
-	if flag == nil {
-		return
-	}
-	if v, ok := n.h.ValueOf(c, *flag); ok {
-		n.known++
-		n.closed += int64(min(v, 1))
-	}
-}
-
-// closedFlag returns the field that says whether an object of a class is closed, nil for none.
-func (h *Heap) closedFlag(class heap.ClassID) *heap.DeclaredField {
-	for _, name := range []string{"isClosed", "closed"} {
-		if f, ok := h.FieldNamed(class, heap.FieldName{Field: name}); ok && f.Field.Type == hprof.TypeBoolean {
-			return &f
+// closed counts the objects that say they are closed, -1 if none of them says whether it is.
+func (h *Heap) closed(objects []heap.ObjID) int64 {
+	known, closed := false, int64(0)
+	for _, o := range objects {
+		is, says := h.Flag(o)
+		known = known || says
+		if is {
+			closed++
 		}
 	}
-	return nil
+	if !known {
+		return -1
+	}
+	return closed
 }

@@ -164,33 +164,20 @@ func (h *Heap) statementsOf(ctx context.Context, d driverConnection, connections
 		}
 	}
 	for c, list := range of {
-		if len(list) < unclosed {
-			continue
-		}
-		var err error
-		if of[c], err = h.notClosed(ctx, list); err != nil {
-			return nil, err
+		if len(list) >= unclosed {
+			of[c] = h.notClosed(list)
 		}
 	}
 	return of, nil
 }
 
 // notClosed leaves out the statements that say that they are closed: a driver may keep those
-// to use them again. Errors: that of ctx.
-func (h *Heap) notClosed(ctx context.Context, list []heap.ObjID) ([]heap.ObjID, error) {
-	closed := h.NewSet()
-	for _, field := range []string{"isClosed", "closed"} {
-		values, err := h.follow(ctx, list, field)
-		if err != nil {
-			return nil, err
-		}
-		for o, v := range values {
-			if v != 0 {
-				closed.Add(o)
-			}
-		}
-	}
-	return slices.DeleteFunc(list, closed.Has), nil
+// to use them again.
+func (h *Heap) notClosed(list []heap.ObjID) []heap.ObjID {
+	return slices.DeleteFunc(list, func(o heap.ObjID) bool {
+		closed, _ := h.Flag(o)
+		return closed
+	})
 }
 
 // listed returns the statements that a connection lists: the elements of a collection of

@@ -24,6 +24,9 @@ type Options struct {
 	Edges Edges
 	// Watches are the fields to keep values of.
 	Watches []Watch
+	// Flags are names of boolean or int fields, the ones to prefer first. Of each instance it is
+	// noted whether the field that its class has of those is set, see Graph.Flag.
+	Flags []string
 	// Contents says to look into arrays: Graph.Copies, Fills and Sparse. It costs 8
 	// bytes for each array compared, while Build runs.
 	Contents bool

@@ -87,6 +87,9 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 		return nil, err
 	}
 	b.edges = edge.Freeze()
+	if b.flags, err = b.newFlags(); err != nil {
+		return nil, err
+	}
 	b.done.Store(0)
 	start := func() *linker {
 		return &linker{b: b, o: hprof.NewObjects(b.file, b.idSize), edges: edge.NewWriter(), kinds: newKindWriter(b.kinds), waiting: newBatch(),

@@ -43,6 +43,7 @@ type Graph struct {
 	Fills  []Fill
 	Sparse []SparseArray
 
+	flags      *flags
 	frames     *frameNames
 	memory     *offheap.Memory
 	file       *hprof.File
@@ -192,6 +193,9 @@ func (g *Graph) Close() {
 	}
 	for _, t := range g.Tables {
 		t.free()
+	}
+	if g.flags != nil {
+		g.flags.free()
 	}
 	if g.tracks != nil {
 		g.tracks.Free()

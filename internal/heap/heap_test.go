@@ -87,6 +87,36 @@ func TestTables(t *testing.T) {
 	assert.Equal(t, -1, table.Row(1<<20))
 }
 
+// TestFlags asks for a field that some classes have, as a boolean or an int, and for a second one
+// where they do not.
+func TestFlags(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	stream := j.Class("com.acme.Stream", j.Object, hproftest.Ref("in"), hproftest.Bool("closed"))
+	statement := j.Class("com.acme.Statement", stream, hproftest.Int("isClosed"))
+	other := j.Class("com.acme.Other", j.Object, hproftest.Ref("closed"), hproftest.Long("isClosed"))
+	for name, c := range map[string]struct {
+		object  *hproftest.Object
+		set, ok bool
+	}{
+		"a boolean, true":  {j.New(stream).Set("closed", true), true, true},
+		"a boolean, false": {j.New(stream), false, true},
+		"an int":           {j.New(statement).Set("isClosed", int32(1<<16)), true, true},
+		"an int, 0, before a boolean of its superclass": {j.New(statement).Set("closed", true), false, true},
+		"fields of other types":                         {j.New(other).Set("closed", j.New(stream)).Set("isClosed", int64(1)), false, false},
+		"an array":                                      {j.Bytes(make([]byte, 3)), false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := build(t, j.Finish(), hproftest.Shape{Shuffle: 3, SegmentBytes: 50}, heap.Options{Flags: []string{"isClosed", "closed"}})
+			set, ok := g.Flag(g.Object(c.object.ID))
+			assert.Equal(t, c.set, set)
+			assert.Equal(t, c.ok, ok)
+		})
+	}
+	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
+	_, ok := g.Flag(1)
+	assert.False(t, ok, "nobody asked")
+}
+
 // TestLongTables: of many rows, columns have few values, as many as that, one more, or many.
 func TestLongTables(t *testing.T) {
 	const rows = 70_000

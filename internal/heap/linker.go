@@ -174,6 +174,9 @@ func (l *linker) instance(address, classAddress uint64, body []byte) error {
 	if err := l.room(len(p.refs)); err != nil {
 		return err
 	}
+	if p.flag.width > 0 {
+		l.b.flags.note(id, p.flag, body)
+	}
 	n := l.fields(p, body)
 	if p.locals {
 		return l.thread(id, p, n)

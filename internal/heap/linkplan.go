@@ -1,6 +1,7 @@
 package heap
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
@@ -15,6 +16,7 @@ type linkPlan struct {
 	// kind is the kind of all instances, arrays excepted.
 	kind   uint32
 	tables []tablePlan
+	flag   flagPlan
 	// locals is true where locals of a stack are references of an instance.
 	locals bool
 }
@@ -85,12 +87,18 @@ func (g *Graph) refFieldCounts() (counts []uint32, all int64) {
 	return counts, all
 }
 
-// planFields notes the references of the instances of a class.
+// planFields notes the references of the instances of a class, and their flag.
 func (b *builder) planFields(id ClassID, p *linkPlan) {
+	flags := b.options.Flags // that would be preferred
 	for f := range b.fields(id) {
-		if f.Field.Type == hprof.TypeObject && b.rules.holds(id, f) {
+		switch {
+		case f.Field.Type == hprof.TypeObject && b.rules.holds(id, f):
 			p.refs = append(p.refs, f.BodyOffset)
 			p.end = max(p.end, int(f.BodyOffset)+b.idSize)
+		case f.Field.Type == hprof.TypeBoolean, f.Field.Type == hprof.TypeInt:
+			if i := slices.Index(flags, f.Field.Name); i >= 0 {
+				p.flag, flags = flagPlan{f.BodyOffset, f.Field.Type.Width(b.idSize)}, flags[:i]
+			}
 		}
 	}
 }

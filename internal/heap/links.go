@@ -116,12 +116,12 @@ func (g *Graph) elements(o *hprof.Objects, address uint64, fn func(index int64))
 // NonNull counts the elements of an object array that are not null, 0 for other objects.
 // Errors: that of ctx.
 func (g *Graph) NonNull(ctx context.Context, array ObjID) (n int64, err error) {
-	err = g.visit(ctx, []ObjID{array}, oneAtATime(func(o *hprof.Objects, c Content) {
+	err = g.visit(ctx, []ObjID{array}, func(o *hprof.Objects, c Content) {
 		if c.Elem == hprof.TypeObject {
 			n = c.Count
 			g.elements(o, 0, func(int64) { n-- })
 		}
-	}))
+	})
 	return n, err
 }
 
@@ -146,7 +146,7 @@ func (g *Graph) Links(ctx context.Context, track []ObjID) ([]Link, error) {
 		owners = append(owners, o)
 		places[o] = i
 	}
-	err := g.visit(ctx, owners, oneAtATime(func(o *hprof.Objects, c Content) {
+	err := g.visit(ctx, owners, func(o *hprof.Objects, c Content) {
 		i := places[c.Object]
 		target := g.Address(track[i+1])
 		switch {
@@ -155,7 +155,7 @@ func (g *Graph) Links(ctx context.Context, track []ObjID) ([]Link, error) {
 		case c.Elem == 0 && c.Class != NoClass:
 			links[i] = g.fieldLink(g.refFields(c.Class, strengths[c.Class]), o.Body(maxInstance), target)
 		}
-	}))
+	})
 	for i := range links {
 		if links[i].Kind == "" {
 			links[i] = g.impliedLink(g.ClassOf(track[i]), g.Address(track[i+1]))

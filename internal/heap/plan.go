@@ -72,7 +72,7 @@ func (b *builder) planLinks(edge *edges.Builder, linkers []*linker, some sample,
 		notes = some.scaled(kept)
 		rows = min(some.scaled(edge.Scattered()), 8*nodes)
 	}
-	graph := blob + rows + nodes/2 + int64(len(linkers))*nodes/2 + 2*nodes
+	graph := blob + rows + nodes/2 + int64(len(linkers))*nodes/2 + 2*nodes + nodes/8
 	tables := b.tableBytes()
 	return b.memory.Plan(offheap.Need{
 		Phase: "resolving references", Nodes: nodes, References: references,

@@ -34,76 +34,53 @@ type Content struct {
 // to fn, one at a time, in no particular order. Data is valid during the call.
 // Class objects have no body. Errors: that of ctx; the file was changed, or fails.
 func (g *Graph) Read(ctx context.Context, objects []ObjID, fn func(Content)) error {
-	return g.visit(ctx, objects, oneAtATime(read(fn)))
-}
-
-// ReadApart is Read for millions of objects: each of its goroutines has an fn of its own, and none
-// waits for another. worker, which makes them, is called before the first of them is.
-func (g *Graph) ReadApart(ctx context.Context, objects []ObjID, worker func() func(Content)) error {
-	return g.visit(ctx, objects, func() visitor { return read(worker()) })
+	return g.visit(ctx, objects, func(o *hprof.Objects, c Content) {
+		c.Data = o.First(maxRead)
+		fn(c)
+	})
 }
 
 // visitor is called with an object of a walk and what is known of it but its data.
 type visitor func(*hprof.Objects, Content)
 
-// read returns a visitor that reads the data.
-func read(fn func(Content)) visitor {
-	return func(o *hprof.Objects, c Content) {
-		c.Data = o.First(maxRead)
-		fn(c)
-	}
-}
-
-// oneAtATime has all workers share a visitor, of which one call is under way at a time.
-func oneAtATime(v visitor) func() visitor {
-	var mu sync.Mutex
-	return func() visitor {
-		return func(o *hprof.Objects, c Content) {
-			mu.Lock()
-			defer mu.Unlock()
-			v(o, c)
-		}
-	}
-}
-
-// visit finds the given objects in the dump again and hands them to the visitors of its workers,
-// in no particular order, the body not yet read. Errors: that of ctx.
-func (g *Graph) visit(ctx context.Context, objects []ObjID, worker func() visitor) error {
+// visit finds the given objects in the dump again and hands them to a visitor, one at a time, in no
+// particular order, the body not yet read. Errors: that of ctx.
+func (g *Graph) visit(ctx context.Context, objects []ObjID, v visitor) error {
 	if !slices.IsSorted(objects) {
 		objects = g.sorted(objects)
 	}
 	wanted := g.index.addresses(objects)
 	units := g.holding(objects, wanted)
 	if g.Repeated == 0 {
-		return g.find(ctx, units, wanted, worker)
+		return g.find(ctx, units, wanted, v)
 	}
 	first := map[ObjID]int64{} // offsets
-	err := g.find(ctx, units, wanted, oneAtATime(func(o *hprof.Objects, c Content) {
+	err := g.find(ctx, units, wanted, func(o *hprof.Objects, c Content) {
 		if at, ok := first[c.Object]; !ok || o.Offset < at {
 			first[c.Object] = o.Offset
 		}
-	}))
+	})
 	if err != nil {
 		return err
 	}
-	return g.find(ctx, units, wanted, func() visitor {
-		v := worker()
-		return func(o *hprof.Objects, c Content) {
-			if o.Offset == first[c.Object] {
-				v(o, c)
-			}
+	return g.find(ctx, units, wanted, func(o *hprof.Objects, c Content) {
+		if o.Offset == first[c.Object] {
+			v(o, c)
 		}
 	})
 }
 
-// find hands the objects at the wanted addresses, which are sorted, to visitors wherever the units
+// find hands the objects at the wanted addresses, which are sorted, to a visitor wherever the units
 // describe them.
-func (g *Graph) find(ctx context.Context, units []unit, wanted []uint64, worker func() visitor) error {
+func (g *Graph) find(ctx context.Context, units []unit, wanted []uint64, v visitor) error {
+	var mu sync.Mutex
 	return g.walk(ctx, units, func() func(int, *hprof.Objects) {
-		v, near := worker(), 0 // objects mostly lie in the order of their addresses
+		near := 0 // objects mostly lie in the order of their addresses
 		return func(_ int, o *hprof.Objects) {
 			var ok bool
 			if near, ok = searchNear(wanted, o.ID, near); ok {
+				mu.Lock()
+				defer mu.Unlock()
 				v(o, g.content(o, g.index.id(o.ID)))
 			}
 		}

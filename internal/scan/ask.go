@@ -30,11 +30,11 @@ func (e *NoObjectError) Error() string { return fmt.Sprintf("no object begins at
 // Hint says where there is one.
 func (e *NoObjectError) Hint() string { return e.Near }
 
-// ask opens a dump, has a question answered and closes the dump.
-func ask[A any](ctx context.Context, path string, o Options, watches []heap.Watch, answer func(context.Context, *dump) (*A, error)) (_ *A, err error) {
+// ask opens a dump, of which notes are taken, has a question answered and closes the dump.
+func ask[A any](ctx context.Context, path string, o Options, notes heap.Options, answer func(context.Context, *dump) (*A, error)) (_ *A, err error) {
 	ctx, b := newBudget(ctx, o)
 	defer func() { err = b.end(err) }()
-	d, err := open(ctx, path, o, watches, b)
+	d, err := open(ctx, path, o, notes, b)
 	if err != nil {
 		return nil, err
 	}

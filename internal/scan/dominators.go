@@ -22,7 +22,7 @@ type DominatorsOptions struct {
 // Dominators lists the biggest objects by what they retain: those directly under the GC
 // roots, or those directly under one object. Errors: those of File; *NoObjectError.
 func Dominators(ctx context.Context, path string, o Options, q DominatorsOptions) (*report.Dominators, error) {
-	return ask(ctx, path, o, nil, func(ctx context.Context, d *dump) (*report.Dominators, error) {
+	return ask(ctx, path, o, heap.Options{}, func(ctx context.Context, d *dump) (*report.Dominators, error) {
 		var of heap.ObjID
 		if q.Of != nil {
 			var err error

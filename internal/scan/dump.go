@@ -21,8 +21,9 @@ type dump struct {
 	progress *progress
 }
 
-// open reads the dump at path. The report has its histogram and totals.
-func open(ctx context.Context, path string, o Options, watches []heap.Watch, b *budget) (*dump, error) {
+// open reads the dump at path and notes of its objects what notes asks for. The report has its
+// histogram and totals.
+func open(ctx context.Context, path string, o Options, notes heap.Options, b *budget) (*dump, error) {
 	d := &dump{progress: &progress{to: o.Progress}}
 	f, err := hprof.Open(ctx, path, d.progress.phase("inflating", 0, 1))
 	if err != nil {
@@ -34,15 +35,9 @@ func open(ctx context.Context, path string, o Options, watches []heap.Watch, b *
 		d.progress.before = f.DiskBytes
 		d.progress.total += d.progress.before
 	}
-	d.graph, err = heap.Build(ctx, f, heap.Options{
-		Dump:     o.Dump,
-		Edges:    o.Edges,
-		Watches:  watches,
-		Memory:   &b.memory,
-		Contents: len(watches) > 0,
-		Depth:    o.Depth,
-		Progress: d.progress.build(f.Size),
-	})
+	notes.Dump, notes.Edges, notes.Depth = o.Dump, o.Edges, o.Depth
+	notes.Memory, notes.Progress = &b.memory, d.progress.build(f.Size)
+	d.graph, err = heap.Build(ctx, f, notes)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), d.close())
 	}

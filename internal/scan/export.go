@@ -30,7 +30,7 @@ type Export struct {
 // dominator tree: 12 bytes an object. Errors: those of File.
 func NewExport(ctx context.Context, path string, o Options) (*Export, error) {
 	ctx, b := newBudget(ctx, o)
-	d, err := open(ctx, path, o, nil, b)
+	d, err := open(ctx, path, o, heap.Options{}, b)
 	if err != nil {
 		return nil, b.end(err)
 	}

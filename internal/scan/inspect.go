@@ -27,7 +27,7 @@ func Inspect(ctx context.Context, path string, o Options, q InspectOptions) (*re
 	if !q.Retained {
 		o.Depth = heap.Numbered
 	}
-	return ask(ctx, path, o, nil, func(ctx context.Context, d *dump) (*report.Inspection, error) {
+	return ask(ctx, path, o, heap.Options{}, func(ctx context.Context, d *dump) (*report.Inspection, error) {
 		object, err := d.object(ctx, q.Object)
 		if err != nil {
 			return nil, err

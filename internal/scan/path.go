@@ -22,7 +22,7 @@ type PathOptions struct {
 // Path finds out what keeps an object alive: a way to it from a GC root, through the
 // strongest references there are. Errors: those of File; *NoObjectError.
 func Path(ctx context.Context, path string, o Options, q PathOptions) (*report.ObjectPath, error) {
-	return ask(ctx, path, o, []heap.Watch{heap.ReferentWatch()}, func(ctx context.Context, d *dump) (*report.ObjectPath, error) {
+	return ask(ctx, path, o, heap.Options{Watches: []heap.Watch{heap.ReferentWatch()}}, func(ctx context.Context, d *dump) (*report.ObjectPath, error) {
 		object, err := d.object(ctx, q.Object)
 		if err != nil {
 			return nil, err

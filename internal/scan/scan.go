@@ -47,7 +47,7 @@ type Options struct {
 func File(ctx context.Context, path string, o Options) (r *report.Report, err error) {
 	ctx, b := newBudget(ctx, o)
 	defer func() { err = b.end(err) }()
-	d, err := open(ctx, path, o, finding.Watches(), b)
+	d, err := open(ctx, path, o, finding.Notes(), b)
 	if err != nil {
 		return nil, err
 	}

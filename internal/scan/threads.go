@@ -27,7 +27,7 @@ func Threads(ctx context.Context, path string, o Options, q ThreadsOptions) (*re
 	if !q.Retained {
 		o.Depth = heap.Numbered
 	}
-	return ask(ctx, path, o, nil, func(ctx context.Context, d *dump) (*report.Threads, error) {
+	return ask(ctx, path, o, heap.Options{}, func(ctx context.Context, d *dump) (*report.Threads, error) {
 		var retained []int64
 		if q.Retained {
 			if err := d.dominate(ctx); err != nil {
