@@ -1,7 +1,6 @@
 package finding_test
 
 import (
-	"context"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -104,8 +103,7 @@ func TestExecutorBlocked(t *testing.T) {
 func TestDisabled(t *testing.T) {
 	j := hproftest.NewJDK(25, 8)
 	j.DisableFinalization()
-	f, _, err := analyse(t, j.Finish()).Census(context.Background())
-	require.NoError(t, err)
+	f, _ := analyse(t, j.Finish()).Census()
 	assert.True(t, f.Disabled)
 	assert.Zero(t, f.Total)
 	require.Len(t, f.Notes, 1)
@@ -123,8 +121,7 @@ func TestNotes(t *testing.T) {
 		for range garbage {
 			j.New(j.Object)
 		}
-		c, _, err := analyse(t, j.Finish()).Census(context.Background())
-		require.NoError(t, err)
+		c, _ := analyse(t, j.Finish()).Census()
 		return c.Notes
 	}
 	live := f(20, 0, hproftest.Pending)

@@ -118,8 +118,8 @@ func (h *Heap) only(held *heldReferents, c *referents) iter.Seq[heap.ObjID] {
 // allRetain returns what the held ones retain where they are all instances that there are.
 func (h *Heap) allRetain(c *referents) (bytes int64, ok bool) {
 	ids := h.ClassesNamed(c.Class)
-	if h.ClassRetained == nil || len(ids) != 1 || h.Classes[ids[0]].Instances != c.held {
+	if h.classRetained == nil || len(ids) != 1 || h.Classes[ids[0]].Instances != c.held {
 		return 0, false
 	}
-	return int64(h.ClassRetained[ids[0]]), true
+	return int64(h.classRetained[ids[0]]), true
 }

@@ -70,10 +70,22 @@ const (
 	missingReferent = "(not in the dump)"
 )
 
+// census is what there is of Finalizers.
+type census struct {
+	Finalizers
+	classes []*referents
+	omitted int64
+}
+
 // Census classifies all Finalizers of the heap. omitted is how many classes the
-// bound cut off; those still count in the totals. Errors: that of ctx.
-func (h *Heap) Census(ctx context.Context) (f *Finalizers, omitted int64, err error) {
-	f = &Finalizers{Classes: []FinalizerClass{}}
+// bound cut off; those still count in the totals.
+func (h *Heap) Census() (f *Finalizers, omitted int64) { return &h.census.Finalizers, h.census.omitted }
+
+// takeCensus counts the Finalizers, and says who holds their referents. Errors: that of ctx; no
+// memory.
+func (h *Heap) takeCensus(ctx context.Context) (census, error) {
+	all := census{Finalizers: Finalizers{Classes: []FinalizerClass{}}}
+	f := &all.Finalizers
 	if enabled, ok := h.Static(finalizerClass, "ENABLED"); ok {
 		f.Disabled = enabled == 0
 	}
@@ -109,16 +121,17 @@ func (h *Heap) Census(ctx context.Context) (f *Finalizers, omitted int64, err er
 		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.Class, b.Class))
 	})
 	if n := len(sorted) - maxClasses; n > 0 {
-		sorted, omitted = sorted[:maxClasses], int64(n)
+		sorted, all.omitted = sorted[:maxClasses], int64(n)
 	}
 	if err := h.addPaths(ctx, sorted); err != nil {
-		return nil, 0, err
+		return census{}, err
 	}
+	all.classes = sorted
 	for _, c := range sorted {
 		f.Classes = append(f.Classes, c.FinalizerClass)
 	}
 	f.Notes = h.notes(f)
-	return f, omitted, nil
+	return all, nil
 }
 
 // addAbsent adds the Finalizers without a referent in the dump.

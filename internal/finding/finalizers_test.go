@@ -34,14 +34,15 @@ func TestRetainedOfReferents(t *testing.T) {
 			last = o
 		}
 		j.Root(hprof.SubRootJNIGlobal, last)
-		h := analyse(t, j.Finish())
+		h := open(t, j.Finish())
+		var classRetained []uint64
 		if summed {
 			sums, err := h.Survey(context.Background(), h.Tree, heap.Survey{})
 			require.NoError(t, err)
-			h.ClassRetained = sums.Retained[0]
+			classRetained = sums.Retained[0]
 		}
-		f, _, err := h.Census(context.Background())
-		require.NoError(t, err)
+		require.NoError(t, h.Examine(context.Background(), classRetained))
+		f, _ := h.Census()
 		require.Equal(t, finding.States{RegisteredHeld: 1500}, f.Classes[0].States)
 		require.NotNil(t, f.Classes[0].RetainedBytes)
 		return *f.Classes[0].RetainedBytes

@@ -18,6 +18,14 @@ import (
 // analyse builds the heap of a dump as the detectors see it.
 func analyse(t *testing.T, d *hproftest.Dump) *finding.Heap {
 	t.Helper()
+	h := open(t, d)
+	require.NoError(t, h.Examine(context.Background(), nil))
+	return h
+}
+
+// open builds the heap of a dump, not yet examined.
+func open(t *testing.T, d *hproftest.Dump) *finding.Heap {
+	t.Helper()
 	ctx := context.Background()
 	f, err := hprof.Open(ctx, d.WriteFile(t, hproftest.Shape{SegmentBytes: 1 << 16}), nil)
 	require.NoError(t, err)
@@ -65,8 +73,7 @@ func TestStates(t *testing.T) {
 				finalizable(6, class, hproftest.Done)
 				h := analyse(t, j.Finish())
 
-				f, omitted, err := h.Census(context.Background())
-				require.NoError(t, err)
+				f, omitted := h.Census()
 				assert.Zero(t, omitted)
 				assert.Equal(t, finding.States{RegisteredHeld: 7, RegisteredDead: 4, Pending: 3, Enqueued: 7, InProcessing: 1, Done: 6}, f.States)
 				assert.Equal(t, int64(28), f.Total)
@@ -384,8 +391,7 @@ func TestLongHolder(t *testing.T) {
 		head = j.New(node).Set("next", head).Set("value", o)
 	}
 	j.Root(hprof.SubRootJNIGlobal, head)
-	f, _, err := analyse(t, j.Finish()).Census(context.Background())
-	require.NoError(t, err)
+	f, _ := analyse(t, j.Finish()).Census()
 	require.Len(t, f.Classes[0].Paths, 1, "one class-level path for all")
 	p := f.Classes[0].Paths[0]
 	assert.Equal(t, int64(20_000), p.Objects)
@@ -401,8 +407,7 @@ func TestMissingReferent(t *testing.T) {
 	lost := *j.New(ghost)
 	lost.ID = 0x123456780
 	j.Finalizer(&lost, hproftest.Registered)
-	f, _, err := analyse(t, j.Finish()).Census(context.Background())
-	require.NoError(t, err)
+	f, _ := analyse(t, j.Finish()).Census()
 	assert.Equal(t, int64(1), f.Total)
 	assert.Equal(t, int64(1), f.RegisteredUnknown)
 	assert.Equal(t, finding.States{}, f.States)

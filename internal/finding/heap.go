@@ -19,9 +19,6 @@ type Heap struct {
 	Tree *dom.Tree
 	// Created is when the dump was taken, by the JVM's clock.
 	Created time.Time
-	// ClassRetained is what the reachable instances of a class retain together, by ClassID;
-	// nil where that was not summed up.
-	ClassRetained []uint64
 
 	threadInfos map[heap.ObjID]heap.ThreadInfo // of threads with a stack
 	otherNames  map[heap.ObjID]string          // of timers' and pools' threads that are not among those
@@ -29,11 +26,17 @@ type Heap struct {
 	links       map[heap.ObjID]link            // who waits for whom
 	readings    map[heap.ObjID]reading         // of threads that read from sockets
 	registry    *registry                      // all Finalizers
-	schedulers  []*scheduler                   // biggest first
 	drivers     map[string]string              // by the prefix of their packages: name and version
 	errands     []errand                       // what service threads are at
-	accumulated accumulated
-	pressure    func() pressure // looked for once
+	pressure    func() pressure                // looked for once
+
+	// The rest is known after Examine.
+
+	classRetained []uint64 // by ClassID, nil if not known
+	census        census
+	schedulers    []*scheduler // biggest first
+	losses        []loss       // by schedulers, biggest first
+	accumulated   accumulated
 	// keptObjects and keptBytes are what only finalization keeps.
 	keptObjects, keptBytes int64
 	// whole is true for a dump of the whole heap, garbage and all.
@@ -164,9 +167,9 @@ func watches() []heap.Watch {
 	return slices.Concat(all, dbcpWatches(), collectionWatches())
 }
 
-// NewHeap reads what all detectors need: the threads' names, the schedulers, and what the
-// threads are at that serve them and the Finalizers. The graph must
-// have been built with Notes. Errors: that of ctx; no memory.
+// NewHeap reads what all detectors need: the Finalizers, the threads' names, who of them waits for
+// whom, and what those are at that serve others. The graph must have been built with
+// Notes. Errors: that of ctx; no memory.
 func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Time) (*Heap, error) {
 	h := &Heap{Graph: g, Tree: tree, Created: created}
 	h.pressure = sync.OnceValue(h.readPressure)
@@ -184,9 +187,6 @@ func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Ti
 	if h.drivers, err = h.readDrivers(ctx); err != nil {
 		return nil, err
 	}
-	if h.schedulers, err = h.readSchedulers(ctx); err != nil {
-		return nil, err
-	}
 	if err = h.readLinks(ctx, threads); err != nil {
 		return nil, err
 	}
@@ -194,7 +194,7 @@ func NewHeap(ctx context.Context, g *heap.Graph, tree *dom.Tree, created time.Ti
 		return nil, err
 	}
 	h.errands = h.readErrands()
-	return h, h.measureKept(ctx)
+	return h, nil
 }
 
 // NameOf returns the class that a class object stands for, the name of a live

@@ -33,8 +33,9 @@ type classCount struct {
 	count int64
 }
 
-// loss is what only the cancelled tasks of one scheduler keep alive.
+// loss is what only the cancelled tasks of schedulers alike keep alive.
 type loss struct {
+	by             *scheduler
 	objects, bytes int64
 	// class is the class of most of the memory behind the tasks, instances how many
 	// of it are kept, and finalizable says whether they have Finalizers.
@@ -51,6 +52,37 @@ type loss struct {
 // Detect implements Detector.
 func (tasksHeld) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	var found []Finding
+	for _, l := range h.losses {
+		path, err := h.pathToLost(ctx, &l)
+		if err != nil {
+			return nil, err
+		}
+		f := h.heldFinding(l, int64(h.Tree.Total()))
+		f.Evidence.Path = path
+		found = append(found, f)
+	}
+	return found, nil
+}
+
+// pathToLost returns the way to most of what is lost. Errors: that of ctx; no memory.
+func (h *Heap) pathToLost(ctx context.Context, l *loss) (*Path, error) {
+	behind := l.instances
+	if len(behind) == 0 {
+		behind = l.by.cancelled
+	}
+	if l.finalizable {
+		for _, c := range h.census.classes {
+			if c.Class == l.class && c.held == int64(len(behind)) && len(c.Paths) > 0 {
+				return &c.Paths[0], nil // to the very same objects
+			}
+		}
+	}
+	return h.pathTo(ctx, behind)
+}
+
+// readLosses measures what the cancelled tasks keep of those schedulers that deserve a word. Errors: that of ctx.
+func (h *Heap) readLosses(ctx context.Context) ([]loss, error) {
+	var losses []loss
 	total := int64(h.Tree.Total())
 	for _, s := range h.alike() {
 		// Where most tasks are not cancelled, the others must keep much for a word.
@@ -66,20 +98,9 @@ func (tasksHeld) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if s.wasteful() && few || !s.wasteful() && !much(l.bytes) {
 			continue
 		}
-		behind := l.instances
-		if len(behind) == 0 {
-			behind = s.cancelled
-		}
-		l.closed = h.closed(l.instances)
-		path, err := h.pathTo(ctx, behind)
-		if err != nil {
-			return nil, err
-		}
-		f := h.heldFinding(s, l, total)
-		f.Evidence.Path = path
-		found = append(found, f)
+		losses = append(losses, l)
 	}
-	return found, nil
+	return losses, nil
 }
 
 // alike returns the schedulers, those of a kind as one whose threads have names alike and whose
@@ -144,7 +165,7 @@ func (h *Heap) lossBy(ctx context.Context, s *scheduler) (loss, error) {
 		return loss{}, err
 	}
 	lost := func(o heap.ObjID) bool { return h.reachable(o) && !alive.Has(o) }
-	l := loss{objects: h.Tree.Size(), bytes: int64(h.Tree.Total())}
+	l := loss{by: s, objects: h.Tree.Size(), bytes: int64(h.Tree.Total())}
 	for o := range alive.All {
 		l.objects--
 		l.bytes -= h.ShallowBytes(o)
@@ -166,6 +187,7 @@ func (h *Heap) lossBy(ctx context.Context, s *scheduler) (loss, error) {
 		}
 		l.class, l.instances = most(payload, h.retained)
 	}
+	l.closed = h.closed(l.instances)
 	return l, nil
 }
 

@@ -12,7 +12,8 @@ import (
 
 // heldFinding words the verdict on a scheduler whose cancelled tasks hold memory.
 // total is the size of the reachable heap.
-func (h *Heap) heldFinding(s *scheduler, l loss, total int64) Finding {
+func (h *Heap) heldFinding(l loss, total int64) Finding {
+	s := l.by
 	task := s.cancelledClass()
 	f := Finding{
 		Kind: s.heldKind(), Severity: h.heldSeverity(s, l, total), Confidence: ConfidenceHigh,

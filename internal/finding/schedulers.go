@@ -130,6 +130,9 @@ func (h *Heap) decorated(task heap.ObjID, table *heap.Table, near int) int {
 func (s *scheduler) add(task heap.ObjID, class, state string) {
 	s.tasks = append(s.tasks, task)
 	if state == cancelledState {
+		if s.cancelled == nil {
+			s.cancelled = make([]heap.ObjID, 0, cap(s.tasks)) // all of them, often
+		}
 		s.cancelled = append(s.cancelled, task)
 	}
 	if s.counts == nil {

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
@@ -70,9 +69,6 @@ type suspect struct {
 
 // Detect implements Detector.
 func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
-	if err := h.Accumulate(ctx); err != nil {
-		return nil, err
-	}
 	known, found := h.accumulated.collections, h.accumulated.suspects
 	all := slices.Concat(found, h.collectionSuspects(known, found), h.groups())
 	all = slices.DeleteFunc(all, h.explained)
@@ -110,22 +106,17 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 
 // accumulated is where much comes together.
 type accumulated struct {
-	once        sync.Once
-	err         error
 	collections map[heap.ObjID]*collection
 	suspects    []*suspect
 }
 
-// Accumulate looks for where much comes together, once. Detect does so if nobody has before:
-// beside other work it costs no time, as it goes down the tree and only reads. Errors: that of ctx.
-func (h *Heap) Accumulate(ctx context.Context) error {
-	a := &h.accumulated
-	a.once.Do(func() {
-		if a.collections, a.err = h.bigCollections(ctx); a.err == nil {
-			a.suspects = h.accumulations(a.collections)
-		}
-	})
-	return a.err
+// accumulate looks for where much comes together. Errors: that of ctx.
+func (h *Heap) accumulate(ctx context.Context) (accumulated, error) {
+	collections, err := h.bigCollections(ctx)
+	if err != nil {
+		return accumulated{}, err
+	}
+	return accumulated{collections, h.accumulations(collections)}, nil
 }
 
 // addAlike adds a finding to the list, to one with the same fingerprint where there is

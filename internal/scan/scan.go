@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/finding"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/heap/dom"
@@ -92,7 +90,6 @@ func (d *dump) judge(ctx context.Context, o Options, sums *dom.Sums) error {
 	if err != nil {
 		return err
 	}
-	h.ClassRetained = sums.Retained[0]
 	if err := d.addDominators(ctx, h); err != nil {
 		return err
 	}
@@ -100,15 +97,10 @@ func (d *dump) judge(ctx context.Context, o Options, sums *dom.Sums) error {
 	if o.Edges != heap.EdgesStrong {
 		return nil
 	}
-	atOnce, both := errgroup.WithContext(ctx)
-	atOnce.Go(func() (err error) {
-		r.Finalizers, r.Limits.FinalizerOmitted, err = h.Census(both)
-		return err
-	})
-	atOnce.Go(func() error { return h.Accumulate(both) })
-	if err := atOnce.Wait(); err != nil {
+	if err := h.Examine(ctx, sums.Retained[0]); err != nil {
 		return err
 	}
+	r.Finalizers, r.Limits.FinalizerOmitted = h.Census()
 	r.Limits.FinalizerClassRows = len(r.Finalizers.Classes)
 	objects, bytes := h.Kept()
 	r.Heap.FinalizationObjects, r.Heap.FinalizationBytes = &objects, &bytes
