@@ -17,6 +17,8 @@ const (
 	// worthPeeling is the least part of the nodes, as 1/worthPeeling, that a pass
 	// must have decided on, and that must be open, for another one to be made.
 	worthPeeling = 64
+	// fewOpen is how many nodes one core decides on after the passes; each may take 32 bytes.
+	fewOpen = 1 << 18
 )
 
 // peel finds the nodes that need no algorithm: those with one predecessor, orphans aside,
@@ -80,6 +82,9 @@ func (p *peeling) run(ctx context.Context) error {
 		} else {
 			poor = 0
 		}
+	}
+	if p.open <= fewOpen {
+		p.settle()
 	}
 	return nil
 }
@@ -177,6 +182,48 @@ func (p *peeling) peelOpen() {
 		p.off.words.Items[i] = ^p.stay.words.Items[i]
 	}
 	p.open = 0
+}
+
+// settle decides on the nodes that are still open, so that the graph alone tells what is peeled, not
+// how far each core had come when another one asked: reports tell nodes of the core from others.
+func (p *peeling) settle() {
+	for i := range uint32(len(p.off.words.Items)) {
+		for word := p.openOf(i); word != 0; word &= word - 1 {
+			if v := 64*i + uint32(bits.TrailingZeros64(word)); !p.off.has(v) && !p.stay.has(v) {
+				p.settleFrom(v)
+			}
+		}
+	}
+	p.open = 0
+}
+
+// settleFrom decides on an open node and on those that it leads to, each of which has no other
+// predecessor: depth first, and back as soon as one stays.
+func (p *peeling) settleFrom(v uint32) {
+	type step struct {
+		v   uint32
+		run edges.Run
+	}
+	g := p.graph.Edges
+	p.off.set(v) // until one stays that it leads to
+	way := []step{{v, g.From(v)}}
+	for len(way) > 0 {
+		top := &way[len(way)-1]
+		u, more := g.Next(&top.run)
+		switch {
+		case !more:
+			way = way[:len(way)-1]
+		case p.stay.has(u):
+			for _, s := range way {
+				p.off.clear(s.v)
+				p.stay.set(s.v)
+			}
+			way = way[:0]
+		case !p.off.has(u):
+			p.off.set(u)
+			way = append(way, step{u, g.From(u)})
+		}
+	}
 }
 
 // openOf returns which of the nodes 64i to 64i+63 are neither peeled nor to stay.
