@@ -1,6 +1,7 @@
 package finding
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -115,6 +116,7 @@ func (b *buffers) finding(path *Path) Finding {
 	if by := w.String(); by != "" {
 		f.Summary += fmt.Sprintf(" %s of these by way of %s%s.", unit.Count(path.Objects), by, threadOf(w))
 	}
+	f.Advice = cmp.Or(whatEmpties(path), f.Advice)
 	if b.dead > 0 {
 		f.Summary += fmt.Sprintf(" %s are dead with %s: their memory comes back only when a collection of the generation they lie in finds them and their cleaner runs.", unit.Count(b.dead), unit.Bytes(b.deadBytes))
 	}

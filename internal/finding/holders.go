@@ -94,6 +94,9 @@ var containerNames = []string{"ArrayQueue", "HashMap", "HashSet", "SkipList"}
 // container says whether a class is of such a library, also of one that was copied into another
 // package (shaded), or a collection by its name: who fills one of those is not the library.
 func container(class string) bool {
+	if platform(class) {
+		return false
+	}
 	name := outerClass(simpleName(class))
 	return slices.ContainsFunc(containerNames, func(p string) bool { return strings.Contains(name, p) }) ||
 		slices.ContainsFunc(containers, func(p string) bool {

@@ -234,31 +234,36 @@ func TestSparseGarbage(t *testing.T) {
 }
 
 func TestDirectBuffers(t *testing.T) {
-	build := func(held, dead int, limit int64) *hproftest.JDK {
+	build := func(held, dead int, limit int64, pooled bool) *hproftest.JDK {
 		j := hproftest.NewJDK(17, 8)
 		buffer := j.Class("java.nio.Buffer", j.Object, hproftest.Int("capacity"))
 		mapped := j.Class("java.nio.MappedByteBuffer", buffer, hproftest.Ref("fd"))
 		direct := j.Class("java.nio.DirectByteBuffer", mapped, hproftest.Ref("att"), hproftest.Ref("cleaner"))
 		j.Class("java.nio.Bits", j.Object).Static("MAX_MEMORY", limit)
 		cleaner := j.Class("jdk.internal.ref.Cleaner", j.Object)
+		chunk := j.Class("io.netty.buffer.PoolChunk", j.Object, hproftest.Ref("memory"))
 		var all []*hproftest.Object
 		for i := range held + dead {
 			b := j.New(direct).Set("capacity", int32(1<<20)).Set("cleaner", j.New(cleaner))
 			j.New(direct).Set("capacity", int32(1<<20)).Set("att", b) // a slice has no memory of its own
-			if i < held {
+			switch {
+			case i < held && pooled:
+				all = append(all, j.New(chunk).Set("memory", b))
+			case i < held:
 				all = append(all, b)
 			}
 		}
 		j.Class("com.acme.Channel", j.Object).Static("BUFFERS", j.Array(j.Objects, all...))
 		return j
 	}
-	f := only(t, "direct-buffers", detect(t, build(92, 3, 100<<20)))
+	f := only(t, "direct-buffers", detect(t, build(92, 3, 100<<20, false)))
 	assert.Equal(t, finding.SeverityWarning, f.Severity)
 	assert.Equal(t, "com.acme.Channel", f.Culprit.Class)
 	assert.Equal(t, int64(95), f.Objects)
 	assert.Contains(t, f.Summary, "3 are dead with 3.00 MiB")
-	f = only(t, "direct-buffers", detect(t, build(70, 0, 1<<30)))
+	f = only(t, "direct-buffers", detect(t, build(70, 0, 1<<30, true)))
 	assert.Equal(t, finding.SeverityInfo, f.Severity)
+	assert.Contains(t, f.Advice, "Find ByteBufs that are not released")
 	assert.True(t, f.OffHeap(), "its bytes are no share of the heap")
-	assert.Empty(t, byKind("direct-buffers", detect(t, build(3, 0, 1<<30))))
+	assert.Empty(t, byKind("direct-buffers", detect(t, build(3, 0, 1<<30, false))))
 }

@@ -64,6 +64,9 @@ const nearOwners = 2
 // runsNear says whether the thread is in a call of a class that has in a field what a path ends at,
 // or has its owner: a lambda or an inner class counts as the one around it.
 func (t *thread) runsNear(p *Path) bool {
+	if slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Class == forkJoinPool+"$WorkQueue" }) {
+		return true // it is one of the pool's
+	}
 	owners := 0
 	for _, s := range slices.Backward(p.Steps[:len(p.Steps)-1]) {
 		name := strings.TrimPrefix(s.Class, "class ")
@@ -115,6 +118,8 @@ func wordBound(f *Finding, s *suspect) {
 	}
 }
 
+const releaseBuffers = "This is the memory of Netty's pool: as much as was in use at once, and a piece of it goes only when all buffers in it were released. Find ByteBufs that are not released (-Dio.netty.leakDetection.level=paranoid); if all are, bound how much may be under way at once."
+
 const nameLoggers = "A logger stays for ever by its name: name loggers after classes, and say in the message, or by the MDC, which connection, user or job it is about."
 
 // whatEmpties names the call or setting that empties what the JDK or a web server keeps for a program,
@@ -155,6 +160,12 @@ func whatEmpties(p *Path) string {
 			return nameLoggers
 		case completable + ".stack":
 			return "Each stage (thenRun, thenApply, anyOf ...) that is hung on a CompletableFuture stays until that one completes: do not hang one on a future that lives long for each request; complete it, or time out."
+		}
+		switch {
+		case strings.Contains(s.Class, "netty.buffer.PoolChunk"), strings.Contains(s.Class, "netty.buffer.PoolArena"):
+			return releaseBuffers
+		case strings.HasSuffix(s.Class, "netty.channel.ChannelOutboundBuffer"):
+			return "These are messages written to a connection whose peer does not read them as fast: write only while Channel.isWritable(), and close connections that do not read for long (WriteTimeoutHandler)."
 		}
 		if s.Field == "suppressedExceptions" {
 			return "One exception collects all others (addSuppressed): make a new one for each piece of work, and bound how many a loop of retries adds."

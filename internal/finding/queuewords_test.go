@@ -158,6 +158,44 @@ func TestLinkedArrays(t *testing.T) {
 	assert.Contains(t, f.Advice, "Whoever takes from static field Quotes.PENDING does not keep up")
 }
 
+// TestForkJoinTasks has tasks in the queue of a pool's thread that waits without a limit of time.
+func TestForkJoinTasks(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	task := j.Class("com.acme.Push", j.Class("java.util.concurrent.ForkJoinTask", j.Object, hproftest.Int("status")), hproftest.Ref("body"))
+	var tasks []*hproftest.Object
+	for range 2000 {
+		tasks = append(tasks, j.New(task).Set("body", j.Bytes(make([]byte, 1000))))
+	}
+	pool := j.Class("java.util.concurrent.ForkJoinPool", j.Object, hproftest.Ref("queues"))
+	queue := j.Class("java.util.concurrent.ForkJoinPool$WorkQueue", j.Object, hproftest.Ref("array"))
+	waiting := j.New(queue).Set("array", j.Array(j.Class("[Ljava.util.concurrent.ForkJoinTask;", j.Object), tasks...))
+	worker := j.Class("java.util.concurrent.ForkJoinWorkerThread", j.Thread, hproftest.Ref("pool"))
+	thread := j.NewThread(worker, "common-1", hproftest.Frame{Class: task, Method: "send", Line: 7}).
+		Set("pool", j.New(pool).Set("queues", j.Array(j.Objects, waiting)))
+	j.SetThread(thread, 5, true, hproftest.Running)
+	f := only(t, "big-retainer", detect(t, j))
+	assert.Contains(t, f.Advice, "These are tasks that wait for the threads of a ForkJoinPool")
+	j.SetThread(thread, 5, true, hproftest.Parked)
+	f = only(t, "big-retainer", detect(t, j))
+	assert.Contains(t, f.Summary, "That thread is in Push.send. It waits without a time limit")
+	assert.Contains(t, f.Advice, `If thread "common-1" is to take from this queue`)
+}
+
+// TestListeners has those that nobody takes out again, in a list and in an array.
+func TestListeners(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	j.Class("com.acme.Account", j.Object).Static("CHANGED", hashMap(j, j.Class("com.acme.ViewListener", j.Object, hproftest.Ref("data")), 2000))
+	assert.Contains(t, only(t, "growing-collection", detect(t, j)).Advice, "Whoever registers at static field Account.CHANGED must be taken out")
+
+	j = hproftest.NewJDK(17, 8)
+	var views []*hproftest.Object
+	for range 300 {
+		views = append(views, j.Bytes(make([]byte, 10_000)))
+	}
+	j.Class("com.acme.Prices", j.Object).Static("observers", j.Array(j.Objects, views...))
+	assert.Contains(t, only(t, "big-retainer", detect(t, j)).Advice, "Whoever registers at static field Prices.observers must be taken out")
+}
+
 // TestWaitsForClass has the thread of a queue that waits to be notified by a class.
 func TestWaitsForClass(t *testing.T) {
 	j := hproftest.NewJDK(17, 8)
@@ -247,6 +285,8 @@ func TestKeptByTheJDK(t *testing.T) {
 		"java.util.concurrent.DelayQueue.q":                         "stays until its time has come",
 		"ch.qos.logback.classic.LoggerContext.loggerCache":          "name loggers after classes",
 		"java.util.logging.LogManager$LoggerContext.namedLoggers":   "name loggers after classes",
+		"io.grpc.netty.shaded.io.netty.buffer.PoolChunkList.head":   "ByteBufs that are not released",
+		"io.netty.channel.ChannelOutboundBuffer.flushedEntry":       "whose peer does not read",
 		"com.acme.SyncException.suppressedExceptions":               "One exception collects all others",
 	} {
 		j = hproftest.NewJDK(17, 8)

@@ -200,8 +200,12 @@ func (h *Heap) accumulations(known map[heap.ObjID]*collection) []*suspect {
 	return found
 }
 
-// climbToContainer goes back up from the parts of a container to the container itself.
+// climbToContainer goes back up from the parts of a container to the container itself, and from the table of
+// one of the JDK's maps to the map.
 func (h *Heap) climbToContainer(s *suspect) {
+	if n := len(s.above) - 1; n > 0 && h.Class(s.object).Name == h.Class(s.above[n-1]).Name+"$Node[]" {
+		s.object, s.retained, s.above = s.above[n-1], h.retained(s.above[n-1]), s.above[:n]
+	}
 	for i, o := range slices.Backward(s.above) {
 		name := h.Class(o).Name
 		switch {

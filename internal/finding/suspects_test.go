@@ -128,6 +128,33 @@ func TestSmallElementsOfMuch(t *testing.T) {
 	assert.Contains(t, f.Summary, "Most of what it retains is 1,500 byte[] with 11.5 MiB.")
 }
 
+// TestFewElements has a map of a few elements that are big, and one of which all is in the array of one: the
+// listeners of a PropertyChangeSupport.
+func TestFewElements(t *testing.T) {
+	f := func(values ...int) finding.Finding {
+		j := hproftest.NewJDK(17, 8)
+		node := j.Class("java.util.HashMap$Node", j.Object, hproftest.Ref("value"))
+		class := j.Class("java.util.HashMap", j.Object, hproftest.Ref("table"), hproftest.Int("size"))
+		view := j.Class("com.acme.View", j.Object, hproftest.Ref("pixels"))
+		var nodes []*hproftest.Object
+		for _, n := range values {
+			views := make([]*hproftest.Object, n)
+			for i := range views {
+				views[i] = j.New(view).Set("pixels", j.Bytes(make([]byte, 2000)))
+			}
+			nodes = append(nodes, j.New(node).Set("value", j.Array(j.Class("[Lcom.acme.View;", j.Object), views...)))
+		}
+		table := j.Array(j.Class("[Ljava.util.HashMap$Node;", j.Object), nodes...)
+		j.Class("com.acme.Account", j.Object).Static("VIEWS", j.New(class).Set("table", table).Set("size", int32(len(values))))
+		return only(t, "big-retainer", detect(t, j))
+	}
+	few := f(300, 300, 300, 300)
+	assert.Contains(t, few.Title, "java.util.HashMap retains")
+	assert.Contains(t, few.Summary, "static field Account.VIEWS")
+	assert.Contains(t, few.Advice, "Bound it: remove entries from static field Account.VIEWS")
+	assert.Contains(t, f(2000, 1).Title, "com.acme.View[] of static field Account.VIEWS retains")
+}
+
 // TestFinalizableElements has a map of objects with Finalizers, behind entries of the program's own.
 func TestFinalizableElements(t *testing.T) {
 	j := hproftest.NewJDK(17, 8)

@@ -93,6 +93,9 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	}
 	f.Summary += cmp.Or(h.notTheCause(values), h.notTheCause(below.own))
 	f.Advice = boundIt(w)
+	if listens(values) || listens(w.field) {
+		f.Advice = deregister(w)
+	}
 	switch path := f.Evidence.Path; {
 	case isWorkOfPool(path):
 		f.Advice = "Find out why the threads of this pool do not keep up, and give it a queue of bounded size (ArrayBlockingQueue) with a RejectedExecutionHandler that slows its callers down."
@@ -120,6 +123,17 @@ func boundIt(w holder) string {
 		return fmt.Sprintf("Let %s work in portions, and let go of each one when it is done with.", w)
 	}
 	return fmt.Sprintf("Bound it: remove entries from %s when they are done with, or use a cache with a maximum size or an expiry.", cmp.Or(w.String(), "its owner"))
+}
+
+// listens says whether a class or a field is, by its name, of those that are told of events.
+func listens(name string) bool {
+	name = strings.ToLower(simpleName(name))
+	return slices.ContainsFunc([]string{"listener", "observer", "subscriber"}, func(s string) bool { return strings.Contains(name, s) })
+}
+
+// deregister advises what to do about listeners that pile up.
+func deregister(w holder) string {
+	return fmt.Sprintf("Whoever registers at %s must be taken out when it is done with (remove...Listener, unsubscribe, unregister): do so where it is closed, or register weakly.", cmp.Or(w.String(), "it"))
 }
 
 // kindOf names the class of a collection, and the JDK's class that it extends.
@@ -210,7 +224,12 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 	case isQueue(class):
 		f.Advice = takeFrom(w)
 		h.wordTaker(f, s.object)
-	case container(class):
+	case class == joinTask+"[]":
+		f.Advice = "These are tasks that wait for the threads of a ForkJoinPool, as of the Async methods of CompletableFuture without an executor: see what those threads are at, and give work that waits an executor of its own, with a queue of bounded size."
+		h.wordTaker(f, s.object)
+	case listens(class), listens(w.field):
+		f.Advice = deregister(w)
+	case container(class), platform(class) && strings.HasSuffix(class, "Map"):
 		f.Advice = boundIt(w)
 	}
 	wordBound(f, s)
