@@ -128,7 +128,7 @@ $(PEERS):
 	cargo install --locked --root build/peers $(notdir $@)@$(PEER_VERSION)
 
 e2e-full: build testbed postgres mariadb receivers ## all finalizer states on every JDK found, all collectors
-	E2E_FULL=1 $(GO) test -count=1 -v -timeout 60m ./testbed/e2e
+	E2E_FULL=1 $(GO) test -count=1 -v -timeout 120m ./testbed/e2e
 
 clean: ## remove everything that was built
 	rm -rf bin build testbed/target testbed/*/target testbed/*/*/target
