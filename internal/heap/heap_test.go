@@ -94,12 +94,14 @@ func TestFlags(t *testing.T) {
 	stream := j.Class("com.acme.Stream", j.Object, hproftest.Ref("in"), hproftest.Bool("closed"))
 	statement := j.Class("com.acme.Statement", stream, hproftest.Int("isClosed"))
 	other := j.Class("com.acme.Other", j.Object, hproftest.Ref("closed"), hproftest.Long("isClosed"))
+	bare := j.Class("com.acme.Bare", j.Object, hproftest.Long("length"), hproftest.Bool("closed"))
 	for name, c := range map[string]struct {
 		object  *hproftest.Object
 		set, ok bool
 	}{
 		"a boolean, true":  {j.New(stream).Set("closed", true), true, true},
 		"a boolean, false": {j.New(stream), false, true},
+		"no reference":     {j.New(bare).Set("closed", true), true, true},
 		"an int":           {j.New(statement).Set("isClosed", int32(1<<16)), true, true},
 		"an int, 0, before a boolean of its superclass": {j.New(statement).Set("closed", true), false, true},
 		"fields of other types":                         {j.New(other).Set("closed", j.New(stream)).Set("isClosed", int64(1)), false, false},

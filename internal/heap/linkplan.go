@@ -43,7 +43,7 @@ func (b *builder) planClasses() (bound uint64, err error) {
 			p.class = c.Object
 		}
 		p.locals = len(b.locals) > 0 && b.IsSubclass(id, "java.lang.Thread")
-		if refs[id] > 0 {
+		if !c.instanceless() {
 			p.refs = make([]uint32, 0, refs[id])
 			b.planFields(id, p)
 		}
