@@ -189,7 +189,7 @@ func (v *visit) policy(ctx context.Context, c Client) {
 		if slices.Contains(allowed, "exec") || slices.Contains(allowed, "write") {
 			means = "amounts to running code in the JVM"
 		}
-		v.say(Warn, "the agent lets whoever reaches it %s any MBean, which %s: give it the policy that apm-sidecar policy prints", strings.Join(allowed, ", "), means)
+		v.say(Warn, "the agent lets whoever it answers %s any MBean, which %s: give it the policy that apm-sidecar policy prints", strings.Join(allowed, ", "), means)
 	}
 	if denied, err := c.Denied(ctx); err == nil && len(denied) > 0 {
 		named, more := denied[:min(len(denied), mostDenied)], ""

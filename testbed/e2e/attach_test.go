@@ -80,7 +80,7 @@ func TestDoctorOfACarelessAgent(t *testing.T) {
 	require.NoError(t, err)
 	out, err := sidecarOutput(t, "doctor", "--config", patientConfig(t, url[1]))
 	require.NoError(t, err, out)
-	assert.Contains(t, out, "lets whoever reaches it exec, write, read, search any MBean")
+	assert.Contains(t, out, "lets whoever it answers exec, write, read, search any MBean")
 	assert.Contains(t, out, "executor=fixed")
 	assert.Contains(t, out, "server.tomcat.mbeanregistry.enabled")
 }
