@@ -33,7 +33,8 @@ func manyTasks(t testing.TB) string {
 }
 
 // TestAllocations freezes how often a scan asks the garbage collector's heap for memory:
-// hardly ever because of one more object. Measured with two workers: 0.027; each has some of its own.
+// hardly ever because of one more object. Measured with two workers: 0.029, 0.030 with the race detector;
+// each has some of its own, and each table of watched fields.
 func TestAllocations(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 	path := manyTasks(t)
@@ -49,7 +50,7 @@ func TestAllocations(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	perObject := float64(after.Mallocs-before.Mallocs) / float64(objects)
 	t.Logf("%.4f allocations an object of %d", perObject, objects)
-	assert.Less(t, perObject, 0.03, "allocations an object")
+	assert.Less(t, perObject, 0.032, "allocations an object")
 }
 
 // BenchmarkFile scans the dump that HEAPSCAN_BENCH_DUMP names, or a small one.
