@@ -80,7 +80,8 @@ func (h *Heap) pathToLost(ctx context.Context, l *loss) (*Path, error) {
 	return h.pathTo(ctx, behind)
 }
 
-// readLosses measures what the cancelled tasks keep of those schedulers that deserve a word. Errors: that of ctx.
+// readLosses measures what the cancelled tasks keep of those schedulers that deserve a word. Errors: that
+// of ctx.
 func (h *Heap) readLosses(ctx context.Context) ([]loss, error) {
 	var losses []loss
 	total := int64(h.Tree.Total())
@@ -165,11 +166,8 @@ func (h *Heap) lossBy(ctx context.Context, s *scheduler) (loss, error) {
 		return loss{}, err
 	}
 	lost := func(o heap.ObjID) bool { return h.reachable(o) && !alive.Has(o) }
-	l := loss{by: s, objects: h.Tree.Size(), bytes: int64(h.Tree.Total())}
-	for o := range alive.All {
-		l.objects--
-		l.bytes -= h.ShallowBytes(o)
-	}
+	l := loss{by: s}
+	l.objects, l.bytes = h.without(alive)
 	// What the tasks refer to, by class: the finalizable ones first, as those are
 	// what an operator sees piling up; else what retains most.
 	h.finalizableBehind(&l, lost)
@@ -189,6 +187,16 @@ func (h *Heap) lossBy(ctx context.Context, s *scheduler) (loss, error) {
 	}
 	l.closed = h.closed(l.instances)
 	return l, nil
+}
+
+// without counts what is reachable and not among what stays alive.
+func (h *Heap) without(alive *heap.Set) (objects, bytes int64) {
+	objects, bytes = h.Tree.Size(), int64(h.Tree.Total())
+	for o := range alive.All {
+		objects--
+		bytes -= h.ShallowBytes(o)
+	}
+	return objects, bytes
 }
 
 // finalizableBehind finds what is lost that has a Finalizer: which classes, and the instances of

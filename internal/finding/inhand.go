@@ -37,7 +37,7 @@ func (h *Heap) appendInHand(ctx context.Context, told []Finding, p pressure) ([]
 		if len(g.threads) == 1 && (!p.outOfMemory || p.thread != t.Name) && (t.stuck() || t.paused() || len(parts) == 0) {
 			continue // it may have all of the program in a variable, and wait for its end
 		}
-		bytes, objects, err := h.heldByCalls(ctx, g.threads)
+		objects, bytes, err := h.heldByCalls(ctx, g.threads)
 		if err != nil {
 			return nil, err
 		}
@@ -101,7 +101,7 @@ func (h *Heap) hands() []*inHand {
 
 // heldByCalls returns what only the variables of the threads' calls keep. Virtual threads count as well: who
 // refers to those mostly just knows who waits, as a lock does. Errors: that of ctx.
-func (h *Heap) heldByCalls(ctx context.Context, threads []heap.ObjID) (bytes, objects int64, err error) {
+func (h *Heap) heldByCalls(ctx context.Context, threads []heap.ObjID) (objects, bytes int64, err error) {
 	wanted, virtual, mine := h.SetOf(threads), h.NewSet(), map[uint32]bool{}
 	for _, t := range h.Threads {
 		mine[t.Serial] = wanted.Has(t.Object)
@@ -115,13 +115,8 @@ func (h *Heap) heldByCalls(ctx context.Context, threads []heap.ObjID) (bytes, ob
 	if err != nil {
 		return 0, 0, err
 	}
-	for o := heap.ObjID(1); int(o) <= h.Objects(); o++ {
-		if h.reachable(o) && !others.Has(o) {
-			bytes += h.ShallowBytes(o)
-			objects++
-		}
-	}
-	return bytes, objects, nil
+	objects, bytes = h.without(others)
+	return objects, bytes, nil
 }
 
 // inHandFinding words the verdict on what calls of threads hold, of which t is one; parts are what was told
