@@ -1,8 +1,6 @@
 package heap
 
 import (
-	"sync/atomic"
-
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
@@ -37,6 +35,9 @@ func (b *builder) newFlags() (f *flags, err error) {
 
 func (f *flags) free() { f.bits.Free() }
 
+// set is of the objects whose flag is set; plans for memory may move its bits.
+func (f *flags) set() *Set { return &Set{f.bits.Items} }
+
 // note notes the flag of an instance with that body. Others do so at the same time.
 func (f *flags) note(o ObjID, p flagPlan, body []byte) {
 	end := int(p.offset) + p.width
@@ -45,7 +46,7 @@ func (f *flags) note(o ObjID, p flagPlan, body []byte) {
 	}
 	for _, b := range body[p.offset:end] {
 		if b != 0 {
-			atomic.OrUint64(&f.bits.Items[o/64], 1<<(o%64))
+			f.set().AddAmong(o)
 			return
 		}
 	}
@@ -57,5 +58,5 @@ func (g *Graph) Flag(o ObjID) (set, ok bool) {
 	if g.flags == nil || !g.flags.of[g.ClassOf(o)] {
 		return false, false
 	}
-	return g.flags.bits.Items[o/64]&(1<<(o%64)) != 0, true
+	return g.flags.set().Has(o), true
 }
