@@ -3,6 +3,8 @@ package finding
 import (
 	"cmp"
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 )
@@ -35,44 +37,25 @@ func (h *Heap) agroalPools(ctx context.Context) ([]*connectionPool, error) {
 			out[wrappers.Ref(row, agroalWrapped)] = o
 		}
 	}
-	states := map[heap.ObjID]heap.ObjID{}
-	for row, o := range handlers.Objects {
-		states[o] = handlers.Ref(row, agroalState)
-	}
-	names, err := h.enumNames(ctx, states)
+	states, err := h.enumsOf(ctx, handlers, agroalState)
 	if err != nil {
 		return nil, err
 	}
-	var all []*connectionPool
-	byObject := map[heap.ObjID]*connectionPool{}
+	pools := poolSet{kind: "Agroal"}
 	for row, o := range handlers.Objects {
 		pool, connection := handlers.Ref(row, agroalOwner), handlers.Ref(row, agroalConnection)
 		if !h.reachable(o) || pool == 0 || connection == 0 || h.Class(pool).Name != agroalPool {
 			continue
 		}
-		p := byObject[pool]
-		if p == nil {
-			p = &connectionPool{object: pool, kind: "Agroal"}
-			byObject[pool] = p
-			all = append(all, p)
-		}
 		by := out[o]
 		if handlers.Int(row, agroalEnlisted) != 0 {
 			by = cmp.Or(by, o)
 		}
-		p.add(connection, names[states[o]] == "CHECKED_OUT", by)
+		pools.of(pool).add(connection, states[handlers.Ref(row, agroalState)] == "CHECKED_OUT", by)
 	}
-	limits, err := h.follow(ctx, objectsOf(all), "configuration", "this$0", "maxSize")
-	for _, p := range all {
+	limits, err := h.follow(ctx, slices.Collect(maps.Keys(pools.known)), "configuration", "this$0", "maxSize")
+	for _, p := range pools.all {
 		p.max = int64(int32(limits[p.object]))
 	}
-	return all, err
-}
-
-// objectsOf returns the pools themselves.
-func objectsOf(pools []*connectionPool) (objects []heap.ObjID) {
-	for _, p := range pools {
-		objects = append(objects, p.object)
-	}
-	return objects
+	return pools.all, err
 }

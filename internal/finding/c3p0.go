@@ -48,9 +48,8 @@ func (h *Heap) c3p0Pools(ctx context.Context) ([]*connectionPool, error) {
 			if physical == 0 {
 				continue
 			}
-			for range tracks.Back(proxy) {
+			if tracks.Before(proxy) != 0 {
 				by = proxy
-				break
 			}
 			p.add(physical, proxy != 0, by)
 		}

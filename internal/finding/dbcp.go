@@ -46,7 +46,7 @@ func dbcpWatches() []heap.Watch {
 // dbcpPools returns the pools of Commons DBCP 2. What a borrower gets is a wrapper of its
 // own around the pool's connection. Errors: that of ctx.
 func (h *Heap) dbcpPools(ctx context.Context) ([]*connectionPool, error) {
-	var all []*connectionPool
+	pools := poolSet{kind: "Commons DBCP"}
 	for i := range dbcpPackages() {
 		at := tableDbcp + i*dbcpTables
 		wrappers, connections, pooled := h.Tables[at+dbcpWrapper], h.Tables[at+dbcpConnection], h.Tables[at+dbcpPooled]
@@ -56,34 +56,22 @@ func (h *Heap) dbcpPools(ctx context.Context) ([]*connectionPool, error) {
 				out[wrappers.Ref(row, dbcpWrapped)] = o
 			}
 		}
-		states := map[heap.ObjID]heap.ObjID{}
-		for row, o := range pooled.Objects {
-			states[o] = pooled.Ref(row, dbcpPooledState)
-		}
-		names, err := h.enumNames(ctx, states)
+		states, err := h.enumsOf(ctx, pooled, dbcpPooledState)
 		if err != nil {
 			return nil, err
 		}
-		byObject := map[heap.ObjID]*connectionPool{}
 		for row, o := range pooled.Objects {
 			c := pooled.Ref(row, dbcpPooledWhat)
 			r := connections.Row(c)
 			if r < 0 || !h.reachable(o) {
 				continue
 			}
-			pool := connections.Ref(r, dbcpPool)
-			p := byObject[pool]
-			if p == nil {
-				p = &connectionPool{object: pool, kind: "Commons DBCP"}
-				byObject[pool] = p
-				all = append(all, p)
-			}
 			lent := out[c]
 			if w := wrappers.Row(c); w >= 0 && wrappers.Ref(w, dbcpWrapped) != 0 {
 				c = wrappers.Ref(w, dbcpWrapped) // the driver's
 			}
-			p.add(c, names[states[o]] == "ALLOCATED", lent)
+			pools.of(connections.Ref(r, dbcpPool)).add(c, states[pooled.Ref(row, dbcpPooledState)] == "ALLOCATED", lent)
 		}
 	}
-	return slices.DeleteFunc(all, func(p *connectionPool) bool { return p.object == 0 }), nil
+	return slices.DeleteFunc(pools.all, func(p *connectionPool) bool { return p.object == 0 }), nil
 }

@@ -117,10 +117,7 @@ func (h *Heap) loaderPaths(ctx context.Context, held []heap.ObjID) ([]Path, erro
 			return nil, err
 		}
 		met := slices.DeleteFunc(slices.Clone(held), func(l heap.ObjID) bool {
-			for range tracks.Back(l) {
-				return false
-			}
-			return true
+			return tracks.Before(l) == 0
 		})
 		paths, err := h.mergePaths(ctx, tracks, met, maxLoaderPaths)
 		tracks.Free()
@@ -300,6 +297,16 @@ func (h *Heap) enumNames(ctx context.Context, constants map[heap.ObjID]heap.ObjI
 		names[constant] = text[name]
 	}
 	return names, err
+}
+
+// enumsOf reads the names of the enum constants in a column of a table, by constant. Errors: that of ctx.
+func (h *Heap) enumsOf(ctx context.Context, table *heap.Table, column int) (map[heap.ObjID]string, error) {
+	constants := map[heap.ObjID]heap.ObjID{}
+	for row := range table.Len() {
+		constant := table.Ref(row, column)
+		constants[constant] = constant
+	}
+	return h.enumNames(ctx, constants)
 }
 
 // dropSoft takes stopped loaders that only SoftReferences hold for running ones: a

@@ -58,9 +58,8 @@ func (h *Heap) objectPools(ctx context.Context) ([]*connectionPool, error) {
 		for _, e := range h.queued(pools.Ref(row, objectPoolAll), pooled) {
 			if state, known := states[e]; known {
 				what, by := pooled.Ref(pooled.Row(e), dbcpPooledWhat), heap.ObjID(0)
-				for range tracks.Back(what) {
+				if tracks.Before(what) != 0 {
 					by = what
-					break
 				}
 				p.add(what, names[state] == "ALLOCATED", by)
 			}

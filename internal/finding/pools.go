@@ -184,6 +184,27 @@ func (p *connectionPool) add(connection heap.ObjID, used bool, by heap.ObjID) {
 	p.used++
 }
 
+// poolSet are the pools of a kind.
+type poolSet struct {
+	kind  string
+	all   []*connectionPool
+	known map[heap.ObjID]*connectionPool
+}
+
+// of returns the pool that an object is.
+func (s *poolSet) of(object heap.ObjID) *connectionPool {
+	p := s.known[object]
+	if p == nil {
+		p = &connectionPool{object: object, kind: s.kind}
+		if s.known == nil {
+			s.known = map[heap.ObjID]*connectionPool{}
+		}
+		s.known[object] = p
+		s.all = append(s.all, p)
+	}
+	return p
+}
+
 // tomcatPools returns Tomcat's JDBC pools. What a borrower gets has a facade of its own
 // before the connection's chain of interceptors; closing cuts it off. A pool that was told
 // to do without facades is left out: nothing tells its borrowers from itself.
