@@ -145,8 +145,9 @@ func New(opts Options) *Agent {
 	if opts.Tracing != nil {
 		a.spans = newSpanDesk(*opts.Tracing)
 	}
+	left := opts.Capture.leftovers()
 	for i, w := range opts.Watched {
-		a.followers = append(a.followers, newFollower(w, place{i, len(opts.Watched)}, opts))
+		a.followers = append(a.followers, newFollower(w, place{i, len(opts.Watched)}, left.of(w.Target), opts))
 	}
 	return a
 }

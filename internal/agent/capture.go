@@ -10,7 +10,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"sync"
 	"time"
 
@@ -133,7 +132,7 @@ func (c *Capture) startAnalysis(ctx context.Context, log *slog.Logger, t jvm.Tar
 		if err := c.analyse(ctx, log, dump, labels, sink); err != nil && ctx.Err() == nil {
 			log.Error("no analysis", "dump", dump, "error", err)
 		}
-		if err := c.prune(filePrefix(t)); err != nil {
+		if err := c.prune(t); err != nil {
 			log.Warn("old heap dumps stay on disk", "error", err)
 		}
 	})
@@ -184,10 +183,4 @@ func (c *Capture) analyse(ctx context.Context, log *slog.Logger, dump string, la
 // reportPath is where the report of a dump lies: beside it.
 func reportPath(dump string) string {
 	return dump[:len(dump)-len(".hprof")] + ".report.json"
-}
-
-// filePrefix is the target's name as the beginning of file names: letters,
-// digits, dots, dashes and underscores only.
-func filePrefix(t jvm.Target) string {
-	return regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(t.Job+"-"+t.Instance, "_")
 }

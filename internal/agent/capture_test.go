@@ -112,7 +112,7 @@ func TestCaptureTakesAnalysesAndTells(t *testing.T) {
 	require.NoError(t, b.take(t.Context(), writer(b.directory)))
 	assert.Equal(t, "VERDICT on dump\n", b.stdout.String())
 	require.Len(t, b.files(t, ".hprof"), 1)
-	assert.Regexp(t, `^shop-h_1-\d{8}T\d{6}Z\.hprof$`, b.files(t, ".hprof")[0])
+	assert.Regexp(t, `^shop-h_1-3536ed6b-\d{8}T\d{6}Z\.hprof$`, b.files(t, ".hprof")[0])
 	assert.Len(t, b.files(t, ".report.json"), 1)
 	assert.Equal(t, []float64{30000, 5}, b.sink.values(series.NameFindingObjects, "h:1"), "one series a kind, severity and class")
 	assert.Equal(t, []float64{19600000, 7}, b.sink.values(series.NameFindingBytes, "h:1"))
@@ -206,7 +206,7 @@ func TestAFailedDumpLeavesNothing(t *testing.T) {
 func TestAnAnalysisCutShortIsTakenUpAgain(t *testing.T) {
 	t.Parallel()
 	b := newCaptureBench(t, goodReport, nil)
-	for _, name := range []string{"shop-h_1-20200101T000000Z.hprof", "shop-h_1-20210101T000000Z.hprof", "shop-h_2-20220101T000000Z.hprof"} {
+	for _, name := range []string{"shop-h_1-20200101T000000Z.hprof", "shop-h_1-3536ed6b-20210101T000000Z.hprof", "shop-h_2-20220101T000000Z.hprof"} {
 		require.NoError(t, os.WriteFile(filepath.Join(b.directory, name), []byte("of "+name), 0o600))
 	}
 	f := func() {
@@ -220,7 +220,7 @@ func TestAnAnalysisCutShortIsTakenUpAgain(t *testing.T) {
 		require.NoError(t, b.agentOver(c).Run(ctx))
 	}
 	f()
-	assert.Equal(t, []string{"shop-h_1-20210101T000000Z.report.json"}, b.files(t, ".report.json"), "the youngest")
+	assert.Equal(t, []string{"shop-h_1-3536ed6b-20210101T000000Z.report.json"}, b.files(t, ".report.json"), "the youngest")
 	f()
 	assert.Equal(t, 1, strings.Count(b.log.String(), "of an earlier run"))
 }
@@ -254,8 +254,8 @@ func TestCaptureKeepsTheNewestDumpsAndTouchesNothingElse(t *testing.T) {
 		t.Run(strconv.Itoa(keep), func(t *testing.T) {
 			t.Parallel()
 			b := newCaptureBench(t, goodReport, func(o *agent.CaptureOptions) { o.KeepDumps = keep })
-			strange := []string{"shop-h_1-mine.hprof", "shop-h_2-20200101T000000Z.hprof", "other.hprof", "shop-h_1-20200101T000000Z.hprof.txt", "shop-h_2-20200101T000000Z.hprof.p1"}
-			old := []string{"shop-h_1-20200101T000000Z.hprof", "shop-h_1-20210101T000000Z.hprof", "shop-h_1-20220101T000000Z.hprof"}
+			strange := []string{"shop-h_1-mine.hprof", "shop-h_2-20200101T000000Z.hprof", "other.hprof", "shop-h_1-20200101T000000Z.hprof.txt", "shop-h_1-00000000-20200101T000000Z.hprof", "shop-h_2-20200101T000000Z.hprof.p1"}
+			old := []string{"shop-h_1-20200101T000000Z.hprof", "shop-h_1-3536ed6b-20210101T000000Z.hprof", "shop-h_1-20220101T000000Z.hprof"} // the builds of before had no checksum
 			// Of the first one a JVM that died has left parts, and of another one nothing but a part.
 			parts := []string{old[0] + ".p0", old[0] + ".p11", "shop-h_1-20190101T000000Z.hprof.p1"}
 			for _, name := range slices.Concat(strange, old, parts) {

@@ -80,6 +80,8 @@ func TestARestartedSidecarKeepsTheCoolDown(t *testing.T) {
 		"shop-h_1-" + ago(30*time.Minute) + ".hprof":       0,
 		"shop-h_1-" + ago(30*time.Minute) + ".report.json": 0,
 		"shop-h_1-" + ago(2*time.Hour) + ".hprof":          1,
+		"shop-h_1-3536ed6b-" + ago(time.Minute) + ".hprof": 0,
+		"shop-h_1-00000000-" + ago(time.Minute) + ".hprof": 1, // another target's
 		"shop-h_2-" + ago(30*time.Minute) + ".hprof":       1,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -65,7 +65,7 @@ type evidence struct {
 }
 
 func newEvidence(opts EvidenceOptions, t jvm.Target) *evidence {
-	return &evidence{opts: opts, kept: openRecords(opts.Directory, filePrefix(t)), pausePerGB: firstPausePerGB}
+	return &evidence{opts: opts, kept: openRecords(opts.Directory, t), pausePerGB: firstPausePerGB}
 }
 
 func (e *evidence) restarted() {

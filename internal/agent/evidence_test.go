@@ -72,7 +72,15 @@ func TestEvidenceIsTakenOnTheWayUp(t *testing.T) {
 		again, _ := runEvidence(t, 2, agent.EvidenceOptions{Directory: dir}, &fakeClient{})
 		assert.Len(t, again.Evidence()["test/a:1"], len(list), "it outlives the sidecar")
 
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "test-a_1.json"), []byte("{"), 0o600))
+		files := filesIn(t, dir)
+		require.Len(t, files, 1)
+		kept := filepath.Join(dir, files[0])
+		require.NoError(t, os.Rename(kept, filepath.Join(dir, "test-a_1.json")))
+		again, _ = runEvidence(t, 2, agent.EvidenceOptions{Directory: dir}, &fakeClient{})
+		assert.Len(t, again.Evidence()["test/a:1"], len(list), "and its earlier builds' name")
+
+		require.NoError(t, os.Rename(filepath.Join(dir, "test-a_1.json"), kept))
+		require.NoError(t, os.WriteFile(kept, []byte("{"), 0o600))
 		again, _ = runEvidence(t, 2, agent.EvidenceOptions{Directory: dir}, &fakeClient{})
 		assert.Empty(t, again.Evidence(), "damage is no obstacle")
 	})

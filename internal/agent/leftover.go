@@ -2,8 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,54 +12,65 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 )
 
-// nameTime is the layout of the time in the names of dumps and reports.
-const nameTime = "20060102T150405Z"
-
-// leftover is the youngest capture of a target that left a trace in the directory.
+// leftover is the youngest capture of a target that left a trace in the directory; the zero
+// value is none.
 type leftover struct {
 	taken time.Time
-	// dump is the dump that has no report yet; empty if it has one, or is gone.
-	dump string
+	// dump is empty if it is gone.
+	dump     string
+	analysed bool
 }
 
-// leftoverOf finds what earlier runs of this program left. It is false where there
-// is nothing.
-func (c *Capture) leftoverOf(t jvm.Target) (leftover, bool) {
+// leftovers are those of all targets, by how the names of their files begin.
+type leftovers map[string]leftover
+
+// leftovers finds what earlier runs of this program left. There is none without a Capture.
+func (c *Capture) leftovers() leftovers {
+	if c == nil {
+		return nil
+	}
 	entries, err := os.ReadDir(c.opts.Directory)
 	if err != nil {
-		return leftover{}, false
+		return nil // the next dump will tell
 	}
-	ours := regexp.MustCompile(`^` + regexp.QuoteMeta(filePrefix(t)) + `-(\d{8}T\d{6}Z)\.(hprof|report\.json)$`)
-	var last leftover
+	all := leftovers{}
+	names := regexp.MustCompile(`^(.+)-(\d{8}T\d{6}Z)\.(hprof|report\.json)$`)
 	for _, e := range entries {
-		match := ours.FindStringSubmatch(e.Name())
+		match := names.FindStringSubmatch(e.Name())
 		if match == nil {
 			continue
 		}
-		at, err := time.Parse(nameTime, match[1])
+		at, err := time.Parse(nameTime, match[2])
+		last := all[match[1]]
 		if err != nil || at.Before(last.taken) {
 			continue
 		}
 		if at.After(last.taken) {
 			last = leftover{taken: at}
 		}
-		if match[2] == "hprof" {
+		if match[3] == "hprof" {
 			last.dump = filepath.Join(c.opts.Directory, e.Name())
+		} else {
+			last.analysed = true
 		}
+		all[match[1]] = last
 	}
-	if last.dump != "" {
-		if _, err := os.Lstat(reportPath(last.dump)); !errors.Is(err, fs.ErrNotExist) {
-			last.dump = ""
-		}
-	}
-	return last, !last.taken.IsZero()
+	return all
 }
 
-// Resume starts the analysis that an earlier run was stopped in, if there is one;
+// of is that of a target, whichever build left it.
+func (l leftovers) of(t jvm.Target) leftover {
+	last, old := l[filePrefix(t)], l[plainPrefix(t)]
+	if old.taken.After(last.taken) {
+		return old
+	}
+	return last
+}
+
+// resume starts the analysis that an earlier run was stopped in, if there is one;
 // Wait waits for it.
-func (c *Capture) Resume(ctx context.Context, t jvm.Target, labels []series.Label, sink Sink) {
-	left, ok := c.leftoverOf(t)
-	if !ok || left.dump == "" {
+func (c *Capture) resume(ctx context.Context, t jvm.Target, left leftover, labels []series.Label, sink Sink) {
+	if left.dump == "" || left.analysed {
 		return
 	}
 	c.wg.Go(func() {

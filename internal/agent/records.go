@@ -26,24 +26,30 @@ type records struct {
 	list []jvm.Evidence
 }
 
-// openRecords reads back what an earlier run kept. A damaged file is as good as
-// none: it is overwritten by the next record.
-func openRecords(directory, prefix string) *records {
-	r := &records{}
+// openRecords reads back what an earlier run kept of a target.
+func openRecords(directory string, t jvm.Target) *records {
 	if directory == "" {
-		return r
+		return &records{}
 	}
-	r.file = filepath.Join(directory, prefix+".json")
-	info, err := os.Stat(r.file)
-	if err != nil || info.Size() > maxRecordsBytes {
-		return r
-	}
-	if content, err := os.ReadFile(r.file); err == nil {
-		if json.Unmarshal(content, &r.list) != nil {
-			r.list = nil
-		}
+	r := &records{file: filepath.Join(directory, filePrefix(t)+".json")}
+	r.list = readRecords(r.file)
+	if r.list == nil {
+		r.list = readRecords(filepath.Join(directory, plainPrefix(t)+".json"))
 	}
 	return r
+}
+
+// readRecords reads a file. A damaged one is as good as none: it is overwritten by the next record.
+func readRecords(file string) (list []jvm.Evidence) {
+	info, err := os.Stat(file)
+	if err != nil || info.Size() > maxRecordsBytes {
+		return nil
+	}
+	content, err := os.ReadFile(filepath.Clean(file))
+	if err != nil || json.Unmarshal(content, &list) != nil {
+		return nil
+	}
+	return list
 }
 
 // all are the records, oldest first.

@@ -30,8 +30,8 @@ type follower struct {
 }
 
 // newFollower builds what a target needs, without starting it.
-func newFollower(w Watched, p place, opts Options) *follower {
-	f := &follower{watched: w, watcher: newWatcher(w, opts), wheel: opts.wheel, place: p}
+func newFollower(w Watched, p place, left leftover, opts Options) *follower {
+	f := &follower{watched: w, watcher: newWatcher(w, left, opts), wheel: opts.wheel, place: p}
 	if opts.Tracing != nil {
 		f.tracer = newTracer(w, opts, f.watcher.own.handed)
 	}
@@ -109,9 +109,13 @@ func (a *Agent) Follow(targets []jvm.Target) {
 		a.leave(f, !changed || !maps.Equal(t.Labels, f.watched.Target.Labels))
 	}
 	added, together := 0, newMuster(len(wanted), a.opts.Logger)
+	var left leftovers
+	if len(wanted) > 0 {
+		left = a.opts.Capture.leftovers()
+	}
 	for _, t := range targets {
 		if _, ok := wanted[t.Name()]; ok {
-			f := newFollower(a.opts.Connect(t), place{added, len(wanted)}, a.opts)
+			f := newFollower(a.opts.Connect(t), place{added, len(wanted)}, left.of(t), a.opts)
 			f.watcher.muster = together
 			kept = append(kept, f)
 			added++

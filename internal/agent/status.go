@@ -10,8 +10,8 @@ import (
 // TargetStatus is what the agent knows of one target, for pages and programs.
 type TargetStatus struct {
 	Name string `json:"name"`
-	// Files is how the names of its heap dumps and their reports begin, before a dash and the
-	// time.
+	// Files is a regular expression for how the names of its heap dumps and their reports begin,
+	// up to the time in them.
 	Files  string            `json:"-"`
 	URL    string            `json:"url"`
 	Labels map[string]string `json:"labels"`
@@ -50,7 +50,7 @@ func firstStatus(t jvm.Target, interval time.Duration) *TargetStatus {
 		labels = map[string]string{}
 	}
 	return &TargetStatus{
-		Name: t.Name(), Files: filePrefix(t), URL: t.URL, Labels: labels, State: "new",
+		Name: t.Name(), Files: filePattern(t), URL: t.URL, Labels: labels, State: "new",
 		IntervalSeconds: interval.Seconds(), Missing: []string{},
 	}
 }

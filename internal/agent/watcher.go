@@ -13,13 +13,15 @@ import (
 
 // watcher polls one target. All its state but polled belongs to its rounds.
 type watcher struct {
-	target   jvm.Target
-	client   Client
-	labels   []series.Label
-	deriver  *series.Deriver
-	sink     Sink
-	memory   *series.Memory
-	capture  *Capture
+	target  jvm.Target
+	client  Client
+	labels  []series.Label
+	deriver *series.Deriver
+	sink    Sink
+	memory  *series.Memory
+	capture *Capture
+	// left is what an earlier run left of its last capture.
+	left     leftover
 	trigger  *Trigger
 	own      *selfMetrics
 	log      *slog.Logger
@@ -58,14 +60,10 @@ type watcher struct {
 	evidence *evidence
 }
 
-func newWatcher(w Watched, opts Options) *watcher {
+func newWatcher(w Watched, left leftover, opts Options) *watcher {
 	labels := series.TargetLabels(w.Target)
 	trigger := NewTrigger(opts.Trigger)
-	if opts.Capture != nil {
-		if left, ok := opts.Capture.leftoverOf(w.Target); ok {
-			trigger.DumpedAt(left.taken)
-		}
-	}
+	trigger.DumpedAt(left.taken)
 	out := &watcher{
 		target:   w.Target,
 		client:   w.Client,
@@ -74,6 +72,7 @@ func newWatcher(w Watched, opts Options) *watcher {
 		sink:     opts.Sink,
 		memory:   opts.Memory,
 		capture:  opts.Capture,
+		left:     left,
 		trigger:  trigger,
 		own:      newSelfMetrics(w.Target),
 		log:      opts.Logger.With("target", w.Target.Name()),
@@ -117,7 +116,7 @@ const tooLate = time.Second
 // target is down still.
 func (w *watcher) round(ctx context.Context, late time.Duration) {
 	if !w.began && w.capture != nil {
-		w.capture.Resume(ctx, w.target, w.labels, w.sink)
+		w.capture.resume(ctx, w.target, w.left, w.labels, w.sink)
 	}
 	w.began, w.late, w.dumped = true, late, false
 	if w.rest.skip() {

@@ -105,7 +105,7 @@ func TestTheTargetsPageHasItsAlertsAndDumps(t *testing.T) {
 		{ID: "c", Name: "Over", State: "completed", Labels: label("shop", "a:1"), Since: time.Now()},
 	}}
 	opts.Targets = func() []web.Target {
-		return []web.Target{{Name: "shop/a:1", Files: "shop-a_1", State: "up"}, {Name: "shop/a:12", Files: "shop-a_12", State: "up"}, {Name: "shop/a", Files: "shop-a", State: "up"}}
+		return []web.Target{{Name: "shop/a:1", Files: `^shop-a_1-\d+T\d+Z`, State: "up"}, {Name: "shop/a:12", Files: `^shop-a_12-\d+T\d+Z`, State: "up"}, {Name: "shop/a", Files: `^shop-a-\d+T\d+Z`, State: "up"}}
 	}
 	opts.Reports = dumpReport()
 	home := serve(t, opts)

@@ -35,7 +35,7 @@ func newTargetView(opts Options, t Target) targetView {
 	}
 	if opts.Reports != nil {
 		rows, _ := listReports(opts.Reports) // the page /reports tells why not
-		ours := regexp.MustCompile(`^` + regexp.QuoteMeta(t.Files) + `-\d{8}T\d{6}Z$`)
+		ours := regexp.MustCompile(t.Files + `$`)
 		v.Reports = slices.DeleteFunc(rows, func(r reportRow) bool { return !ours.MatchString(r.Name) })
 	}
 	if opts.Evidence != nil {

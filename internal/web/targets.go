@@ -14,7 +14,7 @@ import (
 // Target is a row of the page /targets; the fields are those of the API.
 type Target struct {
 	Name            string            `json:"name"`
-	Files           string            `json:"-"` // how the names of its heap dumps begin
+	Files           string            `json:"-"` // a regular expression for the names of its heap dumps and reports, without their endings
 	URL             string            `json:"url"`
 	Labels          map[string]string `json:"labels"`
 	State           string            `json:"state"`
