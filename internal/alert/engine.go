@@ -84,8 +84,12 @@ func New(opts Options) (*Engine, error) {
 	for _, r := range opts.Receivers {
 		told := map[string]*Told{}
 		for key, t := range kept.Told[r.Name] {
-			if t != nil && (key == ungrouped) == (r.Kind == Alertmanager) { // the name may have been another kind's
+			switch {
+			case t == nil || (key == ungrouped) != (r.Kind == Alertmanager): // the name may have been another kind's
+			case key == ungrouped:
 				told[key] = t
+			default: // an earlier build may have written the key in another way
+				told[groupKey(t.Labels)] = t
 			}
 		}
 		e.senders = append(e.senders, &sender{

@@ -63,3 +63,15 @@ func TestWhatReceiversKnowOutlivesTheEngine(t *testing.T) {
 	b.start()
 	require.Equal(t, []string{"hook 0", "am 0"}, known())
 }
+
+// A group that an earlier build wrote in another way is the same one, and not told again.
+func TestWhatGroupsWereToldOutlivesTheirWriting(t *testing.T) {
+	b := newBench(t, testRules)
+	labels := map[string]string{"instance": "a:1", "job": "shop"}
+	told := map[string]map[string]*Told{"hook": {"{instance=a:1,job=shop}": {Labels: labels, At: time.Now()}}}
+	require.NoError(t, state{Told: told}.save(b.opts.Dir))
+	b.Engine = nil // it would save its own
+	b.start()
+	assert.Contains(t, b.senders[0].told, groupKey(labels))
+	assert.Len(t, b.senders[0].told, 1)
+}

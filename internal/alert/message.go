@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -57,14 +58,14 @@ func (p Policy) groupOf(a *Alert) (string, map[string]string) {
 	return groupKey(labels), labels
 }
 
-// groupKey writes labels in one way.
+// groupKey writes labels in one way, and others in another: {job="shop",zone="a,b"}.
 func groupKey(labels map[string]string) string {
 	var key strings.Builder
 	for i, name := range slices.Sorted(maps.Keys(labels)) {
 		if i > 0 {
 			key.WriteByte(',')
 		}
-		key.WriteString(name + "=" + labels[name])
+		key.WriteString(name + "=" + strconv.Quote(labels[name]))
 	}
 	return "{" + key.String() + "}"
 }

@@ -52,35 +52,43 @@ func TestOneCauseSendsOneMessage(t *testing.T) {
 	all := []Alert{gc, other, pending, down}
 	h.hear(5, []Alert{down})
 	h.hear(29, all)
-	h.hear(30, all, "{instance=a,job=shop}: Down GC")
+	h.hear(30, all, `{instance="a",job="shop"}: Down GC`)
 	h.hear(31, all)
-	h.hear(40, all, "{instance=b,job=shop}: GC")
+	h.hear(40, all, `{instance="b",job="shop"}: GC`)
 	h.hear(3000, all)
 
 	late := append(all, alertOf("Late", "a", "warning", Active, 100))
 	h.hear(130, late)
-	h.hear(330, late, "{instance=a,job=shop}: Down GC Late")
+	h.hear(330, late, `{instance="a",job="shop"}: Down GC Late`)
+}
+
+// The instance of the one has in its name what tells the other's job.
+func TestGroupsOfLikeNamesAreTwo(t *testing.T) {
+	h := newHearer(t)
+	one, two := alertOf("Down", "a", "critical", Active, 0), alertOf("GC", "a,job=shop", "critical", Active, 0)
+	delete(two.Labels, "job")
+	h.hear(30, []Alert{one, two}, `{instance="a",job="shop"}: Down`, `{instance="a,job=shop"}: GC`)
 }
 
 func TestSomethingWorseIsToldSooner(t *testing.T) {
 	h := newHearer(t)
 	warning := alertOf("GC", "a", "warning", Active, 0)
-	h.hear(30, []Alert{warning}, "{instance=a,job=shop}: GC")
+	h.hear(30, []Alert{warning}, `{instance="a",job="shop"}: GC`)
 	worse := []Alert{warning, alertOf("Full", "a", "critical", Active, 40)}
 	h.hear(59, worse)
-	h.hear(60, worse, "{instance=a,job=shop}: Full GC")
+	h.hear(60, worse, `{instance="a",job="shop"}: Full GC`)
 }
 
 func TestWhatNobodyTakesOnIsToldAgain(t *testing.T) {
 	h := newHearer(t)
 	a := alertOf("Down", "a", "critical", Active, 0)
-	h.hear(30, []Alert{a}, "{instance=a,job=shop}: Down")
+	h.hear(30, []Alert{a}, `{instance="a",job="shop"}: Down`)
 	h.hear(30+3599, []Alert{a})
-	h.hear(30+3600, []Alert{a}, "{instance=a,job=shop}: Down")
+	h.hear(30+3600, []Alert{a}, `{instance="a",job="shop"}: Down`)
 	a.State = Acknowledged
 	h.hear(30+9000, []Alert{a})
 	a.State, a.CompletedAt = Completed, at(30+9001)
-	h.hear(30+9001, []Alert{a}, "{instance=a,job=shop}: -Down")
+	h.hear(30+9001, []Alert{a}, `{instance="a",job="shop"}: -Down`)
 	h.hear(30+9999, []Alert{a})
 }
 
@@ -91,12 +99,12 @@ func TestWhatFlapsIsToldOnce(t *testing.T) {
 	h.hear(25, []Alert{off})
 	on.FiredAt = at(40)
 	h.hear(69, []Alert{on})
-	h.hear(70, []Alert{on}, "{instance=a,job=shop}: Down")
+	h.hear(70, []Alert{on}, `{instance="a",job="shop"}: Down`)
 	for s := 80; s < 360; s += 20 {
 		h.hear(s, []Alert{off})
 		h.hear(s+10, []Alert{on})
 	}
-	h.hear(371, []Alert{off}, "{instance=a,job=shop}: -Down")
+	h.hear(371, []Alert{off}, `{instance="a",job="shop"}: -Down`)
 }
 
 func TestWhatWasAcknowledgedBeforeIsNotTold(t *testing.T) {
@@ -122,7 +130,7 @@ func TestAMessageListsSoMany(t *testing.T) {
 // A message that says an alert is over says since when, though its condition holds again.
 func TestWhatIsPendingAgainHasEnded(t *testing.T) {
 	h := newHearer(t)
-	h.hear(30, []Alert{alertOf("Down", "a", "critical", Active, 0)}, "{instance=a,job=shop}: Down")
+	h.hear(30, []Alert{alertOf("Down", "a", "critical", Active, 0)}, `{instance="a",job="shop"}: Down`)
 	due := h.policy.due([]Alert{alertOf("Down", "a", "critical", Pending, 100)}, h.told, at(400))
 	assert.Len(t, due, 1)
 	w := webhookMessageOf(&due[0], "hook", "")
@@ -134,12 +142,12 @@ func TestWhatIsPendingAgainHasEnded(t *testing.T) {
 func TestAClockSetBackSilencesNobody(t *testing.T) {
 	h := newHearer(t)
 	first := alertOf("Down", "a", "critical", Active, 7200)
-	h.hear(3600, []Alert{first}, "{instance=a,job=shop}: Down")
+	h.hear(3600, []Alert{first}, `{instance="a",job="shop"}: Down`)
 
 	h = newHearer(t)
-	h.hear(7230, []Alert{first}, "{instance=a,job=shop}: Down")
+	h.hear(7230, []Alert{first}, `{instance="a",job="shop"}: Down`)
 	second := alertOf("GC", "a", "warning", Active, 3650)
-	h.hear(3660, []Alert{first, second}, "{instance=a,job=shop}: Down GC")
+	h.hear(3660, []Alert{first, second}, `{instance="a",job="shop"}: Down GC`)
 	h.hear(3661, []Alert{first, second})
 }
 
