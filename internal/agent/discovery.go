@@ -34,6 +34,8 @@ type discovery struct {
 	at             time.Time
 }
 
+func newDiscovery() discovery { return discovery{workers: tx.NewWorkerThreads()} }
+
 // discover adds the worker threads to a look that shows no request processors, or that
 // shows fewer requests than there are busy workers, as with HTTP/2, until these have
 // ended. It returns what that cost the JVM.

@@ -39,6 +39,8 @@ type tracer struct {
 	state atomic.Pointer[tx.TargetState]
 	vm    atomic.Pointer[string]
 
+	// startMs identifies the JVM; a change is a restart.
+	startMs   int64
 	threads   threadNames
 	process   processView
 	databases []Database
@@ -83,7 +85,7 @@ func newTracer(w Watched, opts Options, handed func(samples int, lost bool)) *tr
 		publish:   opts.Interval,
 		threshold: o.Thresholds.Least(),
 		threads:   newThreadNames(),
-		discovery: discovery{workers: tx.NewWorkerThreads()},
+		discovery: newDiscovery(),
 		guard:     guard{interval: o.Interval},
 		rest:      backOff{interval: o.Interval},
 		reason:    "new",
@@ -128,6 +130,7 @@ func (tr *tracer) round(ctx context.Context) {
 		return
 	}
 	tr.up()
+	tr.noteStart(requests)
 	tr.vm.Store(&requests.Process)
 	cost := costOf(requests.CPUNs, requests.Received.Sub(requests.Sent))
 	tr.own.look.Update(requests.Received.Sub(requests.Sent).Seconds())
@@ -147,6 +150,20 @@ func (tr *tracer) round(ctx context.Context) {
 	tr.own.level.Set(float64(tr.guard.level))
 	tr.say("following")
 	tr.publishSamples(time.Now())
+}
+
+// noteStart forgets the threads of the JVM before this one, which has others by the same names
+// and ids: what the look says of workers is of any of them.
+func (tr *tracer) noteStart(r *jvm.Requests) {
+	start, ok := r.StartMs.Get()
+	if !ok || start == tr.startMs {
+		return
+	}
+	if tr.startMs != 0 {
+		tr.threads, tr.discovery = newThreadNames(), newDiscovery()
+		clear(r.Workers)
+	}
+	tr.startMs = start
 }
 
 // costOf is what a look cost the JVM: its processor time, or, where it does not

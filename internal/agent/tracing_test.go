@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -159,8 +161,71 @@ func TestASlowTransactionIsPutOnRecord(t *testing.T) {
 	})
 }
 
-// TestAnIdleTomcatShowsAll: it has no request processor before its first request, and nothing
-// hidden for all that.
+// restarting is a server that is restarted at a time: its worker is thread 8 then, and thread 7
+// another one.
+type restarting struct {
+	fakeRequests
+	at      time.Time
+	strange int
+}
+
+func (f *restarting) Requests(ctx context.Context, workers map[string]int64) (*jvm.Requests, error) {
+	r, err := f.fakeRequests.Requests(ctx, workers)
+	if time.Now().After(f.at) {
+		r.StartMs = jvm.Some[int64](2)
+	}
+	return r, err
+}
+
+func (f *restarting) ThreadIDs(context.Context) ([]int64, error) { return []int64{1, 7, 8}, nil }
+
+func (f *restarting) Threads(ctx context.Context, states, stacks []int64, depth int, processors ...string) (*jmx.ThreadLook, error) {
+	if time.Now().Before(f.at) {
+		return f.fakeRequests.Threads(ctx, states, stacks, depth, processors...)
+	}
+	if slices.Contains(stacks, 7) {
+		f.strange++
+	}
+	swap := func(ids []int64) (out []int64) {
+		for _, id := range ids {
+			out = append(out, map[int64]int64{7: 8, 8: 7}[id])
+		}
+		return out
+	}
+	look, err := f.fakeRequests.Threads(ctx, swap(states), swap(stacks), depth, processors...)
+	for _, of := range []map[int64]*jvm.Thread{look.States, look.Stacks} {
+		of[7], of[8] = of[8], of[7]
+		maps.DeleteFunc(of, func(_ int64, th *jvm.Thread) bool { return th == nil })
+	}
+	return look, err
+}
+
+// TestARestartedJVMHasThreadsOfOtherNumbers: nobody looks at the old one's.
+func TestARestartedJVMHasThreadsOfOtherNumbers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &restarting{at: time.Now().Add(7500 * time.Millisecond)}
+		f.thread = waiting
+		before, after := oneSlow(time.Now()), oneSlow(f.at.Add(time.Second))
+		f.row = func() jvm.RequestProcessor {
+			if time.Now().Before(f.at) {
+				return before()
+			}
+			return after()
+		}
+		a := agent.New(agent.Options{
+			Interval: time.Second, Sink: &sink{}, Logger: slog.New(slog.DiscardHandler), Tracing: tracing(t, time.Second),
+			Watched: []agent.Watched{{Target: jvm.Target{Job: "shop", Instance: "a:1"}, Client: &fakeClient{}, Requests: f}},
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 18*time.Second)
+		defer cancel()
+		require.NoError(t, a.Run(ctx))
+		_, total := a.Transactions().List(ring.Query{})
+		assert.Equal(t, 2, total)
+		assert.Zero(t, f.strange)
+	})
+}
+
 // What the sink does not take is counted, whoever made it.
 func TestSamplesOfTransactionsThatAreRefusedAreCounted(t *testing.T) {
 	t.Parallel()
@@ -183,6 +248,8 @@ func TestSamplesOfTransactionsThatAreRefusedAreCounted(t *testing.T) {
 	})
 }
 
+// TestAnIdleTomcatShowsAll: it has no request processor before its first request, and nothing
+// hidden for all that.
 func TestAnIdleTomcatShowsAll(t *testing.T) {
 	t.Parallel()
 	for registers, notes := range map[bool]int{true: 0, false: 1} {

@@ -175,7 +175,9 @@ func (t *Tracker) begin(r *jvm.Requests, p *processor, row jvm.RequestProcessor)
 	p.open.path, p.open.route = path, route
 	p.open.threshold = t.opts.Thresholds.Of(route, path)
 	if t.last != nil {
-		p.open.before = usedOf(t.last, row.Thread)
+		if t.last.StartMs == r.StartMs { // else that was a thread of another JVM
+			p.open.before = usedOf(t.last, row.Thread)
+		}
 		if p.open.guessed { // the look before did not show it
 			p.open.startLo = t.last.Sent
 		}

@@ -285,6 +285,34 @@ func TestARestartLosesThoseInFlight(t *testing.T) {
 	assert.Contains(t, records[0].Notes, "its end was not seen: the JVM was restarted")
 }
 
+// TestARestartedJVMHasOtherThreads: what one of the old JVM had used up says nothing of its
+// namesake.
+func TestARestartedJVMHasOtherThreads(t *testing.T) {
+	t.Parallel()
+	tracker := newTracker(3 * time.Second)
+	w := worker{"p", []request{{start: 4200, end: 8200, path: "/x"}}}
+	usedMs := map[int64]int64{4000: 50, 5000: 1050, 6000: 1060, 7000: 1070, 8000: 1080, 9000: 1090}
+	var records []*tx.Record
+	for at := int64(4000); at <= 9000; at += 1000 {
+		th := &jvm.Thread{ID: 9, Name: "p-thread", State: jvm.Runnable, CPUNs: jvm.Some(usedMs[at] * 1e6), Stack: stack("sun.nio.ch.Net.poll! org.postgresql.core.PGStream.receiveChar" + servlet)}
+		r := look(at, 0, w)
+		r.Workers = map[string]jvm.Used{"p-thread": used(th)}
+		if at > 4000 {
+			r.StartMs = jvm.Some[int64](4100)
+		}
+		records = append(records, tracker.Requests(r)...)
+		for _, wanted := range tracker.InFlight(r.Received) {
+			tracker.Sample(wanted.Key, r.Received, th, th)
+		}
+	}
+	require.Len(t, records, 1)
+	for _, c := range records[0].Classes {
+		if c.Class == tx.ClassCPU {
+			assert.Less(t, c.Ms, int64(100))
+		}
+	}
+}
+
 // TestWhatWasInFlightWhenTheJVMFellSilent: behind a JVM that is stuck requests go on; those of
 // one that is dead were no older than at the last look.
 func TestWhatWasInFlightWhenTheJVMFellSilent(t *testing.T) {
