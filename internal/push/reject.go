@@ -36,7 +36,7 @@ func (w *worker) reject(ctx context.Context, b pending, cause error) (time.Durat
 		if errors.Is(err, ErrRejected) {
 			err = fmt.Errorf("even a request without samples is refused; is the URL right? %w", err)
 		}
-		return min(receipt.RetryAfter, retryAfterMax), err
+		return receipt.RetryAfter, err
 	}
 	refused, restarted, err := w.sift(ctx, b.Batch)
 	restarted = restarted || receipt.MayHaveRestarted

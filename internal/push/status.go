@@ -58,13 +58,17 @@ func gatewayError(status int) bool {
 	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
 }
 
-// retryAfter reads the header of that name: seconds or a date.
+// retryAfterMax bounds what a receiver may ask for. vmagent obeys whatever it is: then one wrong
+// answer, of a proxy perhaps, would cost what the queue cannot hold.
+const retryAfterMax = 10 * time.Minute
+
+// retryAfter reads the header of that name, seconds or a date, up to retryAfterMax.
 func retryAfter(header string, now time.Time) time.Duration {
 	if seconds, err := strconv.Atoi(strings.TrimSpace(header)); err == nil {
-		return time.Duration(min(max(seconds, 0), 86400)) * time.Second
+		return time.Duration(min(max(seconds, 0), int(retryAfterMax/time.Second))) * time.Second
 	}
 	if at, err := http.ParseTime(header); err == nil {
-		return max(at.Sub(now), 0)
+		return min(max(at.Sub(now), 0), retryAfterMax)
 	}
 	return 0
 }

@@ -19,8 +19,6 @@ const (
 	// retryMin doubles up to retryMax.
 	retryMin = time.Second
 	retryMax = time.Minute
-	// retryAfterMax bounds what a receiver may ask for.
-	retryAfterMax = 10 * time.Minute
 	// maxReplays bounds replays in a row without progress: a receiver that closes
 	// each connection would cause them for ever.
 	maxReplays = 5
@@ -186,7 +184,7 @@ func (w *worker) deliver(ctx context.Context, b pending) (time.Duration, error) 
 	case err != nil && !rejected:
 		w.noteUnsure(b)
 		w.takeBack(b, receipt.MayHaveRestarted)
-		return min(receipt.RetryAfter, retryAfterMax), fmt.Errorf("%s: %w", receipt.Code, err)
+		return receipt.RetryAfter, fmt.Errorf("%s: %w", receipt.Code, err)
 	case receipt.Lost && w.replay():
 		return 0, nil
 	case receipt.MayHaveRestarted && w.replays < maxReplays && w.replay():
