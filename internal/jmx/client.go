@@ -61,8 +61,8 @@ func (c *Client) Close() { c.conns.CloseIdleConnections() }
 
 // Poll asks for everything a Snapshot holds by one bulk request. Parts that the
 // agent does not give are missing in the snapshot and named there; an error, an
-// *Error, means that there is no answer at all, or an error in place of every part:
-// so answers a JVM that is out of memory.
+// *Error, means that there is no answer at all, or an error or nothing in place of every
+// part: so answers a JVM that is out of memory.
 func (c *Client) Poll(ctx context.Context) (*jvm.Snapshot, error) {
 	s := &jvm.Snapshot{}
 	missing, err := poll(ctx, c, c.fast, s)
@@ -70,7 +70,7 @@ func (c *Client) Poll(ctx context.Context) (*jvm.Snapshot, error) {
 		return nil, err
 	}
 	if c.fast.answered == 0 && len(missing) > 0 {
-		return nil, &Error{ReasonNoPart, fmt.Errorf("the agent answers, but has an error for each part, the first one: %s", missing[0].Reason)}
+		return nil, &Error{ReasonNoPart, fmt.Errorf("the agent answers, but gives nothing that it is asked for; the first part: %s", missing[0].Reason)}
 	}
 	s.Time, s.Missing = time.Now(), missing
 	return s, nil

@@ -93,20 +93,29 @@ func eachItem(answer string) func(http.ResponseWriter, *http.Request, []item) {
 	}
 }
 
-// Somebody who answers something else to each question, in the right form, is no JVM
+// Somebody who answers something else to each question, in the right form, or null, is no JVM
 // without values.
 func TestAnswersToOtherQuestionsAreMissing(t *testing.T) {
 	t.Parallel()
-	agent := newFake(t, eachItem(`{"status":200,"value":{"Verbose":true}}`))
-	s, err := client(t, agent.URL).Poll(t.Context())
-	require.NoError(t, err)
-	var parts []string
-	for _, m := range s.Missing {
-		assert.Equal(t, "none of the attributes that were asked is in the answer", m.Reason)
-		parts = append(parts, m.Part)
+	for name, value := range map[string]string{
+		"another question": `{"Verbose":true}`,
+		"no bean":          `{}`,
+		"nulls":            `{"StartTime":null,"Uptime":null,"java.lang:type=MemoryPool,name=Metaspace":{"Name":null,"Usage":null}}`,
+	} {
+		agent := newFake(t, eachItem(`{"status":200,"value":`+value+`}`))
+		_, err := client(t, agent.URL).Poll(t.Context())
+		assert.Equal(t, jmx.ReasonNoPart, jmx.Reason(err), name)
+		require.ErrorContains(t, err, "none of the attributes that were asked is in the answer", name)
+		d, err := client(t, agent.URL).Details(t.Context())
+		require.NoError(t, err, name)
+		var parts []string
+		for _, m := range d.Missing {
+			parts = append(parts, m.Part)
+		}
+		assert.Equal(t, []string{"java.lang:type=Runtime", "java.lang:type=ClassLoading", "java.lang:type=Compilation", "java.lang:type=MemoryPool,*",
+			"java.nio:type=BufferPool,*", "java.lang:type=OperatingSystem", "java.lang:type=Threading"}, parts, name)
+		assert.Nil(t, d.VM, name)
 	}
-	assert.Equal(t, []string{"java.lang:type=Runtime", "java.lang:type=Memory", "java.lang:type=Threading", "java.lang:type=OperatingSystem"}, parts)
-	assert.Nil(t, s.Memory)
 }
 
 func TestNobodyThere(t *testing.T) {

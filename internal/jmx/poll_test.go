@@ -238,7 +238,7 @@ func TestRefusedBulk(t *testing.T) {
 						refuse(w)
 						return
 					}
-					answers[i] = `{"status":200,"value":{"ThreadCount":7,"Uptime":1,"ObjectPendingFinalizationCount":0}}`
+					answers[i] = `{"status":200,"value":{"ThreadCount":7,"Uptime":1,"ObjectPendingFinalizationCount":0,"a:name=b":{"Name":"b"}}}`
 				}
 				_, _ = io.WriteString(w, "["+strings.Join(answers, ",")+"]")
 			})

@@ -259,10 +259,21 @@ func (r request) unfit(v value) string {
 	return ""
 }
 
-// lacks tells an answer about one MBean that has none of the attributes asked.
+// lacks tells an answer that has none of the attributes asked, or null for each.
 func (r request) lacks(v value) bool {
-	there := func(name string) bool { return v.get(name).exists() }
-	return len(r.Attribute) > 0 && !strings.Contains(r.MBean, "*") && !slices.ContainsFunc(r.Attribute, there)
+	if len(r.Attribute) == 0 {
+		return false
+	}
+	lacks := true
+	of := func(bean value) {
+		lacks = lacks && !slices.ContainsFunc(r.Attribute, func(name string) bool { return bean.get(name).kind() != fastjson.TypeNull })
+	}
+	if strings.Contains(r.MBean, "*") {
+		v.each(func(_ []byte, bean value) { of(bean) })
+	} else {
+		of(v)
+	}
+	return lacks
 }
 
 // part is what Missing calls the item.
