@@ -53,6 +53,8 @@ func TestBookFollowsAnAlert(t *testing.T) {
 	assert.Equal(t, map[string]State{"Down/a": Active}, states(b), "what ends while it is pending is forgotten")
 
 	require.Error(t, b.Acknowledge("Down/a", strings.Repeat("x", 101), "", at(70)))
+	require.Error(t, b.Acknowledge("Down/a", "", strings.Repeat("x", 1001), at(70)))
+	require.NoError(t, b.Acknowledge("Down/a", strings.Repeat("x", 100), strings.Repeat("x", 1000), at(70)))
 	require.NoError(t, b.Acknowledge("Down/a", "kim", "restarting it", at(70)))
 	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Active, 0)}, nil, at(90))
 	a, _ := b.Get("Down/a")
@@ -84,8 +86,9 @@ func TestBookFollowsAnAlert(t *testing.T) {
 func TestBookIsBounded(t *testing.T) {
 	waits := map[string]bool{}
 	b := newBook(func() map[string]bool { return waits })
+	b.Observe(ruleOf("Other"), []Alert{alertOf("Other", "a", "info", Active, 0)}, nil, at(0))
 	var many []Alert
-	for i := range maxOpen + 7 {
+	for i := range maxOpen + 6 {
 		many = append(many, alertOf("Down", fmt.Sprint(i), "critical", Active, 0))
 	}
 	b.Observe(ruleOf("Down"), many, nil, at(0))
@@ -95,6 +98,11 @@ func TestBookIsBounded(t *testing.T) {
 	for _, a := range b.List()[:2*maxCompleted] {
 		waits[a.ID] = true
 	}
+	b.Observe(ruleOf("Other"), nil, nil, at(1))
+	b.Observe(ruleOf("Other"), []Alert{alertOf("Other", "b", "info", Active, 1)}, nil, at(1))
+	_, ok := b.Get("Other/b")
+	require.True(t, ok, "one that has ended makes room")
+	b.Observe(ruleOf("Other"), nil, nil, at(0))
 	b.Observe(ruleOf("Down"), nil, nil, at(1))
 	for id := range waits {
 		_, ok := b.Get(id)
@@ -104,6 +112,44 @@ func TestBookIsBounded(t *testing.T) {
 	b.Observe(ruleOf("Down"), nil, nil, at(2))
 	counts, _ = b.counts()
 	assert.Equal(t, map[State]int{Completed: maxCompleted}, counts)
+	_, ok = b.Get("Other/b")
+	assert.False(t, ok, "the first to end is the first to be forgotten")
+}
+
+// TestBookKnowsWhatIsToBeSaved: the state on disk is written when an alert's has changed, not at
+// each evaluation.
+func TestBookKnowsWhatIsToBeSaved(t *testing.T) {
+	b := newBook(nobodyWaits)
+	down := ruleOf("Down")
+	changes := func(want bool, what string) {
+		t.Helper()
+		_, changed := b.takeChanged()
+		assert.Equal(t, want, changed, what)
+	}
+	f := func(state State, second int, want bool, what string) {
+		t.Helper()
+		a := alertOf("Down", "a", "critical", state, 0)
+		a.Source = down
+		b.Observe(down, []Alert{a}, nil, at(second))
+		changes(want, what)
+	}
+	changes(false, "nothing yet")
+	f(Pending, 0, true, "new")
+	f(Pending, 1, false, "as before")
+	b.Observe(down, nil, nil, at(2))
+	changes(true, "forgotten")
+	f(Active, 3, true, "new again")
+	require.NoError(t, b.Acknowledge("Down/a", "kim", "", at(4)))
+	changes(true, "acknowledged")
+	f(Active, 5, false, "still acknowledged")
+	down.Group = "moved"
+	f(Active, 6, true, "another source")
+	b.Observe(down, nil, nil, at(7))
+	changes(true, "completed")
+	b.Observe(down, nil, nil, at(7).Add(completedKept))
+	changes(false, "not yet old")
+	b.Observe(down, nil, nil, at(8).Add(completedKept))
+	changes(true, "old")
 }
 
 func TestBookListsTheWorstFirst(t *testing.T) {
@@ -114,10 +160,14 @@ func TestBookListsTheWorstFirst(t *testing.T) {
 	} {
 		b.Observe(a.Source, []Alert{a}, nil, at(10))
 	}
+	for i, name := range []string{"First", "Last"} {
+		b.Observe(ruleOf(name), []Alert{alertOf(name, "a", "info", Active, 2-i)}, nil, at(10))
+		b.Observe(ruleOf(name), nil, nil, at(11+i))
+	}
 	require.NoError(t, b.Acknowledge("Old/a", "kim", "", at(11)))
 	var names []string
 	for _, a := range b.List() {
 		names = append(names, a.Name())
 	}
-	assert.Equal(t, []string{"New", "Warn", "Odd", "Info", "Old", "Pend"}, names)
+	assert.Equal(t, []string{"New", "Warn", "Odd", "Info", "Old", "Pend", "Last", "First"}, names)
 }
