@@ -50,9 +50,11 @@ func TestOneCauseSendsOneMessage(t *testing.T) {
 	other := alertOf("GC", "b", "warning", Active, 10)
 	pending := alertOf("Slow", "a", "warning", Pending, 10)
 	all := []Alert{gc, other, pending, down}
+	h.hear(0, []Alert{down})
 	h.hear(5, []Alert{down})
 	h.hear(29, all)
-	h.hear(30, all, `{instance="a",job="shop"}: Down GC`)
+	h.hear(29, []Alert{down, gc})
+	h.hear(30, []Alert{down, gc, other}, `{instance="a",job="shop"}: Down GC`)
 	h.hear(31, all)
 	h.hear(40, all, `{instance="b",job="shop"}: GC`)
 	h.hear(3000, all)
@@ -77,6 +79,15 @@ func TestSomethingWorseIsToldSooner(t *testing.T) {
 	worse := []Alert{warning, alertOf("Full", "a", "critical", Active, 40)}
 	h.hear(59, worse)
 	h.hear(60, worse, `{instance="a",job="shop"}: Full GC`)
+}
+
+func TestSomethingAsBadIsToldLater(t *testing.T) {
+	h := newHearer(t)
+	warning := alertOf("GC", "a", "warning", Active, 0)
+	h.hear(30, []Alert{warning}, `{instance="a",job="shop"}: GC`)
+	both := []Alert{warning, alertOf("Slow", "a", "warning", Active, 40)}
+	h.hear(329, both)
+	h.hear(330, both, `{instance="a",job="shop"}: GC Slow`)
 }
 
 func TestWhatNobodyTakesOnIsToldAgain(t *testing.T) {
