@@ -2,6 +2,7 @@ package finding
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 
@@ -14,9 +15,8 @@ const (
 	// where they are likely to be more than that, by the second sampleBelow of them: among the
 	// first ones may be the one array that refers to all others.
 	maxBelow, sampleBelow = 4 << 20, 64 << 10
-	// ownClasses and ownSample bound the program's classes of which it is looked up how much
-	// their objects retain, and the objects of each.
-	ownClasses, ownSample = 8, 16
+	// ownClasses bounds the program's classes of which it is looked up how much their objects retain.
+	ownClasses = 8
 )
 
 // below is what objects retain, in two words.
@@ -31,35 +31,13 @@ type below struct {
 	count int64
 }
 
-// below says what it is that objects retain, nothing where that are too many to count. Those of
-// the class but are not what is looked for.
-func (h *Heap) below(objects []heap.ObjID, retained int64, but string) (b below) {
-	counts, bytes := make([]int64, len(h.Classes)), make([]int64, len(h.Classes))
-	samples := make([][]heap.ObjID, len(h.Classes))
-	n, total, before, few := 0, int64(0), int64(0), true
-	for _, object := range objects {
-		h.Tree.Below(uint32(object), func(o uint32) bool {
-			class, size := h.ClassOf(heap.ObjID(o)), h.ShallowBytes(heap.ObjID(o))
-			counts[class]++
-			bytes[class] += size
-			total += size
-			if len(samples[class]) < ownSample {
-				samples[class] = append(samples[class], heap.ObjID(o))
-			}
-			switch n++; n {
-			case sampleBelow:
-				before = total
-			case 2 * sampleBelow:
-				few = retained-total < (total-before)*(maxBelow/sampleBelow)
-			case maxBelow:
-				few = false
-			}
-			return few
-		})
+// below says what it is that objects retain, of which all were counted; nothing where that are too
+// many to count. Those of the class but are not what is looked for.
+func (h *Heap) below(all *tally, retained int64, but string) (b below) {
+	if all == nil {
+		return b
 	}
-	if !few {
-		return below{}
-	}
+	counts, bytes := all.counts, all.bytes
 	most := heap.ClassID(slices.Index(bytes, slices.Max(bytes)))
 	if bytes[most]*2 >= retained && counts[most] > 1 {
 		b.mostClass = h.Classes[most].Name
@@ -68,14 +46,57 @@ func (h *Heap) below(objects []heap.ObjID, retained int64, but string) (b below)
 	var best int64
 	for _, class := range h.ownAmong(counts, but) {
 		var kept int64
-		for _, o := range samples[class] {
+		for _, o := range all.samples[class] {
 			kept += h.retained(o)
 		}
-		if kept = kept * counts[class] / int64(len(samples[class])); kept > best && kept*2 >= retained {
+		if kept = kept * counts[class] / int64(len(all.samples[class])); kept > best && kept*2 >= retained {
 			best, b.own, b.count = kept, h.Classes[class].Name, counts[class]
 		}
 	}
 	return b
+}
+
+// tallyBelow counts what objects retain, nil where that are too many. Errors: that of ctx.
+func (h *Heap) tallyBelow(ctx context.Context, objects []heap.ObjID, retained int64) (*tally, error) {
+	sample := newTally(h)
+	var before int64 // of the first sampleBelow
+	for _, object := range objects {
+		h.Tree.Below(uint32(object), func(o uint32) bool {
+			sample.add(heap.ObjID(o))
+			if sample.n == sampleBelow {
+				before = sample.total
+			}
+			return sample.n < 2*sampleBelow
+		})
+	}
+	switch {
+	case sample.n < 2*sampleBelow:
+		return sample, nil
+	case retained-sample.total >= (sample.total-before)*(maxBelow/sampleBelow):
+		return nil, nil
+	}
+	var parts []*tally
+	for _, object := range objects {
+		err := h.Tree.BelowAtOnce(ctx, uint32(object), func() func(o uint32) bool {
+			part := newTally(h)
+			parts = append(parts, part)
+			return func(o uint32) bool {
+				part.add(heap.ObjID(o))
+				return part.n < maxBelow
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	all := newTally(h)
+	for _, part := range parts {
+		all.join(part)
+	}
+	if all.n >= maxBelow {
+		return nil, nil
+	}
+	return all, nil
 }
 
 // ownAmong returns the program's classes of most objects, without those of lambdas and but.

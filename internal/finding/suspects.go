@@ -65,6 +65,8 @@ type suspect struct {
 	// There are count of them; not all are in group.
 	group []heap.ObjID
 	count int64
+	// below counts what it retains, nil where that is too much or it is a group.
+	below *tally
 }
 
 // Detect implements Detector.
@@ -92,6 +94,11 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		}
 		if s.retained*100 >= p.liveBytes*suspectShare && throughThreadLocal(paths) && slices.ContainsFunc(s.targets(), h.ofThreadLocal) {
 			continue // threadLocals tells of it
+		}
+		if s.group == nil {
+			if s.below, err = h.tallyBelow(ctx, s.targets(), s.retained); err != nil {
+				return nil, err
+			}
 		}
 		f := h.suspectFinding(s, p, paths)
 		if s.kept != nil {

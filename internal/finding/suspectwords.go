@@ -86,7 +86,7 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	if c.array != 0 {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("array", "%s, %s", h.Class(c.array).Name, unit.Bytes(h.ShallowBytes(c.array))))
 	}
-	below := h.below([]heap.ObjID{c.object}, s.retained, values)
+	below := h.below(s.below, s.retained, values)
 	if own := below.words(); own != "" {
 		f.Summary += " Its elements keep " + own + "."
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("kept by the elements", "%s", own))
@@ -200,7 +200,7 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("refers to", "%s", parts))
 	}
 	f.Summary += cmp.Or(w.held(), "Nothing but a GC root holds it.")
-	below, part := h.below([]heap.ObjID{s.object}, s.retained, class), h.biggestPart(s.object)
+	below, part := h.below(s.below, s.retained, class), h.biggestPart(s.object)
 	switch own := below.words(); {
 	case own != "" && strings.Contains(below.most, below.own): // told below
 	case own != "":

@@ -22,7 +22,7 @@ func (h *Heap) queueOf(o heap.ObjID) *scheduler {
 func (h *Heap) wordTasks(f *Finding, s *suspect, p pressure) {
 	q := s.tasks
 	task := q.Tasks[0].Class
-	below := h.below([]heap.ObjID{s.object}, s.retained, task)
+	below := h.below(s.below, s.retained, task)
 	f.Kind = q.heldKind()
 	f.Objects = q.Size
 	f.Culprit = Culprit{Class: cmp.Or(below.own, task), Object: q.Object, Thread: q.Thread}

@@ -52,6 +52,8 @@ type localGroup struct {
 	most      heap.ObjID
 	mostBytes int64
 	byThread  map[heap.ObjID]int64
+	// below counts what the values retain, nil where that is too much.
+	below *tally
 }
 
 // Detect implements Detector.
@@ -65,6 +67,9 @@ func (threadLocals) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		}
 		paths, by, err := h.localPaths(ctx, g)
 		if err != nil {
+			return nil, err
+		}
+		if g.below, err = h.tallyBelow(ctx, g.values, g.retained); err != nil {
 			return nil, err
 		}
 		found = addAlike(found, h.localFinding(g, p, paths, by))
@@ -256,7 +261,7 @@ func (h *Heap) localFinding(g *localGroup, p pressure, paths []Path, by holder) 
 	if thread != "" {
 		f.Summary += fmt.Sprintf(" Thread %q holds most, %s.", clip(thread, 60), unit.Bytes(g.mostBytes))
 	}
-	below := h.below(g.values, g.retained, g.class)
+	below := h.below(g.below, g.retained, g.class)
 	own := below.words()
 	if own != "" {
 		f.Summary += " The values keep " + own + "." + h.notTheCause(below.own)

@@ -62,30 +62,3 @@ func (t *Tree) Dominator(v uint32) uint32 {
 	}
 	return 0
 }
-
-// Below calls visit for every node but v itself that v, not 0, dominates, in no particular
-// order, until that returns false. It allocates nothing for a node.
-func (t *Tree) Below(v uint32, visit func(u uint32) bool) {
-	if !t.live.has(v) {
-		return
-	}
-	w := walker{t: t}
-	look := func(u uint32) bool {
-		w.halt = !visit(u)
-		return !w.halt
-	}
-	from := t.numberOf(v)
-	if from == 0 {
-		w.subtree(v, look)
-		return
-	}
-	for i := from; i < t.end.Items[from] && !w.halt; i++ {
-		u := t.vertex.Items[i]
-		if i > from && !look(u) {
-			return
-		}
-		if t.bearing.has(i) {
-			w.subtree(u, look)
-		}
-	}
-}

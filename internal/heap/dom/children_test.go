@@ -51,27 +51,3 @@ func children(t *testing.T, tree *Tree, v uint32) (all []uint32) {
 	}
 	return all
 }
-
-// below compares what lies below v with all the children there.
-func below(t *testing.T, tree *Tree, v uint32) {
-	t.Helper()
-	var want, got []uint32
-	for todo := []uint32{v}; len(todo) > 0; {
-		under := children(t, tree, todo[0])
-		want = append(want, under...)
-		todo = append(todo[1:], under...)
-	}
-	visit := func(limit int) func(u uint32) bool {
-		return func(u uint32) bool {
-			got = append(got, u)
-			return len(got) < limit
-		}
-	}
-	tree.Below(v, visit(len(want)+1))
-	slices.Sort(want)
-	slices.Sort(got)
-	require.Equal(t, want, got, "below %d", v)
-	got = nil
-	tree.Below(v, visit(2))
-	require.LessOrEqual(t, len(got), 2, "visit ends it")
-}

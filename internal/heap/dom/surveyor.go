@@ -27,15 +27,11 @@ type surveyor struct {
 	inside uint32
 }
 
-// surveyPiece is some successors of core node number i, the first of a run.
+// surveyPiece is a piece of what is peeled off below core node number i.
 type surveyPiece struct {
-	i   uint32
-	run edges.Run
-	n   int
+	i uint32
+	piece
 }
-
-// pieceNodes is how many successors a piece has.
-const pieceNodes = 1 << 14
 
 // surveyStep is a core node on the way that opened groups, or whose entry is not that
 // of its dominator.
@@ -127,19 +123,12 @@ func (w *surveyor) part(ctx context.Context, from, to uint32) error {
 // leaveFor leaves the peeled nodes below v, of number i, for others, in pieces, if there are
 // enough of them.
 func (w *surveyor) leaveFor(i, v uint32) bool {
-	g, before := w.t.graph.Edges, len(w.left)
-	run := g.From(v)
-	for p := (surveyPiece{i: i, run: run}); !g.Done(run); p = (surveyPiece{i: i, run: run}) {
-		for ; p.n < pieceNodes; p.n++ {
-			if _, ok := g.Next(&run); !ok {
-				break
-			}
-		}
-		w.left = append(w.left, p)
-	}
-	if len(w.left) == before+1 {
-		w.left = w.left[:before]
+	pieces := w.t.pieces(nil, w.t.graph.Edges.From(v))
+	if len(pieces) == 1 {
 		return false
+	}
+	for _, p := range pieces {
+		w.left = append(w.left, surveyPiece{i, p})
 	}
 	return true
 }
