@@ -89,21 +89,9 @@ func (h *Heap) liveFills(ctx context.Context, least int64) ([]heap.Fill, error) 
 	if garbage := bytes - int64(h.Tree.Total()); garbage*negligible < bytes {
 		return h.Fills, nil
 	}
-	all, live := make([]heap.Fill, len(h.Fills)), make([]heap.Fill, len(h.Fills))
-	for o := heap.ObjID(1); int(o) <= h.Objects(); o++ {
-		if o%(1<<16) == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		class := h.ClassOf(o)
-		if h.Fills[class].SparseSlots == 0 {
-			continue
-		}
-		room := (h.ShallowBytes(o) - int64(h.Layout.ArrayBytes)) / int64(h.Layout.RefBytes)
-		used := h.elementsUpTo(o, room/2)
-		all[class].Add(room, used)
-		if h.reachable(o) {
-			live[class].Add(room, used)
-		}
+	all, live, err := h.fills(ctx)
+	if err != nil {
+		return nil, err
 	}
 	for i, whole := range h.Fills {
 		if f := &live[i]; f.SparseSlots > 0 {
@@ -112,6 +100,40 @@ func (h *Heap) liveFills(ctx context.Context, least int64) ([]heap.Fill, error) 
 		}
 	}
 	return live, nil
+}
+
+// fills returns how full the arrays of the classes with sparse ones are by their references, and those of
+// them that are reachable. Errors: that of ctx.
+func (h *Heap) fills(ctx context.Context) (all, live []heap.Fill, err error) {
+	type part struct{ all, live []heap.Fill }
+	newPart := func() part { return part{make([]heap.Fill, len(h.Fills)), make([]heap.Fill, len(h.Fills))} }
+	var parts []part
+	err = h.Stretches(ctx, func() func(from, to heap.ObjID) {
+		p := newPart()
+		parts = append(parts, p)
+		return func(from, to heap.ObjID) {
+			for o := from; o <= to; o++ {
+				class := h.ClassOf(o)
+				if h.Fills[class].SparseSlots == 0 {
+					continue
+				}
+				room := (h.ShallowBytes(o) - int64(h.Layout.ArrayBytes)) / int64(h.Layout.RefBytes)
+				used := h.elementsUpTo(o, room/2)
+				p.all[class].Add(room, used)
+				if h.reachable(o) {
+					p.live[class].Add(room, used)
+				}
+			}
+		}
+	})
+	sum := newPart()
+	for _, p := range parts {
+		for class := range p.all {
+			sum.all[class].Join(p.all[class])
+			sum.live[class].Join(p.live[class])
+		}
+	}
+	return sum.all, sum.live, err
 }
 
 // elementsUpTo counts the references to elements that an array has, not many more than most.

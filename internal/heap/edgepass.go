@@ -62,7 +62,7 @@ func (b *builder) compare(ctx context.Context, workers []*linker) (err error) {
 	var noted []*contents
 	for _, l := range workers {
 		for i, f := range l.fills {
-			b.Fills[i].join(f)
+			b.Fills[i].Join(f)
 		}
 		b.Sparse = append(b.Sparse, l.sparse...)
 		noted = append(noted, l.contents)

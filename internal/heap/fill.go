@@ -38,8 +38,8 @@ func (f *Fill) Add(slots, used int64) (sparse bool) {
 	return true
 }
 
-// join adds the counts of another worker.
-func (f *Fill) join(g Fill) {
+// Join adds what was counted elsewhere.
+func (f *Fill) Join(g Fill) {
 	f.Arrays += g.Arrays
 	f.Slots += g.Slots
 	f.Used += g.Used
