@@ -188,78 +188,104 @@ func (m *merger) paths(ctx context.Context, limit int) ([]Path, error) {
 	sorted := slices.SortedFunc(maps.Values(m.groups), func(a, b *group) int {
 		return cmp.Or(cmp.Compare(b.objects, a.objects), cmp.Compare(a.example, b.example))
 	})
-	paths := []Path{}
-	for _, g := range sorted[:min(limit, len(sorted))] {
-		p, err := m.path(ctx, g)
-		if err != nil {
-			return nil, err
-		}
-		paths = append(paths, p)
+	sorted = sorted[:min(limit, len(sorted))]
+	ways := make([]way, len(sorted))
+	for i, g := range sorted {
+		ways[i] = m.way(g)
+	}
+	fields, err := m.fieldsOn(ctx, ways)
+	if err != nil {
+		return nil, err
+	}
+	paths := make([]Path, len(sorted))
+	for i, w := range ways {
+		paths[i] = m.path(w, fields)
 	}
 	return paths, nil
 }
 
-// path describes a group's way by its example.
-func (m *merger) path(ctx context.Context, g *group) (Path, error) {
-	h := m.h
-	var trails []int32
-	for t := g.trail; t != 0; t = m.trails[t].parent {
-		trails = append(trails, t)
-	}
-	slices.Reverse(trails)
+// way is the way of a group's example.
+type way struct {
+	*group
+	root   heap.ObjID
+	trails []int32 // from the root on
+	// refers are the references from one trail to the next.
+	refers []reference
+}
 
-	// ends[i] and begins[i+1] are the example's objects on both sides of the
-	// reference from step i to step i+1.
-	ends, begins := map[int32]heap.ObjID{}, map[int32]heap.ObjID{}
-	root := g.example
+// reference is one of an object to another.
+type reference struct{ from, to heap.ObjID }
+
+// way looks up the way of a group's example.
+func (m *merger) way(g *group) way {
+	w := way{group: g}
+	for t := g.trail; t != 0; t = m.trails[t].parent {
+		w.trails = append(w.trails, t)
+	}
+	slices.Reverse(w.trails)
+	// first and last are the example's objects of a trail.
+	first, last := map[int32]heap.ObjID{}, map[int32]heap.ObjID{}
 	for o := range m.tracks.Back(g.example) {
 		t := g.trail
 		if o != g.example {
 			t = m.trailOf(o)
 		}
-		if _, ok := ends[t]; !ok {
-			ends[t] = o
+		if _, ok := last[t]; !ok {
+			last[t] = o
 		}
-		begins[t] = o
-		root = o
+		first[t] = o
+		w.root = o
 	}
-	owners := make([]heap.ObjID, 0, len(ends))
-	for _, o := range ends {
-		owners = append(owners, o)
+	for i, t := range w.trails[:len(w.trails)-1] {
+		w.refers = append(w.refers, reference{last[t], first[w.trails[i+1]]})
 	}
-	fields := map[heap.ObjID]string{}
-	next := map[heap.ObjID]heap.ObjID{}
-	for i, t := range trails[:len(trails)-1] {
-		next[ends[t]] = begins[trails[i+1]]
+	return w
+}
+
+// fieldsOn returns the fields that the references of some ways are of, "" of those of a class object.
+// Errors: that of ctx.
+func (m *merger) fieldsOn(ctx context.Context, ways []way) (map[reference]string, error) {
+	fields := map[reference]string{}
+	targets := map[heap.ObjID][]heap.ObjID{}
+	for _, w := range ways {
+		for _, r := range w.refers {
+			if _, ok := fields[r]; !ok {
+				fields[r] = ""
+				targets[r.from] = append(targets[r.from], r.to)
+			}
+		}
 	}
-	err := h.Read(ctx, owners, func(c heap.Content) {
-		if target := next[c.Object]; target != 0 {
-			fields[c.Object] = h.FieldTo(c, target)
+	err := m.h.Read(ctx, slices.Collect(maps.Keys(targets)), func(c heap.Content) {
+		for _, to := range targets[c.Object] {
+			fields[reference{c.Object, to}] = m.h.FieldTo(c, to)
 		}
 	})
-	if err != nil {
-		return Path{}, err
-	}
-	p := Path{Objects: g.objects, Bytes: g.bytes, Steps: []Step{}}
-	p.Root, p.Thread, p.Frame = h.rootOf(root)
-	for i, t := range trails {
+	return fields, err
+}
+
+// path describes a way.
+func (m *merger) path(w way, fields map[reference]string) Path {
+	h := m.h
+	p := Path{Objects: w.objects, Bytes: w.bytes, Steps: make([]Step, len(w.trails))}
+	p.Root, p.Thread, p.Frame = h.rootOf(w.root)
+	for i, t := range w.trails {
 		k := m.trails[t]
-		s := Step{Class: h.Classes[k.class].Name, Field: fields[ends[t]]}
+		s := Step{Class: h.Classes[k.class].Name}
 		if k.object != 0 {
 			s.Object = address(h.Address(k.object))
 		}
 		if k.repeat > 1 {
 			s.Repeat = int(k.repeat)
 		}
-		if target := next[ends[t]]; s.Field == "" && target != 0 {
-			s.Class, s.Field = h.describeClassObject(ends[t], target, s.Class)
+		if i < len(w.refers) {
+			r := w.refers[i]
+			if s.Field = fields[r]; s.Field == "" {
+				s.Class, s.Field = h.describeClassObject(r.from, r.to, s.Class)
+			}
 		}
-		if i == len(trails)-1 {
-			s.Field = ""
-		}
-		p.Steps = append(p.Steps, s)
+		p.Steps[i] = s
 	}
-	return p, nil
+	return p
 }
 
 // describeClassObject names a step that is a class object: the class it stands
