@@ -59,6 +59,8 @@ type suspect struct {
 	bound int64
 	// cached says that bound is that of the library's cache which the collection is a part of.
 	cached bool
+	// names says in words by which names of tables, queues and such the suspect is known.
+	names string
 	// tasks is the scheduler whose queue this is, nil for none.
 	tasks *scheduler
 	// group are objects of one class that retain much together; object is one of them.
@@ -75,6 +77,10 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	all := slices.Concat(found, h.collectionSuspects(known, found), h.groups())
 	all = slices.DeleteFunc(all, h.explained)
 	var told []Finding
+	var outside []heap.ObjID
+	if len(all) > 0 {
+		outside = h.outsiders()
+	}
 	p := h.pressure()
 	for _, s := range all {
 		paths, err := h.pathsTo(ctx, s.targets())
@@ -99,6 +105,9 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 			if s.below, err = h.tallyBelow(ctx, s.targets(), s.retained); err != nil {
 				return nil, err
 			}
+		}
+		if s.names, err = h.wordNames(ctx, s, paths, outside); err != nil {
+			return nil, err
 		}
 		f := h.suspectFinding(s, p, paths)
 		if s.kept != nil {
@@ -168,6 +177,14 @@ func (s *suspect) targets() []heap.ObjID {
 		return []heap.ObjID{s.collection.object}
 	}
 	return []heap.ObjID{s.object}
+}
+
+// top is the object under the GC roots that leads to all of it.
+func (s *suspect) top() heap.ObjID {
+	if len(s.above) > 0 {
+		return s.above[0]
+	}
+	return s.targets()[0]
 }
 
 // accumulations follows each big object under the GC roots down to where what it

@@ -71,7 +71,7 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	f.Fingerprint = fingerprint(f.Kind, class, values, w.class, w.field)
 	f.Title = fmt.Sprintf("%s with %s %s retains %s (%s of the reachable heap)", h.kindOf(c.object), unit.Count(c.size),
 		elementWord(values), unit.Bytes(s.retained), unit.Share(s.retained, p.liveBytes))
-	f.Summary = w.held()
+	f.Summary = strings.TrimSpace(w.held() + s.names)
 	f.Evidence.Facts = []Fact{
 		fact("collection", "%s @ %s", class, f.Culprit.Object),
 		fact("elements", "%s", unit.Count(c.size)),
@@ -95,6 +95,9 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	f.Advice = boundIt(w)
 	if listens(values) || listens(w.field) {
 		f.Advice = deregister(w)
+	}
+	if meters(values) {
+		f.Advice = fewerMeters
 	}
 	switch path := f.Evidence.Path; {
 	case isWorkOfPool(path):
@@ -135,6 +138,14 @@ func listens(name string) bool {
 func deregister(w holder) string {
 	return fmt.Sprintf("Whoever registers at %s must be taken out when it is done with (remove...Listener, unsubscribe, unregister): do so where it is closed, or register weakly.", cmp.Or(w.String(), "it"))
 }
+
+// meters says whether a class is of those that count and measure for a monitoring system.
+func meters(class string) bool {
+	return slices.ContainsFunc([]string{"io.micrometer.core.instrument.", "com.codahale.metrics.", "io.prometheus.", "io.opentelemetry.sdk.metrics."},
+		func(p string) bool { return strings.HasPrefix(class, p) })
+}
+
+const fewerMeters = "A name with each set of values of its tags (labels) is a meter of its own, which stays: take what has many values, such as ids, paths, users and texts of errors, out of names and tags, or limit it (Micrometer's MeterFilter.maximumAllowableTags)."
 
 // kindOf names the class of a collection, and the JDK's class that it extends.
 func (h *Heap) kindOf(o heap.ObjID) string {
@@ -199,7 +210,7 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 	if parts != "" {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("refers to", "%s", parts))
 	}
-	f.Summary += cmp.Or(w.held(), "Nothing but a GC root holds it.")
+	f.Summary += cmp.Or(w.held(), "Nothing but a GC root holds it.") + s.names
 	below, part := h.below(s.below, s.retained, class), h.biggestPart(s.object)
 	switch own := below.words(); {
 	case own != "" && strings.Contains(below.most, below.own): // told below
@@ -213,8 +224,10 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 		f.Summary += " Most of what it retains is " + below.most + "."
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("most below it", "%s", below.most))
 	}
+	few := false
 	if part != nil {
 		values, keys := h.elements(part)
+		few = meters(values)
 		f.Summary += fmt.Sprintf(" A part of it is %s with %s %s.", h.kindOf(part.object), unit.Count(part.size), elementWord(cmp.Or(values, keys)))
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("biggest part", "%s @ %s", h.Class(part.object).Name, address(h.Address(part.object))))
 	}
@@ -229,6 +242,8 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 		h.wordTaker(f, s.object)
 	case listens(class), listens(w.field):
 		f.Advice = deregister(w)
+	case few:
+		f.Advice = fewerMeters
 	case container(class), platform(class) && strings.HasSuffix(class, "Map"):
 		f.Advice = boundIt(w)
 	}
