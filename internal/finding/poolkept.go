@@ -23,19 +23,30 @@ func (h *Heap) jobOf(s heap.Stack) (e errand, ok bool) {
 // them wait without a limit of time and nobody is at work who could end that; else nil. Many that
 // wait for one lock are a lock-convoy.
 func (h *Heap) poolKept(queue heap.ObjID) []errand {
-	var kept []errand
 	pools, threads := h.poolsOf(), 0
 	for _, pool := range pools {
 		if h.hasReference(pool, queue) {
 			threads++
 		}
 	}
+	return h.allKept(threads, func(s heap.Stack) (e errand, mine, ok bool) {
+		if pool := pools[s.Object]; pool == 0 || !h.hasReference(pool, queue) {
+			return e, false, false
+		}
+		e, ok = h.jobOf(s)
+		return e, true, ok
+	})
+}
+
+// allKept returns what the threads are at that are mine, at least so many, if each of them has a job and waits in it without a limit
+// of time, and they do not wait in numbers for a lock that one has; else nil.
+func (h *Heap) allKept(threads int, job func(heap.Stack) (e errand, mine, ok bool)) []errand {
+	var kept []errand
 	for s := range h.Stacks() {
-		pool := pools[s.Object]
-		if pool == 0 || !h.hasReference(pool, queue) {
+		e, mine, ok := job(s)
+		if !mine {
 			continue
 		}
-		e, ok := h.jobOf(s)
 		if !ok || e.pace(h.waitOf(&e.thread)) != standing {
 			return nil
 		}
@@ -62,7 +73,10 @@ func (h *Heap) wordPoolKept(f *Finding, s *suspect, p pressure) {
 		who = fmt.Sprintf("All %s that are to take them (%q) are kept, one by", unit.Plural(n, "thread", "threads"), clip(namePattern(e.Name), 60))
 	}
 	f.Summary = fmt.Sprintf("%s %s %s.%s(). %s", f.Summary, who, short(class), clip(method, 60), h.waiting(&e.thread, w))
-	f.Advice = "Give what the tasks wait for a time limit, and the pool a queue of bounded size (ArrayBlockingQueue) with a RejectedExecutionHandler that slows its callers down."
+	f.Advice = "Give what the tasks wait for a time limit. Work that waits wants an executor of its own, with a queue of bounded size: that of a ForkJoinPool, and of the Async methods of CompletableFuture without an executor, has no bound."
+	if f.Kind == "growing-collection" {
+		f.Advice = "Give what the tasks wait for a time limit, and the pool a queue of bounded size (ArrayBlockingQueue) with a RejectedExecutionHandler that slows its callers down."
+	}
 	if w.owner != nil {
 		f.Advice = w.advice("the tasks")
 	}

@@ -55,3 +55,40 @@ func TestQueueOfKeptPool(t *testing.T) {
 		assert.NotContains(t, found.Summary, "are kept", name)
 	}
 }
+
+// TestTasksOfKeptJoinPool has a long queue of a ForkJoinPool: as of a ThreadPoolExecutor's it is an alarm where all threads of the pool
+// wait without a limit of time in a task.
+func TestTasksOfKeptJoinPool(t *testing.T) {
+	f := func(worker, second string) finding.Finding {
+		j := hproftest.NewJDK(17, 8)
+		task := j.Class("com.acme.Push", j.Class("java.util.concurrent.ForkJoinTask", j.Object, hproftest.Int("status")), hproftest.Ref("body"))
+		var tasks []*hproftest.Object
+		for range 2000 {
+			tasks = append(tasks, j.New(task).Set("body", j.Bytes(make([]byte, 1000))))
+		}
+		class := j.Class("java.util.concurrent.ForkJoinPool", j.Object, hproftest.Ref("queues"))
+		queue := j.Class("java.util.concurrent.ForkJoinPool$WorkQueue", j.Object, hproftest.Ref("array"))
+		waiting := j.New(queue).Set("array", j.Array(j.Class("[Ljava.util.concurrent.ForkJoinTask;", j.Object), tasks...))
+		pool := j.New(class).Set("queues", j.Array(j.Class("[Ljava.util.concurrent.ForkJoinPool$WorkQueue;", j.Object), waiting))
+		threads := j.Class("java.util.concurrent.ForkJoinWorkerThread", j.Thread, hproftest.Ref("pool"))
+		if worker != threads.Name {
+			threads = j.Class(worker, threads)
+		}
+		run := hproftest.Frame{Class: class, Method: "runWorker", Line: 2019}
+		at := map[string]*hproftest.Class{"send": task, "awaitWork": class}
+		for i, method := range []string{"send", second} {
+			thread := j.NewThread(threads, fmt.Sprintf("common-%d", i), hproftest.Frame{Class: at[method], Method: method, Line: 7}, run).Set("pool", pool)
+			j.SetThread(thread, 5, true, hproftest.Parked)
+		}
+		return only(t, "big-retainer", detect(t, j))
+	}
+	const workers = "java.util.concurrent.ForkJoinWorkerThread"
+	found := f(workers, "send")
+	assert.Equal(t, finding.SeverityWarning, found.Severity)
+	assert.Contains(t, found.Summary, `All 2 threads that are to take them ("common-*") are kept, one by Push.send(). It waits without a time limit`)
+	assert.Contains(t, found.Advice, "an executor of its own")
+	for name, found := range map[string]finding.Finding{"idle": f(workers, "awaitWork"), "carrier": f("jdk.internal.misc.CarrierThread", "send")} {
+		assert.Equal(t, finding.SeverityInfo, found.Severity, name)
+		assert.NotContains(t, found.Summary, "kept", name)
+	}
+}

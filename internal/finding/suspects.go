@@ -59,6 +59,8 @@ type suspect struct {
 	bound int64
 	// cached says that bound is that of the library's cache which the collection is a part of.
 	cached bool
+	// ended is the thread that is to take from the queue and has ended, nil for none that is known.
+	ended *heap.ThreadInfo
 	// names says in words by which names of tables, queues and such the suspect is known.
 	names string
 	// tasks is the scheduler whose queue this is, nil for none.
@@ -105,6 +107,9 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 			if s.below, err = h.tallyBelow(ctx, s.targets(), s.retained); err != nil {
 				return nil, err
 			}
+		}
+		if s.ended, err = h.takerEnded(ctx, s, paths); err != nil {
+			return nil, err
 		}
 		if s.names, err = h.wordNames(ctx, s, paths, outside); err != nil {
 			return nil, err

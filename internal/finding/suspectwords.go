@@ -46,6 +46,8 @@ func (h *Heap) suspectFinding(s *suspect, p pressure, paths []Path) Finding {
 	switch {
 	case s.kept != nil:
 		h.wordPoolKept(&f, s, p)
+	case s.ended != nil:
+		h.wordNobodyTakes(&f, s, p)
 	case !s.weak.keptByThemselves():
 		f.Summary = strings.TrimSpace(f.Summary + " " + p.words())
 	}
@@ -239,7 +241,9 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 		h.wordTaker(f, s.object)
 	case class == joinTask+"[]":
 		f.Advice = "These are tasks that wait for the threads of a ForkJoinPool, as of the Async methods of CompletableFuture without an executor: see what those threads are at, and give work that waits an executor of its own, with a queue of bounded size."
-		h.wordTaker(f, s.object)
+		if s.kept = h.joinPoolKept(s.object); s.kept == nil {
+			h.wordTaker(f, s.object)
+		}
 	case listens(class), listens(w.field):
 		f.Advice = deregister(w)
 	case few:

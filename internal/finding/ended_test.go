@@ -1,0 +1,76 @@
+package finding_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
+)
+
+// endedHeap has a long queue in an object that has a thread in a field, which is no GC root.
+func endedHeap(status int32) (j *hproftest.JDK, queue, owner *hproftest.Object) {
+	j = hproftest.NewJDK(17, 8)
+	queue = arrayQueue(j, 2000)
+	thread := j.New(j.Thread).Set("name", j.String("audit-writer"))
+	j.SetThread(thread, 5, false, status)
+	writer := j.Class("com.acme.AuditWriter", j.Object, hproftest.Ref("queue"), hproftest.Ref("thread"), hproftest.Ref("second"))
+	owner = j.New(writer).Set("queue", queue).Set("thread", thread)
+	j.Class("com.acme.App", j.Object).Static("WRITER", owner)
+	return j, queue, owner
+}
+
+// TestQueueOfEndedThread has a long queue that nobody takes from any more: its thread has ended, or was never started.
+func TestQueueOfEndedThread(t *testing.T) {
+	j, queue, _ := endedHeap(hproftest.Ended)
+	class := j.ClassNamed("java.util.concurrent.ArrayBlockingQueue")
+	j.NewThread(j.Thread, "request-1", hproftest.Frame{Class: class, Method: "put", Locals: []*hproftest.Object{queue}})
+	f := only(t, "growing-collection", detect(t, j))
+	assert.Equal(t, finding.SeverityWarning, f.Severity)
+	assert.Equal(t, "audit-writer", f.Culprit.Thread)
+	assert.Contains(t, f.Summary, `Thread "audit-writer" of the same object has ended, and no other is seen that takes from it.`)
+	assert.Contains(t, f.Advice, "an exception that nobody caught")
+
+	j, _, _ = endedHeap(0)
+	assert.Contains(t, only(t, "growing-collection", detect(t, j)).Summary, `"audit-writer" of the same object was never started`)
+
+	j = hproftest.NewJDK(17, 8)
+	thread := j.New(j.Class("com.acme.Shipper", j.Thread, hproftest.Ref("queue"))).Set("name", j.String("shipper")).Set("queue", arrayQueue(j, 2000))
+	j.SetThread(thread, 5, false, hproftest.Ended)
+	j.Root(hprof.SubRootJNIGlobal, thread)
+	assert.Contains(t, only(t, "growing-collection", detect(t, j)).Summary, `Thread "shipper" of the same object has ended`)
+}
+
+// TestQueueOfOthers has others who may take from the queue of an ended thread.
+func TestQueueOfOthers(t *testing.T) {
+	for name, change := range map[string]func(j *hproftest.JDK, queue, owner *hproftest.Object){
+		"a call takes": func(j *hproftest.JDK, queue, _ *hproftest.Object) {
+			class := j.ClassNamed("java.util.concurrent.ArrayBlockingQueue")
+			j.NewThread(j.Thread, "worker", hproftest.Frame{Class: class, Method: "poll", Locals: []*hproftest.Object{queue}})
+		},
+		"a call of the owner": func(j *hproftest.JDK, _, owner *hproftest.Object) {
+			j.NewThread(j.Thread, "worker", hproftest.Frame{Class: j.ClassNamed("com.acme.AuditWriter"), Method: "flush", Locals: []*hproftest.Object{owner}})
+		},
+		"another thread of the owner": func(j *hproftest.JDK, _, owner *hproftest.Object) {
+			owner.Set("second", j.NewThread(j.Thread, "audit-writer-2"))
+		},
+	} {
+		j, queue, owner := endedHeap(hproftest.Ended)
+		change(j, queue, owner)
+		f := only(t, "growing-collection", detect(t, j))
+		assert.Equal(t, finding.SeverityInfo, f.Severity, name)
+		assert.NotContains(t, f.Summary, "has ended,", name)
+	}
+	j, _, _ := endedHeap(hproftest.Parked)
+	assert.Equal(t, finding.SeverityInfo, only(t, "growing-collection", detect(t, j)).Severity, "it lives")
+
+	j = hproftest.NewJDK(17, 8)
+	executor := j.Class("java.util.concurrent.ThreadPoolExecutor", j.Object, hproftest.Ref("workQueue"))
+	thread := j.New(j.Thread).Set("name", j.String("starter"))
+	j.SetThread(thread, 5, false, hproftest.Ended)
+	service := j.Class("com.acme.Service", j.Object, hproftest.Ref("pool"), hproftest.Ref("starter"))
+	j.Class("com.acme.App", j.Object).Static("SERVICE", j.New(service).Set("pool", j.New(executor).Set("workQueue", arrayQueue(j, 2000))).Set("starter", thread))
+	assert.NotContains(t, only(t, "growing-collection", detect(t, j)).Summary, "starter", "a pool has threads of its own")
+}
