@@ -196,7 +196,8 @@ func (v *visit) policy(ctx context.Context, c Client) {
 		if n := len(denied) - len(named); n > 0 {
 			more = fmt.Sprintf(" and %d more", n)
 		}
-		v.say(Warn, "the agent's policy denies what the sidecar asks for, as one of an earlier version does: %s%s. Give it the policy that apm-sidecar policy prints now",
+		v.say(Warn, "the agent's policy, or one of the server's own, denies what the sidecar asks for: %s%s. Give the agent the policy that apm-sidecar policy prints now; "+
+			"ActiveMQ Artemis has its own in etc/management.xml",
 			strings.Join(named, ", "), more)
 	}
 }

@@ -5,12 +5,21 @@ import (
 	"strings"
 )
 
-// tooMany are more arguments than any operation takes: a policy refuses before anyone
-// counts them, and no agent runs it.
-var tooMany = []any{0, 0, 0, 0, 0, 0, 0, 0, 0}
+// tried are the operations but heap dumps, by arguments that have nothing happen: of no thread,
+// and of names that nothing has. They must be in order, for who guards the MBeans behind the
+// agent, as ActiveMQ Artemis does, gets nothing else to see.
+func tried() []request {
+	none, noThreads := []string{"none"}, []int64{}
+	return []request{
+		run(opFinalizerInfo()), run(opClassHistogram(), none), run(opFlightView(), none), run(opVMOption(), "none"),
+		run(opThreadInfo(), noThreads, 0), run(opThreadCPU(), noThreads), run(opThreadAllocated(), noThreads),
+		run(opFindDeadlocks()), run(opFindMonitorDeadlocks()),
+	}
+}
 
-// Denied tells what the agent's policy denies of what the sidecar asks for, as "MBean",
-// "MBean/attribute" or "MBean/operation", but for heap dumps. Of MBeans that the JVM does not have nothing is known.
+// Denied tells what the agent's policy, or one of the server's, denies of what the sidecar asks
+// for, as "MBean", "MBean/attribute" or "MBean/operation", but for heap dumps. Of MBeans that the
+// JVM does not have nothing is known.
 func (c *Client) Denied(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
@@ -31,16 +40,13 @@ func (c *Client) Denied(ctx context.Context) ([]string, error) {
 			denied = append(denied, deniedAttributes(r, replies[0].value)...)
 		}
 	}
-	for _, op := range operations() {
-		if op == opDumpHeap() {
-			continue
-		}
-		whole, err := refused(c.post(ctx, []request{run(op, tooMany...)}))
+	for _, r := range tried() {
+		whole, err := refused(c.post(ctx, []request{r}))
 		if err != nil {
 			return nil, err
 		}
 		if whole {
-			denied = append(denied, op.mbean+"/"+op.signature)
+			denied = append(denied, r.part())
 		}
 	}
 	return sorted(denied), nil

@@ -103,14 +103,17 @@ func TestDenied(t *testing.T) {
 		refusedBy1 = `"ERROR: Reading attribute x is forbidden for MBean y (class java.lang.SecurityException)"`
 		broken     = `{"error_type":"java.lang.IllegalStateException",".error":true,"error":"x"}`
 	)
+	tried := map[string][]any{}
 	agent := newFake(t, func(w http.ResponseWriter, r *http.Request, bulk []item) {
+		if it := bulk[0]; it.Type == "exec" {
+			tried[it.Operation] = it.Arguments
+		}
 		answer := `{"status":404,"error_type":"javax.management.InstanceNotFoundException","error":"none"}`
 		switch it := bulk[0]; {
-		case it.Type == "exec" && !assert.Len(t, it.Arguments, 9, "nothing is to be run"):
 		case it.Operation == "findDeadlockedThreads()":
 			answer = `{"status":403,"error_type":"java.lang.Exception","error":"Operation findDeadlockedThreads() forbidden"}`
 		case it.Type == "exec":
-			answer = `{"status":400,"error_type":"java.lang.IllegalArgumentException","error":"Invalid number of operation arguments"}`
+			answer = `{"status":400,"error_type":"java.lang.IllegalArgumentException","error":"Unknown argument 'none' in diagnostic command."}`
 		case strings.HasPrefix(it.MBean, "*:type=Manager,"):
 			answer = `{"status":200,"value":{"Tomcat:type=Manager,host=localhost,context=/":{"activeSessions":` + refused + `,"sessionCounter":` + refusedBy1 + `}}}`
 		case it.MBean == "java.lang:type=Threading" && it.Attribute[0] == "ThreadCount":
@@ -125,4 +128,10 @@ func TestDenied(t *testing.T) {
 	assert.Equal(t, []string{
 		"*:type=Manager,host=*,context=*", "java.lang:type=Runtime", "java.lang:type=Threading/PeakThreadCount", "java.lang:type=Threading/findDeadlockedThreads()",
 	}, denied)
+	none, noThreads := []any{"none"}, []any{}
+	assert.Equal(t, map[string][]any{
+		"gcFinalizerInfo": nil, "gcClassHistogram": {none}, "jfrView": {none}, "getVMOption(java.lang.String)": {"none"},
+		"getThreadInfo([J,int)": {noThreads, 0.0}, "getThreadCpuTime([J)": {noThreads}, "getThreadAllocatedBytes([J)": {noThreads},
+		"findDeadlockedThreads()": nil, "findMonitorDeadlockedThreads()": nil,
+	}, tried, "nothing is to happen by them")
 }
