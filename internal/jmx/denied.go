@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// tried are the operations but heap dumps, by arguments that have nothing happen: of no thread,
-// and of names that nothing has. They must be in order, for who guards the MBeans behind the
-// agent, as ActiveMQ Artemis does, gets nothing else to see.
+// tried are the operations but heap dumps, by arguments that have nothing happen: names that
+// nothing has, and a number that no thread has (no number at all makes some JVMs fail,
+// JDK-8074368). They must be in order, for who guards the MBeans behind the agent, as ActiveMQ
+// Artemis does, gets nothing else to see.
 func tried() []request {
-	none, noThreads := []string{"none"}, []int64{}
+	none, noThread := []string{"none"}, []int64{1 << 53}
 	return []request{
 		run(opFinalizerInfo()), run(opClassHistogram(), none), run(opFlightView(), none), run(opVMOption(), "none"),
-		run(opThreadInfo(), noThreads, 0), run(opThreadCPU(), noThreads), run(opThreadAllocated(), noThreads),
+		run(opThreadInfo(), noThread, 0), run(opThreadCPU(), noThread), run(opThreadAllocated(), noThread),
 		run(opFindDeadlocks()), run(opFindMonitorDeadlocks()),
 	}
 }

@@ -128,10 +128,10 @@ func TestDenied(t *testing.T) {
 	assert.Equal(t, []string{
 		"*:type=Manager,host=*,context=*", "java.lang:type=Runtime", "java.lang:type=Threading/PeakThreadCount", "java.lang:type=Threading/findDeadlockedThreads()",
 	}, denied)
-	none, noThreads := []any{"none"}, []any{}
+	none, noThread := []any{"none"}, []any{float64(1 << 53)}
 	assert.Equal(t, map[string][]any{
 		"gcFinalizerInfo": nil, "gcClassHistogram": {none}, "jfrView": {none}, "getVMOption(java.lang.String)": {"none"},
-		"getThreadInfo([J,int)": {noThreads, 0.0}, "getThreadCpuTime([J)": {noThreads}, "getThreadAllocatedBytes([J)": {noThreads},
+		"getThreadInfo([J,int)": {noThread, 0.0}, "getThreadCpuTime([J)": {noThread}, "getThreadAllocatedBytes([J)": {noThread},
 		"findDeadlockedThreads()": nil, "findMonitorDeadlockedThreads()": nil,
 	}, tried, "nothing is to happen by them")
 }
