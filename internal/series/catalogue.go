@@ -101,7 +101,7 @@ func jvmMetrics() []Metric {
 		{nameQueueObjects, Gauge, Count, []string{"class"}, "Objects in the queue of the Finalizer thread by class; classes past the first 20 are summed as class=\"other\". Asked for only while objects are pending."},
 		{nameQueueClasses, Gauge, Count, nil, "Different classes in the queue of the Finalizer thread."},
 
-		{"jvm_finalizer_thread_state", Gauge, Flag, []string{"state"}, "1 for the state that the Finalizer thread was seen in, else 0: idle, working (in a finalize() method), blocked (waiting in one)."},
+		{"jvm_finalizer_thread_state", Gauge, Flag, []string{"state"}, "1 for the state that the Finalizer thread was seen in, else 0: idle, working (in a finalize() method), blocked (waiting in one, as far as JMX tells: not for a monitor that a virtual thread has)."},
 		{NameFinalizerStuck, Gauge, Seconds, nil, "How long the Finalizer thread has been seen in the same place without going on; 0 while it is idle."},
 		{"jvm_finalizer_drained_objects_per_second", Gauge, Count, nil, "By how much the queue of the Finalizer thread shrank a second, between two looks; negative if it grew."},
 		{"jvm_finalizer_thread_info", Gauge, Flag, []string{"frame", "lock", "owner"}, "1 while the Finalizer thread is in the finalize() method named by frame; lock is the class of what it waits for, owner the thread that holds it, each none if there is none."},

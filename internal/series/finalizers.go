@@ -15,7 +15,8 @@ type FinalizerState string
 const (
 	// FinalizerIdle has nothing to do.
 	FinalizerIdle FinalizerState = "idle"
-	// FinalizerWorking runs finalize() methods.
+	// FinalizerWorking is in a finalize() and runs, or waits for what JMX does not tell, such as a
+	// monitor that a virtual thread has: it says RUNNABLE then.
 	FinalizerWorking FinalizerState = "working"
 	// FinalizerBlocked waits for a lock or a condition inside a finalize().
 	FinalizerBlocked FinalizerState = "blocked"

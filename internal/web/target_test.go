@@ -28,7 +28,7 @@ func filling() web.Options {
 		return map[string][]jvm.Evidence{"shop/a&b:1": {
 			{Time: time.Unix(0, 0), Reason: "the first", HistogramNote: "too dear",
 				Thread: &jvm.FinalizerEvidence{State: "blocked", StuckSeconds: 61, LockClass: "a.Lock", Owner: "http-1", Stack: []string{"a.Conn.close:7"}, OwnerStack: []string{"a.Socket.read"}}},
-			{Time: time.Unix(60, 0), Reason: "the second", Pending: &pending, OldAfterGCRatio: 0.75, Finalizers: 64_734, Suspicion: "a timer seems to hold them",
+			{Time: time.Unix(60, 0), Reason: "the second", Thread: &jvm.FinalizerEvidence{State: "working", StuckSeconds: 62}, Pending: &pending, OldAfterGCRatio: 0.75, Finalizers: 64_734, Suspicion: "a timer seems to hold them",
 				Histogram: histogram, Registered: []jvm.RegisteredClass{{Class: "a.Conn", Objects: 5, Run: 1000}}, Queue: []jvm.ClassCount{{Class: "a.Queued", Count: 9}}},
 		}}
 	}
@@ -47,6 +47,7 @@ func TestEvidence(t *testing.T) {
 	for _, want := range []string{
 		"✗ down", "nobody answers", "java.lang:type=X", "⚠ a timer seems to hold them", "<b>64,734</b> Finalizers", "0 objects wait", "75 % of the old region",
 		"a.&lt;Statement&gt;", "64,725", "8.00 MiB", "3 more classes", "a.Conn", "1,000", "a.Queued", "No class histogram: too dear",
+		"was in a finalize(), in the same place for 1 min 2 s<",
 		"was blocked, in the same place for 1 min 1 s, waiting for a.Lock of thread http-1", "a.Conn.close:7", "a.Socket.read", "1970-01-01 00:01:00 UTC",
 	} {
 		assert.Contains(t, page, want)
