@@ -49,8 +49,9 @@ type Finding struct {
 	Evidence Evidence `json:"evidence"`
 }
 
-// OffHeap says that Bytes lie outside the heap, so that they are no share of it.
-func (f *Finding) OffHeap() bool { return f.Kind == "direct-buffers" }
+// NoShare says that Bytes are no share of what is in use: they lie outside the heap, or the dump does not show
+// them as in use.
+func (f *Finding) NoShare() bool { return f.Kind == "direct-buffers" || f.Kind == "class-values" }
 
 // Culprit points at the part of the program to change. Empty parts are unknown.
 type Culprit struct {

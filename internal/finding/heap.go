@@ -39,6 +39,8 @@ type Heap struct {
 	accumulated   accumulated
 	// keptObjects and keptBytes are what only finalization keeps.
 	keptObjects, keptBytes int64
+	// classValues are what looks like garbage and is not.
+	classValues classValues
 	// whole is true for a dump of the whole heap, garbage and all.
 	whole bool
 }

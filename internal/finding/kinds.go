@@ -7,6 +7,7 @@ func Kinds() []string {
 		"abandoned-connections",
 		"big-retainer",
 		"class-loader-leak",
+		"class-values",
 		"cleaner-backlog",
 		"cleaner-self-reference",
 		"closed-connections",

@@ -264,6 +264,6 @@ func TestDirectBuffers(t *testing.T) {
 	f = only(t, "direct-buffers", detect(t, build(70, 0, 1<<30, true)))
 	assert.Equal(t, finding.SeverityInfo, f.Severity)
 	assert.Contains(t, f.Advice, "Find ByteBufs that are not released")
-	assert.True(t, f.OffHeap(), "its bytes are no share of the heap")
+	assert.True(t, f.NoShare(), "its bytes are no share of the heap")
 	assert.Empty(t, byKind("direct-buffers", detect(t, build(3, 0, 1<<30, false))))
 }

@@ -26,8 +26,11 @@ func (h *Heap) measureKept(ctx context.Context) error {
 		return err
 	}
 	h.keptObjects, h.keptBytes = k.objects, k.bytes
+	if h.classValues, err = h.readClassValues(ctx); err != nil {
+		return err
+	}
 	all := int64(h.Objects())
-	h.whole = h.registry.total(in(done)) > fewDone || (all-h.Tree.Size()-h.keptObjects)*100 >= all*garbageShare
+	h.whole = h.registry.total(in(done)) > fewDone || (all-h.Tree.Size()-h.keptObjects-h.classValues.objects)*100 >= all*garbageShare
 	return nil
 }
 

@@ -122,7 +122,7 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		}
 		told = addAlike(told, f)
 	}
-	return h.appendInHand(ctx, tellAlike(told), p)
+	return h.appendInHand(ctx, h.appendClassValues(tellAlike(told), p), p)
 }
 
 // accumulated is where much comes together.

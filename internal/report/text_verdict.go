@@ -142,7 +142,7 @@ func (p *printer) stack(name string, frames []string) {
 // cost is what a finding costs.
 func cost(r *Report, f finding.Finding) string {
 	text := unit.Plural(f.Objects, "object", "objects") + ", " + unit.Bytes(f.Bytes)
-	if h := r.Heap; h.ReachableBytes != nil && !f.OffHeap() {
+	if h := r.Heap; h.ReachableBytes != nil && !f.NoShare() {
 		inUse := *h.ReachableBytes
 		if h.FinalizationBytes != nil {
 			inUse += *h.FinalizationBytes
