@@ -423,3 +423,16 @@ func TestASegmentWithinASegment(t *testing.T) {
 		assert.EqualValues(t, 9+9+9, err.Offset, bytes)
 	}
 }
+
+// TestFaultyBodyOfRecord has a stack that tells of more frames than it has: its length is right, and what it is made of
+// looks like records now and then, more often than damage is put up with.
+func TestFaultyBodyOfRecord(t *testing.T) {
+	trace := binary.BigEndian.AppendUint32(make([]byte, 8), 1<<30)
+	for i := range uint64(300_000) {
+		trace = binary.BigEndian.AppendUint64(trace, i)
+	}
+	rest := [][]byte{name(1, "a"), name(2, "b"), rec(hprof.TagHeapDump, nil)}
+	m := meet(t, raw(append([][]byte{name(3, "c"), rec(hprof.TagTrace, trace)}, rest...)...))
+	assert.Len(t, m.damage, 1)
+	assert.Equal(t, []hprof.Tag{hprof.TagUTF8, hprof.TagUTF8, hprof.TagUTF8, hprof.TagHeapDump}, m.records)
+}

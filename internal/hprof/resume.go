@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 )
 
@@ -49,19 +48,23 @@ func (w *walk) begin(at int64, unknown int) bool {
 	return true
 }
 
-// errUnknownTag is the fault of a record of a kind that no version of the format has.
-type errUnknownTag struct{ Record }
+// errRecord is the fault of a record whose length may be right nevertheless: it is of a kind that no version of the
+// format has, or what it consists of does not fit.
+type errRecord struct {
+	length int64 // of the body
+	fault  string
+}
 
-func (e errUnknownTag) Error() string { return fmt.Sprintf("unknown record tag %#x", byte(e.Tag)) }
+func (e errRecord) Error() string { return e.fault }
 
-// behind returns where the record at an offset ends if its tag alone is at fault and records
+// behind returns where the record at an offset ends if its length is not at fault and records
 // go on there, else 0.
 func (w *walk) behind(at int64, fault error) int64 {
-	var unknown errUnknownTag
-	if !errors.As(fault, &unknown) || w.damaged >= maxDamage {
+	var faulty errRecord
+	if !errors.As(fault, &faulty) || w.damaged >= maxDamage {
 		return 0
 	}
-	if end := at + headerLength + unknown.Length; end <= w.c.end && w.begin(end, maxUnknown) {
+	if end := at + headerLength + faulty.length; end <= w.c.end && w.begin(end, maxUnknown) {
 		return end
 	}
 	return 0

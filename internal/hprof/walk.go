@@ -116,7 +116,7 @@ func (w *walk) record(ctx context.Context) (fault, err error) {
 	r.Tag, r.Micros, r.Declared = Tag(h[0]), binary.BigEndian.Uint32(h[1:]), binary.BigEndian.Uint32(h[5:])
 	r.Length = int64(r.Declared)
 	if !r.Tag.known() {
-		return errUnknownTag{r}, nil
+		return errRecord{r.Length, fmt.Sprintf("unknown record tag %#x", byte(r.Tag))}, nil
 	}
 	w.c.skip(headerLength)
 	switch r.Tag {
@@ -182,9 +182,9 @@ func (r Record) check(most int64) error {
 	}
 	switch {
 	case r.Length < least:
-		return fmt.Errorf("record %#x of %d bytes, at least %d expected", byte(r.Tag), r.Length, least)
+		return errRecord{r.Length, fmt.Sprintf("record %#x of %d bytes, at least %d expected", byte(r.Tag), r.Length, least)}
 	case r.Length > most && r.Tag != TagUTF8:
-		return fmt.Errorf("record %#x of %d bytes, more than any JVM writes", byte(r.Tag), r.Length)
+		return errRecord{r.Length, fmt.Sprintf("record %#x of %d bytes, more than any JVM writes", byte(r.Tag), r.Length)}
 	}
 	return nil
 }
