@@ -190,10 +190,14 @@ func (b *builder) addPrimitiveArrays() {
 // count derives sizes by class and sums up the instances. Errors: that of ctx.
 func (b *builder) count(ctx context.Context, t *tally) error {
 	b.Layout.levels = b.byName.first("java.lang.Record") == NoClass
+	own := make([]fieldSizes, len(b.Classes)) // a class may have thousands of fields and of subclasses
+	for i := range b.Classes {
+		own[i] = sizesOf(b.Classes[i].Fields)
+	}
 	err := onAllCores(ctx, len(b.Classes), func(i int) {
-		var hierarchy [][]Field
-		for f := range b.hierarchy(ClassID(i)) {
-			hierarchy = append(hierarchy, f.Fields)
+		var hierarchy []*fieldSizes
+		for c := ClassID(i); c != NoClass && len(hierarchy) < maxHierarchy; c = b.Classes[c].Super {
+			hierarchy = append(hierarchy, &own[c])
 		}
 		slices.Reverse(hierarchy)
 		b.Classes[i].instance = b.Layout.instanceSize(hierarchy)

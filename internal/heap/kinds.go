@@ -1,6 +1,7 @@
 package heap
 
 import (
+	"math"
 	"sync"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
@@ -13,8 +14,11 @@ type kind struct {
 	size8 uint32 // shallow size in units of 8 bytes
 }
 
-// kindOf is the kind of objects of a class that take so many bytes.
-func kindOf(class ClassID, bytes int64) kind { return kind{class, uint32(bytes / 8)} }
+// kindOf is the kind of objects of a class that take so many bytes, up to 32 GiB: a Java array has less than 2^31 elements, but
+// a dump may tell of one of 2^32, and has nothing of them where it is Android's.
+func kindOf(class ClassID, bytes int64) kind {
+	return kind{class, uint32(min(bytes/8, math.MaxUint32))}
+}
 
 // kinds holds the kind of every object: two bytes each, and two more where there
 // are so many kinds. Numbers are given out as kinds are met.

@@ -54,8 +54,8 @@ func (l *Layout) arraySize(n int64, width int) int64 {
 // fieldSizes counts the fields of one class by what the layout must place.
 type fieldSizes struct{ eights, fours, twos, ones, refs int }
 
-func (l *Layout) sizes(fields []Field) fieldSizes {
-	var s fieldSizes
+// sizesOf counts the fields of a class.
+func sizesOf(fields []Field) (s fieldSizes) {
 	for _, f := range fields {
 		switch f.Type.Width(0) {
 		case 0:
@@ -75,22 +75,26 @@ func (l *Layout) sizes(fields []Field) fieldSizes {
 
 // instanceSize returns the shallow size of an instance whose hierarchy, topmost
 // class first, has these fields.
-func (l *Layout) instanceSize(hierarchy [][]Field) int64 {
+func (l *Layout) instanceSize(hierarchy []*fieldSizes) int64 {
 	end := int64(l.HeaderBytes)
 	var gaps []gap
-	for i, fields := range hierarchy {
-		s := l.sizes(fields)
+	for i, s := range hierarchy {
 		switch {
 		case l.plain && i == 0:
 		case l.plain:
-			end = alignUp(end+l.sum(fields), int64(l.RefBytes))
+			end = alignUp(end+l.sum(*s), int64(l.RefBytes))
 		case l.levels:
-			end = l.placeLevel(end, s)
+			end = l.placeLevel(end, *s)
 		default:
-			end, gaps = l.place(end, gaps, s)
+			end, gaps = l.place(end, gaps, *s)
 		}
 	}
 	return alignUp(end, int64(l.Align))
+}
+
+// sum returns the size of all the fields.
+func (l *Layout) sum(s fieldSizes) int64 {
+	return int64(8*s.eights + 4*s.fours + 2*s.twos + s.ones + l.RefBytes*s.refs)
 }
 
 // width returns the size of a field.
@@ -101,14 +105,6 @@ func (l *Layout) width(t hprof.Type) int64 {
 	return int64(t.Width(0))
 }
 
-// sum returns the size of all the fields.
-func (l *Layout) sum(fields []Field) (bytes int64) {
-	for _, f := range fields {
-		bytes += l.width(f.Type)
-	}
-	return bytes
-}
-
 // gap is a hole in an object's layout.
 type gap struct{ at, size int64 }
 
@@ -117,7 +113,7 @@ type gap struct{ at, size int64 }
 // holes of the superclasses included.
 func (l *Layout) place(end int64, gaps []gap, s fieldSizes) (int64, []gap) {
 	put := func(n int, width int64) {
-		for range n {
+		for ; n > 0; n-- {
 			best := -1
 			for i, g := range gaps {
 				at := alignUp(g.at, width)
@@ -130,8 +126,8 @@ func (l *Layout) place(end int64, gaps []gap, s fieldSizes) (int64, []gap) {
 				if at > end {
 					gaps = append(gaps, gap{end, at - end})
 				}
-				end = at + width
-				continue
+				end = at + int64(n)*width // the others find no hole, either
+				return
 			}
 			g := gaps[best]
 			at := alignUp(g.at, width)
