@@ -10,7 +10,7 @@ import (
 )
 
 // directBuffers finds memory outside the heap that direct ByteBuffers hold: it is given
-// back when their cleaner runs, after a collection that finds them dead.
+// back when their cleaner runs, after a collection that finds them dead. And what Deflaters hold there.
 type directBuffers struct{}
 
 // The columns of tableDirectBuffer.
@@ -40,18 +40,19 @@ type buffers struct {
 
 // Detect implements Detector.
 func (directBuffers) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
+	var found []Finding
 	b := h.directBuffers()
-	if b.size < manyDirectBytes && (b.limit == 0 || b.size*100 < b.limit*bufferShare || b.size < suspectBytes) {
-		return nil, nil
-	}
-	var path *Path
-	if len(b.held) > 0 {
-		var err error
-		if path, err = h.pathTo(ctx, b.held); err != nil {
-			return nil, err
+	if b.size >= manyDirectBytes || b.limit > 0 && b.size*100 >= b.limit*bufferShare && b.size >= suspectBytes {
+		var path *Path
+		if len(b.held) > 0 {
+			var err error
+			if path, err = h.pathTo(ctx, b.held); err != nil {
+				return nil, err
+			}
 		}
+		found = append(found, b.finding(path))
 	}
-	return []Finding{b.finding(path)}, nil
+	return h.appendDeflaters(ctx, found)
 }
 
 // directBuffers sums up the buffers. Slices and duplicates have no cleaner, mapped files

@@ -3,6 +3,8 @@
 // The JSON names are a contract with other programs (docs/report-schema.md).
 package finding
 
+import "slices"
+
 // Severity says how urgent a finding is. A heap that is merely in use has no
 // finding above SeverityInfo.
 type Severity string
@@ -51,7 +53,9 @@ type Finding struct {
 
 // NoShare says that Bytes are no share of what is in use: they lie outside the heap, or the dump does not show
 // them as in use.
-func (f *Finding) NoShare() bool { return f.Kind == "direct-buffers" || f.Kind == "class-values" }
+func (f *Finding) NoShare() bool {
+	return slices.Contains([]string{"direct-buffers", "class-values", "open-deflaters"}, f.Kind)
+}
 
 // Culprit points at the part of the program to change. Empty parts are unknown.
 type Culprit struct {

@@ -20,6 +20,7 @@ func Kinds() []string {
 		"growing-collection",
 		"lock-convoy",
 		"open-connections",
+		"open-deflaters",
 		"open-statements",
 		"scheduler-held",
 		"sparse-arrays",

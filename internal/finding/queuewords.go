@@ -154,6 +154,8 @@ func whatEmpties(p *Path) string {
 			return "These are virtual threads that have not ended: give what they wait for a time limit, and bound how many are started (a Semaphore)."
 		case "org.springframework.session.MapSessionRepository.sessions":
 			return "These are sessions in a map that nothing empties: a MapSessionRepository drops an expired one only when somebody asks for that very one. Use a repository that expires them (Redis, JDBC), or a map that does."
+		case "org.apache.lucene.store.ByteBuffersDirectory.files", "org.apache.lucene.store.RAMDirectory.fileMap":
+			return "Files of an index stay as long as a reader or a commit has them: close each DirectoryReader (SearcherManager.release()), and open one anew by openIfChanged only. If all are closed, the index is as big as that: keep it on a disk (MMapDirectory)."
 		case "java.util.concurrent.DelayQueue.q":
 			return "Each element stays until its time has come: remove those whose purpose is over, or give them shorter delays."
 		case "ch.qos.logback.classic.LoggerContext.loggerCache", "org.apache.logging.log4j.spi.LoggerRegistry.map", "java.util.logging.LogManager$LoggerContext.namedLoggers":

@@ -266,6 +266,12 @@ func TestKeptByTheJDK(t *testing.T) {
 	j.StickyClasses()
 	assert.Contains(t, only(t, "growing-collection", detect(t, j)).Advice, "Files.deleteIfExists")
 
+	j = hproftest.NewJDK(17, 8)
+	indexed := hashMap(j, j.Class("org.apache.lucene.store.ByteBuffersDirectory$FileEntry", j.Object, hproftest.Ref("data")), 2000)
+	directory := j.New(j.Class("org.apache.lucene.store.ByteBuffersDirectory", j.Object, hproftest.Ref("files"))).Set("files", indexed)
+	j.Class("com.acme.Search", j.Object).Static("INDEX", directory)
+	assert.Contains(t, only(t, "growing-collection", detect(t, j)).Advice, "close each DirectoryReader")
+
 	j = hproftest.NewJDK(21, 8)
 	threads := hashMap(j, j.Class("java.lang.VirtualThread", j.Thread, hproftest.Ref("data")), 2000)
 	j.Class("jdk.internal.vm.ThreadContainers$RootContainer$TrackingRootContainer", j.Object).Static("VTHREADS", threads)

@@ -115,6 +115,13 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 			return nil, err
 		}
 		f := h.suspectFinding(s, p, paths)
+		if s.group != nil && ofServer(h.Class(s.object).Name) {
+			async, err := h.asyncRequests(ctx)
+			if err != nil {
+				return nil, err
+			}
+			async.word(&f, s.count)
+		}
 		if s.kept != nil {
 			if err := h.wordLent(ctx, &f, &s.kept[0].thread); err != nil {
 				return nil, err
