@@ -75,6 +75,9 @@ func Load(ctx context.Context, pid int, jar, options string) error {
 	if p.lacks(agentModule, properties["java.home"]) {
 		return fmt.Errorf("the runtime of JVM %d, %s, has no module %s, which the agent needs: start it with a runtime that has, or deploy Jolokia as a web application", pid, properties["java.home"], agentModule)
 	}
+	if err := runsOn(filepath.Join(p.root, jar), properties["java.class.version"]); err != nil {
+		return fmt.Errorf("JVM %d: %w", pid, err)
+	}
 	if answer, err = p.ask(ctx, "load", "instrument", "false", jar+"="+options); err != nil {
 		return err
 	}

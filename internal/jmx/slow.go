@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -28,10 +29,17 @@ func decodeVM(d *jvm.Details, v value) {
 	d.VM = &jvm.VM{
 		Name:    text(v, "VmName"),
 		Vendor:  text(v, "VmVendor"),
-		Version: text(v, "VmVersion"),
+		Version: javaVersion(text(v, "VmVersion")),
 		Process: text(v, "Name"),
 	}
 }
+
+// hotspot8 is the version of HotSpot in JDK 8: 25, and the JDK's update and build (hotspot/make/hotspot_version).
+var hotspot8 = regexp.MustCompile(`^25\.(\d+)-b(\d+)`)
+
+// javaVersion returns a virtual machine's version as that of its JDK, with which it has been counted
+// since JDK 9: who reads 25.504-b01 takes it for JDK 25.
+func javaVersion(vm string) string { return hotspot8.ReplaceAllString(vm, "1.8.0_$1-b$2") }
 
 func decodeClasses(d *jvm.Details, v value) {
 	d.Classes = &jvm.Classes{
