@@ -136,6 +136,21 @@ func TestAMessageListsSoMany(t *testing.T) {
 	assert.Len(t, due[0].firing, maxListed)
 	assert.Equal(t, 5, due[0].truncated)
 	assert.Len(t, due[0].told.Firing, maxListed+5)
+
+	told := map[string]*Told{due[0].key: due[0].told}
+	for i := range alerts[3:] {
+		alerts[3+i].State = Completed
+		alerts[3+i].Labels["severity"] = "warning"
+	}
+	alerts[50].Labels["severity"] = "critical"
+	alerts[0].FiredAt = at(1000)
+	due = h.policy.due(alerts, told, at(30+3600))
+	assert.Len(t, due, 1)
+	assert.Len(t, due[0].firing, 3)
+	assert.Equal(t, alerts[0].ID, due[0].firing[2].ID, "of those as bad the last to fire is the last")
+	assert.Len(t, due[0].resolved, maxListed-3)
+	assert.Equal(t, alerts[50].ID, due[0].resolved[0].ID, "the worst first")
+	assert.Equal(t, 5, due[0].truncated)
 }
 
 // A message that says an alert is over says since when, though its condition holds again.

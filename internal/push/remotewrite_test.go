@@ -121,14 +121,17 @@ func TestRemoteWriteSpeaksZstdFirst(t *testing.T) {
 	assert.Equal(t, []float64{1}, rc.values())
 }
 
+// snappyAlone answers zstd as Prometheus does.
+func snappyAlone(_ int, w http.ResponseWriter, r *http.Request) bool {
+	if r.Header.Get("Content-Encoding") == "snappy" {
+		return false
+	}
+	http.Error(w, "snappy: corrupt input", http.StatusBadRequest)
+	return true
+}
+
 func TestRemoteWriteFallsBackToSnappyOnce(t *testing.T) {
-	rc := newReceiver(t, func(_ int, w http.ResponseWriter, r *http.Request) bool {
-		if r.Header.Get("Content-Encoding") == "snappy" {
-			return false
-		}
-		http.Error(w, "snappy: corrupt input", http.StatusBadRequest)
-		return true
-	})
+	rc := newReceiver(t, snappyAlone)
 	d := remote(t, rc.URL, RemoteWriteOptions{})
 	for i := range 3 {
 		receipt, err := d.Deliver(t.Context(), batch(t, float64(i)))
@@ -143,13 +146,7 @@ func TestRemoteWriteFallsBackToSnappyOnce(t *testing.T) {
 // TestRemoteWriteOfWhatDoesNotUnpack: a receiver that wants snappy will never get it, and what is behind it must
 // not wait for that.
 func TestRemoteWriteOfWhatDoesNotUnpack(t *testing.T) {
-	rc := newReceiver(t, func(_ int, w http.ResponseWriter, r *http.Request) bool {
-		if r.Header.Get("Content-Encoding") == "snappy" {
-			return false
-		}
-		http.Error(w, "snappy: corrupt input", http.StatusBadRequest)
-		return true
-	})
+	rc := newReceiver(t, snappyAlone)
 	d := remote(t, rc.URL, RemoteWriteOptions{})
 	for i := range 2 { // the receiver is known for snappy at the second time
 		b := batch(t, float64(i))
