@@ -92,14 +92,17 @@ func (s *space) watch(ctx context.Context) {
 	}
 }
 
-// look notes what is free. It gives the reserve up where that is less than the reserve
+// look looks at what is free.
+func (s *space) look() {
+	if free, err := host.FreeBytes(s.dir); err == nil { // else the engine will have more to say of it
+		s.note(free)
+	}
+}
+
+// note notes what is free. It gives the reserve up where that is less than the reserve
 // itself, and makes it again where that leaves enough for samples. When less is taken than
 // before, what is in memory is written.
-func (s *space) look() {
-	free, err := host.FreeBytes(s.dir)
-	if err != nil {
-		return // the engine will have more to say of it
-	}
+func (s *space) note(free int64) {
 	s.free.Store(free) // first: what is refused now needs no room
 	taken := s.taken()
 	fewer := taken < s.last
