@@ -82,6 +82,10 @@ func TestDoor(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, `{"status":200,"value":{"agent":"2.6.0","protocol":"8.0"}}`)
 	})
+	mux.HandleFunc("GET /broken/version", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = io.WriteString(w, versionAnswer)
+	})
 	mux.HandleFunc("GET /page/version", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
 	mux.HandleFunc("POST /actuator/jolokia/{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, versionAnswer) })
 	server := httptest.NewServer(mux)
@@ -89,6 +93,7 @@ func TestDoor(t *testing.T) {
 	with := strings.Replace(server.URL, "//", "//bob:s3cret@", 1)
 	assert.True(t, client(t, with+"/guarded/").TakesGET(t.Context()))
 	assert.False(t, client(t, server.URL+"/guarded/").TakesGET(t.Context()), "without the password")
+	assert.False(t, client(t, with+"/broken/").TakesGET(t.Context()), "no success")
 	assert.False(t, client(t, with+"/page/").TakesGET(t.Context()), "no agent")
 	assert.False(t, client(t, "http://127.0.0.1:1/").TakesGET(t.Context()))
 	assert.Equal(t, server.URL+"/actuator/jolokia/", client(t, with).Elsewhere(t.Context()))

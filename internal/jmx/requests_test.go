@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -119,13 +120,19 @@ func TestThreads(t *testing.T) {
 	t.Parallel()
 	const info = `{"threadId":21,"threadName":"w","threadState":"BLOCKED","blockedCount":3,"waitedCount":4,"blockedTime":-1,"waitedTime":-1,"lockName":"a.B@1f","lockOwnerId":30,"lockOwnerName":"o","stackTrace":[`
 	const frame = `{"className":"a.B","methodName":"c","fileName":"B.java","lineNumber":-2,"nativeMethod":true}`
-	agent := newFake(t, saying(200, "["+cpuBefore+`{"status":200,"value":[5000,6000]},{"status":500,"error":"no"},{"status":200,"value":[null]},{"status":200,"value":[`+info+frame+`]}]},`+cpuAfter+"]"))
-	look, err := client(t, agent.URL).Threads(t.Context(), []int64{20}, []int64{21}, 64)
+	agent := newFake(t, saying(200, "["+cpuBefore+`{"status":200,"value":[5000,6000]},{"status":500,"error":"no"},{"status":200,"value":[null,{"threadId":20}]},{"status":200,"value":[`+info+frame+`]}]},`+
+		`{"status":200,"value":{"requestCount":7,"stage":3,"workerThreadName":"w"}},{"status":404,"error":"gone"},`+cpuAfter+"]"))
+	began := time.Now()
+	look, err := client(t, agent.URL).Threads(t.Context(), []int64{20}, []int64{21}, 64, "a:name=p", "a:name=gone")
 	require.NoError(t, err)
+	assert.Positive(t, look.Took)
+	assert.WithinRange(t, look.At, began, time.Now())
+	assert.True(t, look.CPUNs.Known())
+	assert.Equal(t, map[string]jvm.RequestProcessor{"a:name=p": {Name: "a:name=p", Count: 7, Stage: 3, Thread: "w"}}, look.Processors)
 	want := jvm.Thread{ID: 21, Name: "w", State: jvm.Blocked, BlockedCount: 3, WaitedCount: 4, Lock: "a.B@1f", LockOwnerID: 30, LockOwnerName: "o"}
 	state := want
 	state.CPUNs = jvm.Some[int64](6000)
-	assert.Equal(t, map[int64]*jvm.Thread{21: &state}, look.States)
+	assert.Equal(t, map[int64]*jvm.Thread{20: {ID: 20, CPUNs: jvm.Some[int64](5000)}, 21: &state}, look.States)
 	want.Stack = []jvm.Frame{{Class: "a.B", Method: "c", File: "B.java", Native: true, Line: 0}}
 	assert.Equal(t, map[int64]*jvm.Thread{21: &want}, look.Stacks)
 	for _, it := range agent.asked()[0] {
@@ -135,6 +142,38 @@ func TestThreads(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, none.States)
 	assert.Len(t, agent.asked(), 1, "nothing is asked of no threads")
+	_, _ = client(t, agent.URL).Threads(t.Context(), nil, []int64{21}, 64)
+	for _, it := range agent.asked()[1] {
+		if it.Type == "exec" {
+			assert.NotEmpty(t, it.Arguments[0], "nor states of none")
+		}
+	}
+}
+
+func TestThreadIDs(t *testing.T) {
+	t.Parallel()
+	agent := newFake(t, saying(200, `[{"status":200,"value":{"AllThreadIds":[3,"x",5]}}]`))
+	ids, err := client(t, agent.URL).ThreadIDs(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []int64{3, 5}, ids)
+	agent = newFake(t, saying(200, `[{"status":403,"error":"forbidden"}]`))
+	_, err = client(t, agent.URL).ThreadIDs(t.Context())
+	require.ErrorContains(t, err, "the threads cannot be read: ")
+	_, err = client(t, "http://127.0.0.1:1").ThreadIDs(t.Context())
+	assert.Equal(t, jmx.ReasonDial, jmx.Reason(err))
+}
+
+// TestFiguresOfOtherThreads: an agent that answers for more or fewer threads than it was asked
+// about says of none what it has used.
+func TestFiguresOfOtherThreads(t *testing.T) {
+	t.Parallel()
+	for figures, known := range map[string]bool{"[5000]": true, "[]": false, "[5000,6000]": false, "5000": false} {
+		agent := newFake(t, saying(200, "["+cpuBefore+`{"status":200,"value":`+figures+`},{"status":200,"value":[1]},{"status":200,"value":[{"threadId":20}]},`+cpuAfter+"]"))
+		look, err := client(t, agent.URL).Threads(t.Context(), []int64{20}, nil, 0)
+		require.NoError(t, err, figures)
+		assert.Equal(t, known, look.States[20].CPUNs.Known(), figures)
+		assert.True(t, look.States[20].AllocatedBytes.Known(), figures)
+	}
 }
 
 // TestBannedReadsNeverHappen: connections of pools run SQL when they are read, and two

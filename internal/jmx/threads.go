@@ -134,10 +134,7 @@ func threadItems(states, stacks []int64, depth int, processors []string) (items 
 // usedUp reads one number for each id; -1 stands for a thread that has ended, or
 // for a JVM that does not count.
 func usedUp(r reply, ids []int64) map[int64]jvm.Opt[int64] {
-	if r.err != "" {
-		return nil
-	}
-	if r.value.elements() != len(ids) {
+	if r.value.elements() != len(ids) { // an error has none
 		return nil
 	}
 	out := make(map[int64]jvm.Opt[int64], len(ids))
