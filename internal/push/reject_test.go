@@ -97,6 +97,25 @@ func TestTroubleWhileARefusedRecordIsSearchedLosesNothing(t *testing.T) {
 	f("a half finds it busy", 1, ok, ok, busy)
 }
 
+// TestWhatAHalfConfirmedIsNotLost: of a refused record the receiver took a half before it was busy.
+// The next time it refuses that half as out of order.
+func TestWhatAHalfConfirmedIsNotLost(t *testing.T) {
+	ok := answer{receipt: Receipt{Code: "200"}}
+	busy := answer{receipt: Receipt{Code: "500"}, err: errors.New("busy")}
+	refused := answer{receipt: Receipt{Code: "400"}, err: ErrRejected}
+	outOfOrder := answer{receipt: Receipt{Code: "400"}, err: ErrOutOfOrder}
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{answers: []answer{refused, ok, ok, busy, outOfOrder, ok, outOfOrder, ok}}
+		p, stop := startPusher(t, t.TempDir(), d)
+		require.NoError(t, p.Append(manySamples(2*siftedSamples)))
+		pass(10 * time.Second)
+		assert.Len(t, d.at, 8)
+		assert.Zero(t, metric(t, p, `apm_sidecar_push_dropped_samples_total{url="scripted",reason="rejected"}`))
+		assert.InDelta(t, 2*siftedSamples, metric(t, p, `apm_sidecar_push_samples_total{url="scripted"}`), 0)
+		stop()
+	})
+}
+
 func TestAReceiverThatTakesNothingIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
