@@ -15,9 +15,9 @@ import (
 const stateNew = "NEW"
 
 // takerEnded returns the thread that has ended, or never began, which is or belongs to the object that has a long queue, if nobody else is
-// there who could take from it: no other thread of that object lives, and no stack refers to one of the two but to
-// put something in. nil if there is none. Errors: that of ctx.
-func (h *Heap) takerEnded(ctx context.Context, s *suspect, paths []Path) (*heap.ThreadInfo, error) {
+// there who could take from it: no other thread of that object lives, no executor is its own, no task among those outside knows
+// it, and no stack refers to one of the two but to put something in. nil if there is none. Errors: that of ctx.
+func (h *Heap) takerEnded(ctx context.Context, s *suspect, paths []Path, outside []heap.ObjID) (*heap.ThreadInfo, error) {
 	queue := s.targets()[0]
 	if s.group != nil || len(paths) == 0 || !isQueue(h.Class(queue).Name) || isWorkOfPool(&paths[0]) {
 		return nil, nil
@@ -27,6 +27,11 @@ func (h *Heap) takerEnded(ctx context.Context, s *suspect, paths []Path) (*heap.
 		return nil, nil
 	}
 	threads := []heap.ObjID{}
+	for o := range h.References(owner) {
+		if runs(h.Class(o).Name) {
+			return nil, nil
+		}
+	}
 	for _, o := range slices.AppendSeq([]heap.ObjID{owner}, h.References(owner)) {
 		if h.IsSubclass(h.ClassOf(o), "java.lang.Thread") {
 			threads = append(threads, o)
@@ -40,12 +45,31 @@ func (h *Heap) takerEnded(ctx context.Context, s *suspect, paths []Path) (*heap.
 	if info.State != stateTerminated && info.State != stateNew {
 		return nil, nil
 	}
+	for o := range h.referring(outside, map[heap.ObjID]heap.ObjID{queue: queue, owner: owner}, threads[0]) {
+		class := h.Class(o).Name
+		if isTask(class) || outerClass(class) == outerClass(h.Class(owner).Name) {
+			return nil, nil
+		}
+	}
 	for st := range h.Stacks() {
 		if h.mayTake(st, queue, owner) {
 			return nil, nil
 		}
 	}
 	return &info, nil
+}
+
+// runs says whether a class is, by its name, of those that run tasks.
+func runs(class string) bool { return namedLike(class, "Executor", "Scheduler", "Timer", "Pool") }
+
+// isTask says whether a class is, by its name, of what others run.
+func isTask(class string) bool {
+	return strings.Contains(class, lambdaMark) || namedLike(class, "Task", "Runnable", "Job", "Worker", "Consumer")
+}
+
+// namedLike says whether the name of a class has one of the words in it.
+func namedLike(class string, words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(simpleName(class), w) })
 }
 
 // ownerOn returns the program's object that is nearest to what a path ends at, 0 where that is none or several.

@@ -53,6 +53,17 @@ func TestQueueOfOthers(t *testing.T) {
 		"a call of the owner": func(j *hproftest.JDK, _, owner *hproftest.Object) {
 			j.NewThread(j.Thread, "worker", hproftest.Frame{Class: j.ClassNamed("com.acme.AuditWriter"), Method: "flush", Locals: []*hproftest.Object{owner}})
 		},
+		"an executor of the owner": func(j *hproftest.JDK, _, owner *hproftest.Object) {
+			owner.Set("second", j.Executor("flusher", 1))
+		},
+		"a task of the owner": func(j *hproftest.JDK, _, owner *hproftest.Object) {
+			task := j.Class("com.acme.AuditWriter$$Lambda/0x00000008010013f0", j.Object, hproftest.Ref("arg$1"))
+			j.Root(hprof.SubRootJNIGlobal, j.New(task).Set("arg$1", owner))
+		},
+		"a task of somebody": func(j *hproftest.JDK, queue, _ *hproftest.Object) {
+			task := j.Class("com.acme.FlushTask", j.Object, hproftest.Ref("queue"))
+			j.Root(hprof.SubRootJNIGlobal, j.New(task).Set("queue", queue))
+		},
 		"another thread of the owner": func(j *hproftest.JDK, _, owner *hproftest.Object) {
 			owner.Set("second", j.NewThread(j.Thread, "audit-writer-2"))
 		},

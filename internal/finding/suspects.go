@@ -108,7 +108,7 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 				return nil, err
 			}
 		}
-		if s.ended, err = h.takerEnded(ctx, s, paths); err != nil {
+		if s.ended, err = h.takerEnded(ctx, s, paths, outside); err != nil {
 			return nil, err
 		}
 		if s.names, err = h.wordNames(ctx, s, paths, outside); err != nil {
