@@ -17,6 +17,8 @@ const (
 	nearNames, farNames = 3, 5
 	// namedDepth is how deep below a suspect names are looked for, and namedSample how many objects of each layer are asked.
 	namedDepth, namedSample = 6, 64
+	// namedChildren is how many objects right below each of these are looked at, of those that only it refers to and of others.
+	namedChildren = 256
 	// fewInstances is how many objects a class has at most whose objects are looked through for who refers to a suspect:
 	// there are few tables and queues, and many rows and messages.
 	// maxOutsiders bounds them all.
@@ -103,23 +105,19 @@ func keys() []naming { return []naming{{"key", []string{"key"}}} }
 // outsiders returns the program's reachable objects that may know what holds data, as a part of theirs or otherwise: those of
 // classes with few instances; none where that are very many nevertheless.
 func (h *Heap) outsiders() []heap.ObjID {
-	wanted, all := make([]bool, len(h.Classes)), int64(0)
+	all := int64(0)
+	outsider := func(c *heap.Class) bool {
+		return c.Instances > 0 && c.Instances <= fewInstances && !platform(c.Name) && !container(c.Name)
+	}
 	for i := range h.Classes {
-		if c := &h.Classes[i]; c.Instances > 0 && c.Instances <= fewInstances && !platform(c.Name) && !container(c.Name) {
-			wanted[i] = true
+		if c := &h.Classes[i]; outsider(c) {
 			all += c.Instances
 		}
 	}
 	if all > maxOutsiders {
 		return nil
 	}
-	found := make([]heap.ObjID, 0, all)
-	for o := heap.ObjID(1); int(o) <= h.Objects() && len(found) < cap(found); o++ {
-		if wanted[h.ClassOf(o)] && h.reachable(o) {
-			found = append(found, o)
-		}
-	}
-	return found
+	return h.objectsOf(outsider, true)
 }
 
 // referring returns those of the objects that refer to one of the targets, with that one, and that top does not dominate.
@@ -200,6 +198,9 @@ func (h *Heap) calledBelow(ctx context.Context, s *suspect) (called, error) {
 	if c := cmp.Or(s.collection, h.biggestPart(s.object)); c != nil {
 		return h.calledIn(ctx, c)
 	}
+	if s.below == nil {
+		return called{}, nil // too much lies there
+	}
 	layer := []heap.ObjID{s.object}
 	for range namedDepth {
 		type child struct {
@@ -209,7 +210,7 @@ func (h *Heap) calledBelow(ctx context.Context, s *suspect) (called, error) {
 		var children []child
 		var all uint64
 		for _, o := range layer {
-			for c, retained := range h.Tree.Children(uint32(o)) {
+			for c, retained := range h.Tree.SomeChildren(uint32(o), namedChildren, uint64(s.retained)/namedSample) {
 				children = append(children, child{heap.ObjID(c), retained})
 				all += retained
 			}

@@ -24,6 +24,33 @@ func (t *Tree) Children(v uint32) iter.Seq2[uint32, uint64] {
 	}
 }
 
+// SomeChildren yields some of the Children of v, not 0: at most n of those that were peeled off, and n of
+// the others. It tells what they retain up to most, to which it walks below the former.
+func (t *Tree) SomeChildren(v uint32, n int, most uint64) iter.Seq2[uint32, uint64] {
+	return func(yield func(child uint32, retained uint64) bool) {
+		if !t.live.has(v) {
+			return
+		}
+		run, w, peeled := t.graph.Edges.From(v), walker{t: t}, 0
+		for u, ok := t.graph.Edges.Next(&run); ok && peeled < n; u, ok = t.graph.Edges.Next(&run) {
+			if t.core.has(u) {
+				continue
+			}
+			peeled++
+			if retained, _ := w.upTo(u, most); !yield(u, min(retained, most)) {
+				return
+			}
+		}
+		if i := t.numberOf(v); i != 0 {
+			others := 0
+			t.under(i, func(u uint32, retained uint64) bool {
+				others++
+				return yield(u, min(retained, most)) && others < n
+			})
+		}
+	}
+}
+
 // IsChild says whether v, not 0, is the immediate dominator of a reachable node.
 func (t *Tree) IsChild(v, child uint32) bool {
 	if i := t.numberOf(child); i != 0 {

@@ -1,6 +1,7 @@
 package dom
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -31,6 +32,7 @@ func TestChildren(t *testing.T) {
 			require.Equal(t, want[v], got, "seed %d node %d", seed, v)
 			if v != 0 {
 				below(t, tree, v)
+				some(t, tree, v, len(got))
 			}
 			for child := uint32(1); v != 0 && int(child) <= n; child++ {
 				require.Equal(t, slices.Contains(want[v], child), tree.IsChild(v, child), "seed %d nodes %d, %d", seed, v, child)
@@ -50,4 +52,31 @@ func children(t *testing.T, tree *Tree, v uint32) (all []uint32) {
 		all = append(all, child)
 	}
 	return all
+}
+
+// some compares some of the children of v, not 0, with all.
+func some(t *testing.T, tree *Tree, v uint32, all int) {
+	t.Helper()
+	seen := 0
+	for child, retained := range tree.SomeChildren(v, all, math.MaxUint64) {
+		require.True(t, tree.IsChild(v, child))
+		require.Equal(t, tree.Retained(child), retained, "node %d", child)
+		seen++
+	}
+	require.Equal(t, all, seen, "below %d", v)
+	peeled, others := 0, 0
+	for child, retained := range tree.SomeChildren(v, 1, 0) {
+		require.LessOrEqual(t, retained, tree.Retained(child), "node %d", child)
+		if tree.numberOf(child) == 0 {
+			peeled++
+		} else {
+			others++
+		}
+	}
+	require.LessOrEqual(t, peeled, 1)
+	require.LessOrEqual(t, others, 1)
+	require.Equal(t, all > 0, peeled+others > 0)
+	for range tree.SomeChildren(v, all, 0) {
+		break
+	}
 }
