@@ -52,7 +52,7 @@ func (h *Heap) readClassValues(ctx context.Context) (v classValues, err error) {
 		v.objects++
 		v.bytes += h.ShallowBytes(o)
 	}
-	for _, o := range h.unreachableOf(classValueMap) {
+	for _, o := range h.objectsOf(func(c *heap.Class) bool { return c.Name == classValueMap }, false) {
 		walk(o, func(o heap.ObjID) bool {
 			if h.Class(o).Name == classValueEntry {
 				entries = append(entries, o)
@@ -84,18 +84,6 @@ func (h *Heap) readClassValues(ctx context.Context) (v classValues, err error) {
 		}
 	}
 	return v, nil
-}
-
-// unreachableOf returns the objects of a class that no GC root reaches.
-func (h *Heap) unreachableOf(class string) (found []heap.ObjID) {
-	for _, c := range h.ClassesNamed(class) {
-		for o := heap.ObjID(1); h.Classes[c].Instances > 0 && int(o) <= h.Objects(); o++ {
-			if h.ClassOf(o) == c && !h.reachable(o) {
-				found = append(found, o)
-			}
-		}
-	}
-	return found
 }
 
 // classValuesOf names the classes of the ClassValues that entries are of, as far as they are known. Errors: that of ctx.

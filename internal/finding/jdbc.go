@@ -57,17 +57,6 @@ func driverConnections() []driverConnection {
 	}
 }
 
-// instances returns the reachable objects of a class and its subclasses.
-func (h *Heap) instances(class string) []heap.ObjID {
-	names := map[string]bool{}
-	for id := range h.Classes {
-		if h.IsSubclass(heap.ClassID(id), class) {
-			names[h.Classes[id].Name] = true
-		}
-	}
-	return h.instancesOf(func(name string) bool { return names[name] })
-}
-
 // follow returns what fields, one after the other, lead to from each object: the last
 // one's value. Objects are left out from which no such way leads. Errors: that of ctx.
 func (h *Heap) follow(ctx context.Context, objects []heap.ObjID, fields ...string) (map[heap.ObjID]uint64, error) {

@@ -181,24 +181,3 @@ func wheelPart(class string) bool {
 	return strings.HasSuffix(class, "$HashedWheelBucket") || strings.HasSuffix(class, "[]") ||
 		strings.Contains(class, "Queue") || class == "java.util.concurrent.atomic.AtomicReferenceArray"
 }
-
-// instancesOf returns the reachable objects of the classes that are wanted by name.
-func (h *Heap) instancesOf(want func(class string) bool) []heap.ObjID {
-	wanted, left := make([]bool, len(h.Classes)), int64(0)
-	for i := range h.Classes {
-		if c := &h.Classes[i]; c.Instances > 0 && want(c.Name) {
-			wanted[i] = true
-			left += c.Instances
-		}
-	}
-	var found []heap.ObjID
-	for o := heap.ObjID(1); left > 0 && int(o) <= h.Objects(); o++ {
-		if wanted[h.ClassOf(o)] {
-			left--
-			if h.reachable(o) {
-				found = append(found, o)
-			}
-		}
-	}
-	return found
-}
