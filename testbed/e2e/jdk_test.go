@@ -47,6 +47,10 @@ func (j jdk) optionsOf(scenario string) []string {
 	return nil
 }
 
+// lacks says that the JDK has no more what a scenario is about: the Cleaner whose actions the thread "Reference
+// Handler" ran.
+func (j jdk) lacks(scenario string) bool { return scenario == "cleaner-handler" && j.version >= 26 }
+
 var serial = collector{name: "serial", options: []string{"-XX:+UseSerialGC"}}
 
 // collectors are those that this JDK was built with.

@@ -105,6 +105,9 @@ func TestLab(t *testing.T) {
 func full() bool { return os.Getenv("E2E_FULL") != "" }
 
 func testScenario(t *testing.T, jdk jdk, c collector, scenario string, live bool) {
+	if jdk.lacks(scenario) {
+		return
+	}
 	mode := "all"
 	if live {
 		mode = "live"
