@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
@@ -43,17 +44,27 @@ func (h *Heap) below(all *tally, retained int64, but string) (b below) {
 		b.mostClass = h.Classes[most].Name
 		b.most = fmt.Sprintf("%s %s with %s", unit.Count(counts[most]), clip(stableClass(h.Classes[most].Name), 80), unit.Bytes(bytes[most]))
 	}
-	var best int64
+	best, links := int64(0), true
 	for _, class := range h.ownAmong(counts, but) {
-		var kept int64
+		name, kept := h.Classes[class].Name, int64(0)
 		for _, o := range all.samples[class] {
 			kept += h.retained(o)
 		}
-		if kept = kept * counts[class] / int64(len(all.samples[class])); kept > best && kept*2 >= retained {
-			best, b.own, b.count = kept, h.Classes[class].Name, counts[class]
+		kept = kept * counts[class] / int64(len(all.samples[class]))
+		if l := isLink(name); kept*2 >= retained && (links && !l || links == l && kept > best) {
+			best, links, b.own, b.count = kept, l, name, counts[class]
 		}
 	}
 	return b
+}
+
+// isLink says whether a class is, by its name, of those whose objects but lead to others: it retains more than these do, and
+// says less.
+func isLink(class string) bool {
+	name := strings.TrimRight(simpleName(class), "0123456789")
+	return slices.ContainsFunc([]string{"Node", "Entry", "Holder", "Link", "Cell", "Bucket", "Segment", "Slot", "Page", "Leaf"}, func(word string) bool {
+		return strings.HasSuffix(name, word)
+	})
 }
 
 // tallyBelow counts what objects retain, nil where that are too many. Errors: that of ctx.
