@@ -52,10 +52,12 @@ type objectSample []heap.ObjID
 const sampleObjects = 16
 
 func (s *objectSample) add(o heap.ObjID) {
-	if n := len(*s); n == sampleObjects {
-		if scattered(o) > scattered((*s)[n-1]) {
-			return
-		}
+	switch n := len(*s); {
+	case n == 0:
+		*s = make(objectSample, 0, sampleObjects)
+	case n == sampleObjects && scattered(o) > scattered((*s)[n-1]):
+		return
+	case n == sampleObjects:
 		*s = (*s)[:n-1]
 	}
 	at, _ := slices.BinarySearchFunc(*s, scattered(o), func(p heap.ObjID, key uint32) int {

@@ -33,8 +33,8 @@ func manyTasks(t testing.TB) string {
 }
 
 // TestAllocations freezes how often a scan asks the garbage collector's heap for memory:
-// hardly ever because of one more object. Measured with two workers: 0.029, 0.030 with the race detector;
-// each has some of its own, and each table of watched fields.
+// hardly ever because of one more object. Measured with two workers: 0.031, 0.033 with the race detector;
+// each has some of its own, and each table of watched fields, and to look for names takes 200 for a suspect.
 func TestAllocations(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 	path := manyTasks(t)
@@ -50,7 +50,7 @@ func TestAllocations(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	perObject := float64(after.Mallocs-before.Mallocs) / float64(objects)
 	t.Logf("%.4f allocations an object of %d", perObject, objects)
-	assert.Less(t, perObject, 0.032, "allocations an object")
+	assert.Less(t, perObject, 0.035, "allocations an object")
 }
 
 // BenchmarkFile scans the dump that HEAPSCAN_BENCH_DUMP names, or a small one.
