@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
@@ -78,11 +77,7 @@ func (h *Heap) ownerOn(p *Path) heap.ObjID {
 		if platform(step.Class) || container(step.Class) {
 			continue
 		}
-		at, err := strconv.ParseUint(step.Object, 0, 64)
-		if o := h.Object(at); err == nil && o != 0 && h.ClassAt(at) == heap.NoClass {
-			return o
-		}
-		return 0
+		return h.objectOf(step)
 	}
 	return 0
 }

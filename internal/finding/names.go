@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
@@ -71,9 +71,8 @@ const its = "it"
 func (h *Heap) calledAbove(ctx context.Context, p *Path) (called, error) {
 	own := 0
 	for i, step := range slices.Backward(p.Steps) {
-		at, err := strconv.ParseUint(step.Object, 0, 64)
-		o := h.Object(at)
-		if err != nil || o == 0 || h.ClassAt(at) != heap.NoClass {
+		o := h.objectOf(step)
+		if o == 0 {
 			continue
 		}
 		ways := namings()
@@ -138,12 +137,8 @@ func (h *Heap) referring(objects []heap.ObjID, targets map[heap.ObjID]heap.ObjID
 func (h *Heap) alsoHeld(ctx context.Context, s *suspect, outside []heap.ObjID, told holder) (string, error) {
 	target := s.targets()[0]
 	found := h.referring(outside, map[heap.ObjID]heap.ObjID{target: target}, target)
-	var objects []heap.ObjID
-	for o := range found {
-		objects = append(objects, o)
-	}
 	var fields []string
-	err := h.Read(ctx, objects, func(c heap.Content) {
+	err := h.Read(ctx, slices.Collect(maps.Keys(found)), func(c heap.Content) {
 		class, field := stableClass(h.Class(c.Object).Name), h.FieldTo(c, target)
 		if f := fieldOf(class, field); field != "" && field != "[]" && f != fieldOf(told.class, told.field) {
 			fields = append(fields, f)
@@ -169,12 +164,7 @@ func (h *Heap) calledOutside(ctx context.Context, s *suspect, outside []heap.Obj
 	near := map[heap.ObjID]heap.ObjID{top: top}
 	for range 2 {
 		near = h.referring(outside, near, top)
-		var objects []heap.ObjID
-		for o := range near {
-			objects = append(objects, o)
-		}
-		slices.Sort(objects)
-		names, err := h.calledOf(ctx, objects, telling())
+		names, err := h.calledOf(ctx, slices.Sorted(maps.Keys(near)), telling())
 		if err != nil {
 			return called{}, err
 		}

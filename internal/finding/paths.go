@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
@@ -286,6 +287,15 @@ func (m *merger) path(w way, fields map[reference]string) Path {
 		p.Steps[i] = s
 	}
 	return p
+}
+
+// objectOf returns the object of a step, 0 where that are several or it is a class object.
+func (h *Heap) objectOf(s Step) heap.ObjID {
+	at, err := strconv.ParseUint(s.Object, 0, 64)
+	if err != nil || h.ClassAt(at) != heap.NoClass {
+		return 0
+	}
+	return h.Object(at)
 }
 
 // describeClassObject names a step that is a class object: the class it stands

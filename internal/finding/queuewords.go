@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
@@ -194,9 +193,8 @@ func (h *Heap) wordOnTheWay(f *Finding, s *suspect) {
 		return
 	}
 	for i, step := range slices.Backward(p.Steps) {
-		at, err := strconv.ParseUint(step.Object, 0, 64)
-		c := h.accumulated.collections[h.Object(at)]
-		if err != nil || c == nil || c.size*perElement < s.count {
+		c := h.accumulated.collections[h.objectOf(step)]
+		if c == nil || c.size*perElement < s.count {
 			continue
 		}
 		w := holderOn(&Path{Root: p.Root, Thread: p.Thread, Frame: p.Frame, Steps: p.Steps[:i+1]})
