@@ -31,6 +31,7 @@ import (
 	"github.com/VictoriaMetrics/VictoriaMetrics/app/vmstorage"
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/storage"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/host"
 	"github.com/apm-sidecar/apm-sidecar/internal/series"
 	"github.com/apm-sidecar/apm-sidecar/internal/vmlog"
 )
@@ -133,7 +134,7 @@ type Store struct {
 	rows  sync.Pool
 	space *space
 	blind atomic.Bool
-	// unwatch ends the looks at the space, and watching waits for that.
+	// unwatch ends the looks at the space and the clock, and watching waits for that.
 	unwatch  context.CancelFunc
 	watching sync.WaitGroup
 
@@ -181,6 +182,7 @@ func Open(opts Options) (_ *Store, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.unwatch = cancel
 	s.watching.Go(func() { s.space.watch(ctx) })
+	s.watching.Go(func() { followClock(ctx, new(host.Clock).Step, vmstorage.Storage.DebugFlush) })
 	return s, nil
 }
 
