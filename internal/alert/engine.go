@@ -14,6 +14,8 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/host"
 )
 
 const (
@@ -40,6 +42,7 @@ type Engine struct {
 	unsaved    bool
 	// fullSince is since when the store takes nothing, zero while it does.
 	fullSince time.Time
+	clock     host.Clock
 
 	mu     sync.Mutex
 	status map[Source]ruleStatus
@@ -187,7 +190,9 @@ func (e *Engine) evaluate(ctx context.Context) {
 		case <-reread.C:
 			e.reread()
 		case <-tick.C:
-			e.step(ctx, time.Now())
+			now := time.Now()
+			e.clockSet(e.clock.Step(now))
+			e.step(ctx, now)
 			e.keep()
 		}
 	}
@@ -214,6 +219,21 @@ func (e *Engine) reread() {
 		e.opts.Logger.Error("the new rules are not taken over, the last good ones stay", slog.Any("error", err))
 	}
 	e.refused = err
+}
+
+// clockSet notes by how much the clock was set, zero if it was not: what lasts goes on as if the
+// clock had always been as it is now.
+func (e *Engine) clockSet(d time.Duration) {
+	if d == 0 {
+		return
+	}
+	e.opts.Logger.Warn("the clock was set; alerts stay as old as they are", slog.Duration("by", d.Round(time.Millisecond)))
+	for _, ev := range e.evaluators {
+		ev.clockSet(d)
+	}
+	if !e.fullSince.IsZero() {
+		e.fullSince = e.fullSince.Add(d)
+	}
 }
 
 // step evaluates the rules that are due.

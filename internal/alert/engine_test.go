@@ -329,19 +329,6 @@ groups:
 	assert.Equal(t, "OldFull completed, OldFull completed", b.states())
 }
 
-// An hour must not go by without a look at the rules because a clock was an hour ahead.
-func TestAClockSetBackHoldsUpNoRule(t *testing.T) {
-	b := newBench(t, testRules)
-	b.write("a:1", 1, 0.5)
-	b.pass()
-	before := b.evaluations.Get()
-	b.now = b.now.Add(-time.Hour)
-	b.pass()
-	assert.Equal(t, 2*before, b.evaluations.Get())
-	b.step(t.Context(), b.now)
-	assert.Equal(t, 2*before, b.evaluations.Get(), "not due again")
-}
-
 // A message that a receiver refuses is told again, and holds up no other.
 func TestARefusedMessageHoldsUpNoOther(t *testing.T) {
 	b := newBench(t, testRules)
@@ -415,6 +402,9 @@ func TestAStoreThatTakesNothingIsTold(t *testing.T) {
 	got := b.hook.take()
 	require.Len(t, got, 1)
 	assert.Equal(t, map[string]string{"job": "apm-sidecar", "instance": "sidecar:8429"}, got[0].GroupLabels)
+	b.set(-time.Hour)
+	b.pass()
+	assert.Equal(t, "StoreTakesNothing active", b.states(), "for no shorter than before")
 	b.opts.Sink = fullSink{}
 	b.start()
 	b.pass()

@@ -117,6 +117,24 @@ func (e *evaluator) isDue(now time.Time) bool {
 	return !now.Before(e.next) || e.next.Sub(now) > e.group.Interval
 }
 
+// clockSet has what is known of the rule's alerts be as old as before, the clock having been set by
+// d: by vmalert's times a condition that holds for a minute would hold for an hour, or for less than
+// nothing. When it is evaluated next isDue tells.
+func (e *evaluator) clockSet(d time.Duration) {
+	e.keepUntil = e.keepUntil.Add(d)
+	alerting, ok := e.group.Rules[0].(*rule.AlertingRule)
+	if !ok {
+		return
+	}
+	for _, a := range alerting.GetAlerts() {
+		for _, at := range []*time.Time{&a.ActiveAt, &a.Start, &a.KeepFiringSince, &a.ResolvedAt} {
+			if !at.IsZero() {
+				*at = at.Add(d)
+			}
+		}
+	}
+}
+
 // evaluate runs the rule as of now, records what it makes, and returns the alerts that
 // are pending or firing. before finds an alert as it is known: after a restart, or after
 // the rules were read again, it goes on where it stood. The error wraps errNotRecorded
@@ -161,11 +179,19 @@ func (e *evaluator) evaluate(ctx context.Context, now time.Time, before func(id 
 // alertID is how an alert's number is written.
 func alertID(n uint64) string { return fmt.Sprintf("%016x", n) }
 
-// resume gives an alert that is new to vmalert the state it had before.
+// resume gives an alert that is new to vmalert the state it had before. It has not begun in the
+// future, though it did so by the clock of then.
 func resume(a *notifier.Alert, old Alert) {
-	a.ActiveAt, a.Restored = old.Since, true
+	now := a.ActiveAt
+	past := func(t time.Time) time.Time {
+		if t.After(now) {
+			return now
+		}
+		return t
+	}
+	a.ActiveAt, a.Restored = past(old.Since), true
 	if old.firing() {
-		a.State, a.Start = notifier.StateFiring, old.FiredAt
+		a.State, a.Start = notifier.StateFiring, past(old.FiredAt)
 	}
 }
 
