@@ -72,6 +72,7 @@ func httpSource(c *HTTPConfig) source {
 				}
 			}
 			if found, err = lister.list(ctx); err != nil {
+				lister = nil // its secrets are read again by the time of day, which may have been set back
 				return nil, errors.New(masked(err.Error()))
 			}
 			return found, nil

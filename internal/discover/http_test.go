@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -35,6 +37,27 @@ func TestHTTPKeepsTheLastGoodAnswer(t *testing.T) {
 	}))
 	defer server.Close()
 	d := run(t, "- job_name: h\n  http_sd_configs: [{url: '"+server.URL+"', basic_auth: {username: u, password: p}}]\n")
+	eventually(t, d, "h/one:1 http://one:1/jolokia/")
+}
+
+// What is read again by the time of day is not for as long as a clock was set back: a server that
+// refuses a token is shown what is in the file by then.
+func TestATokenThatIsRefusedIsReadAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	token := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(token, []byte("old"), 0o600))
+	var refused atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer new" {
+			assert.NoError(t, os.WriteFile(token, []byte("new"), 0o600))
+			assert.False(t, refused.Swap(true), "once more the old one")
+			http.Error(w, "no", http.StatusUnauthorized)
+			return
+		}
+		_ = json.NewEncoder(w).Encode([]map[string]any{{"targets": []string{"one:1"}}})
+	}))
+	defer server.Close()
+	d := run(t, "- job_name: h\n  http_sd_configs: [{url: '"+server.URL+"', refresh_interval: 1s, bearer_token_file: '"+token+"'}]\n")
 	eventually(t, d, "h/one:1 http://one:1/jolokia/")
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promauth"
 )
@@ -79,29 +80,77 @@ func (a Auth) transport(c *promauth.Config) http.RoundTripper {
 }
 
 // Client is an HTTP client that proves who it is in that way. It follows no redirects:
-// they would carry the proof elsewhere.
-func (a Auth) Client() (*http.Client, error) {
-	c, err := a.config(nil)
+// they would carry the proof elsewhere, and turn most POSTs into GETs.
+func (a Auth) Client() (*http.Client, error) { return a.clientOf(nil) }
+
+// clientOf is Client with the user of a URL, nil without one. Its errors wrap errCredentials where a
+// request was not sent for want of the proof.
+func (a Auth) clientOf(user *url.Userinfo) (*http.Client, error) {
+	c, err := a.config(user)
 	if err != nil {
 		return nil, err
 	}
 	return &http.Client{
-		Transport:     authorised{c, a.transport(c)},
+		Transport:     &authorised{auth: a, user: user, config: c, next: a.transport(c)},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
 }
 
-// authorised adds credentials to requests.
+// errCredentials says that there is nothing to prove with who asks.
+var errCredentials = errors.New("credentials")
+
+// authorised adds credentials to requests. Files are read again by the time of day (lib/promauth),
+// which stands still for an hour where the clock is set back by one: so when one is refused, they
+// are for the next.
 type authorised struct {
+	auth Auth
+	user *url.Userinfo
+
+	mu     sync.Mutex
 	config *promauth.Config
 	next   http.RoundTripper
 }
 
 // RoundTrip implements http.RoundTripper.
-func (t authorised) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *authorised) RoundTrip(r *http.Request) (*http.Response, error) {
+	t.mu.Lock()
+	config, next := t.config, t.next
+	t.mu.Unlock()
 	r = r.Clone(r.Context())
-	if err := t.config.SetHeaders(r, true); err != nil {
-		return nil, fmt.Errorf("credentials: %w", err)
+	if err := config.SetHeaders(r, true); err != nil {
+		t.readAgain(false)
+		return nil, fmt.Errorf("%w: %w", errCredentials, err)
 	}
-	return t.next.RoundTrip(r)
+	resp, err := next.RoundTrip(r)
+	switch {
+	case err != nil:
+		t.readAgain(true)
+	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
+		t.readAgain(false)
+	}
+	return resp, err
+}
+
+// CloseIdleConnections is what http.Client calls.
+func (t *authorised) CloseIdleConnections() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if idle, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		idle.CloseIdleConnections()
+	}
+}
+
+// readAgain has the files read for the next request, those of TLS only where that is in doubt: no
+// connection outlives them. One that is missing leaves all as it is.
+func (t *authorised) readAgain(tls bool) {
+	c, err := t.auth.config(t.user)
+	if err != nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.config = c
+	if tls && t.auth.hasTLS() {
+		t.next = t.auth.transport(c)
+	}
 }

@@ -60,6 +60,66 @@ func TestAuthWithAMissingFileKeepsTheSamples(t *testing.T) {
 	assert.Equal(t, "credentials", receipt.Code)
 }
 
+// What is read again by the time of day is not for as long as a clock was set back: what was refused
+// is read again at once.
+func TestARefusedSecretIsReadAgainAtOnce(t *testing.T) {
+	const first, second = "Bearer one", "Bearer two"
+	token := secretFile(t, "one")
+	wanted := first // set between requests
+	rc := newReceiver(t, func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		unknown := r.Header.Get("Authorization") != wanted
+		if unknown {
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+		}
+		return unknown
+	})
+	d := remote(t, rc.URL, RemoteWriteOptions{Auth: Auth{BearerTokenFile: token}})
+	deliver := func() error {
+		_, err := d.Deliver(t.Context(), batch(t, 1))
+		return err
+	}
+	require.NoError(t, deliver())
+	require.NoError(t, os.WriteFile(token, []byte("two"), 0o600))
+	wanted = second
+	require.Error(t, deliver())
+	require.NoError(t, deliver())
+
+	require.NoError(t, os.Remove(token))
+	wanted = "anything else"
+	require.Error(t, deliver(), "as it was")
+	require.ErrorContains(t, deliver(), "credentials: ")
+	require.NoError(t, os.WriteFile(token, []byte("one"), 0o600))
+	wanted = first
+	require.NoError(t, deliver())
+}
+
+// The same of an authority that the receiver's certificate is not of.
+func TestAnAuthorityIsReadAgainAtOnce(t *testing.T) {
+	files, err := certs.Write(t.TempDir())
+	require.NoError(t, err)
+	ca, err := os.ReadFile(files.CAFile)
+	require.NoError(t, err)
+	server, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+	require.NoError(t, err)
+	receiver := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	receiver.TLS = &tls.Config{Certificates: []tls.Certificate{server}}
+	receiver.StartTLS()
+	defer receiver.Close()
+	other, err := certs.Write(t.TempDir())
+	require.NoError(t, err)
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	text, err := os.ReadFile(other.CAFile)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(authority, text, 0o600))
+	d, err := RemoteWrite(receiver.URL, RemoteWriteOptions{Auth: Auth{CAFile: authority}})
+	require.NoError(t, err)
+	_, err = d.Deliver(t.Context(), batch(t, 1))
+	require.ErrorContains(t, err, "certificate")
+	require.NoError(t, os.WriteFile(authority, ca, 0o600))
+	_, err = d.Deliver(t.Context(), batch(t, 1))
+	require.NoError(t, err)
+}
+
 func TestAuthRefusesContradictions(t *testing.T) {
 	for _, auth := range []Auth{
 		{Username: "a"},

@@ -128,12 +128,12 @@ func (d *remoteWrite) askVminsert(ctx context.Context) (v vminsert, fresh bool) 
 		GotConn: func(info httptrace.GotConnInfo) { fresh = !info.Reused },
 	})
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.storages.url, nil)
-	if err != nil || d.auth.SetHeaders(req, true) != nil {
+	if err != nil {
 		return vminsert{}, false
 	}
 	resp, err := d.client.Do(req)
 	if err != nil {
-		return vminsert{}, true
+		return vminsert{}, !errors.Is(err, errCredentials)
 	}
 	defer resp.Body.Close()
 	body := io.LimitReader(resp.Body, maxMetricsBytes)

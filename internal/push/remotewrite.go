@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promauth"
 	"github.com/klauspost/compress/snappy"
 )
 
@@ -46,7 +45,6 @@ type RemoteWriteOptions struct {
 type remoteWrite struct {
 	info   DestinationInfo
 	url    string
-	auth   *promauth.Config
 	opts   RemoteWriteOptions
 	client *http.Client
 	snappy bool
@@ -75,7 +73,7 @@ func RemoteWrite(rawURL string, opts RemoteWriteOptions) (Destination, error) {
 	if opts.Window == 0 {
 		opts.Window = memoryWindow
 	}
-	auth, err := opts.Auth.config(u.User)
+	client, err := opts.Auth.clientOf(u.User)
 	if err != nil {
 		return nil, fmt.Errorf("push: remote-write URL %s: %w", maskURL(u), err)
 	}
@@ -83,14 +81,9 @@ func RemoteWrite(rawURL string, opts RemoteWriteOptions) (Destination, error) {
 	return &remoteWrite{
 		info:     DestinationInfo{ID: id, Label: maskURL(u)},
 		url:      id,
-		auth:     auth,
 		opts:     opts,
 		storages: watchStorages(*u),
-		client: &http.Client{
-			Transport: opts.Auth.transport(auth),
-			// Following one turns POST into GET for most statuses.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		client:   client,
 	}, nil
 }
 
@@ -147,10 +140,13 @@ func (d *remoteWrite) send(ctx context.Context, b Batch, useSnappy bool) (Receip
 	case errors.Is(err, ErrRejected):
 		return Receipt{Code: "undecodable"}, never, err
 	case err != nil:
-		return Receipt{Code: "credentials"}, again, err
+		return Receipt{Code: "request"}, again, err
 	}
 	resp, err := d.client.Do(req)
-	if err != nil {
+	switch {
+	case errors.Is(err, errCredentials):
+		return Receipt{Code: "credentials"}, again, withoutURL(err)
+	case err != nil:
 		return Receipt{Code: transportCode(err), MayHaveRestarted: true}, again, withoutURL(err)
 	}
 	defer resp.Body.Close()
@@ -209,9 +205,6 @@ func (d *remoteWrite) request(ctx context.Context, b Batch, useSnappy bool) (*ht
 	req.Header.Set("Content-Type", "application/x-protobuf")
 	req.Header.Set("User-Agent", "apm-sidecar")
 	req.Header.Set(versionKey, version)
-	if err := d.auth.SetHeaders(req, true); err != nil {
-		return nil, fmt.Errorf("credentials: %w", err)
-	}
 	return req, nil
 }
 
