@@ -132,7 +132,7 @@ func (c *Capture) startAnalysis(ctx context.Context, log *slog.Logger, t jvm.Tar
 		if err := c.analyse(ctx, log, dump, labels, sink); err != nil && ctx.Err() == nil {
 			log.Error("no analysis", "dump", dump, "error", err)
 		}
-		if err := c.prune(t); err != nil {
+		if err := c.prune(t, dump, time.Now()); err != nil {
 			log.Warn("old heap dumps stay on disk", "error", err)
 		}
 	})

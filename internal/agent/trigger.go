@@ -65,6 +65,9 @@ func NewTrigger(opts TriggerOptions) *Trigger { return &Trigger{opts: opts} }
 // Observe judges a reading. An action other than ActionNone starts the cool-down.
 func (t *Trigger) Observe(r Reading) Decision {
 	t.remember(r)
+	if latest := r.At.Add(t.opts.CoolDown); t.coolUntil.After(latest) {
+		t.coolUntil = latest // it began by a clock that was ahead
+	}
 	if r.Ratio < t.threshold(r) {
 		t.spent = false
 		return Decision{}

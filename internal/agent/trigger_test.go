@@ -130,3 +130,11 @@ func TestTriggerOfARunAfterADump(t *testing.T) {
 	tr.DumpedAt(reading(0, 0).At)
 	assert.Equal(t, []int{5}, course(tr, 1, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8), "when the earlier run's cool-down is over")
 }
+
+// A dump may be of a clock that was years ahead: nobody waits for that.
+func TestTriggerOfARunAfterADumpOfTheFuture(t *testing.T) {
+	t.Parallel()
+	tr := newTrigger()
+	tr.DumpedAt(reading(1000, 0).At)
+	assert.Equal(t, []int{6}, course(tr, 1, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8), "a cool-down from the first reading")
+}
