@@ -55,8 +55,7 @@ func (w *worker) collect(fresh, overtaking bool) (pending, error) {
 		switch len(b.records) {
 		case 0:
 			b.start = start
-			old := time.Since(time.UnixMilli(r.timeMs)) > freshAge
-			if w.anyOrder && old && fresh == overtaking {
+			if w.anyOrder && isOld(r, time.Now()) && fresh == overtaking {
 				w.queue.overtake()
 				if fresh { // it is part of the backlog now
 					return pending{}, nil
@@ -80,6 +79,10 @@ func (w *worker) collect(fresh, overtaking bool) (pending, error) {
 	b.Batch = Batch{w.frame, b.Samples, w.packing}
 	return b, nil
 }
+
+// isOld tells whether later records may overtake this one. One from the future is as old as it
+// is ahead at least: the clock was set back since.
+func isOld(r record, now time.Time) bool { return now.Sub(time.UnixMilli(r.timeMs)).Abs() > freshAge }
 
 // unpacked appends the samples in a frame to raw and tells how many they are: what cannot
 // be unpacked is dropped.

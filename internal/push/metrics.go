@@ -63,7 +63,7 @@ func newDestinationMetrics(label string, q *queue, refused *deadLetters) *destin
 		if oldest == 0 {
 			return 0
 		}
-		return time.Since(time.UnixMilli(oldest)).Seconds()
+		return max(0, time.Since(time.UnixMilli(oldest)).Seconds()) // the clock may have been set back
 	})
 	dropped := func(reason string, f func(queueStats) int) {
 		m.set.RegisterMetricsWriter(func(w io.Writer) {

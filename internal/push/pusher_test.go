@@ -154,6 +154,19 @@ func TestEncodedSamplesComeBackExactly(t *testing.T) {
 	}
 }
 
+func TestTheOldestSampleIsNoYoungerThanNow(t *testing.T) {
+	p, err := Open(Options{Dir: t.TempDir(), Destinations: []Destination{&scripted{}}})
+	require.NoError(t, err)
+	defer p.Close()
+	appendAt := func(at time.Time) {
+		require.NoError(t, p.workers[0].queue.append(record{timeMs: at.UnixMilli(), samples: 1, payload: []byte("x")}))
+	}
+	const age = `apm_sidecar_push_queue_oldest_age_seconds{url="scripted"}`
+	assert.Zero(t, metric(t, p, age))
+	appendAt(time.Now().Add(time.Hour)) // the clock was set back since
+	assert.Zero(t, metric(t, p, age))
+}
+
 func TestQueueFolderHidesTheID(t *testing.T) {
 	assert.Regexp(t, `^queue-[0-9a-f]{16}$`, queueFolder("http://h/?token=secret"))
 }

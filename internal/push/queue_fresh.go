@@ -28,10 +28,12 @@ const (
 	maxMarks       = 5
 )
 
-// note remembers an append at the end, now and then.
+// note remembers an append at the end, now and then, and at once where the clock was set back.
 func (q *queue) note(timeMs int64) {
-	if n := len(q.marks); n > 0 && timeMs-q.marks[n-1].timeMs < markIntervalMs {
-		return
+	if n := len(q.marks); n > 0 {
+		if since := timeMs - q.marks[n-1].timeMs; since >= 0 && since < markIntervalMs {
+			return
+		}
 	}
 	q.marks = append(q.marks, mark{q.write, timeMs})
 	if len(q.marks) > maxMarks {

@@ -203,6 +203,33 @@ func TestQueueFreshRecordsOvertake(t *testing.T) {
 	assert.Zero(t, q.stats().bytes)
 }
 
+// What overtakes is of the last minutes after the clock was set back, too, and not all since then.
+func TestQueueMarksGoOnWhenTheClockIsSetBack(t *testing.T) {
+	q := testQueue(t, t.TempDir())
+	const ahead, minute = int64(1) << 40, int64(60_000)
+	at := []int64{ahead, ahead + minute, minute, 2 * minute, 2*minute + 1, 3 * minute, 4 * minute, 5 * minute}
+	for _, timeMs := range at {
+		require.NoError(t, q.append(record{timeMs: timeMs, samples: 1, payload: []byte("x")}))
+	}
+	var marks []int64
+	for _, m := range q.marks {
+		marks = append(marks, m.timeMs)
+	}
+	assert.Equal(t, []int64{minute, 2 * minute, 3 * minute, 4 * minute, 5 * minute}, marks)
+}
+
+func TestRecordsOfTheFutureAreOld(t *testing.T) {
+	now := time.Now()
+	f := func(age time.Duration, want bool) {
+		assert.Equal(t, want, isOld(record{timeMs: now.Add(-age).UnixMilli()}, now), age)
+	}
+	f(0, false)
+	f(freshAge-time.Second, false)
+	f(freshAge+time.Second, true)
+	f(-freshAge+time.Second, false)
+	f(-freshAge-time.Second, true)
+}
+
 func TestQueueKilledWhileOvertakingReplaysAll(t *testing.T) {
 	dir := t.TempDir()
 	q := testQueue(t, dir)
