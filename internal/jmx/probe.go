@@ -33,27 +33,43 @@ func (c *Client) Version(ctx context.Context) (*Agent, error) {
 	return a, nil
 }
 
-// Allows tells which kinds of requests the agent's policy lets through that the
-// sidecar never makes: exec and write of any MBean, search, and the reading of any
-// attribute. They are asked of an MBean that no JVM has, which harms nothing: a
-// policy refuses before anyone looks for it.
+// Allows tells which kinds of requests the agent lets through that the sidecar never
+// makes: exec and write of any MBean, search, and the reading of any attribute.
 func (c *Client) Allows(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
 	var allowed []string
 	for _, kind := range []string{"exec", "write", "read", "search"} {
-		// One at a time: some agents refuse a bulk for one faulty item. A write wants
-		// its attribute as a word, not as a list.
-		body := fmt.Sprintf(`[{"type":%q,"mbean":"apm-sidecar:type=Probe","operation":"probe","attribute":"Probe","value":0}]`, kind)
-		denied, err := refused(c.postEncoded(ctx, bulk{body: []byte(body)}, 1))
-		if err != nil {
-			return nil, err
+		denied := false
+		for _, item := range probes(kind) {
+			// One at a time: some agents refuse a bulk for one faulty item.
+			no, err := refused(c.postEncoded(ctx, bulk{body: []byte("[" + item + "]")}, 1))
+			if err != nil {
+				return nil, err
+			}
+			denied = denied || no
 		}
 		if !denied {
 			allowed = append(allowed, kind)
 		}
 	}
 	return allowed, nil
+}
+
+// probes are requests of a kind that harm nothing, none of which an agent refuses that allows the
+// kind. One is of an MBean that no JVM has: a policy refuses before anyone looks for it. Who guards
+// the MBeans behind the agent, as ActiveMQ Artemis does, is asked only where there is one: to set an
+// option of a name that none has, and an attribute that cannot be written.
+func probes(kind string) []string {
+	// A write wants its attribute as a word, not as a list.
+	unknown := fmt.Sprintf(`{"type":%q,"mbean":"apm-sidecar:type=Probe","operation":"probe","attribute":"Probe","value":0}`, kind)
+	switch kind {
+	case "exec":
+		return []string{unknown, `{"type":"exec","mbean":"` + hotSpotDiagnostic + `","operation":"setVMOption(java.lang.String,java.lang.String)","arguments":["apm-sidecar-none","0"]}`}
+	case "write":
+		return []string{unknown, `{"type":"write","mbean":"java.lang:type=Runtime","attribute":"Name","value":"apm-sidecar-none"}`}
+	}
+	return []string{unknown}
 }
 
 // refused tells of the answer to a bulk of one whether the policy refused it. That the agent

@@ -2,6 +2,7 @@ package jmx_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -98,6 +99,43 @@ func TestDoor(t *testing.T) {
 	assert.False(t, client(t, "http://127.0.0.1:1/").TakesGET(t.Context()))
 	assert.Equal(t, server.URL+"/actuator/jolokia/", client(t, with).Elsewhere(t.Context()))
 	assert.Empty(t, client(t, server.URL+"/actuator/jolokia/").Elsewhere(t.Context()))
+}
+
+// TestAllows: a policy refuses what it does not know, who guards the MBeans behind the agent only
+// what there is.
+func TestAllows(t *testing.T) {
+	t.Parallel()
+	const (
+		refused = `{"status":403,"error_type":"java.lang.Exception","error":"User not authorized"}`
+		failed  = `{"status":500,"error_type":"java.lang.IllegalArgumentException","error":"VM option \"apm-sidecar-none\" does not exist"}`
+		absent  = `{"status":404,"error_type":"javax.management.InstanceNotFoundException","error":"none"}`
+	)
+	f := func(denies func(kind, mbean string) bool, want ...string) {
+		t.Helper()
+		agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var bulk []struct{ Type, MBean string }
+			assert.NoError(t, json.NewDecoder(r.Body).Decode(&bulk))
+			switch it := bulk[0]; {
+			case denies(it.Type, it.MBean):
+				_, _ = io.WriteString(w, "["+refused+"]")
+			case strings.HasPrefix(it.MBean, "apm-sidecar:"):
+				_, _ = io.WriteString(w, "["+absent+"]")
+			default:
+				_, _ = io.WriteString(w, "["+failed+"]")
+			}
+		}))
+		t.Cleanup(agent.Close)
+		allowed, err := client(t, agent.URL).Allows(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, want, allowed)
+	}
+	f(func(string, string) bool { return false }, "exec", "write", "read", "search")
+	f(func(string, string) bool { return true })
+	f(func(kind, _ string) bool { return kind != "read" }, "read")
+	// Artemis: no MBean may be changed that there is.
+	f(func(kind, mbean string) bool {
+		return (kind == "exec" || kind == "write") && !strings.HasPrefix(mbean, "apm-sidecar:")
+	}, "read", "search")
 }
 
 // TestDenied: what a policy denies stands where its value would, in each form that agents have.
