@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -223,6 +224,28 @@ func TestAnAnalysisCutShortIsTakenUpAgain(t *testing.T) {
 	assert.Equal(t, []string{"shop-h_1-3536ed6b-20210101T000000Z.report.json"}, b.files(t, ".report.json"), "the youngest")
 	f()
 	assert.Equal(t, 1, strings.Count(b.log.String(), "of an earlier run"))
+}
+
+// TestAnAnalysisIsNotDoneTwice: one that came to its end after its target was given other labels.
+func TestAnAnalysisIsNotDoneTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newCaptureBench(t, goodReport, nil)
+		dump := filepath.Join(b.directory, "shop-h_1-3536ed6b-20210101T000000Z")
+		require.NoError(t, os.WriteFile(dump+".hprof", []byte("dump"), 0o600))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		began := time.Now()
+		c := &fakeClient{poll: func(context.Context) (*jvm.Snapshot, error) {
+			if time.Since(began) > time.Minute {
+				cancel()
+			}
+			return nil, errors.Join(os.WriteFile(dump+".report.json", nil, 0o600), errors.New("down"))
+		}}
+		require.NoError(t, b.agentOver(c).Run(ctx))
+		b.Wait()
+		assert.NotContains(t, b.log.String(), "of an earlier run")
+	})
 }
 
 func TestCaptureTellsTheJVMItsOwnPath(t *testing.T) {

@@ -77,6 +77,10 @@ func (c *Capture) resume(ctx context.Context, t jvm.Target, left leftover, label
 		if !written(ctx, left.dump) {
 			return
 		}
+		// Whoever followed the target until now, under other labels, may have come to the end meanwhile.
+		if _, err := os.Lstat(reportPath(left.dump)); err == nil {
+			return
+		}
 		log := c.opts.Logger.With("target", t.Name())
 		log.Info("analysing a heap dump of an earlier run", "dump", left.dump)
 		c.startAnalysis(ctx, log, t, left.dump, labels, sink)
