@@ -28,6 +28,8 @@ type Client struct {
 	slow   *tier[jvm.Details]
 	turn   turn
 	waits  waits
+	// tomcat is for looks at requests.
+	tomcat tomcatDomain
 	// origin is what the agent is told to be the origin of requests, its own address; empty until it
 	// wants one. Whoever has the turn may write it.
 	origin string

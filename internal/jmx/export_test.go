@@ -67,3 +67,18 @@ func (c *Client) Rested(d time.Duration) {
 	defer t.mu.Unlock()
 	t.idle.restsSince = t.idle.restsSince.Add(-d)
 }
+
+// DomainsOfLooks are those in which n looks look for a Tomcat that there is not.
+func DomainsOfLooks(n int, apart time.Duration) []string {
+	var domains []string
+	var d tomcatDomain
+	for range n {
+		domain := d.at(time.Now())
+		if domain == everyDomain {
+			d.saw(time.Now(), reply{err: "none"}, reply{err: "none"})
+		}
+		domains = append(domains, domain)
+		time.Sleep(apart)
+	}
+	return domains
+}

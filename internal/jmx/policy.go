@@ -77,7 +77,7 @@ func pollReads() []request {
 	for _, it := range slowTier() {
 		all = append(all, it.request)
 	}
-	return append(all, requestItems(nil)...)
+	return append(all, requestItems(everyDomain, nil)...)
 }
 
 // keys are those of the map, in no order.

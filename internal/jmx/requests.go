@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
@@ -24,17 +25,18 @@ const maxPathBytes = 1024
 // agents read attributes in the order asked (see jvm.RequestProcessor). Attributes
 // are always named: globalProcessor and rpName would drag in half of Tomcat. So are all
 // keys of a name in any domain: WildFly compares one that may have more of them with its
-// whole model of management, which takes a tenth of a second.
-func requestItems(workers []int64) []request {
+// whole model of management, which takes a tenth of a second. domain is where Tomcat's MBeans are looked
+// for, "*" for everywhere.
+func requestItems(domain string, workers []int64) []request {
 	items := []request{
 		read("java.lang:type=Threading", "CurrentThreadCpuTime", "TotalStartedThreadCount"),
-		read("*:type=RequestProcessor,worker=*,name=*", "requestCount", "stage", "requestProcessingTime", "workerThreadName", "currentUri",
+		read(domain+":type=RequestProcessor,worker=*,name=*", "requestCount", "stage", "requestProcessingTime", "workerThreadName", "currentUri",
 			"method", "processingTime", "lastRequestProcessingTime", "errorCount"),
 		read("java.lang:type=GarbageCollector,*", "Name", "CollectionTime"),
 		read("java.lang:type=Runtime", "StartTime", "Uptime", "Name"),
 		// Only where there is HTTP/2, whose requests have no processors.
-		read("*:type=GlobalRequestProcessor,name=*,Upgrade=*", "requestCount"),
-		read("*:type=ThreadPool,name=*", "currentThreadsBusy"),
+		read(domain+":type=GlobalRequestProcessor,name=*,Upgrade=*", "requestCount"),
+		read(domain+":type=ThreadPool,name=*", "currentThreadsBusy"),
 		read("java.lang:type=Threading", "CurrentThreadCpuTime"),
 	}
 	if len(workers) > 0 {
@@ -53,13 +55,17 @@ func (c *Client) Requests(ctx context.Context, workers map[string]int64) (*jvm.R
 	for _, name := range names {
 		ids = append(ids, workers[name])
 	}
-	items := requestItems(ids)
+	domain := c.tomcat.at(time.Now())
+	items := requestItems(domain, ids)
 	a := &answer{buffers: c.opts.Buffers}
 	defer a.free()
 	c.waits.want()
 	replies, timing, err := c.timedInto(ctx, a, items)
 	if err != nil {
 		return nil, rejection(err)
+	}
+	if domain == everyDomain {
+		c.tomcat.saw(timing.sent, replies[1], replies[5])
 	}
 	r := &jvm.Requests{Sent: timing.sent, Received: timing.received, Others: c.waits.before(timing)}
 	if rows := replies[1]; rows.err == "" {

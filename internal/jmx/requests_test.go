@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -79,6 +80,41 @@ func TestWhatElseWasAsked(t *testing.T) {
 	require.Error(t, err)
 	status = 200
 	assert.Equal(t, 1, others())
+}
+
+// TestTomcatsDomain: all MBeans of a JVM are gone through each ten seconds, and at each look only where Tomcats
+// are in several domains.
+func TestTomcatsDomain(t *testing.T) {
+	t.Parallel()
+	row := func(domain string) string {
+		return `"` + domain + `:type=RequestProcessor,worker=\"w\",name=r":{"requestCount":7}`
+	}
+	pool := func(domain, busy string) string {
+		return `"` + domain + `:type=ThreadPool,name=\"w\"":{"currentThreadsBusy":` + busy + `}`
+	}
+	for name, tc := range map[string]struct{ rows, pools, then string }{
+		"none":             {then: "Catalina"},
+		"embedded":         {row("Tomcat"), pool("Tomcat", "1"), "Tomcat"},
+		"idle":             {"", pool("Tomcat", "0"), "Tomcat"},
+		"two":              {row("Tomcat"), pool("Tomcat", "1") + "," + pool("Tomcat-1", "0"), "*"},
+		"another's thread": {row("Tomcat"), pool("Tomcat", "1") + "," + pool("shop", "null"), "Tomcat"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			agent := newFake(t, saying(200, "["+cpuBefore+`{"status":200,"value":{`+tc.rows+`}},`+collectors+runtimeItem+noUpgrades+`{"status":200,"value":{`+tc.pools+`}},`+cpuAfter+"]"))
+			c := client(t, agent.URL)
+			for look, domain := range []string{"*", tc.then} {
+				_, err := c.Requests(t.Context(), nil)
+				require.NoError(t, err)
+				for _, i := range []int{1, 4, 5} {
+					assert.Truef(t, strings.HasPrefix(agent.asked()[look][i].MBean, domain+":"), "%s: %s", domain, agent.asked()[look][i].MBean)
+				}
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		assert.Equal(t, []string{"*", "Catalina", "Catalina", "*"}, jmx.DomainsOfLooks(4, 4*time.Second))
+	})
 }
 
 // TestNoTomcat: an agent says in three ways that there is none.

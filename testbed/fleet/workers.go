@@ -64,7 +64,7 @@ func (w workers) answer(it jmxtest.Item, now time.Time) string {
 	switch {
 	case w.all == 0:
 		return ""
-	case it.MBean == "*:type=RequestProcessor,worker=*,name=*":
+	case strings.HasSuffix(it.MBean, ":type=RequestProcessor,worker=*,name=*"):
 		return value(w.each("{", "}", func(n int) string { return w.name(n) + ":" + w.row(n, now) }))
 	case strings.Contains(it.MBean, "type=RequestProcessor"):
 		n := 0
