@@ -97,13 +97,23 @@ func TestTLSWithARotatedCertificate(t *testing.T) {
 	require.NoError(t, err)
 	later := time.Now().Add(time.Second)
 	require.NoError(t, os.Chtimes(files.CertFile, later, later))
+	require.NoError(t, os.Chtimes(files.KeyFile, later, later))
 	second, err := os.ReadFile(files.CAFile)
 	require.NoError(t, err)
 	require.NoError(t, ask(second))
 	require.Error(t, ask(first))
 
+	_, err = certs.Write(filepath.Dir(files.CAFile))
+	require.NoError(t, err)
+	before := later.Add(-time.Hour) // written by a clock that was set back, and the key is as old as it was
+	require.NoError(t, os.Chtimes(files.CertFile, before, before))
+	require.NoError(t, os.Chtimes(files.KeyFile, later, later))
+	third, err := os.ReadFile(files.CAFile)
+	require.NoError(t, err)
+	require.NoError(t, ask(third))
+	second = third
+
 	require.NoError(t, os.WriteFile(files.CertFile, []byte("broken"), 0o600))
-	require.NoError(t, os.Chtimes(files.CertFile, later.Add(time.Second), later.Add(time.Second)))
 	require.NoError(t, ask(second), "the last good one stays")
 
 	opts.CertFile = "/nonexistent"

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-	"time"
 )
 
 // certificate is a pair of files that is read again when one of them changes.
@@ -14,8 +13,9 @@ type certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger
 
-	mu      sync.Mutex
-	changed time.Time
+	mu sync.Mutex
+	// changed is when the certificate's file and the key's were, in nanoseconds since the Unix epoch.
+	changed [2]int64
 	pair    *tls.Certificate
 }
 
@@ -32,8 +32,8 @@ func newTLS(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	changed := newest(c.certFile, c.keyFile)
-	if c.pair != nil && changed.Equal(c.changed) {
+	changed := [2]int64{modified(c.certFile), modified(c.keyFile)}
+	if c.pair != nil && changed == c.changed {
 		return c.pair, nil
 	}
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
@@ -49,13 +49,11 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c.pair, nil
 }
 
-// newest is when the last of the files was changed.
-func newest(names ...string) time.Time {
-	var last time.Time
-	for _, name := range names {
-		if info, err := os.Stat(name); err == nil && info.ModTime().After(last) {
-			last = info.ModTime()
-		}
+// modified is when a file was changed last, in nanoseconds since the Unix epoch; 0 where there is none.
+func modified(name string) int64 {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0
 	}
-	return last
+	return info.ModTime().UnixNano()
 }
