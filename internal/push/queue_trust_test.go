@@ -61,6 +61,17 @@ func TestWhatTheReceiverHasIsNotLostWithItsFile(t *testing.T) {
 	}
 }
 
+func TestAReceiverIsAskedWhereAllItHasIsOnTrust(t *testing.T) {
+	q, due := testQueue(t, t.TempDir()), time.Now()
+	lost := 0
+	q.onTrust = []trusted{{delivery{samples: 1, ackAt: due}, &lost}}
+	assert.False(t, q.due(due.Add(-1)))
+	assert.True(t, q.due(due))
+	q.ackDue(due)
+	assert.False(t, q.due(due))
+	assert.Zero(t, lost)
+}
+
 // TestTheLastWordOnDroppedSamplesIsWhole: the log tells how many there were, though it is told
 // seldom.
 func TestTheLastWordOnDroppedSamplesIsWhole(t *testing.T) {

@@ -64,6 +64,7 @@ func TestARefusedSampleCostsItsNeighboursAlone(t *testing.T) {
 func TestTroubleWhileARefusedRecordIsSearchedLosesNothing(t *testing.T) {
 	ok := answer{receipt: Receipt{Code: "200", Window: time.Minute}}
 	restarted := answer{receipt: Receipt{Code: "200", Window: time.Minute, MayHaveRestarted: true}}
+	refused := answer{receipt: Receipt{Code: "400"}, err: ErrRejected}
 	busy := answer{receipt: Receipt{Code: "500"}, err: errors.New("busy")}
 	gone := answer{receipt: Receipt{Code: "502", MayHaveRestarted: true}, err: errors.New("bad gateway")}
 	f := func(name string, timesBefore int, answers ...answer) {
@@ -73,7 +74,7 @@ func TestTroubleWhileARefusedRecordIsSearchedLosesNothing(t *testing.T) {
 				p, stop := startPusher(t, t.TempDir(), d)
 				appendValues(t, p, -1)
 				pass(time.Second)
-				d.answerNext(append([]answer{{receipt: Receipt{Code: "400"}, err: ErrRejected}}, answers...)...)
+				d.answerNext(append([]answer{refused}, answers...)...)
 				require.NoError(t, p.Append(manySamples(1000)))
 				pass(10 * time.Second)
 				before := 0
@@ -93,8 +94,59 @@ func TestTroubleWhileARefusedRecordIsSearchedLosesNothing(t *testing.T) {
 	f("the probe finds it gone", 2, gone)
 	f("the probe finds it busy", 1, busy)
 	f("a half finds it restarted", 2, ok, ok, restarted)
+	f("a half of a half finds it restarted", 2, ok, refused, restarted)
 	f("a half finds it gone", 2, ok, gone)
 	f("a half finds it busy", 1, ok, ok, busy)
+}
+
+// afresh is asked over a new connection each time that nothing is sent, a hundred times.
+type afresh struct{ *scripted }
+
+func (d afresh) Deliver(ctx context.Context, b Batch) (Receipt, error) {
+	receipt, err := d.scripted.Deliver(ctx, b)
+	receipt.MayHaveRestarted = b.Samples == 0 && probesOf(d.scripted) < 100
+	return receipt, err
+}
+
+// A receiver, or a proxy, that closes the connection with each refusal does not have its last window
+// sent again for ever.
+func TestReplaysOfWhatIsRefusedComeToAnEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := afresh{&scripted{window: time.Hour, poison: 2}}
+		p, stop := startPusher(t, t.TempDir(), d)
+		appendValues(t, p, 1)
+		pass(time.Second)
+		appendValues(t, p, 2)
+		pass(10 * time.Second)
+		assert.Len(t, acceptedOf(d.scripted), 1+maxReplays)
+		assert.InDelta(t, 1, metric(t, p, `apm_sidecar_push_dropped_samples_total{url="scripted",reason="rejected"}`), 0)
+		stop()
+	})
+}
+
+// What a receiver took of a refused record it may lose as all else, and gets again.
+func TestWhatWasTakenOfARefusedRecordIsSentAgainAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{window: time.Minute, poison: 1}
+		p, stop := startPusher(t, t.TempDir(), d)
+		require.NoError(t, p.Append(manySamples(2*siftedSamples)))
+		pass(10 * time.Second)
+		last := func() int {
+			n := 0
+			for _, v := range acceptedOf(d) {
+				if v == 2*siftedSamples-1 {
+					n++
+				}
+			}
+			return n
+		}
+		require.Equal(t, 1, last())
+		d.answerNext(answer{receipt: Receipt{Code: "200", Window: time.Minute, MayHaveRestarted: true}})
+		appendValues(t, p, -1)
+		pass(10 * time.Second)
+		assert.Equal(t, 2, last())
+		stop()
+	})
 }
 
 // TestWhatAHalfConfirmedIsNotLost: of a refused record the receiver took a half before it was busy.

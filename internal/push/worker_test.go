@@ -209,6 +209,15 @@ func TestRunObeysRetryAfter(t *testing.T) {
 		assert.Equal(t, 90*time.Second, d.at[1].Sub(d.at[0]))
 		stop()
 	})
+	synctest.Test(t, func(t *testing.T) { // as it is asked whether it takes requests at all
+		d := &scripted{answers: []answer{{err: ErrRejected}, {Receipt{Code: "429", RetryAfter: 90 * time.Second}, errors.New("slow down"), false}}}
+		p, stop := startPusher(t, t.TempDir(), d)
+		appendValues(t, p, 1)
+		pass(time.Hour)
+		require.Len(t, d.at, 3)
+		assert.Equal(t, 90*time.Second, d.at[2].Sub(d.at[1]))
+		stop()
+	})
 }
 
 func TestBacklogGoesInOneBatch(t *testing.T) {

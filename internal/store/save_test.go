@@ -19,7 +19,7 @@ func TestSaveLeavesNothingInMemory(t *testing.T) {
 	defer func() { assert.NoError(t, s.Close()) }()
 	require.NoError(t, s.Write([]series.Sample{{Name: "m", TimeMs: time.Now().UnixMilli(), Value: 1}}))
 	s.Flush()
-	require.Positive(t, store.PartsInMemory())
+	require.GreaterOrEqual(t, store.PartsInMemory(), uint64(2), "of samples and of the index")
 	require.NoError(t, store.Save(dir))
 	assert.Zero(t, store.PartsInMemory())
 }
