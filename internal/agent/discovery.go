@@ -13,8 +13,12 @@ import (
 const (
 	// rollCall is the time between two lists of all threads, for new workers.
 	rollCall = 10 * time.Second
-	// maxCandidates bounds the threads whose state is asked for at each look.
+	// maxCandidates bounds the threads whose state is asked for at each look, workers before others.
 	maxCandidates = 200
+	// strangerBudget is the number of stacks of threads that are no workers by their names, for as long
+	// as strangerTime. Then it is one.
+	strangerBudget = 4
+	strangerTime   = time.Minute
 	// entryDepth is the number of innermost calls that must reach down to the server's
 	// own.
 	entryDepth = 256
@@ -23,6 +27,8 @@ const (
 // discovery finds the transactions of servers without request processors.
 type discovery struct {
 	workers *tx.WorkerThreads
+	// began is the first look that needed it.
+	began time.Time
 	// needed says that request processors did not show all requests at the last look.
 	needed bool
 	// next is when to list all threads again, started how many there had been at the
@@ -53,6 +59,9 @@ func (tr *tracer) discover(ctx context.Context, r *jvm.Requests) time.Duration {
 	if tr.guard.level >= guardOff || !d.needed {
 		return 0
 	}
+	if d.began.IsZero() {
+		d.began = r.Received
+	}
 	cost := time.Duration(0)
 	if !r.Received.Before(d.next) || r.StartedThreads != d.started {
 		d.next, d.started = r.Received.Add(rollCall), r.StartedThreads
@@ -63,7 +72,7 @@ func (tr *tracer) discover(ctx context.Context, r *jvm.Requests) time.Duration {
 			return cost
 		}
 	}
-	var ids []int64
+	var ids, strangers []int64
 	elsewhere := map[int64]bool{}
 	for name, id := range tr.threads.byName {
 		switch {
@@ -71,19 +80,26 @@ func (tr *tracer) discover(ctx context.Context, r *jvm.Requests) time.Duration {
 			elsewhere[id] = true
 		case d.workers.IsWorker(name):
 			ids = append(ids, id)
+		default:
+			strangers = append(strangers, id)
 		}
 	}
-	if len(ids) == 0 {
+	slices.Sort(ids)
+	slices.Sort(strangers)
+	if ids = append(ids, strangers...); len(ids) == 0 {
 		return cost
 	}
-	slices.Sort(ids)
 	look, err := tr.client.Threads(ctx, ids[:min(len(ids), maxCandidates)], nil, 0)
 	if err != nil {
 		tr.log.Debug("looking at threads", "error", err)
 		return cost
 	}
 	cost += tr.took(look, 0)
-	moved := d.workers.ToLookAt(look.States, stackBudget)
+	budget := strangerBudget
+	if r.Received.Sub(d.began) > strangerTime {
+		budget = 1
+	}
+	moved := d.workers.ToLookAt(look.States, stackBudget, budget)
 	stacks := &jmx.ThreadLook{At: look.At}
 	if len(moved) > 0 {
 		if stacks, err = tr.client.Threads(ctx, nil, moved, entryDepth); err != nil {

@@ -224,6 +224,9 @@ func (tr *tracer) say(state string) {
 // status is how well the target can be followed.
 func (tr *tracer) status() tx.TargetState { return *tr.state.Load() }
 
+// blindSpots are the requests that no stack of a thread shows.
+const blindSpots = "Those on virtual threads, and asynchronous ones while they have no thread, are not seen unless the application sends spans"
+
 // notes say what cannot be seen of the target.
 func (tr *tracer) notes() []string {
 	notes := []string{}
@@ -239,9 +242,11 @@ func (tr *tracer) notes() []string {
 	case tr.threads.virtual():
 		notes = append(notes, "the JVM runs virtual threads, and not all requests have a processor among the server's MBeans: those on virtual threads are not seen "+
 			"unless the application sends spans, those on other threads are estimated from their stacks")
+	case !tr.discovery.workers.Seen():
+		notes = append(notes, "no request was seen yet: none has a processor among the MBeans, and no thread was found at one. "+blindSpots)
 	default:
-		notes = append(notes, "not all requests have a processor among the server's MBeans: others are estimated from the stacks of worker threads, "+
-			"and those on virtual threads are not seen (Spring Boot on Tomcat registers processors with server.tomcat.mbeanregistry.enabled=true)")
+		notes = append(notes, "not all requests have a processor among the server's MBeans: others are estimated from the stacks of their threads "+
+			"(Spring Boot on Tomcat registers processors with server.tomcat.mbeanregistry.enabled=true). "+blindSpots)
 	}
 	return notes
 }

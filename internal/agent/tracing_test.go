@@ -75,7 +75,8 @@ func (f *fakeRequests) Threads(_ context.Context, states, stacks []int64, _ int,
 		}
 	}
 	for _, id := range stacks {
-		if th := f.thread(); id == 7 {
+		if id == 7 && f.thread != nil {
+			th := f.thread()
 			look.Stacks[id] = &th
 		}
 	}
@@ -264,9 +265,86 @@ func TestAnIdleTomcatShowsAll(t *testing.T) {
 			board := make(chan *tx.Board, 1)
 			time.AfterFunc(2*time.Second, func() { board <- a.Transactions().Active(time.Now(), "") })
 			require.NoError(t, a.Run(ctx))
-			assert.Len(t, (<-board).Targets[0].Notes, notes, "registers: %v", registers)
+			said := (<-board).Targets[0].Notes
+			assert.Len(t, said, notes, "registers: %v", registers)
+			if !registers {
+				assert.Contains(t, said[0], "no request was seen yet")
+			}
 		})
 	}
+}
+
+// TestAThreadOfAnyNameIsFound: a server's pool may be called anything.
+func TestAThreadOfAnyNameIsFound(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		f := &fakeRequests{thread: func() jvm.Thread {
+			th := waiting()
+			th.Name, th.CPUNs = "front desk 1", jvm.Some(int64(min(time.Since(began), 6*time.Second))) // stands still, then
+			return th
+		}}
+		a := agent.New(agent.Options{
+			Interval: time.Second, Sink: &sink{}, Logger: slog.New(slog.DiscardHandler), Tracing: tracing(t, time.Second),
+			Watched: []agent.Watched{{Target: jvm.Target{Job: "shop", Instance: "a:1"}, Client: &fakeClient{}, Requests: f}},
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
+		defer cancel()
+		board := make(chan *tx.Board, 1)
+		time.AfterFunc(11*time.Second, func() { board <- a.Transactions().Active(time.Now(), "") })
+		require.NoError(t, a.Run(ctx))
+		b := <-board
+		require.Len(t, b.Transactions, 1)
+		assert.Equal(t, "front desk 1", b.Transactions[0].Thread)
+		assert.Contains(t, b.Targets[0].Notes[0], "others are estimated from the stacks of their threads")
+	})
+}
+
+// idlers are threads of no server that run all the time.
+type idlers struct {
+	crowd
+	// most are the most stacks asked for at once, in the first minute and later.
+	most [2]int
+}
+
+func (c *idlers) Requests(context.Context, map[string]int64) (*jvm.Requests, error) {
+	return &jvm.Requests{Sent: time.Now(), Received: time.Now(), StartMs: jvm.Some[int64](1)}, nil
+}
+
+func (c *idlers) Threads(ctx context.Context, states, stacks []int64, depth int, processors ...string) (*jmx.ThreadLook, error) {
+	late := 0
+	if time.Since(c.begin) > 62*time.Second {
+		late = 1
+	}
+	c.most[late] = max(c.most[late], len(stacks))
+	look, err := c.crowd.Threads(ctx, states, stacks, depth, processors...)
+	for id, th := range look.Stacks {
+		th.Name, th.Stack = look.States[id].Name, nil
+	}
+	return look, err
+}
+
+// TestThreadsOfNoServerCostLittle: they are looked at by turns, for all that they may turn out to be.
+func TestThreadsOfNoServerCostLittle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := &idlers{crowd: crowd{begin: time.Now(), n: 30}}
+		a := agent.New(agent.Options{
+			Interval: time.Second, Sink: &sink{}, Logger: slog.New(slog.DiscardHandler), Tracing: tracing(t, time.Second),
+			Watched: []agent.Watched{{Target: jvm.Target{Job: "shop", Instance: "a:1"}, Client: &fakeClient{}, Requests: c}},
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+		defer cancel()
+		require.NoError(t, a.Run(ctx))
+		assert.Equal(t, [2]int{4, 1}, c.most)
+		seen := map[int64]bool{}
+		for _, ids := range c.asked {
+			for _, id := range ids {
+				seen[id] = true
+			}
+		}
+		assert.Len(t, seen, 30)
+	})
 }
 
 // TestAStackOfAnotherRequestIsNone: the thread may have gone over to another request

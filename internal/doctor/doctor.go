@@ -143,7 +143,8 @@ func (v *visit) servers(s *jvm.Snapshot) {
 		v.say(Info, "WildFly counts no requests, its statistics are off. -Dwildfly.statistics-enabled=true switches them on, or jboss-cli: "+
 			"/subsystem=undertow:write-attribute(name=statistics-enabled,value=true)")
 	case len(servers.Connectors)+len(servers.WorkerPools) == 0:
-		v.say(Info, "no MBeans of Tomcat, Jetty or Undertow: requests are not counted, and slow ones are known by the stacks of their threads alone. "+
+		v.say(Info, "no MBeans of Tomcat, Jetty or Undertow: requests are not counted, and slow ones are known by the stacks of their threads alone, "+
+			"those on virtual threads or without a thread by their spans alone. "+
 			"Spring Boot on Tomcat has server.tomcat.mbeanregistry.enabled=true, Jetty the module jmx")
 	}
 	if len(servers.JDBCPools) == 0 {

@@ -18,6 +18,10 @@ import (
 type WorkerThreads struct {
 	classifier *classifier
 	byID       map[int64]*workerThread
+	// families are those of threads with other names than workers have as a rule that were seen at a request.
+	families map[string]bool
+	// seen says that a thread was seen at a request.
+	seen bool
 	// looks counts them.
 	looks int64
 }
@@ -41,28 +45,61 @@ var workerNames = sync.OnceValue(func() *regexp.Regexp {
 		`[Jj]etty|^dw-|^grizzly|^vert\.x-|^reactor-http-|[Ee]xecutor|^HTTP-Dispatcher|^pool-\d+-thread-|ThreadPool|[Ww]ork|EventLoopGroup-`)
 })
 
-// entries are where servers begin to handle a request.
-var entries = sync.OnceValue(func() []string {
+// calls are what servers make for each request and for nothing else, on whatever threads they have.
+var calls = sync.OnceValue(func() []string {
 	return []string{
 		"javax.servlet.http.HttpServlet.service", "jakarta.servlet.http.HttpServlet.service",
-		"org.apache.catalina.core.StandardWrapperValve.invoke", "org.eclipse.jetty.server.handler.", "org.eclipse.jetty.server.Server.handle",
-		"io.undertow.server.Connectors.executeRootHandler", "weblogic.servlet.internal.", "jeus.servlet.", "com.ibm.ws.webcontainer.",
-		"org.glassfish.grizzly.http.server.", "com.caucho.server.", "sun.net.httpserver.ServerImpl$Exchange.run",
+		"org.apache.catalina.core.StandardWrapperValve.invoke", "org.eclipse.jetty.server.Server.handle",
+		"io.undertow.server.Connectors.executeRootHandler", "sun.net.httpserver.ServerImpl$Exchange.run", "io.grpc.internal.ServerImpl$",
+		"org.glassfish.jersey.server.ServerRuntime", "org.jboss.resteasy.core.SynchronousDispatcher.",
+		"org.jboss.resteasy.reactive.common.core.AbstractResteasyReactiveContext.run", "io.micronaut.http.server.RouteExecutor.",
+		"org.springframework.web.method.support.InvocableHandlerMethod.", "org.springframework.web.reactive.result.method.InvocableHandlerMethod.",
+		"org.springframework.web.context.request.async.WebAsyncManager.",
+		"com.linecorp.armeria.internal.server.annotation.",
+	}
+})
+
+// entries are where servers begin to handle a request: those calls, and on threads named like
+// workers what only a request does there.
+var entries = sync.OnceValue(func() []string {
+	return append([]string{
+		"org.eclipse.jetty.server.handler.", "weblogic.servlet.internal.", "jeus.servlet.", "com.ibm.ws.webcontainer.",
+		"org.glassfish.grizzly.http.server.", "com.caucho.server.",
 		// Vert.x and Netty: what handlers leave to worker threads, and handlers that keep their event loop.
 		"io.vertx.core.impl.WorkerTask.", "io.vertx.core.impl.ContextImpl.", "io.vertx.core.http.impl.", "reactor.netty.http.server.",
-		// Quarkus, Micronaut, and gRPC on whatever threads it has.
-		"org.jboss.resteasy.reactive.common.core.AbstractResteasyReactiveContext.run", "org.jboss.resteasy.core.SynchronousDispatcher.",
-		"io.micronaut.http.server.RouteExecutor.", "io.grpc.internal.ServerImpl$",
-	}
+	}, calls()...)
 })
 
 // NewWorkerThreads has seen no thread.
 func NewWorkerThreads() *WorkerThreads {
-	return &WorkerThreads{classifier: newClassifier(), byID: map[int64]*workerThread{}}
+	return &WorkerThreads{classifier: newClassifier(), byID: map[int64]*workerThread{}, families: map[string]bool{}}
 }
 
-// IsWorker tells by its name a thread that may handle requests.
-func (w *WorkerThreads) IsWorker(name string) bool { return workerNames().MatchString(name) }
+// IsWorker tells by its name a thread that may handle requests: one that is named like workers, or
+// like another that was seen at one.
+func (w *WorkerThreads) IsWorker(name string) bool {
+	return workerNames().MatchString(name) || w.families[family(name)]
+}
+
+// Seen tells whether any thread was ever seen at a request.
+func (w *WorkerThreads) Seen() bool { return w.seen }
+
+// digits are what the names of a pool's threads differ by.
+var digits = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\d+`) })
+
+// family is what the threads of a pool are called alike.
+func family(name string) string { return digits().ReplaceAllString(name, "#") }
+
+// maxFamilies bounds the families that are remembered.
+const maxFamilies = 100
+
+// note remembers that a thread of that name is at a request.
+func (w *WorkerThreads) note(name string) {
+	w.seen = true
+	if !w.IsWorker(name) && len(w.families) < maxFamilies {
+		w.families[family(name)] = true
+	}
+}
 
 // moved tells whether a thread has run since its last look: its stack is worth one.
 func (w *WorkerThreads) moved(th *jvm.Thread) bool {
@@ -70,15 +107,18 @@ func (w *WorkerThreads) moved(th *jvm.Thread) bool {
 	return seen == nil || !seen.mark.unmoved(markOf(th))
 }
 
-// ToLookAt are those of the threads whose stacks are worth a look, at most twice as many as budget: first
-// those that have had a transaction in hand for longest, then those that were not looked at for longest.
-func (w *WorkerThreads) ToLookAt(states map[int64]*jvm.Thread, budget int) []int64 {
-	var busy, others []int64
+// ToLookAt are those of the threads whose stacks are worth a look: first those that have had a transaction
+// in hand for longest, at most budget of them, then as many that were not looked at for longest, and in the same
+// way, at most strangers, threads that are no workers for all that is known.
+func (w *WorkerThreads) ToLookAt(states map[int64]*jvm.Thread, budget, strangers int) []int64 {
+	var busy, others, strange []int64
 	for id, th := range states {
 		switch {
 		case !w.moved(th):
 		case w.byID[id] != nil && w.byID[id].entry != "":
 			busy = append(busy, id)
+		case !w.IsWorker(th.Name):
+			strange = append(strange, id)
 		default:
 			others = append(others, id)
 		}
@@ -91,8 +131,10 @@ func (w *WorkerThreads) ToLookAt(states map[int64]*jvm.Thread, budget int) []int
 		}
 		return 0
 	}
-	slices.SortFunc(others, func(a, b int64) int { return cmp.Or(cmp.Compare(looked(a), looked(b)), cmp.Compare(a, b)) })
-	return slices.Concat(busy[:min(len(busy), budget)], others[:min(len(others), budget)])
+	byTurns := func(a, b int64) int { return cmp.Or(cmp.Compare(looked(a), looked(b)), cmp.Compare(a, b)) }
+	slices.SortFunc(others, byTurns)
+	slices.SortFunc(strange, byTurns)
+	return slices.Concat(busy[:min(len(busy), budget)], others[:min(len(others), budget)], strange[:min(len(strange), strangers)])
 }
 
 // Busy tells whether a thread had a transaction in hand at the last look.
@@ -135,7 +177,7 @@ func (w *WorkerThreads) Rows(states, stacks map[int64]*jvm.Thread, claimed map[i
 				seen.goOn("", w.looks)
 			}
 			seen.mark, seen.looked = markOf(th), w.looks
-			seen.goOn(w.entry(stack.Stack), w.looks)
+			seen.goOn(w.entry(th.Name, stack.Stack), w.looks)
 			rows = append(rows, seen.row(id, th.Name))
 		case seen != nil:
 			if entry := seen.entry; w.moved(th) {
@@ -183,22 +225,28 @@ func answersUs(f jvm.Frame) bool {
 
 // entry names the transaction of a stack by the first call of the application inside
 // of the server's own; it is empty where the server has no request in hand.
-func (w *WorkerThreads) entry(stack []jvm.Frame) string {
+func (w *WorkerThreads) entry(thread string, stack []jvm.Frame) string {
 	if slices.ContainsFunc(stack, answersUs) {
 		return ""
+	}
+	begins := entries()
+	if !w.IsWorker(thread) {
+		begins = calls()
 	}
 	inside := -1
 	for i := len(stack) - 1; i >= 0; i-- {
 		name := frameName(stack[i])
-		if inside < 0 && slices.ContainsFunc(entries(), func(e string) bool { return strings.HasPrefix(name, e) }) {
+		if inside < 0 && slices.ContainsFunc(begins, func(e string) bool { return strings.HasPrefix(name, e) }) {
 			inside = i
 		}
 		if inside >= 0 && w.classifier.frame(stack[i]).app && !generated(name) {
+			w.note(thread)
 			return name
 		}
 	}
 	if inside < 0 {
 		return ""
 	}
+	w.note(thread)
 	return frameName(stack[inside])
 }

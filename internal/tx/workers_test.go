@@ -1,6 +1,8 @@
 package tx_test
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +29,7 @@ func TestWorkerThreads(t *testing.T) {
 		th := &jvm.Thread{ID: 5, Name: "qtp12-34", State: jvm.Runnable, CPUNs: jvm.Some(int64(i))}
 		stacked := *th
 		stacked.Stack = stack(calls)
-		assert.Equal(t, []int64{5}, w.ToLookAt(map[int64]*jvm.Thread{5: th}, 16))
+		assert.Equal(t, []int64{5}, w.ToLookAt(map[int64]*jvm.Thread{5: th}, 16, 4))
 		rows := w.Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &stacked}, nil, false)
 		records = append(records, tracker.Requests(&jvm.Requests{Sent: at, Received: at, StartMs: jvm.Some[int64](1), Processors: rows})...)
 		for _, wanted := range tracker.InFlight(at) {
@@ -109,10 +111,10 @@ func TestWhichWorkersAreLookedAt(t *testing.T) {
 	for i := range int64(20) {
 		states, stacks := map[int64]*jvm.Thread{}, map[int64]*jvm.Thread{}
 		for id := range int64(12) {
-			states[id] = &jvm.Thread{ID: id, CPUNs: jvm.Some(i)}
+			states[id] = &jvm.Thread{ID: id, Name: "pool-1-thread-1", CPUNs: jvm.Some(i)}
 		}
 		delete(states, 11-i%2*11) // some come later
-		for _, id := range w.ToLookAt(states, 2) {
+		for _, id := range w.ToLookAt(states, 2, 1) {
 			seen[id]++
 			stacked := *states[id]
 			if id == 7 {
@@ -125,6 +127,32 @@ func TestWhichWorkersAreLookedAt(t *testing.T) {
 	}
 	require.Len(t, seen, 12, "none is left out: %v", seen)
 	assert.Greater(t, seen[7], 12, "%v", seen)
+}
+
+// TestThreadsOfAnyName: a call that only servers make tells a worker by any name, and the others of its pool
+// with it. A server's own thread is no request.
+func TestThreadsOfAnyName(t *testing.T) {
+	t.Parallel()
+	w := tx.NewWorkerThreads()
+	look := func(name, calls string) []int64 {
+		th := &jvm.Thread{ID: 5, Name: name, CPUNs: jvm.Some[int64](1)}
+		stacked := *th
+		stacked.Stack = stack(calls)
+		w.Rows(map[int64]*jvm.Thread{5: th}, map[int64]*jvm.Thread{5: &stacked}, nil, false)
+		states := map[int64]*jvm.Thread{}
+		for id := range int64(9) {
+			states[100+id] = &jvm.Thread{ID: 100 + id, Name: strings.Replace(name, "1", strconv.Itoa(int(id)), 1)}
+		}
+		return w.ToLookAt(states, 16, 4)
+	}
+	assert.Len(t, look("front desk 1", "java.lang.Thread.sleep! shop.Ticker.run java.lang.Thread.run"), 4, "those of no known kind have their turns")
+	assert.Len(t, look("front desk 1", "java.lang.Object.wait! shop.Main.main com.caucho.server.resin.Resin.waitForExit"), 4)
+	assert.False(t, w.Seen())
+	assert.Len(t, look("front desk 1", "java.lang.Thread.sleep! shop.Orders.handle sun.net.httpserver.ServerImpl$Exchange.run java.lang.Thread.run"), 9)
+	assert.True(t, w.Seen())
+	assert.True(t, w.Busy())
+	assert.True(t, w.IsWorker("front desk 77"))
+	assert.False(t, w.IsWorker("back desk 1"))
 }
 
 // TestEntriesHaveNamesThatLast: neither a lambda's class, which has another name after each start, nor
