@@ -318,8 +318,8 @@ func (c *idlers) Threads(ctx context.Context, states, stacks []int64, depth int,
 	}
 	c.most[late] = max(c.most[late], len(stacks))
 	look, err := c.crowd.Threads(ctx, states, stacks, depth, processors...)
-	for id, th := range look.Stacks {
-		th.Name, th.Stack = look.States[id].Name, nil
+	for _, th := range slices.Concat(slices.Collect(maps.Values(look.States)), slices.Collect(maps.Values(look.Stacks))) {
+		th.Name, th.Stack = strings.Repeat("w", int(th.ID-99)), nil
 	}
 	return look, err
 }

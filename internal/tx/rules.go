@@ -106,7 +106,7 @@ var libraries = sync.OnceValue(func() []string {
 		"groovy.", "org.codehaus.", "com.fasterxml.", "com.google.", "com.zaxxer.", "com.mchange.", "com.alibaba.druid.",
 		"org.mybatis.", "org.jooq.", "com.querydsl.", "org.aspectj.", "net.sf.cglib.", "net.bytebuddy.", "org.objenesis.",
 		"weblogic.", "jeus.", "com.ibm.", "com.tmax.", "com.oracle.", "oracle.", "org.xnio.", "io.vertx.", "io.quarkus.", "io.helidon.", "io.smallrye.",
-		"io.dropwizard.", "io.javalin.", "io.grpc.", "io.micronaut.", "com.linecorp.armeria.", "io.ktor.",
+		"io.dropwizard.", "io.javalin.", "io.grpc.", "io.micronaut.", "com.linecorp.armeria.", "io.ktor.", "akka.",
 		"com.bea.", "io.openliberty.", "fish.payara.", "org.jolokia.", "okio.", "rx.", "io.reactivex.", "net.jodah.", "io.github.resilience4j.",
 	}
 })

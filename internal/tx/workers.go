@@ -2,6 +2,7 @@ package tx
 
 import (
 	"cmp"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,6 +21,9 @@ type WorkerThreads struct {
 	byID       map[int64]*workerThread
 	// families are those of threads with other names than workers have as a rule that were seen at a request.
 	families map[string]bool
+	// turns are when other families had their last one, by the count of all.
+	turns map[string]int64
+	turn  int64
 	// seen says that a thread was seen at a request.
 	seen bool
 	// looks counts them.
@@ -55,7 +59,7 @@ var calls = sync.OnceValue(func() []string {
 		"org.jboss.resteasy.reactive.common.core.AbstractResteasyReactiveContext.run", "io.micronaut.http.server.RouteExecutor.",
 		"org.springframework.web.method.support.InvocableHandlerMethod.", "org.springframework.web.reactive.result.method.InvocableHandlerMethod.",
 		"org.springframework.web.context.request.async.WebAsyncManager.",
-		"com.linecorp.armeria.internal.server.annotation.",
+		"com.linecorp.armeria.internal.server.annotation.", "org.apache.pekko.http.scaladsl.server.", "akka.http.scaladsl.server.",
 	}
 })
 
@@ -72,7 +76,7 @@ var entries = sync.OnceValue(func() []string {
 
 // NewWorkerThreads has seen no thread.
 func NewWorkerThreads() *WorkerThreads {
-	return &WorkerThreads{classifier: newClassifier(), byID: map[int64]*workerThread{}, families: map[string]bool{}}
+	return &WorkerThreads{classifier: newClassifier(), byID: map[int64]*workerThread{}, families: map[string]bool{}, turns: map[string]int64{}}
 }
 
 // IsWorker tells by its name a thread that may handle requests: one that is named like workers, or
@@ -90,8 +94,11 @@ var digits = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\
 // family is what the threads of a pool are called alike.
 func family(name string) string { return digits().ReplaceAllString(name, "#") }
 
-// maxFamilies bounds the families that are remembered.
-const maxFamilies = 100
+// maxFamilies bounds the families that are remembered, maxTurns those whose turns are.
+const (
+	maxFamilies = 100
+	maxTurns    = 1000
+)
 
 // note remembers that a thread of that name is at a request.
 func (w *WorkerThreads) note(name string) {
@@ -108,8 +115,8 @@ func (w *WorkerThreads) moved(th *jvm.Thread) bool {
 }
 
 // ToLookAt are those of the threads whose stacks are worth a look: first those that have had a transaction
-// in hand for longest, at most budget of them, then as many that were not looked at for longest, and in the same
-// way, at most strangers, threads that are no workers for all that is known.
+// in hand for longest, at most budget of them, then as many that were not looked at for longest, and then at most
+// strangers that are no workers for all that is known, of different families, by turns.
 func (w *WorkerThreads) ToLookAt(states map[int64]*jvm.Thread, budget, strangers int) []int64 {
 	var busy, others, strange []int64
 	for id, th := range states {
@@ -134,7 +141,30 @@ func (w *WorkerThreads) ToLookAt(states map[int64]*jvm.Thread, budget, strangers
 	byTurns := func(a, b int64) int { return cmp.Or(cmp.Compare(looked(a), looked(b)), cmp.Compare(a, b)) }
 	slices.SortFunc(others, byTurns)
 	slices.SortFunc(strange, byTurns)
-	return slices.Concat(busy[:min(len(busy), budget)], others[:min(len(others), budget)], strange[:min(len(strange), strangers)])
+	return slices.Concat(busy[:min(len(busy), budget)], others[:min(len(others), budget)], w.pickOfFamilies(strange, states, strangers))
+}
+
+// pickOfFamilies picks the first thread of each family, most of them at most, and of those families first that
+// had no turn for longest.
+func (w *WorkerThreads) pickOfFamilies(ids []int64, states map[int64]*jvm.Thread, most int) []int64 {
+	first := map[string]int64{}
+	for _, id := range ids {
+		if name := family(states[id].Name); first[name] == 0 {
+			first[name] = id
+		}
+	}
+	names := slices.Collect(maps.Keys(first))
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(w.turns[a], w.turns[b]), cmp.Compare(a, b)) })
+	picked := []int64{}
+	for _, name := range names[:min(len(names), most)] {
+		picked = append(picked, first[name])
+		w.turn++
+		w.turns[name] = w.turn
+	}
+	if len(w.turns) > maxTurns {
+		clear(w.turns)
+	}
+	return picked
 }
 
 // Busy tells whether a thread had a transaction in hand at the last look.

@@ -1,6 +1,7 @@
 package tx_test
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -145,14 +146,42 @@ func TestThreadsOfAnyName(t *testing.T) {
 		}
 		return w.ToLookAt(states, 16, 4)
 	}
-	assert.Len(t, look("front desk 1", "java.lang.Thread.sleep! shop.Ticker.run java.lang.Thread.run"), 4, "those of no known kind have their turns")
-	assert.Len(t, look("front desk 1", "java.lang.Object.wait! shop.Main.main com.caucho.server.resin.Resin.waitForExit"), 4)
+	assert.Len(t, look("front desk 1", "java.lang.Thread.sleep! shop.Ticker.run java.lang.Thread.run"), 1, "of a pool of no known kind one has its turn")
+	assert.Len(t, look("front desk 1", "java.lang.Object.wait! shop.Main.main com.caucho.server.resin.Resin.waitForExit"), 1)
 	assert.False(t, w.Seen())
 	assert.Len(t, look("front desk 1", "java.lang.Thread.sleep! shop.Orders.handle sun.net.httpserver.ServerImpl$Exchange.run java.lang.Thread.run"), 9)
 	assert.True(t, w.Seen())
 	assert.True(t, w.Busy())
 	assert.True(t, w.IsWorker("front desk 77"))
 	assert.False(t, w.IsWorker("back desk 1"))
+}
+
+// TestFamiliesHaveTheirTurns: many threads of one kind keep those of others waiting no longer than one does, and each
+// of them is looked at in the end.
+func TestFamiliesHaveTheirTurns(t *testing.T) {
+	t.Parallel()
+	w := tx.NewWorkerThreads()
+	seen := map[int64]int{}
+	for i := range int64(24) {
+		states, stacks := map[int64]*jvm.Thread{}, map[int64]*jvm.Thread{}
+		for id := range int64(14) {
+			name := fmt.Sprintf("ticker %d", id)
+			if id < 2 {
+				name = []string{"main", "front desk"}[id]
+			}
+			states[id+1] = &jvm.Thread{ID: id + 1, Name: name, CPUNs: jvm.Some(i)}
+		}
+		looked := w.ToLookAt(states, 16, 2)
+		assert.Len(t, looked, 2)
+		for _, id := range looked {
+			seen[id]++
+			stacks[id] = states[id]
+		}
+		w.Rows(states, stacks, nil, false)
+	}
+	assert.Len(t, seen, 14, "%v", seen)
+	assert.Equal(t, 16, seen[1], "two of three looks")
+	assert.Equal(t, 16, seen[2])
 }
 
 // TestEntriesHaveNamesThatLast: neither a lambda's class, which has another name after each start, nor
