@@ -126,6 +126,7 @@ func TestQueueTornTailAtEveryByte(t *testing.T) {
 		info, err := os.Stat(segmentPath(dir, 0))
 		require.NoError(t, err)
 		assert.Equal(t, q.segments[0].size, info.Size(), "nothing is left behind the last whole record")
+		assert.Zero(t, q.stats().dropped, "what was being written was never accepted")
 		put(t, q, "third")
 		assert.Equal(t, append(want, "third"), take(t, q), "cut at %d", cut)
 		require.NoError(t, q.close())
@@ -261,9 +262,21 @@ func TestQueueCursorBehindALostTail(t *testing.T) {
 	require.NoError(t, os.Truncate(lastSegment(t, dir), 10))
 
 	q = testQueue(t, dir)
-	put(t, q, "c")
+	put(t, q, "c", "d") // as long as a and b
 	require.NoError(t, q.close())
-	assert.Equal(t, []string{"c"}, take(t, testQueue(t, dir)))
+	assert.Equal(t, []string{"c", "d"}, take(t, testQueue(t, dir)))
+}
+
+// A process that is killed as it gives up a file may have deleted it and not moved the cursor.
+func TestQueueCursorBeforeTheFirstFile(t *testing.T) {
+	dir := t.TempDir()
+	q := testQueue(t, dir)
+	put(t, q, "a")
+	require.NoError(t, q.close())
+	require.NoError(t, os.Rename(segmentPath(dir, 0), segmentPath(dir, 1000)))
+	q = testQueue(t, dir)
+	assert.Equal(t, uint64(headBytes+metaBytes+len("a")), q.stats().bytes)
+	assert.Equal(t, []string{"a"}, take(t, q))
 }
 
 func TestQueueDropsTheOldestAndCounts(t *testing.T) {

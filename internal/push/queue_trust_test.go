@@ -67,8 +67,10 @@ func TestAReceiverIsAskedWhereAllItHasIsOnTrust(t *testing.T) {
 	q.onTrust = []trusted{{delivery{samples: 1, ackAt: due}, &lost}}
 	assert.False(t, q.due(due.Add(-1)))
 	assert.True(t, q.due(due))
+	assert.True(t, q.awaited(), "it may have to be counted yet")
 	q.ackDue(due)
 	assert.False(t, q.due(due))
+	assert.False(t, q.awaited())
 	assert.Zero(t, lost)
 }
 
