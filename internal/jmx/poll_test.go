@@ -124,6 +124,30 @@ func TestAPoolNotCollectedYetIsNotEmpty(t *testing.T) {
 	assert.Equal(t, jvm.Some[int64](0), f("90").Used)
 }
 
+// TestAPoolOfJettyHasALastingName: what Java calls the server is another thing after each start.
+func TestAPoolOfJettyHasALastingName(t *testing.T) {
+	t.Parallel()
+	pool := func(context, id string) string {
+		return `"org.eclipse.jetty.util.thread:context=` + context + `,id=` + id + `,type=queuedthreadpool":{"threads":16,"busyThreads":4,"maxThreads":200,"queueSize":0}`
+	}
+	f := func(beans string, want ...string) {
+		t.Helper()
+		s, err := client(t, newFake(t, answering(map[string]string{
+			"org.eclipse.jetty.util.thread:type=queuedthreadpool,*": `{"value":{` + beans + `},"status":200}`,
+		})).URL).Poll(t.Context())
+		require.NoError(t, err)
+		var names []string
+		for _, p := range s.Servers.WorkerPools {
+			names = append(names, p.Name)
+		}
+		assert.Equal(t, want, names)
+	}
+	f(pool("oejs_Server@662ac478", "0"), "oejs_Server-0")
+	f(pool("oejs_Server@662ac478", "0")+","+pool("oejs_Server@1f", "1"), "oejs_Server-0", "oejs_Server-1")
+	f(pool("oejs_Server@662ac478", "0")+","+pool("oejs_Server@1f", "0"), "oejs_Server@1f-0", "oejs_Server@662ac478-0")
+	f(pool("shop", "0"), "shop-0")
+}
+
 func TestPollAsksForAttributesByListAndNeverForAll(t *testing.T) {
 	t.Parallel()
 	agent := newFake(t, replaying(t, captured(t, "jolokia-2.6.0-jdk17-g1.json")))

@@ -2,7 +2,9 @@ package jmx
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
+	"sync"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/jvm"
 )
@@ -81,7 +83,14 @@ func decodeTomcatSessions(s *jvm.Snapshot, v value) {
 	sortSessions(s)
 }
 
+// hash is the end of what Java calls an object: another one after each start.
+var hash = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`@[0-9a-f]+`) })
+
+// decodeJettyThreads names a pool by its server without the hash, so that it has one name after each
+// start, where there is only one such.
 func decodeJettyThreads(s *jvm.Snapshot, v value) {
+	times := map[string]int{}
+	lasting := func(name string) string { return hash().ReplaceAllString(name, "") }
 	eachBean(v, func(key []byte, bean value) {
 		keys := objectKeys(key)
 		name := keys["id"]
@@ -96,7 +105,13 @@ func decodeJettyThreads(s *jvm.Snapshot, v value) {
 			Max:     count(bean, "maxThreads"),
 			Queued:  count(bean, "queueSize"),
 		})
+		times[lasting(name)]++
 	})
+	for i := range s.Servers.WorkerPools {
+		if p := &s.Servers.WorkerPools[i]; p.Server == "jetty" && times[lasting(p.Name)] == 1 {
+			p.Name = lasting(p.Name)
+		}
+	}
 	sortWorkerPools(s)
 }
 
