@@ -352,6 +352,21 @@ func TestARefusedMessageHoldsUpNoOther(t *testing.T) {
 	assert.Empty(t, b.Faults())
 }
 
+// However often a message was refused: others wait for half a minute at most.
+func TestAMessageThatIsRefusedForLongHoldsUpNoOther(t *testing.T) {
+	b := newBench(t, testRules)
+	b.hook.refused = `"instance":"a:1"`
+	for range 40 {
+		b.write("a:1", 1, 0.95)
+		b.pass()
+	}
+	b.write("b:1", 1, 0.95)
+	for range 6 {
+		b.pass()
+	}
+	assert.Len(t, b.hook.take(), 1)
+}
+
 // Some receivers answer 500 to what they cannot digest. That is not to be told from one that
 // takes nothing, so it is tried again later; but the next time others come first.
 func TestAMessageThatAReceiverFailsOnHoldsUpNoOther(t *testing.T) {

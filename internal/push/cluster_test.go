@@ -57,6 +57,9 @@ func TestAClusterTellsOfItsStorages(t *testing.T) {
 	assert.True(t, f(Batch{}, false).HeldAt.Before(began))
 	assert.Equal(t, 1, asked, "too early to tell")
 	assert.Equal(t, []float64{1, 1}, rc.values(), "what has no samples is of no use to find out")
+	first := d.storages.passedAt
+	f(batch(t, 1), false)
+	assert.Equal(t, first, d.storages.passedAt, "the answer to come is about what was there before the first one")
 	at := passed()
 	assert.Equal(t, at, f(Batch{}, false).HeldAt)
 	assert.Equal(t, 2, asked)
@@ -69,7 +72,7 @@ func TestAClusterTellsOfItsStorages(t *testing.T) {
 	assert.True(t, f(Batch{}, true).Lost)
 	passed()
 	assert.False(t, f(Batch{}, false).Lost)
-	assert.Equal(t, []float64{1, 1, 1, 2, 2, 2}, rc.values())
+	assert.Equal(t, []float64{1, 1, 1, 1, 2, 2, 2}, rc.values())
 
 	metrics = ""
 	passed()

@@ -218,6 +218,15 @@ func TestQueueMarksGoOnWhenTheClockIsSetBack(t *testing.T) {
 	assert.Equal(t, []int64{minute, 2 * minute, 3 * minute, 4 * minute, 5 * minute}, marks)
 }
 
+func TestQueueHandsOutNothingTwiceForOvertaking(t *testing.T) {
+	q := testQueue(t, t.TempDir())
+	put(t, q, "a", "b")
+	assert.Equal(t, []string{"a", "b"}, take(t, q))
+	q.overtake() // all that there is was appended of late, and is handed out
+	assert.False(t, q.overtakes())
+	assert.Empty(t, take(t, q))
+}
+
 func TestRecordsOfTheFutureAreOld(t *testing.T) {
 	now := time.Now()
 	f := func(age time.Duration, want bool) {

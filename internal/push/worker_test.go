@@ -199,6 +199,35 @@ func TestRunRetriesWithGrowingPauses(t *testing.T) {
 	})
 }
 
+func TestPausesBeginAnewAfterASuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := answer{Receipt{Code: "503"}, errors.New("down"), false}
+		d := &scripted{answers: []answer{down, down, down, down, {}, down}}
+		p, stop := startPusher(t, t.TempDir(), d)
+		appendValues(t, p, 1)
+		pass(time.Minute)
+		appendValues(t, p, 2)
+		pass(time.Minute)
+		require.Len(t, d.at, 7)
+		assert.InDelta(t, 1, d.at[6].Sub(d.at[5]).Seconds(), 0.26)
+		stop()
+	})
+}
+
+// The time that a delivery takes is none in which the process did not run.
+func TestSlowDeliveriesPutNoAcknowledgementOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := slowly{&scripted{window: 20 * time.Second}, 5 * time.Second}
+		p, stop := startPusher(t, t.TempDir(), d)
+		for i := range 60 {
+			appendValues(t, p, float64(i+1))
+			pass(5 * time.Second)
+		}
+		assert.LessOrEqual(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`), 10.0)
+		stop()
+	})
+}
+
 func TestRunObeysRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &scripted{answers: []answer{{Receipt{Code: "429", RetryAfter: 90 * time.Second}, errors.New("slow down"), false}}}

@@ -36,7 +36,8 @@ func TestAllocationAndPromotion(t *testing.T) {
 	f(young(300, 4), 200-400+790, 10)
 	f(young(300, 6), 590+2*790, 30)
 
-	exact := young(300, 6)
+	f(young(300, 2), 590+2*790, 30) // counted anew
+	exact := young(300, 2)
 	exact.AllocatedBytes = jvm.Some[int64](5000)
 	f(exact, 5000, 30)
 }

@@ -56,6 +56,25 @@ func TestTimeToFull(t *testing.T) {
 	f("shrinks", 20, func(i int64) int64 { return 900 - 10*i }, -1, never)
 }
 
+// What would be full in months will be something else by then.
+func TestTimeToFullEndsSomewhere(t *testing.T) {
+	t.Parallel()
+	f := func(limit int64, want jvm.Opt[float64]) {
+		t.Helper()
+		d := series.NewDeriver(series.Options{})
+		var last []series.Sample
+		for i := range int64(20) {
+			s := serial(10_000*(i+1), 1000+10*i)
+			s.Pools[0].AfterGC.Max = jvm.Some(limit)
+			last = d.Derive(s)
+		}
+		assert.Equal(t, want, value(last, series.NameOldFullIn))
+	}
+	const used, days = 1000 + 10*19, 24 * 3600
+	f(used+30*days, jvm.Some(30.0*days))
+	f(used+30*days+1, jvm.Opt[float64]{})
+}
+
 // TestTheTrendFollowsEachPoint: it is drawn anew only where a poll has changed a point.
 func TestTheTrendFollowsEachPoint(t *testing.T) {
 	t.Parallel()
@@ -122,4 +141,24 @@ func TestOldRegionOfEveryJVM(t *testing.T) {
 	f("OpenJ9, balanced", 8, "balanced-reserved", "balanced-eden", "balanced-survivor", "balanced-old")
 	f("OpenJ9, metronome", 1, "JavaHeap")
 	f("OpenJ9, compatible with its past", 1, "Java heap")
+}
+
+// Of G1's collectors the one counts that collected last, wherever it stands.
+func TestOldRegionOfG1AfterItsLastCollection(t *testing.T) {
+	t.Parallel()
+	f := func(youngMs, oldMs, want int64, partly bool) {
+		t.Helper()
+		young := jvm.GC{Name: jvm.G1Young, Generation: jvm.GenerationYoung,
+			Last: &jvm.LastGC{EndMs: jvm.Some(youngMs), Pools: []jvm.PoolChange{{Pool: "G1 Old Gen", AfterBytes: 700}}}}
+		full := jvm.GC{Name: "G1 Old Generation", Generation: jvm.GenerationOld, Last: &jvm.LastGC{EndMs: jvm.Some(oldMs)}}
+		for _, gcs := range [][]jvm.GC{{young, full}, {full, young}} {
+			old, ok := series.OldRegionOf(&jvm.Snapshot{GCs: gcs, Pools: []jvm.Pool{{Name: "G1 Old Gen", Heap: true, Kind: jvm.PoolOld,
+				Usage: jvm.Usage{Max: jvm.Some[int64](1000)}, AfterGC: &jvm.Usage{Used: jvm.Some[int64](300)}}}})
+			assert.True(t, ok)
+			assert.Equal(t, want, old.UsedBytes)
+			assert.Equal(t, partly, old.Partly)
+		}
+	}
+	f(2000, 1000, 700, true)
+	f(1000, 2000, 300, false)
 }
