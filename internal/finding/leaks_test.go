@@ -2,6 +2,7 @@ package finding_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -148,6 +149,19 @@ func TestLoaderLeaks(t *testing.T) {
 		f := only(t, "class-loader-leak", detect(t, redeployed(6, "STARTED", false)))
 		assert.Equal(t, finding.SeverityInfo, f.Severity)
 		assert.Equal(t, finding.ConfidenceLow, f.Confidence)
+	})
+	t.Run("applications that share what the server loads into each", func(t *testing.T) {
+		j := hproftest.NewJDK(17, 8)
+		loaders := j.Class("org.apache.tomee.catalina.TomEEWebappClassLoader", j.Object)
+		for i, classes := range []int{100, 1, 1, 1, 1} {
+			l := j.New(loaders)
+			faces := j.Class("org.apache.tomee.myfaces.Listener", j.Object).LoadedBy(l).Static("DATA", j.Bytes(make([]byte, 500_000)))
+			for n := range classes {
+				j.Class("com.acme.shop.Order"+strings.Repeat("s", n), j.Object).LoadedBy(l)
+			}
+			j.Class(fmt.Sprintf("com.acme.host.Registry%d", i), j.Object).Static("LISTENER", j.New(faces))
+		}
+		assert.Empty(t, byKind("class-loader-leak", detect(t, j)))
 	})
 	t.Run("held by soft references only", func(t *testing.T) {
 		assert.Empty(t, byKind("class-loader-leak", detect(t, redeployed(4, "STOPPED", true))))

@@ -31,6 +31,9 @@ const (
 	// sameShare is the percentage of the classes of the smaller of two loaders that the
 	// other must have, too, for them to be of the same code.
 	sameShare = 50
+	// leastShare is how much of the bigger one's number of classes the smaller one has at least, in
+	// percent: a server may load some of its own into each application, as TomEE does those of MyFaces.
+	leastShare = 10
 )
 
 // loader is a class loader of the application's.
@@ -358,7 +361,10 @@ func families(loaders []*loader) []*family {
 			all = append(all, f)
 			known[key] = f
 		case f == nil:
-			i := slices.IndexFunc(all[:min(len(all), maxCompared)], func(f *family) bool { return f.all[0].class == l.class && same(f.all[0].patterns, l.patterns) })
+			i := slices.IndexFunc(all[:min(len(all), maxCompared)], func(f *family) bool {
+				first := f.all[0]
+				return first.class == l.class && same(first.patterns, l.patterns) && len(l.patterns)*100 >= len(first.patterns)*leastShare
+			})
 			if i < 0 {
 				i = len(all)
 				all = append(all, &family{})
