@@ -97,7 +97,11 @@ func (h *Heap) mayTake(s heap.Stack, queue, owner heap.ObjID) bool {
 
 // wordNobodyTakes says of a long queue that the thread which is to take from it is gone: then it can but grow.
 func (h *Heap) wordNobodyTakes(f *Finding, s *suspect, p pressure) {
-	if s.retained >= suspectBytes && s.retained*100 >= p.liveBytes*criticalShare && f.Severity == SeverityInfo {
+	f.Confidence = ConfidenceMedium
+	switch {
+	case h.tasksMayKnow(f.Evidence.Path):
+		f.Confidence = ConfidenceLow
+	case s.retained >= suspectBytes && s.retained*100 >= p.liveBytes*criticalShare && f.Severity == SeverityInfo:
 		f.Severity = SeverityWarning
 	}
 	name := clip(s.ended.Name, 60)
@@ -108,6 +112,18 @@ func (h *Heap) wordNobodyTakes(f *Finding, s *suspect, p pressure) {
 		f.Summary = strings.Replace(f.Summary, "has ended", "was never started", 1)
 		f.Advice = fmt.Sprintf("Start thread %q. Bound the queue, so that those who fill it notice.", name)
 	}
+	if f.Confidence == ConfidenceLow {
+		f.Summary = strings.TrimSuffix(f.Summary, ".") + ", unless a task of a scheduler knows it by the static field."
+	}
 	f.Evidence.Facts = append(f.Evidence.Facts, fact("thread", "%q, %s", name, s.ended.State))
 	f.Evidence.Refutes = fmt.Sprintf("a later dump in which the queue has fewer elements than %s", unit.Count(f.Objects))
+}
+
+// tasksMayKnow says whether tasks of the program's that wait for their time may know what a path ends at: by the
+// static field that it begins with, which no object of theirs shows.
+func (h *Heap) tasksMayKnow(p *Path) bool {
+	class, static := strings.CutPrefix(p.Steps[0].Class, "class ")
+	return static && !platform(class) && slices.ContainsFunc(h.schedulers, func(q *scheduler) bool {
+		return slices.ContainsFunc(q.Tasks, func(t TaskCount) bool { return t.State != cancelledState && !platform(t.Class) })
+	})
 }

@@ -29,6 +29,7 @@ func TestQueueOfEndedThread(t *testing.T) {
 	j.NewThread(j.Thread, "request-1", hproftest.Frame{Class: class, Method: "put", Locals: []*hproftest.Object{queue}})
 	f := only(t, "growing-collection", detect(t, j))
 	assert.Equal(t, finding.SeverityWarning, f.Severity)
+	assert.Equal(t, finding.ConfidenceMedium, f.Confidence)
 	assert.Equal(t, "audit-writer", f.Culprit.Thread)
 	assert.Contains(t, f.Summary, `Thread "audit-writer" of the same object has ended, and no other is seen that takes from it.`)
 	assert.Contains(t, f.Advice, "an exception that nobody caught")
@@ -41,6 +42,18 @@ func TestQueueOfEndedThread(t *testing.T) {
 	j.SetThread(thread, 5, false, hproftest.Ended)
 	j.Root(hprof.SubRootJNIGlobal, thread)
 	assert.Contains(t, only(t, "growing-collection", detect(t, j)).Summary, `Thread "shipper" of the same object has ended`)
+}
+
+// TestQueueThatTasksMayKnow: what runs from time to time may take from a queue in a static field, and no object shows it.
+func TestQueueThatTasksMayKnow(t *testing.T) {
+	j, _, _ := endedHeap(hproftest.Ended)
+	beat := j.Class("com.acme.App$$Lambda/0x00000008010013f0", j.Object)
+	adapter := j.Class("java.util.concurrent.Executors$RunnableAdapter", j.Object, hproftest.Ref("task"))
+	j.Executor("beat", 16, j.Future(0, nil).Set("callable", j.New(adapter).Set("task", j.New(beat))))
+	f := only(t, "growing-collection", detect(t, j))
+	assert.Equal(t, finding.SeverityInfo, f.Severity)
+	assert.Equal(t, finding.ConfidenceLow, f.Confidence)
+	assert.Contains(t, f.Summary, "no other is seen that takes from it, unless a task of a scheduler knows it by the static field.")
 }
 
 // TestQueueOfOthers has others who may take from the queue of an ended thread.
