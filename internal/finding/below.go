@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -16,8 +17,6 @@ const (
 	// where they are likely to be more than that, by the second sampleBelow of them: among the
 	// first ones may be the one array that refers to all others.
 	maxBelow, sampleBelow = 4 << 20, 64 << 10
-	// ownClasses bounds the program's classes of which it is looked up how much their objects retain.
-	ownClasses = 8
 )
 
 // below is what objects retain, in two words.
@@ -27,10 +26,22 @@ type below struct {
 	// mostClass is that class.
 	mostClass string
 	// own is the program's class whose objects retain most of it, "" where that is little; it
-	// has count of them there.
-	own   string
-	count int64
+	// has count of them there. part is what they retain where that is less than half, else 0.
+	own         string
+	count, part int64
+	// inner is another class whose objects retain most of it, with innerCount of them, where own has few
+	// objects: "" for none.
+	inner      string
+	innerCount int64
 }
+
+const (
+	// partShare is the percentage that a class of objects must retain to be named where none has half.
+	partShare = 10
+	// fewOwn is how many objects are too few to say what there is much of, and manyInner how many times as
+	// many of another class say it.
+	fewOwn, manyInner = 1000, 10
+)
 
 // below says what it is that objects retain, of which all were counted; nothing where that are too
 // many to count. Those of the class but are not what is looked for.
@@ -44,16 +55,34 @@ func (h *Heap) below(all *tally, retained int64, but string) (b below) {
 		b.mostClass = h.Classes[most].Name
 		b.most = fmt.Sprintf("%s %s with %s", unit.Count(counts[most]), clip(stableClass(h.Classes[most].Name), 80), unit.Bytes(bytes[most]))
 	}
-	best, links := int64(0), true
-	for _, class := range h.ownAmong(counts, but) {
+	const chain, part, half = 1, 2, 3 // how much a class says
+	rank, best := 0, int64(0)
+	for class := range h.ownAmong(counts, but) {
 		name, kept := h.Classes[class].Name, int64(0)
 		for _, o := range all.samples[class] {
 			kept += h.retained(o)
 		}
 		kept = kept * counts[class] / int64(len(all.samples[class]))
-		if l := isLink(name); kept*2 >= retained && (links && !l || links == l && kept > best) {
-			best, links, b.own, b.count = kept, l, name, counts[class]
+		r := half
+		switch chained := isLink(name) || kept > retained*2; { // each retains those behind it
+		case chained && kept*2 >= retained:
+			r = chain
+		case chained || kept*100 < retained*partShare:
+			continue
+		case kept*2 < retained:
+			r = part
+		case counts[class] > b.innerCount:
+			b.inner, b.innerCount = name, counts[class]
 		}
+		if cmp.Or(cmp.Compare(r, rank), cmp.Compare(kept, best)) > 0 {
+			rank, best, b.own, b.count = r, kept, name, counts[class]
+		}
+	}
+	if rank == part {
+		b.part = best
+	}
+	if b.count >= fewOwn || b.innerCount < b.count*manyInner {
+		b.inner, b.innerCount = "", 0
 	}
 	return b
 }
@@ -110,16 +139,16 @@ func (h *Heap) tallyBelow(ctx context.Context, objects []heap.ObjID, retained in
 	return all, nil
 }
 
-// ownAmong returns the program's classes of most objects, without those of lambdas and but.
-func (h *Heap) ownAmong(counts []int64, but string) []heap.ClassID {
-	var own []heap.ClassID
-	for class, n := range counts {
-		if name := h.Classes[class].Name; n > 1 && name != but && !platform(name) && !container(name) && stableClass(name) == name {
-			own = append(own, heap.ClassID(class))
+// ownAmong yields the program's classes of which there are several objects, without those of lambdas and but.
+func (h *Heap) ownAmong(counts []int64, but string) iter.Seq[heap.ClassID] {
+	return func(yield func(heap.ClassID) bool) {
+		for class, n := range counts {
+			name := h.Classes[class].Name
+			if n > 1 && name != but && !platform(name) && !container(name) && stableClass(name) == name && !yield(heap.ClassID(class)) {
+				return
+			}
 		}
 	}
-	slices.SortStableFunc(own, func(a, b heap.ClassID) int { return cmp.Compare(counts[b], counts[a]) })
-	return own[:min(len(own), ownClasses)]
 }
 
 // notTheCause says of a class whose objects are held that finalization is not why they stay, where
@@ -133,10 +162,24 @@ func (h *Heap) notTheCause(class string) string {
 	return ""
 }
 
+// of returns what so many objects retain, of which that many were looked at.
+func (b below) of(count int64, looked int) below {
+	n := int64(looked)
+	b.count, b.part, b.innerCount = b.count*count/n, b.part*count/n, b.innerCount*count/n
+	return b
+}
+
 // words names the program's objects, "" where there are none.
 func (b below) words() string {
 	if b.own == "" {
 		return ""
 	}
-	return unit.Count(b.count) + " " + clip(b.own, 100)
+	words := unit.Count(b.count) + " " + clip(b.own, 100)
+	if b.part > 0 {
+		words += " with " + unit.Bytes(b.part)
+	}
+	if b.inner != "" {
+		words += " with " + unit.Count(b.innerCount) + " " + clip(b.inner, 100)
+	}
+	return words
 }

@@ -1,6 +1,7 @@
 package finding_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -22,4 +23,61 @@ func TestBelowAreNoLinks(t *testing.T) {
 	j.Class("com.acme.Broker", j.Object).Static("BOX", j.New(mailbox).Set("holders", j.Array(j.Objects, holders...)))
 	f := only(t, "big-retainer", detect(t, j))
 	assert.Contains(t, f.Summary, "Below it lie 1,500 com.acme.Message.")
+}
+
+// manyIn is a heap with that many tenants in an object, each with a list of clicks, and text beside them.
+func manyIn(tenants, clicks, text int) *hproftest.JDK {
+	j := hproftest.NewJDK(17, 8)
+	click := j.Class("com.acme.Click", j.Object, hproftest.Ref("page"))
+	tenant := j.Class("com.acme.Tenant", j.Object, hproftest.Ref("clicks"))
+	all := make([]*hproftest.Object, tenants)
+	for i := range all {
+		own := make([]*hproftest.Object, clicks)
+		for k := range own {
+			own[k] = j.New(click).Set("page", j.Bytes(make([]byte, 500)))
+		}
+		all[i] = j.New(tenant).Set("clicks", j.Array(j.Objects, own...))
+	}
+	tracking := j.Class("com.acme.Tracking", j.Object, hproftest.Ref("tenants"), hproftest.Ref("text"))
+	j.Class("com.acme.App", j.Object).Static("TRACKING", j.New(tracking).Set("tenants", j.Array(j.Objects, all...)).
+		Set("text", j.Bytes(make([]byte, text))))
+	return j
+}
+
+// TestBelowAreFewThatHaveMany: 40 of something are not what a heap is full of.
+func TestBelowAreFewThatHaveMany(t *testing.T) {
+	f := only(t, "big-retainer", detect(t, manyIn(40, 100, 0)))
+	assert.Contains(t, f.Summary, "40 com.acme.Tenant with 4,000 com.acme.Click.")
+	f = only(t, "big-retainer", detect(t, manyIn(1000, 4, 0)))
+	assert.NotContains(t, f.Summary, "1,000 com.acme.Tenant with 4,000", "those are many themselves")
+}
+
+// TestBelowIsAPart names what has less than half of it, with how much that is, where nothing has more.
+func TestBelowIsAPart(t *testing.T) {
+	summary := func(text int) (all string) {
+		for _, f := range detect(t, manyIn(1000, 4, text)) {
+			all += f.Summary
+		}
+		return all
+	}
+	assert.Contains(t, summary(2_500_000), "Below it lie 1,000 com.acme.Tenant with 2.")
+	assert.NotContains(t, summary(40_000_000), "com.acme.Tenant", "a twentieth says nothing")
+}
+
+// TestBelowAGroup says whose the JDK's objects are that many hold.
+func TestBelowAGroup(t *testing.T) {
+	for class, told := range map[string]bool{"sun.rmi.transport.WeakRef": true, "com.acme.Connection": false} {
+		j := hproftest.NewJDK(17, 8)
+		session := j.Class("com.acme.SessionImpl", j.Object, hproftest.Ref("basket"))
+		ref := j.Class(class, j.Object, hproftest.Ref("strong"))
+		refs := make([]*hproftest.Object, 2000)
+		for i := range refs {
+			refs[i] = j.New(ref).Set("strong", j.New(session).Set("basket", j.Bytes(make([]byte, 1000))))
+		}
+		j.Class("sun.rmi.transport.ObjectTable", j.Object).Static("objTable", j.Array(j.Objects, refs...))
+		j.Class("sun.rmi.transport.DGCImpl", j.Object).Static("leaseTable", j.Array(j.Objects, refs...))
+		f := only(t, "big-retainer", detect(t, j))
+		assert.Contains(t, f.Title, "2,000 "+class)
+		assert.Equal(t, told, strings.Contains(f.Summary, "Below them lie 2,000 com.acme.SessionImpl."), class)
+	}
 }

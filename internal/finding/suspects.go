@@ -69,7 +69,7 @@ type suspect struct {
 	// There are count of them; not all are in group.
 	group []heap.ObjID
 	count int64
-	// below counts what it retains, nil where that is too much or it is a group.
+	// below counts what the targets retain, nil where that is too much or they are a group of the program's.
 	below *tally
 }
 
@@ -103,8 +103,8 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if s.retained*100 >= p.liveBytes*suspectShare && throughThreadLocal(paths) && slices.ContainsFunc(s.targets(), h.ofThreadLocal) {
 			continue // threadLocals tells of it
 		}
-		if s.group == nil {
-			if s.below, err = h.tallyBelow(ctx, s.targets(), s.retained); err != nil {
+		if name := h.Class(s.object).Name; s.group == nil || platform(name) || container(name) {
+			if s.below, err = h.tallyBelow(ctx, s.targets(), s.ofTargets()); err != nil {
 				return nil, err
 			}
 		}
@@ -189,6 +189,14 @@ func (s *suspect) targets() []heap.ObjID {
 		return []heap.ObjID{s.collection.object}
 	}
 	return []heap.ObjID{s.object}
+}
+
+// ofTargets is about how much the targets retain.
+func (s *suspect) ofTargets() int64 {
+	if s.group == nil {
+		return s.retained
+	}
+	return s.retained * int64(len(s.group)) / s.count
 }
 
 // top is the object under the GC roots that leads to all of it.

@@ -213,7 +213,11 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("refers to", "%s", parts))
 	}
 	f.Summary += cmp.Or(w.held(), "Nothing but a GC root holds it.") + s.names
-	below, part := h.below(s.below, s.retained, class), h.biggestPart(s.object)
+	but := "" // that it begins a chain says all of those of its own class
+	if s.chained {
+		but = class
+	}
+	below, part := h.below(s.below, s.retained, but), h.biggestPart(s.object)
 	switch own := below.words(); {
 	case own != "" && strings.Contains(below.most, below.own): // told below
 	case own != "":
@@ -287,6 +291,10 @@ func (h *Heap) wordGroup(f *Finding, s *suspect, p pressure) {
 	f.Evidence.Facts = []Fact{fact("class", "%s: %s objects", class, unit.Count(s.count)),
 		fact("retained", "%s, %s an object", unit.Bytes(s.retained), unit.Bytes(s.retained/s.count))}
 	h.wordOnTheWay(f, s)
+	if own := h.below(s.below, s.ofTargets(), class).of(s.count, len(s.group)).words(); own != "" {
+		f.Summary += " Below them lie " + own + "."
+		f.Evidence.Facts = append(f.Evidence.Facts, fact("the program's own below them", "%s", own))
+	}
 	f.Evidence.Refutes = "a later dump under the same load has no more of them"
 }
 
