@@ -2,6 +2,7 @@ package finding_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -63,5 +64,38 @@ func TestWeakMap(t *testing.T) {
 			assert.Equal(t, ofItself, f.Severity == finding.SeverityWarning, f.Severity)
 			assert.Equal(t, ofItself, f.Confidence == finding.ConfidenceHigh)
 		})
+	}
+}
+
+// TestWeakMapOfALibrary has nodes that are weak themselves, as Guava's, and such that refer to a weak key, as Caffeine's; the
+// values refer to their own keys, or to those of nobody.
+func TestWeakMapOfALibrary(t *testing.T) {
+	for _, node := range []string{"com.google.common.cache.LocalCache$WeakEntry", "com.github.benmanes.caffeine.cache.FW"} {
+		for _, ofItself := range []bool{true, false} {
+			j := hproftest.NewJDK(17, 8)
+			key, value := j.Class("com.acme.User", j.Object), j.Class("com.acme.Profile", j.Object, hproftest.Ref("user"), hproftest.Ref("data"))
+			weakNode := j.Class("com.google.common.cache.LocalCache$WeakEntry", j.WeakReference, hproftest.Ref("value"))
+			plainNode := j.Class("com.github.benmanes.caffeine.cache.FW", j.Object, hproftest.Ref("key"), hproftest.Ref("value"))
+			var nodes []*hproftest.Object
+			for range 2000 {
+				k := j.New(key)
+				v := j.New(value).Set("data", j.Bytes(make([]byte, 1000)))
+				if ofItself {
+					v.Set("user", k)
+				} else {
+					j.Root(hprof.SubRootJNIGlobal, k)
+				}
+				n := j.New(weakNode).Set("referent", k)
+				if node != "com.google.common.cache.LocalCache$WeakEntry" {
+					n = j.New(plainNode).Set("key", j.New(j.WeakReference).Set("referent", k))
+				}
+				nodes = append(nodes, n.Set("value", v))
+			}
+			cache := j.Class("com.google.common.cache.LocalCache", j.Object, hproftest.Ref("table"))
+			j.Class("com.acme.Profiles", j.Object).Static("ALL", j.New(cache).Set("table", j.Array(j.Objects, nodes...)))
+			f := only(t, "big-retainer", detect(t, j))
+			assert.Equal(t, ofItself, strings.Contains(f.Summary, "refer to their own keys (16 of 16 looked at)"), node)
+			assert.Equal(t, ofItself, f.Severity == finding.SeverityWarning, f.Severity)
+		}
 	}
 }

@@ -48,7 +48,8 @@ type suspect struct {
 	chained bool
 	// collection is the collection whose content this is, nil for none.
 	collection *collection
-	// weak is what was seen of the collection where it is a WeakHashMap, else nil.
+	// weak is what was seen of the collection where it is a WeakHashMap, or of the entries of a library's map with weak
+	// keys, else nil.
 	weak *weakEntries
 	// soft says what only SoftReferences hold: "it", "its elements", "them"; "" for nothing.
 	soft string
@@ -105,6 +106,11 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		}
 		if name := h.Class(s.object).Name; s.group == nil || platform(name) || container(name) {
 			if s.below, err = h.tallyBelow(ctx, s.targets(), s.ofTargets()); err != nil {
+				return nil, err
+			}
+		}
+		if s.weak == nil {
+			if s.weak, err = h.lookAtWeakBelow(ctx, s); err != nil {
 				return nil, err
 			}
 		}

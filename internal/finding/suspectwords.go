@@ -60,7 +60,7 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	c := s.collection
 	class := h.Class(c.object).Name
 	values, keys := h.elements(c)
-	if s.weak != nil {
+	if s.weak != nil && s.weak.values != "" {
 		values, keys = s.weak.values, s.weak.keys
 	}
 	if keys != "" && (values == "java.lang.Object" || values == "java.lang.Boolean") {
@@ -257,6 +257,9 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 	}
 	wordBound(f, s)
 	f.Evidence.Refutes = "the program needs all of it: a later dump under the same load retains no more"
+	if s.weak.keptByThemselves() {
+		s.weak.word(f, p)
+	}
 }
 
 // biggestPart returns the collection of most elements that an object refers to, nil for none.

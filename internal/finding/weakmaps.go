@@ -3,6 +3,8 @@ package finding
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 	"github.com/apm-sidecar/apm-sidecar/internal/unit"
@@ -11,6 +13,8 @@ import (
 const (
 	weakMap      = "java.util.WeakHashMap"
 	weakMapEntry = weakMap + "$Entry"
+
+	weakReference = "java.lang.ref.WeakReference"
 )
 
 // weakEntries is what was seen of some entries of a WeakHashMap.
@@ -56,6 +60,60 @@ func (h *Heap) lookAtWeak(ctx context.Context, c *collection) (*weakEntries, err
 	w.keys, _ = most(keys, one)
 	w.values, _ = most(values, one)
 	return w, err
+}
+
+// lookAtWeakBelow looks at the nodes of a library's map with weak keys among what a suspect retains: those that are a
+// WeakReference or refer to one, and keep what that refers to. It returns nil where there are few, or where they do not
+// keep most of it. Errors: that of ctx.
+func (h *Heap) lookAtWeakBelow(ctx context.Context, s *suspect) (*weakEntries, error) {
+	if s.below == nil || s.group != nil {
+		return nil, nil
+	}
+	nodes := map[heap.ObjID]heap.ObjID{} // by WeakReference
+	for id, n := range s.below.counts {
+		if c := &h.Classes[id]; n < manyElements || !platform(c.Name) && !container(c.Name) && !isLink(c.Name) {
+			continue
+		}
+		for _, o := range s.below.samples[id] {
+			if h.IsSubclass(heap.ClassID(id), weakReference) {
+				nodes[o] = o
+				continue
+			}
+			for r := range h.References(o) {
+				if h.IsSubclass(h.ClassOf(r), weakReference) {
+					nodes[r] = o
+				}
+			}
+		}
+	}
+	if len(nodes) == 0 {
+		return nil, nil
+	}
+	found, kept, keys := map[heap.ClassID]*weakEntries{}, map[heap.ClassID]int64{}, map[heap.ClassID]map[string][]heap.ObjID{}
+	err := h.Read(ctx, slices.Collect(maps.Keys(nodes)), func(c heap.Content) {
+		v, _, _ := h.Field(c, heap.FieldName{Class: referenceClass, Field: "referent"})
+		key, node := h.Object(v), nodes[c.Object]
+		if key == 0 || key == node || h.hasReference(c.Object, key) {
+			return
+		}
+		class := h.ClassOf(node)
+		if found[class] == nil {
+			found[class], keys[class] = &weakEntries{}, map[string][]heap.ObjID{}
+		}
+		found[class].looked++
+		keys[class][h.Class(key).Name] = append(keys[class][h.Class(key).Name], key)
+		if h.Tree.Dominates(uint32(node), uint32(key)) {
+			found[class].own++
+			kept[class] += h.retained(node)
+		}
+	})
+	for class, w := range found {
+		if kept[class]*s.below.counts[class] >= s.retained/2*int64(len(s.below.samples[class])) {
+			w.keys, _ = most(keys[class], func(heap.ObjID) int64 { return 1 })
+			return w, err
+		}
+	}
+	return nil, err
 }
 
 // keptByThemselves says whether most entries of a WeakHashMap never go. A key that is a
