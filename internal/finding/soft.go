@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
+	"github.com/apm-sidecar/apm-sidecar/internal/unit"
 )
 
 const softReference = "java.lang.ref.SoftReference"
@@ -84,6 +85,42 @@ func (h *Heap) hasSoftElements(c *collection) bool {
 		}
 	}
 	return soft*2 > all
+}
+
+// lookForEmpty counts the references among elements of a collection, and those that were cleared. Errors: that of ctx.
+func (h *Heap) lookForEmpty(ctx context.Context, c *collection) (references, empty int64, err error) {
+	var found []heap.ObjID
+	look := func(o heap.ObjID) {
+		if k := h.ClassOf(o); h.IsSubclass(k, softReference) || h.IsSubclass(k, weakReference) && !h.isNode(c, o) {
+			found = append(found, o)
+		}
+	}
+	for _, o := range h.heads(c) {
+		look(o)
+		if h.isNode(c, o) {
+			for _, r := range h.content(c, o) {
+				look(r)
+			}
+		}
+	}
+	err = h.Read(ctx, found, func(r heap.Content) {
+		references++
+		if v, _, _ := h.Field(r, heap.FieldName{Class: referenceClass, Field: "referent"}); v == 0 {
+			empty++
+		}
+	})
+	return references, empty, err
+}
+
+// wordEmpty says that most of the references in a collection refer to nothing any more.
+func wordEmpty(f *Finding, s *suspect) {
+	if s.empty*2 <= s.references {
+		return
+	}
+	looked := fmt.Sprintf("%s of %s looked at", unit.Count(s.empty), unit.Count(s.references))
+	f.Summary += fmt.Sprintf(" Most of the references in it are empty (%s): what they referred to is gone, but they stay, with their keys.", looked)
+	f.Evidence.Facts = append(f.Evidence.Facts, fact("empty references", "%s", looked))
+	f.Advice = "Take entries out when their references are cleared (a ReferenceQueue tells of them), or use a cache that does (Caffeine, Guava: weakKeys(), weakValues(), softValues()) with a maximum size."
 }
 
 // wordSoft says what the JVM does to what only SoftReferences hold.

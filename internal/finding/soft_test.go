@@ -60,3 +60,27 @@ func TestSoftValuesOfCache(t *testing.T) {
 		assert.Equal(t, softly, strings.Contains(f.Summary, "Only SoftReferences hold its elements"))
 	}
 }
+
+// TestEmptyReferences has a list of references, most of which refer to nothing any more, or to what is in use.
+func TestEmptyReferences(t *testing.T) {
+	for _, class := range []string{"java.lang.ref.SoftReference", "java.lang.ref.WeakReference"} {
+		for _, empty := range []int{2000, 900, 0} {
+			j := hproftest.NewJDK(17, 8)
+			data := j.Bytes(make([]byte, 3<<20))
+			j.Class("com.acme.Images", j.Object).Static("DATA", data)
+			reference := j.Class("com.acme.ImageReference", j.ClassNamed(class), hproftest.Ref("key"))
+			references := make([]*hproftest.Object, 2000)
+			for i := range references {
+				references[i] = j.New(reference).Set("key", j.Bytes(make([]byte, 1000)))
+				if i >= empty {
+					references[i].Set("referent", data)
+				}
+			}
+			list := j.Class("java.util.ArrayList", j.Object, hproftest.Ref("elementData"), hproftest.Int("size"))
+			j.Class("com.acme.Cache", j.Object).Static("REFS", j.New(list).Set("elementData", j.Array(j.Objects, references...)).Set("size", int32(2000)))
+			f := only(t, "growing-collection", detect(t, j))
+			assert.Equal(t, empty == 2000, strings.Contains(f.Summary, "Most of the references in it are empty"), "%s %d", class, empty)
+			assert.Equal(t, empty == 2000, strings.Contains(f.Advice, "when their references are cleared"))
+		}
+	}
+}

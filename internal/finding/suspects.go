@@ -53,6 +53,9 @@ type suspect struct {
 	weak *weakEntries
 	// soft says what only SoftReferences hold: "it", "its elements", "them"; "" for nothing.
 	soft string
+	// references is how many elements that were looked at are Soft- or WeakReferences, and empty how many of these were
+	// cleared.
+	references, empty int64
 	// kept is what the threads are at that are to take tasks from the collection, where all of
 	// them wait for ever; else nil.
 	kept []errand
@@ -95,6 +98,9 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		}
 		if s.collection != nil {
 			if s.weak, err = h.lookAtWeak(ctx, s.collection); err != nil {
+				return nil, err
+			}
+			if s.references, s.empty, err = h.lookForEmpty(ctx, s.collection); err != nil {
 				return nil, err
 			}
 		}

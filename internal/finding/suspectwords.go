@@ -40,6 +40,7 @@ func (h *Heap) suspectFinding(s *suspect, p pressure, paths []Path) Finding {
 		f.Advice = "Each is a zip or jar file that is open, with its directory. Those of the class path stay open as long as the program runs; close others (try-with-resources), and of class loaders that are done with, the loader."
 	}
 	wordSoft(&f, s)
+	wordEmpty(&f, s)
 	if f.Severity != SeverityInfo {
 		f.Confidence = ConfidenceHigh
 	}
