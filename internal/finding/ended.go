@@ -73,7 +73,7 @@ func namedLike(class string, words ...string) bool {
 
 // ownerOn returns the program's object that is nearest to what a path ends at, 0 where that is none or several.
 func (h *Heap) ownerOn(p *Path) heap.ObjID {
-	for _, step := range slices.Backward(p.Steps[:len(p.Steps)-1]) {
+	for _, step := range slices.Backward(p.above()) {
 		if platform(step.Class) || container(step.Class) {
 			continue
 		}

@@ -125,6 +125,14 @@ type Path struct {
 	Bytes   int64 `json:"bytes"`
 }
 
+// above are the steps that lead to what the path ends at.
+func (p *Path) above() []Step {
+	if p == nil {
+		return nil
+	}
+	return p.Steps[:max(len(p.Steps)-1, 0)]
+}
+
 // Step is one class on a Path.
 type Step struct {
 	Class string `json:"class"`

@@ -50,7 +50,7 @@ func holderOn(p *Path) holder {
 		w.class, w.field = p.Steps[i].Class, workQueue
 	}
 	found := false
-	above := p.Steps[:max(len(p.Steps)-1, 0)]
+	above := p.above()
 	for _, s := range slices.Backward(above) {
 		name, static := strings.CutPrefix(s.Class, "class ")
 		if s.Field == "" || s.Field == "[]" || platform(name) || found && container(name) {

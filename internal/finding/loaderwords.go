@@ -230,7 +230,7 @@ func (f *family) code() string {
 // pinnedClass returns the class of the loader's own by which the way comes to it: that of
 // the last class object before it.
 func pinnedClass(p Path) string {
-	for _, s := range slices.Backward(p.Steps[:max(len(p.Steps)-1, 0)]) {
+	for _, s := range slices.Backward(p.above()) {
 		if name, ok := strings.CutPrefix(s.Class, "class "); ok && !platform(name) {
 			return name
 		}

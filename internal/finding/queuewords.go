@@ -13,7 +13,17 @@ import (
 // isQueue says whether a class is, by its name, a queue.
 func isQueue(class string) bool {
 	name := simpleName(class)
-	return strings.Contains(name, "Queue") || strings.Contains(name, "Deque")
+	return slices.ContainsFunc([]string{"Queue", "Deque", "BufferedSubscription", "BufferedChannel"}, func(word string) bool {
+		return strings.Contains(name, word)
+	})
+}
+
+// isQueueOn says whether a path ends at a queue, or at the array of one.
+func isQueueOn(p *Path, class string) bool {
+	if n := len(p.above()); n > 0 && strings.HasSuffix(class, "[]") {
+		class = p.Steps[n-1].Class
+	}
+	return isQueue(class)
 }
 
 // takeFrom advises what to do about a queue that grows.
@@ -27,14 +37,25 @@ func takeFrom(w holder) string {
 // nothing, and neither does one that only knows the queue from afar.
 func (h *Heap) wordTaker(f *Finding, queue heap.ObjID) {
 	t := h.beginsAt(f.Evidence.Path)
-	if t == nil || t.callsOf(queue) || !t.runsNear(f.Evidence.Path) {
+	switch {
+	case t != nil && !t.runsNear(f.Evidence.Path):
+		return
+	case t == nil:
+		t = h.inCallOf(f.Evidence.Path)
+	}
+	if t == nil || t.callsOf(queue) {
 		return
 	}
 	at := t.own()
 	if at == nil || !t.stuck() && !t.paused() && !t.inIO() {
 		return
 	}
-	f.Summary += fmt.Sprintf(" That thread is in %s.%s. %s", short(at.Class), clip(at.Method, 60), h.waiting(t, h.waitOf(t)))
+	who := "That thread"
+	if f.Evidence.Path.Thread == "" {
+		who = fmt.Sprintf("Thread %q", clip(t.Name, 60))
+		f.Culprit.Thread = t.Name
+	}
+	f.Summary += fmt.Sprintf(" %s is in %s.%s. %s", who, short(at.Class), clip(at.Method, 60), h.waiting(t, h.waitOf(t)))
 	instead := "give what it waits for a time limit, or leave it to other threads"
 	if t.paused() {
 		instead = "let it wait less, or leave that to other threads"
@@ -56,6 +77,49 @@ func (t *thread) callsOf(queue heap.ObjID) bool {
 	return false
 }
 
+// inCallOf returns the thread that is in a call of the JDK's or a library's object which has the queue at which a path ends,
+// or whose work begins in a call of the queue's owner; nil for none or several.
+func (h *Heap) inCallOf(p *Path) *thread {
+	owner, nearest := h.ownerOn(p), heap.ObjID(0)
+	if n := len(p.above()); n > 0 && (platform(p.Steps[n-1].Class) || container(p.Steps[n-1].Class)) {
+		nearest = h.objectOf(p.Steps[n-1])
+	}
+	var near, own []heap.Stack
+	for s := range h.Stacks() {
+		if h.hasInCall(s, nearest) {
+			near = append(near, s)
+		}
+		begin := len(s.Frames) - 1
+		for begin >= 0 && platform(s.Frames[begin].Class) {
+			begin--
+		}
+		if owner != 0 && begin >= 0 && s.Frames[begin].Method != "main" &&
+			outerClass(s.Frames[begin].Class) == outerClass(h.Class(owner).Name) && h.hasInCall(s, owner) {
+			own = append(own, s)
+		}
+	}
+	for _, in := range [][]heap.Stack{near, own} {
+		if len(in) == 1 {
+			return &thread{Stack: in[0], ThreadInfo: h.threadInfos[in[0].Object]}
+		}
+	}
+	return nil
+}
+
+// hasInCall says whether a call of an object's class, or of one in it, has the object in a variable.
+func (h *Heap) hasInCall(s heap.Stack, o heap.ObjID) bool {
+	if o == 0 {
+		return false
+	}
+	class := outerClass(h.Class(o).Name)
+	for i, f := range s.Frames {
+		if outerClass(f.Class) == class && refersTo(s.Locals(i), o) {
+			return true
+		}
+	}
+	return false
+}
+
 // nearOwners is how many objects of the program a queue may be a part of, one of the other, for a
 // thread in a call of the outermost of them to be the one that takes from it.
 const nearOwners = 2
@@ -67,9 +131,10 @@ func (t *thread) runsNear(p *Path) bool {
 		return true // it is one of the pool's
 	}
 	owners := 0
-	for _, s := range slices.Backward(p.Steps[:len(p.Steps)-1]) {
+	jdk := !slices.ContainsFunc(p.above(), func(s Step) bool { return !platform(strings.TrimPrefix(s.Class, "class ")) })
+	for _, s := range slices.Backward(p.above()) {
 		name := strings.TrimPrefix(s.Class, "class ")
-		if platform(name) || container(name) {
+		if strings.HasSuffix(name, "[]") || !jdk && (platform(name) || container(name)) {
 			continue
 		}
 		if slices.ContainsFunc(t.Frames, func(f heap.Frame) bool { return outerClass(f.Class) == outerClass(name) }) {
@@ -132,7 +197,7 @@ func whatEmpties(p *Path) string {
 	if p.Steps[len(p.Steps)-1].Class == "ch.qos.logback.classic.LoggerContext" {
 		return nameLoggers
 	}
-	for _, s := range slices.Backward(p.Steps[:len(p.Steps)-1]) {
+	for _, s := range slices.Backward(p.above()) {
 		switch strings.TrimPrefix(s.Class, "class ") + "." + s.Field {
 		case hooksClass + ".hooks":
 			return "Call Runtime.removeShutdownHook() when what a hook is for is closed, or register one hook that closes all that is open."

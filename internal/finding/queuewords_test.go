@@ -397,3 +397,49 @@ func TestCleanersToldOnce(t *testing.T) {
 	assert.Equal(t, "cleaner-backlog", found[0].Kind)
 	assert.Empty(t, byKind("big-retainer", found))
 }
+
+// TestTakerInCall has a queue in a static field, and a thread that is to take from it in a call of what has it.
+func TestTakerInCall(t *testing.T) {
+	summary := func(method, library string, threads int) string {
+		j := hproftest.NewJDK(17, 8)
+		mailbox := j.Class("com.acme.Mailbox", j.Object, hproftest.Ref("letters"))
+		letters := arrayQueue(j, 2000)
+		inner := letters
+		subscription := j.Class("java.util.concurrent.SubmissionPublisher$BufferedSubscription", j.Object, hproftest.Ref("queue"))
+		if library != "" {
+			inner = j.New(subscription).Set("queue", letters)
+		}
+		box := j.New(mailbox).Set("letters", inner)
+		j.Class("com.acme.Post", j.Object).Static("BOX", box)
+		for range threads {
+			frames := []hproftest.Frame{
+				{Class: j.Class("com.acme.Mailer", j.Object), Method: "send", Line: 7},
+				{Class: mailbox, Method: method, Line: 8, Locals: []*hproftest.Object{box}},
+			}
+			if library != "" {
+				frames[1] = hproftest.Frame{Class: subscription, Method: "consume", Locals: []*hproftest.Object{inner}}
+			}
+			j.SetThread(j.NewThread(j.Thread, "post", frames...), 5, true, hproftest.Parked)
+		}
+		return only(t, "growing-collection", detect(t, j)).Summary
+	}
+	const told = `Thread "post" is in Mailer.send. It waits without a time limit`
+	assert.Contains(t, summary("run", "", 1), told)
+	assert.Contains(t, summary("run", "BufferedSubscription", 1), told)
+	assert.NotContains(t, summary("main", "", 1), "Mailer.send", "it started the program")
+	assert.NotContains(t, summary("run", "", 2), "Mailer.send", "one of them may be at work")
+}
+
+// TestTakerOfTheJDK has events that wait for the thread of AWT: all of the way to them is the JDK's.
+func TestTakerOfTheJDK(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	events := j.Class("java.awt.EventQueue", j.Object, hproftest.Ref("queue"))
+	dispatcher := j.Class("java.awt.EventDispatchThread", j.Thread, hproftest.Ref("theQueue"))
+	queue := j.New(events).Set("queue", arrayQueue(j, 2000))
+	thread := j.NewThread(dispatcher, "AWT-EventQueue-0",
+		hproftest.Frame{Class: j.Class("com.acme.Blotter", j.Object), Method: "load", Line: 7},
+		hproftest.Frame{Class: events, Method: "dispatchEvent"}).Set("theQueue", queue)
+	j.SetThread(thread, 5, true, hproftest.Parked)
+	f := only(t, "growing-collection", detect(t, j))
+	assert.Contains(t, f.Summary, "That thread is in Blotter.load. It waits without a time limit")
+}

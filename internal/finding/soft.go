@@ -38,7 +38,7 @@ func (h *Heap) lookForSoft(ctx context.Context, s *suspect, paths []Path) (soft 
 
 // passesSoft says whether a path leads through the referent of a SoftReference.
 func (h *Heap) passesSoft(p Path) bool {
-	return slices.ContainsFunc(p.Steps[:len(p.Steps)-1], func(s Step) bool { return s.Field == "referent" && h.isSoft(s.Class) })
+	return slices.ContainsFunc(p.above(), func(s Step) bool { return s.Field == "referent" && h.isSoft(s.Class) })
 }
 
 // isSoft says whether a class of that name is SoftReference or extends it.

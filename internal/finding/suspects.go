@@ -412,6 +412,6 @@ func (h *Heap) explained(s *suspect) bool {
 // throughThreadLocal says whether a way leads through the map of a thread.
 func throughThreadLocal(paths []Path) bool {
 	return slices.ContainsFunc(paths, func(p Path) bool {
-		return slices.ContainsFunc(p.Steps[:len(p.Steps)-1], func(s Step) bool { return s.Class == threadLocalEntry })
+		return slices.ContainsFunc(p.above(), func(s Step) bool { return s.Class == threadLocalEntry })
 	})
 }

@@ -241,14 +241,14 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 	f.Summary += h.notTheCause(below.own)
 	f.Advice = fmt.Sprintf("Look at what %s is filled with, and let go of what is done with.", w.filled(name))
 	switch {
-	case isQueue(class):
-		f.Advice = takeFrom(w)
-		h.wordTaker(f, s.object)
 	case class == joinTask+"[]":
 		f.Advice = "These are tasks that wait for the threads of a ForkJoinPool, as of the Async methods of CompletableFuture without an executor: see what those threads are at, and give work that waits an executor of its own, with a queue of bounded size."
 		if s.kept = h.joinPoolKept(s.object); s.kept == nil {
 			h.wordTaker(f, s.object)
 		}
+	case isQueueOn(f.Evidence.Path, class):
+		f.Advice = takeFrom(w)
+		h.wordTaker(f, s.object)
 	case listens(class), listens(w.field):
 		f.Advice = deregister(w)
 	case few:
