@@ -3,8 +3,10 @@ package finding
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 )
@@ -226,26 +228,59 @@ func place(frames []heap.Frame) string {
 	return b.String()
 }
 
-// namePattern returns a thread's name with a "*" for each number in it.
+// namePattern returns a name with a "*" for each number in it, hexadecimal ones and ids included.
 func namePattern(name string) string {
 	var b strings.Builder
-	for i, r := range name {
-		switch digit := r >= '0' && r <= '9'; {
-		case !digit:
-			b.WriteRune(r)
-		case i == 0 || name[i-1] < '0' || name[i-1] > '9':
-			b.WriteByte('*')
+	for text, number := range numbersIn(name) {
+		if number {
+			text = "*"
 		}
+		b.WriteString(text)
 	}
 	return b.String()
 }
 
-// firstNumber returns the digits of the first number in a name.
+// firstNumber returns the first number in a name.
 func firstNumber(name string) string {
-	digit := func(r rune) bool { return r >= '0' && r <= '9' }
-	rest := name[max(0, strings.IndexFunc(name, digit)):]
-	if end := strings.IndexFunc(rest, func(r rune) bool { return !digit(r) }); end >= 0 {
-		return rest[:end]
+	for text, number := range numbersIn(name) {
+		if number {
+			return text
+		}
 	}
-	return rest
+	return ""
+}
+
+// leastHex is how many hexadecimal digits make a number, if they are all of a word and one is no letter.
+const leastHex = 4
+
+// numbersIn yields a name piece by piece, and which pieces are numbers.
+func numbersIn(name string) iter.Seq2[string, bool] {
+	isDigit := func(r rune) bool { return r >= '0' && r <= '9' }
+	isLetter := func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }
+	run := func(s string, of func(rune) bool) int { // the length of the first run of those, or of others
+		first, _ := utf8.DecodeRuneInString(s)
+		if n := strings.IndexFunc(s, func(r rune) bool { return of(r) != of(first) }); n >= 0 {
+			return n
+		}
+		return len(s)
+	}
+	return func(yield func(string, bool) bool) {
+		for name != "" {
+			word := name[:run(name, func(r rune) bool { return isDigit(r) || isLetter(r) })]
+			name = name[len(word):]
+			if len(word) >= leastHex && strings.ContainsFunc(word, isDigit) && strings.Trim(word, "0123456789abcdefABCDEF") == "" {
+				if !yield(word, true) {
+					return
+				}
+				continue
+			}
+			for word != "" {
+				n := run(word, isDigit)
+				if !yield(word[:n], isDigit(rune(word[0]))) {
+					return
+				}
+				word = word[n:]
+			}
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package finding_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"testing"
@@ -180,4 +181,21 @@ func TestThreadLeakOfKafkaClients(t *testing.T) {
 	f := only(t, "thread-leak", build(150, producer))
 	assert.Equal(t, finding.SeverityWarning, f.Severity)
 	assert.Contains(t, f.Advice, "KafkaProducer")
+}
+
+// TestThreadsNamedAfterIDs has the threads of clients whose names have ids of hexadecimal digits.
+func TestThreadsNamedAfterIDs(t *testing.T) {
+	build := func(name string) []finding.Finding {
+		j := hproftest.NewJDK(25, 8)
+		monitor := j.Class("com.mongodb.internal.connection.ServerMonitor", j.Object)
+		for i := range 250 {
+			id := sha256.Sum256([]byte{byte(i)})
+			j.NewThread(j.Thread, fmt.Sprintf(name, id[:12]), hproftest.Frame{Class: monitor, Method: "wait"})
+		}
+		return byKind("thread-leak", detect(t, j))
+	}
+	f := only(t, "thread-leak", build("cluster-ClusterId{value='%x'}-127.0.0.1:27017"))
+	assert.Equal(t, finding.SeverityWarning, f.Severity, "250 clients")
+	assert.Contains(t, f.Title, "cluster-ClusterId{value='*'}-*.*.*.*:*")
+	assert.Empty(t, build("cluster-x%xy"), "these are words")
 }

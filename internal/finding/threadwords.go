@@ -109,7 +109,7 @@ func (c *crowd) word(f *Finding, name, in string) {
 		f.Title = fmt.Sprintf("%s alike, named %q, are in %s", threads, name, cmp.Or(in, "the same place"))
 		f.Summary = "None of them belongs to a pool that is known."
 		if c.numbers >= numbersRemark {
-			f.Summary += fmt.Sprintf(" The first number in the names has %s values: so many groups of them were made.", unit.Count(c.numbers))
+			f.Summary += fmt.Sprintf(" The first number or id in the names has %s values: so many groups of them were made.", unit.Count(c.numbers))
 		}
 		f.Advice = "See by the stack what they wait for: end threads whose work is done, share the group or pool that starts them, and bound how many there may be."
 	}
