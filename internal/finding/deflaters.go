@@ -1,6 +1,7 @@
 package finding
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -55,6 +56,7 @@ func (h *Heap) appendDeflaters(ctx context.Context, found []Finding) ([]Finding,
 		Evidence: Evidence{Path: path, Refutes: "as many are at work at once: connections with compression have one or two each",
 			Facts: []Fact{fact("Deflaters open", "%s", unit.Count(int64(len(deflaters)))), fact("Inflaters open", "%s", unit.Count(int64(len(inflaters))))}},
 	}
+	f.Advice = cmp.Or(whatEmpties(path), f.Advice)
 	if held := w.held(); held != "" {
 		f.Summary += " Most are held by " + w.String() + "."
 	}

@@ -35,3 +35,18 @@ func TestOpenDeflaters(t *testing.T) {
 	}
 	assert.Empty(t, f(900, 5000))
 }
+
+// TestInflatersOfKeptJars has jar files that the JDK keeps open, each with an Inflater.
+func TestInflatersOfKeptJars(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	native := j.Class("java.util.zip.Inflater$InflaterZStreamRef", j.Object, hproftest.Long("address"))
+	inflater := j.Class("java.util.zip.Inflater", j.Object, hproftest.Ref("zsRef"))
+	file := j.Class("sun.net.www.protocol.jar.URLJarFile", j.Object, hproftest.Ref("inflater"))
+	files := make([]*hproftest.Object, 2000)
+	for i := range files {
+		files[i] = j.New(file).Set("inflater", j.New(inflater).Set("zsRef", j.New(native).Set("address", int64(0x7f0000001000))))
+	}
+	j.Class("sun.net.www.protocol.jar.JarFileFactory", j.Object).Static("urlCache", j.Array(j.Objects, files...))
+	j.StickyClasses()
+	assert.Contains(t, only(t, "open-deflaters", detect(t, j)).Advice, "URLConnection.setUseCaches(false)")
+}

@@ -220,6 +220,17 @@ func whatEmpties(p *Path) string {
 			return "These are sessions in a map that nothing empties: a MapSessionRepository drops an expired one only when somebody asks for that very one. Use a repository that expires them (Redis, JDBC), or a map that does."
 		case "org.apache.lucene.store.ByteBuffersDirectory.files", "org.apache.lucene.store.RAMDirectory.fileMap":
 			return "Files of an index stay as long as a reader or a commit has them: close each DirectoryReader (SearcherManager.release()), and open one anew by openIfChanged only. If all are closed, the index is as big as that: keep it on a disk (MMapDirectory)."
+		case "sun.nio.ch.Util$BufferCache.buffers":
+			return "The JDK keeps such a buffer for each thread that reads or writes a channel by an array of the heap, as big as the biggest piece was: " +
+				"use smaller pieces, or direct buffers, or set -Djdk.nio.maxCachedBufferSize (262144, say)."
+		case "sun.net.www.protocol.jar.JarFileFactory.urlCache", "sun.net.www.protocol.jar.JarFileFactory.fileCache":
+			return "Each jar file that a jar: URL was read from stays open: call URLConnection.setUseCaches(false) before it is read, or close the JarFile " +
+				"(JarURLConnection.getJarFile()) when it is done with."
+		case "sun.rmi.transport.ObjectTable.objTable", "sun.rmi.transport.ObjectTable.implTable":
+			return "These are exported for RMI, and stay as long as a client has them: call UnicastRemoteObject.unexportObject() when one is done with."
+		case "org.jboss.weld.contexts.CreationalContextImpl.dependentInstances":
+			return "Each @Dependent bean from Instance.get() stays until what asked for it ends: call Instance.destroy() when it is done with, " +
+				"or make the bean @ApplicationScoped or @RequestScoped."
 		case "java.util.concurrent.DelayQueue.q":
 			return "Each element stays until its time has come: remove those whose purpose is over, or give them shorter delays."
 		case "ch.qos.logback.classic.LoggerContext.loggerCache", "org.apache.logging.log4j.spi.LoggerRegistry.map", "java.util.logging.LogManager$LoggerContext.namedLoggers":
@@ -236,7 +247,7 @@ func whatEmpties(p *Path) string {
 		if s.Field == "suppressedExceptions" {
 			return "One exception collects all others (addSuppressed): make a new one for each piece of work, and bound how many a loop of retries adds."
 		}
-		if !strings.HasPrefix(s.Class, "java.util.") {
+		if !strings.HasPrefix(s.Class, "java.util.") && !strings.HasPrefix(s.Class, "sun.") && !strings.HasSuffix(s.Class, "[]") {
 			return ""
 		}
 	}

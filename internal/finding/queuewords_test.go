@@ -278,6 +278,19 @@ func TestKeptByTheJDK(t *testing.T) {
 	j.StickyClasses()
 	assert.Contains(t, only(t, "growing-collection", detect(t, j)).Advice, "virtual threads that have not ended")
 
+	for field, advice := range map[string]string{
+		"sun.net.www.protocol.jar.JarFileFactory.urlCache":                 "setUseCaches(false)",
+		"sun.rmi.transport.ObjectTable.implTable":                          "unexportObject()",
+		"org.jboss.weld.contexts.CreationalContextImpl.dependentInstances": "Instance.destroy()",
+	} {
+		j = hproftest.NewJDK(17, 8)
+		at := strings.LastIndexByte(field, '.')
+		entry := j.Class("com.acme.Entry", j.Object, hproftest.Ref("data"))
+		j.Class(field[:at], j.Object).Static(field[at+1:], hashMap(j, entry, 2000))
+		j.StickyClasses()
+		assert.Contains(t, only(t, "growing-collection", detect(t, j)).Advice, advice)
+	}
+
 	for manager, field := range map[string]string{"org.apache.catalina.session.StandardManager": "sessions", "org.eclipse.jetty.session.DefaultSessionCache": "_sessions"} {
 		j = hproftest.NewJDK(17, 8)
 		sessions := hashMap(j, j.Class("com.acme.Session", j.Object, hproftest.Ref("data")), 2000)

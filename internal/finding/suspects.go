@@ -46,6 +46,8 @@ type suspect struct {
 	above []heap.ObjID
 	// chained is true where object refers to more of its own class, which retain all.
 	chained bool
+	// link is the field of a chain's objects that refers to the next one of their class, "" where that is not known.
+	link string
 	// collection is the collection whose content this is, nil for none.
 	collection *collection
 	// weak is what was seen of the collection where it is a WeakHashMap, or of the entries of a library's map with weak
@@ -119,6 +121,9 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 			if s.weak, err = h.lookAtWeakBelow(ctx, s); err != nil {
 				return nil, err
 			}
+		}
+		if s.link, err = h.linkOf(ctx, s); err != nil {
+			return nil, err
 		}
 		if s.ended, err = h.takerEnded(ctx, s, paths, outside); err != nil {
 			return nil, err
@@ -309,6 +314,17 @@ func (h *Heap) beginsChain(o heap.ObjID, retained int64) bool {
 		}
 	}
 	return false
+}
+
+// linkOf returns the field by which the objects of a chain refer directly to the next one, "" for others. Errors: that of
+// ctx.
+func (h *Heap) linkOf(ctx context.Context, s *suspect) (field string, err error) {
+	next, _ := h.heavy(s.object, s.retained)
+	if !s.chained || next == 0 || h.ClassOf(next) != h.ClassOf(s.object) {
+		return "", nil
+	}
+	err = h.Read(ctx, []heap.ObjID{s.object}, func(c heap.Content) { field = h.FieldTo(c, next) })
+	return field, err
 }
 
 // heavy returns the child that retains nearly all of what an object retains, 0 if there is none.

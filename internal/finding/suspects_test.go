@@ -217,7 +217,7 @@ func TestBigRetainerChain(t *testing.T) {
 	assert.Equal(t, "first", f.Culprit.Field)
 	assert.Equal(t, "writer", f.Culprit.Thread)
 	assert.Contains(t, f.Title, "com.acme.Event")
-	assert.Contains(t, f.Summary, "3,000 objects")
+	assert.Contains(t, f.Summary, "3,000 objects, each refers to another by its field next.")
 }
 
 // TestBigGroup has objects that two holders share.

@@ -206,6 +206,9 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 	if s.chained {
 		f.Summary = fmt.Sprintf("It begins a chain or tree of its own kind: the heap has %s. ", unit.Plural(h.Class(s.object).Instances, "object", "objects"))
 	}
+	if s.link != "" {
+		f.Summary = strings.TrimSuffix(f.Summary, ". ") + fmt.Sprintf(", each refers to another by its field %s. ", clip(s.link, 40))
+	}
 	if top := s.above[0]; top != s.object {
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("under the GC roots", "%s", h.called(top)))
 	}
@@ -323,7 +326,7 @@ func (h *Heap) called(o heap.ObjID) string {
 	class, name := h.Class(o).Name, h.NameOf(o)
 	switch {
 	case name == "":
-		return clip(class, 100)
+		return clip(stableClass(class), 100)
 	case class == "java.lang.Class":
 		return "class " + clip(name, 100)
 	}
