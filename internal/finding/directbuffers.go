@@ -10,7 +10,7 @@ import (
 )
 
 // directBuffers finds memory outside the heap that direct ByteBuffers hold: it is given
-// back when their cleaner runs, after a collection that finds them dead. And what Deflaters hold there.
+// back when their cleaner runs, after a collection that finds them dead. And what arenas and Deflaters hold there.
 type directBuffers struct{}
 
 // The columns of tableDirectBuffer.
@@ -52,7 +52,13 @@ func (directBuffers) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		}
 		found = append(found, b.finding(path))
 	}
-	return h.appendDeflaters(ctx, found)
+	for _, add := range []func(context.Context, []Finding) ([]Finding, error){h.appendMapped, h.appendSegments, h.appendDeflaters} {
+		var err error
+		if found, err = add(ctx, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // directBuffers sums up the buffers. Slices and duplicates have no cleaner, mapped files
