@@ -19,6 +19,8 @@ type holder struct {
 	// of it, not the thread itself.
 	frame    string
 	variable bool
+	// many says that the way begins at several threads, of which this is one.
+	many bool
 	// from is where the path begins: the static field, "" if it does with none or with that of
 	// class; or the JNI global reference.
 	from string
@@ -46,6 +48,7 @@ func holderOn(p *Path) holder {
 		return holder{}
 	}
 	w := holder{thread: p.Thread, frame: p.Frame, local: throughThreadLocal([]Path{*p}), variable: p.Root == hprof.SubRootJavaFrame.RootName()}
+	w.many = p.Root == hprof.SubRootThread.RootName() && p.Steps[0].Object == "" && p.Objects > 1
 	if i := slices.IndexFunc(p.Steps, isWorkQueue); i >= 0 {
 		w.class, w.field = p.Steps[i].Class, workQueue
 	}
@@ -125,6 +128,10 @@ func (w holder) String() string {
 		return "static field " + fieldOf(w.class, w.field)
 	case w.class != "":
 		return "field " + fieldOf(w.class, w.field)
+	case w.many && w.local:
+		return fmt.Sprintf("a ThreadLocal of threads such as %q", clip(w.thread, 60))
+	case w.many:
+		return fmt.Sprintf("threads such as %q", clip(w.thread, 60))
 	case w.thread != "" && w.local:
 		return fmt.Sprintf("a ThreadLocal of thread %q", clip(w.thread, 60))
 	case w.thread != "" && w.frame != "":

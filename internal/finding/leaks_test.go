@@ -281,3 +281,24 @@ func TestDirectBuffers(t *testing.T) {
 	assert.True(t, f.NoShare(), "its bytes are no share of the heap")
 	assert.Empty(t, byKind("direct-buffers", detect(t, build(3, 0, 1<<30, false))))
 }
+
+// TestBuffersOfThreads has buffers that the JDK keeps for several threads, and for one.
+func TestBuffersOfThreads(t *testing.T) {
+	for _, threads := range []int{40, 1} {
+		j := hproftest.NewJDK(17, 8)
+		buffer := j.Class("java.nio.Buffer", j.Object, hproftest.Int("capacity"))
+		mapped := j.Class("java.nio.MappedByteBuffer", buffer, hproftest.Ref("fd"))
+		direct := j.Class("java.nio.DirectByteBuffer", mapped, hproftest.Ref("cleaner"))
+		cleaner := j.Class("jdk.internal.ref.Cleaner", j.Object)
+		cache := j.Class("sun.nio.ch.Util$BufferCache", j.Object, hproftest.Ref("buffers"))
+		uploader := j.Class("java.util.concurrent.ForkJoinWorkerThread", j.Thread, hproftest.Ref("cache"))
+		for i := range threads {
+			b := j.New(direct).Set("capacity", int32(100<<20)).Set("cleaner", j.New(cleaner))
+			j.NewThread(uploader, fmt.Sprint("upload-", i)).Set("cache", j.New(cache).Set("buffers", j.Array(j.Objects, b)))
+		}
+		f := only(t, "direct-buffers", detect(t, j))
+		assert.Equal(t, threads == 40, strings.Contains(f.Summary, `by way of threads such as "upload-`), f.Summary)
+		assert.Equal(t, threads == 1, strings.Contains(f.Summary, `by way of thread "upload-0"`), f.Summary)
+		assert.Contains(t, f.Advice, "-Djdk.nio.maxCachedBufferSize")
+	}
+}

@@ -178,6 +178,9 @@ func threadOf(w holder) string {
 		return ""
 	}
 	on := fmt.Sprintf(" on thread %q", clip(w.thread, 60))
+	if w.many {
+		return fmt.Sprintf(" on threads such as %q", clip(w.thread, 60))
+	}
 	if w.variable && w.frame != "" {
 		on += ", in " + clip(stableClass(w.frame), 100)
 	}
