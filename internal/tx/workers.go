@@ -46,7 +46,7 @@ type workerThread struct {
 // their own.
 var workerNames = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`-exec-\d+$|^qtp\d+-|^default task-|^XNIO-.* task|ExecuteThread: |^Default Executor-thread-|^http-|^ajp-|` +
-		`[Jj]etty|^dw-|^grizzly|^vert\.x-|^reactor-http-|[Ee]xecutor|^HTTP-Dispatcher|^pool-\d+-thread-|ThreadPool|\b[Ww]ork|[Ww]orker|EventLoopGroup-`)
+		`[Jj]etty|^dw-|^grizzly|^vert\.x-|^reactor-http-|[Ee]xecutor|^HTTP-Dispatcher|^pool-\d+-thread-|ThreadPool|\b[Ww]ork|[Ww]orker|[Ee]ventLoopGroup`)
 })
 
 // calls are what servers make for each request and for nothing else, on whatever threads they have.

@@ -61,7 +61,7 @@ func TestWorkerThreads(t *testing.T) {
 
 	for _, name := range []string{"http-nio-8080-exec-1", "qtp12-3", "default task-7", "XNIO-1 task-2", "vert.x-eventloop-thread-1", "reactor-http-epoll-2", "[ACTIVE] ExecuteThread: '3' for queue", "Default Executor-thread-9",
 		"JettyServerThreadPool-24", "dw-20 - GET /orders/7", "grpc-default-executor-0", "executor-thread-1",
-		"work-3", "vertx-blocked-worker 1", "ForkJoinPool-1-worker-5"} {
+		"work-3", "default-eventLoopGroup-2-2", "vertx-blocked-worker 1", "ForkJoinPool-1-worker-5"} {
 		assert.True(t, w.IsWorker(name), name)
 	}
 	for _, name := range []string{"Finalizer", "data-plane-kafka-network-thread-1-ListenerName(PLAINTEXT)-PLAINTEXT-0"} {
