@@ -65,9 +65,11 @@ type family struct {
 
 // Detect implements Detector.
 func (loaderLeaks) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
+	p := h.pressure()
+	made, err := h.appendMadeClasses(nil, p)
 	loaders := h.loaders()
-	if len(loaders) == 0 {
-		return nil, nil
+	if len(loaders) == 0 || err != nil {
+		return made, err
 	}
 	if err := h.readStopped(ctx, loaders); err != nil {
 		return nil, err
@@ -75,7 +77,6 @@ func (loaderLeaks) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 	if err := h.dropSoft(ctx, loaders); err != nil {
 		return nil, err
 	}
-	p := h.pressure()
 	var found []Finding
 	for i, f := range families(loaders) {
 		if i < maxAnchorFamilies {
@@ -107,7 +108,7 @@ func (loaderLeaks) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 			break
 		}
 	}
-	return found, nil
+	return append(found, made...), nil
 }
 
 // loaderPaths returns the ways to the loaders: those that pass no SoftReference, as caches of the
