@@ -148,10 +148,10 @@ func (p *printer) classesDiff(d *Diff) {
 			known(c.ShallowBytes.After, unit.Bytes), signed(c.ShallowBytes, unit.Bytes),
 			known(c.RetainedBytes.After, unit.Bytes), signed(c.RetainedBytes, unit.Bytes)}
 	}
-	p.table(2, []column{{title: "CLASS", flexible: true}, {title: "LOADER", optional: true}, {title: ""},
-		{title: "INSTANCES", number: true, optional: true}, {title: "GROWTH", number: true},
+	p.table(2, []column{{title: "CLASS", flexible: true}, {title: "LOADER", optional: 1}, {title: ""},
+		{title: "INSTANCES", number: true, optional: 1}, {title: "GROWTH", number: true},
 		{title: "SHALLOW", number: true}, {title: "GROWTH", number: true},
-		{title: "RETAINED", number: true, optional: true}, {title: "GROWTH", number: true}}, rows)
+		{title: "RETAINED", number: true, optional: 1}, {title: "GROWTH", number: true}}, rows)
 	p.more(d.Limits.ClassesOmitted, "class that changed", "classes that changed")
 }
 

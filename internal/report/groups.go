@@ -62,8 +62,8 @@ func (p *printer) loaders(r *Report) {
 		}
 		rows[i] = []string{l.Label(), object, unit.Count(l.Classes), unit.Bytes(l.ShallowBytes), unit.Bytes(l.RetainedBytes), known(l.LoaderRetainedBytes, unit.Bytes)}
 	}
-	p.table(2, []column{{title: "LOADER", flexible: true}, {title: "OBJECT", optional: true}, {title: "CLASSES", number: true},
-		{title: "SHALLOW", number: true}, {title: "RETAINED", number: true}, {title: "BY ITSELF", number: true, optional: true}}, rows)
+	p.table(2, []column{{title: "LOADER", flexible: true}, {title: "OBJECT", optional: 1}, {title: "CLASSES", number: true},
+		{title: "SHALLOW", number: true}, {title: "RETAINED", number: true}, {title: "BY ITSELF", number: true, optional: 1}}, rows)
 	p.more(int64(len(r.Loaders)-len(shown))+r.Limits.LoadersOmitted, "class loader", "class loaders")
 }
 
@@ -77,10 +77,10 @@ func (p *printer) packages(r *Report) {
 	rows := make([][]string, len(shown))
 	for i, k := range shown {
 		rows[i] = []string{k.Package, unit.Count(k.Classes), unit.Count(k.Instances), unit.Bytes(k.ShallowBytes), unit.Bytes(k.RetainedBytes),
-			unit.Share(k.RetainedBytes, r.Heap.ShallowBytes)}
+			unit.Share(k.RetainedBytes, r.Heap.live())}
 	}
-	p.table(2, []column{{title: "PACKAGE", flexible: true}, {title: "CLASSES", number: true, optional: true}, {title: "INSTANCES", number: true},
-		{title: "SHALLOW", number: true}, {title: "RETAINED", number: true}, {title: "OF HEAP", number: true, optional: true}}, rows)
+	p.table(2, []column{{title: "PACKAGE", flexible: true}, {title: "CLASSES", number: true, optional: 1}, {title: "INSTANCES", number: true},
+		{title: "SHALLOW", number: true}, {title: "RETAINED", number: true}, {title: "OF REACHABLE", number: true, optional: 1}}, rows)
 	p.more(int64(len(r.Packages)-len(shown))+r.Limits.PackagesOmitted, "package", "packages")
 }
 

@@ -20,10 +20,7 @@ const openShare = 10
 func treeViews(r *Report) []*treeView {
 	var roots []*treeView
 	var way []*treeView
-	var total int64
-	if r.Heap.ReachableBytes != nil {
-		total = *r.Heap.ReachableBytes
-	}
+	total := r.Heap.live()
 	for _, n := range r.DominatorTree {
 		if n.Depth < 0 || n.Depth > len(way) {
 			continue // its parent is missing

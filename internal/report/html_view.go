@@ -107,10 +107,12 @@ func newPageView(full *Report, bound pageBound) *pageView {
 }
 
 // Bytes, Count and Maybe render numbers in the template.
-func (*pageView) Bytes(n int64) string     { return unit.Bytes(n) }
-func (*pageView) Count(n int64) string     { return unit.Count(n) }
-func (*pageView) Maybe(n *int64) string    { return known(n, unit.Bytes) }
-func (*pageView) Share(n, of int64) string { return unit.Share(n, of) }
+func (*pageView) Bytes(n int64) string  { return unit.Bytes(n) }
+func (*pageView) Count(n int64) string  { return unit.Count(n) }
+func (*pageView) Maybe(n *int64) string { return known(n, unit.Bytes) }
+
+// ShareOfLive renders retained bytes as a share of the reachable heap.
+func (v *pageView) ShareOfLive(n int64) string { return unit.Share(n, v.Heap.live()) }
 
 // Cells are the counts of the states, empty where there are none.
 func (*pageView) Cells(s finding.States) []string {

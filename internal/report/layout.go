@@ -76,8 +76,9 @@ type column struct {
 	// flexible columns hold class names, which are shortened to make a table fit.
 	// A table has one.
 	flexible bool
-	// optional columns are left out where the flexible one would get too narrow.
-	optional bool
+	// optional columns are left out where the flexible one would get too narrow: the
+	// greatest first, of those that are alike the last. 0 stays.
+	optional int
 }
 
 // table writes rows under the columns' titles, all indented. len(rows[i]) is
@@ -138,8 +139,8 @@ func keep(columns []column, rows [][]string, wanted func(i int) bool) ([]column,
 	return keptColumns, keptRows
 }
 
-// fit makes the table no wider than the terminal: it leaves out optional columns,
-// the last first, and shortens the cells of the flexible one.
+// fit makes the table no wider than the terminal: it leaves out optional columns
+// and shortens the cells of the flexible one.
 func (p *printer) fit(indent int, columns []column, rows [][]string) ([]column, [][]string) {
 	flexible := slices.IndexFunc(columns, func(c column) bool { return c.flexible })
 	if p.width == 0 || flexible < 0 {
@@ -151,11 +152,19 @@ func (p *printer) fit(indent int, columns []column, rows [][]string) ([]column, 
 			room -= widest(columns, rows, i) + len("  ")
 		}
 	}
-	for i := len(columns) - 1; i >= 0; i-- {
-		if columns[i].optional && room < min(wantedFlexible, widest(columns, rows, flexible)) {
-			room += widest(columns, rows, i) + len("  ")
-			columns, rows = keep(columns, rows, func(k int) bool { return k != i })
+	for room < min(wantedFlexible, widest(columns, rows, flexible)) {
+		least := 0
+		for i, c := range columns {
+			if c.optional > 0 && c.optional >= columns[least].optional {
+				least = i
+			}
 		}
+		if columns[least].optional == 0 {
+			break
+		}
+		room += widest(columns, rows, least) + len("  ")
+		columns, rows = keep(columns, rows, func(i int) bool { return i != least })
+		flexible = slices.IndexFunc(columns, func(c column) bool { return c.flexible })
 	}
 	for _, row := range rows {
 		row[flexible] = shortClass(row[flexible], max(room, minFlexible))

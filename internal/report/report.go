@@ -89,6 +89,14 @@ type Heap struct {
 	LayoutConfidence finding.Confidence `json:"layout_confidence"`
 }
 
+// live is what retained bytes are a share of: the reachable bytes, or all where no graph was built.
+func (h *Heap) live() int64 {
+	if h.ReachableBytes == nil {
+		return h.ShallowBytes
+	}
+	return *h.ReachableBytes
+}
+
 // ClassRow is one line of the class histogram, one class of one loader.
 type ClassRow struct {
 	Class string `json:"class"`

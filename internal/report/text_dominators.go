@@ -15,10 +15,10 @@ func DominatorsText(w io.Writer, d *Dominators, o TextOptions) error {
 	if len(d.Dominators) > 0 {
 		rows := make([][]string, len(d.Dominators))
 		for i, r := range d.Dominators {
-			rows[i] = []string{r.name(), r.Object, unit.Bytes(r.ShallowBytes), unit.Bytes(r.RetainedBytes), unit.Share(r.RetainedBytes, d.Heap.ShallowBytes)}
+			rows[i] = []string{r.name(), r.Object, unit.Bytes(r.ShallowBytes), unit.Bytes(r.RetainedBytes), unit.Share(r.RetainedBytes, d.Heap.live())}
 		}
 		p.table(2, []column{{title: "CLASS", flexible: true}, {title: "OBJECT"}, {title: "SHALLOW", number: true},
-			{title: "RETAINED", number: true}, {title: "OF HEAP", number: true, optional: true}}, rows)
+			{title: "RETAINED", number: true}, {title: "OF REACHABLE", number: true, optional: 1}}, rows)
 	}
 	if n := d.Limits.DominatorsOmitted; n > 0 {
 		p.line(p.paint(sgrDim, "  … and "+unit.Plural(n, "more object", "more objects")+" that retain "+unit.Bytes(d.Limits.OmittedBytes)))

@@ -86,7 +86,7 @@ func (p *printer) referents(classes []finding.FinalizerClass, omitted int64) {
 	for _, s := range states(finding.States{}) {
 		columns = append(columns, column{title: s.short, number: true})
 	}
-	columns = append(columns, column{title: "SHALLOW", number: true, optional: true}, column{title: "RETAINED", number: true})
+	columns = append(columns, column{title: "SHALLOW", number: true, optional: 1}, column{title: "RETAINED", number: true})
 	rows := make([][]string, len(shown))
 	for i, c := range shown {
 		rows[i] = []string{c.Class, unit.Count(c.Total)}

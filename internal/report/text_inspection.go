@@ -77,8 +77,8 @@ func (p *printer) fieldTable(title string, fields []FieldValue, omitted int64) {
 	for i, f := range fields {
 		rows[i] = []string{f.Field, f.text(), f.address(), f.Type, f.DeclaredBy}
 	}
-	p.table(2, []column{{title: "FIELD"}, {title: "VALUE", flexible: true}, {title: "OBJECT"}, {title: "TYPE", optional: true},
-		{title: "DECLARED BY", optional: true}}, rows)
+	p.table(2, []column{{title: "FIELD"}, {title: "VALUE", flexible: true}, {title: "OBJECT"}, {title: "TYPE", optional: 1},
+		{title: "DECLARED BY", optional: 1}}, rows)
 	p.more(omitted, "field", "fields")
 }
 

@@ -50,7 +50,7 @@ func (p *printer) jvm(j JVM) {
 	}
 }
 
-// smallShare is the part of the heap below which no object is a big one.
+// smallShare is the part of the reachable heap below which no object is a big one.
 const smallShare = 1000
 
 // dominators writes the biggest objects directly under the GC roots.
@@ -59,17 +59,17 @@ func (p *printer) dominators(r *Report) {
 		return
 	}
 	shown := r.Dominators[:min(len(r.Dominators), textRows)]
-	small := slices.IndexFunc(shown, func(d DominatorRow) bool { return d.RetainedBytes < r.Heap.ShallowBytes/smallShare })
+	small := slices.IndexFunc(shown, func(d DominatorRow) bool { return d.RetainedBytes < r.Heap.live()/smallShare })
 	if small > 0 {
 		shown = shown[:small]
 	}
 	p.heading("BIGGEST OBJECTS", "by what would be freed with them")
 	rows := make([][]string, len(shown))
 	for i, d := range shown {
-		rows[i] = []string{d.name(), d.Object, unit.Bytes(d.ShallowBytes), unit.Bytes(d.RetainedBytes), unit.Share(d.RetainedBytes, r.Heap.ShallowBytes)}
+		rows[i] = []string{d.name(), d.Object, unit.Bytes(d.ShallowBytes), unit.Bytes(d.RetainedBytes), unit.Share(d.RetainedBytes, r.Heap.live())}
 	}
 	p.table(2, []column{{title: "CLASS", flexible: true}, {title: "OBJECT"}, {title: "SHALLOW", number: true},
-		{title: "RETAINED", number: true}, {title: "OF HEAP", number: true, optional: true}}, rows)
+		{title: "RETAINED", number: true}, {title: "OF REACHABLE", number: true, optional: 1}}, rows)
 	p.more(int64(len(r.Dominators)-len(shown))+r.Limits.DominatorsOmitted, "object", "objects")
 }
 
@@ -105,10 +105,10 @@ func (p *printer) histogram(r *Report, limit int) {
 		if ambiguous[c.Class] > 1 {
 			loader = c.Loader
 		}
-		rows[i] = []string{c.Class, loader, unit.Count(c.Instances), unit.Bytes(c.ShallowBytes), known(c.RetainedBytes, unit.Bytes), unit.Share(c.ShallowBytes, r.Heap.ShallowBytes)}
+		rows[i] = []string{c.Class, loader, unit.Count(c.Instances), unit.Bytes(c.ShallowBytes), unit.Share(c.ShallowBytes, r.Heap.ShallowBytes), known(c.RetainedBytes, unit.Bytes)}
 	}
 	p.table(2, []column{{title: "CLASS", flexible: true}, {title: "LOADER"}, {title: "INSTANCES", number: true},
-		{title: "SHALLOW", number: true}, {title: "RETAINED", number: true, optional: true}, {title: "OF HEAP", number: true, optional: true}}, rows)
+		{title: "SHALLOW", number: true}, {title: "SHARE", number: true, optional: 2}, {title: "RETAINED", number: true, optional: 1}}, rows)
 	p.more(int64(len(r.Histogram)-len(shown))+r.Limits.HistogramOmitted, "class", "classes")
 }
 
