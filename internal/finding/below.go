@@ -115,11 +115,15 @@ func (h *Heap) tallyBelow(ctx context.Context, objects []heap.ObjID, retained in
 	case retained-sample.total >= (sample.total-before)*(maxBelow/sampleBelow):
 		return nil, nil
 	}
-	var parts []*tally
+	var parts []*tally // by core
 	for _, object := range objects {
+		core := 0
 		err := h.Tree.BelowAtOnce(ctx, uint32(object), func() func(o uint32) bool {
-			part := newTally(h)
-			parts = append(parts, part)
+			if core == len(parts) {
+				parts = append(parts, newTally(h))
+			}
+			part := parts[core]
+			core++
 			return func(o uint32) bool {
 				part.add(heap.ObjID(o))
 				return part.n < maxBelow

@@ -1,11 +1,15 @@
 package finding_test
 
 import (
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/finding"
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
 )
 
@@ -80,4 +84,33 @@ func TestBelowAGroup(t *testing.T) {
 		assert.Contains(t, f.Title, "2,000 "+class)
 		assert.Equal(t, told, strings.Contains(f.Summary, "Below them lie 2,000 com.acme.SessionImpl."), class)
 	}
+}
+
+// TestBelowAGroupIsCountedOnceACore has a thousand lists with much below them, in a heap of many classes:
+// what counts by class is made for each core, not for each list.
+func TestBelowAGroupIsCountedOnceACore(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	for i := range 2000 {
+		j.Class(fmt.Sprintf("com.acme.Rule%d", i), j.Object)
+	}
+	click := j.Class("com.acme.Click", j.Object, hproftest.Ref("page"))
+	ref := j.Class("sun.rmi.transport.WeakRef", j.Object, hproftest.Ref("strong"))
+	refs := make([]*hproftest.Object, 1000)
+	for i := range refs {
+		clicks := make([]*hproftest.Object, 300)
+		for k := range clicks {
+			clicks[k] = j.New(click)
+		}
+		refs[i] = j.New(ref).Set("strong", j.Array(j.Objects, clicks...))
+	}
+	j.Class("sun.rmi.transport.ObjectTable", j.Object).Static("objTable", j.Array(j.Objects, refs...))
+	j.Class("sun.rmi.transport.DGCImpl", j.Object).Static("leaseTable", j.Array(j.Objects, refs...))
+	h := analyse(t, j.Finish())
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	found, err := finding.Detect(t.Context(), h)
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	assert.Contains(t, only(t, "big-retainer", found).Summary, "Below them lie 300,000 com.acme.Click")
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(32<<20))
 }
