@@ -107,7 +107,8 @@ func (h *Heap) lookAtWeakBelow(ctx context.Context, s *suspect) (*weakEntries, e
 			kept[class] += h.retained(node)
 		}
 	})
-	for class, w := range found {
+	for _, class := range slices.Sorted(maps.Keys(found)) {
+		w := found[class]
 		if kept[class]*s.below.counts[class] >= s.retained/2*int64(len(s.below.samples[class])) {
 			w.keys, _ = most(keys[class], func(heap.ObjID) int64 { return 1 })
 			return w, err
