@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/promauth"
 )
@@ -66,11 +67,16 @@ func (a Auth) hasTLS() bool {
 	return a.CAFile != "" || a.CertFile != "" || a.KeyFile != "" || a.ServerName != "" || a.InsecureSkipVerify
 }
 
+// idleTime is when a connection ends that nobody uses. A pool that gave way to another, see readAgain,
+// has some; one in use has none, as receivers are spoken to more often.
+const idleTime = 5 * time.Minute
+
 // transport is a connection pool that obeys the TLS settings.
 func (a Auth) transport(c *promauth.Config) http.RoundTripper {
 	t := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		MaxIdleConnsPerHost: 1,
+		IdleConnTimeout:     idleTime,
 		ForceAttemptHTTP2:   true,
 	}
 	if !a.hasTLS() {
