@@ -3,7 +3,6 @@ package tx
 import (
 	"cmp"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,13 +41,6 @@ type workerThread struct {
 	since, looked int64
 }
 
-// workerNames are the names of threads that handle requests, as far as servers have any of
-// their own.
-var workerNames = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`-exec-\d+$|^qtp\d+-|^default task-|^XNIO-.* task|ExecuteThread: |^Default Executor-thread-|^http-|^ajp-|` +
-		`[Jj]etty|^dw-|^grizzly|^vert\.x-|^reactor-http-|[Ee]xecutor|^HTTP-Dispatcher|^pool-\d+-thread-|ThreadPool|\b[Ww]ork|[Ww]orker|[Ee]ventLoopGroup`)
-})
-
 // calls are what servers make for each request and for nothing else, on whatever threads they have.
 var calls = sync.OnceValue(func() []string {
 	return []string{
@@ -82,17 +74,12 @@ func NewWorkerThreads() *WorkerThreads {
 // IsWorker tells by its name a thread that may handle requests: one that is named like workers, or
 // like another that was seen at one.
 func (w *WorkerThreads) IsWorker(name string) bool {
-	return workerNames().MatchString(name) || w.families[family(name)]
+	f := family(name)
+	return w.families[f] || namedLikeWorkers(f)
 }
 
 // Seen tells whether any thread was ever seen at a request.
 func (w *WorkerThreads) Seen() bool { return w.seen }
-
-// digits are what the names of a pool's threads differ by.
-var digits = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\d+`) })
-
-// family is what the threads of a pool are called alike.
-func family(name string) string { return digits().ReplaceAllString(name, "#") }
 
 // maxFamilies bounds the families that are remembered, maxTurns those whose turns are.
 const (

@@ -61,10 +61,11 @@ func TestWorkerThreads(t *testing.T) {
 
 	for _, name := range []string{"http-nio-8080-exec-1", "qtp12-3", "default task-7", "XNIO-1 task-2", "vert.x-eventloop-thread-1", "reactor-http-epoll-2", "[ACTIVE] ExecuteThread: '3' for queue", "Default Executor-thread-9",
 		"JettyServerThreadPool-24", "dw-20 - GET /orders/7", "grpc-default-executor-0", "executor-thread-1",
-		"work-3", "default-eventLoopGroup-2-2", "vertx-blocked-worker 1", "ForkJoinPool-1-worker-5"} {
+		"work-3", "default-eventLoopGroup-2-2", "vertx-blocked-worker 1", "ForkJoinPool-1-worker-5",
+		"pool-3-thread-1", "ajp-nio-8009-exec-12", "HTTP-Dispatcher", "grizzly-nio-kernel(1)", "batch Work 2"} {
 		assert.True(t, w.IsWorker(name), name)
 	}
-	for _, name := range []string{"Finalizer", "data-plane-kafka-network-thread-1-ListenerName(PLAINTEXT)-PLAINTEXT-0"} {
+	for _, name := range []string{"Finalizer", "thread-pool-3", "XNIO-1 I/O-1", "nio-exec-x", "data-plane-kafka-network-thread-1-ListenerName(PLAINTEXT)-PLAINTEXT-0"} {
 		assert.False(t, w.IsWorker(name), name)
 	}
 }
@@ -289,5 +290,19 @@ func TestRequestsInARowAreNoHang(t *testing.T) {
 		assert.Equal(t, map[bool]int64{true: 0, false: 9000}[moves], a.SureMs(), "moves: %v", moves)
 		a.Source = tx.SourceTomcat
 		assert.Equal(t, int64(9000), a.SureMs(), "a server's own word")
+	}
+}
+
+// BenchmarkIsWorker asks of each of a broker's hundred threads, as each look does.
+func BenchmarkIsWorker(b *testing.B) {
+	w := tx.NewWorkerThreads()
+	names := make([]string, 100)
+	for i := range names {
+		names[i] = fmt.Sprintf("data-plane-kafka-request-handler-%d", i)
+	}
+	for b.Loop() {
+		for _, name := range names {
+			w.IsWorker(name)
+		}
 	}
 }
