@@ -46,8 +46,8 @@ const slabPages = 512
 type index struct {
 	shift  uint
 	memory *offheap.Memory
-	mu     sync.Mutex
-	pages  map[uint64]*pageBits
+	pages  *pageTable
+	mu     sync.Mutex // of who adds pages
 	slabs  []offheap.Array[uint64]
 	left   []uint64 // of the last slab
 
@@ -59,7 +59,7 @@ type index struct {
 }
 
 func newIndex(m *offheap.Memory, shift uint) *index {
-	return &index{shift: shift, memory: m, pages: map[uint64]*pageBits{}}
+	return &index{shift: shift, memory: m, pages: newPageTable()}
 }
 
 // free gives the memory back; no object is found then.
@@ -119,9 +119,12 @@ func (m *marker) page(number uint64) page {
 
 // page returns the page of that number, made if need be. Errors: no memory.
 func (x *index) page(number uint64) (*pageBits, error) {
+	if p := x.pages.find(number); p != nil {
+		return p, nil
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if p := x.pages[number]; p != nil {
+	if p := x.pages.find(number); p != nil {
 		return p, nil
 	}
 	if len(x.left) == 0 {
@@ -133,16 +136,14 @@ func (x *index) page(number uint64) (*pageBits, error) {
 		x.slabs, x.left = append(x.slabs, slab), slab.Items
 	}
 	p := (*pageBits)(x.left)
-	x.pages[number], x.left = p, x.left[len(p):]
+	x.left = x.left[len(p):]
+	x.pages.add(number, p)
 	return p, nil
 }
 
 // freeze counts the objects and makes id and address usable.
 func (x *index) freeze() {
-	x.sorted = make([]page, 0, len(x.pages))
-	for number, words := range x.pages {
-		x.sorted = append(x.sorted, page{number, words})
-	}
+	x.sorted = x.pages.all()
 	x.pages, x.left = nil, nil
 	slices.SortFunc(x.sorted, func(a, b page) int {
 		return cmp.Compare(a.number, b.number)
