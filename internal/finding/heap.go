@@ -112,7 +112,7 @@ const (
 // Notes are what the analysis needs noted while a dump is read. The flags are those of JDBC
 // statements, of which there may be millions.
 func Notes() heap.Options {
-	return heap.Options{Watches: watches(), Flags: []string{"isClosed", "closed"}, Contents: true}
+	return heap.Options{Watches: watches(), Flags: []string{"isClosed", "closed"}, Contents: true, Places: true}
 }
 
 // watches are the fields whose values are looked at.

@@ -27,6 +27,7 @@ func (b *builder) edgePass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	b.places, b.placing = b.placing, nil
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return b.joinTables(workers) })
 	g.Go(func() error { return b.compare(ctx, workers) })
@@ -92,8 +93,8 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 	}
 	b.done.Store(0)
 	start := func() *linker {
-		return &linker{b: b, o: hprof.NewObjects(b.file, b.idSize), edges: edge.NewWriter(), kinds: newKindWriter(b.kinds), waiting: newBatch(),
-			tables: make([]rows, len(b.options.Watches)), fills: make([]Fill, len(b.Classes)), contents: &contents{}}
+		return &linker{b: b, o: hprof.NewObjects(b.file, b.idSize), edges: edge.NewWriter(), kinds: newKindWriter(b.kinds), placer: b.placer(),
+			waiting: newBatch(), tables: make([]rows, len(b.options.Watches)), fills: make([]Fill, len(b.Classes)), contents: &contents{}}
 	}
 	var populate sync.WaitGroup
 	populate.Go(edge.Populate)
@@ -116,6 +117,9 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 	}
 	if err := b.planLinks(edge, workers, some, bound); err != nil {
 		return workers, err
+	}
+	if b.memory.Spilled() > 0 {
+		b.dropPlaces()
 	}
 	for _, w := range workers {
 		w.sampled, w.tables = w.tables, make([]rows, len(w.tables)) // each in the order of the dump

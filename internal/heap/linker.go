@@ -20,6 +20,7 @@ type linker struct {
 	o       *hprof.Objects
 	edges   *edges.Writer
 	kinds   *kindWriter
+	placer  placer
 	waiting batch
 	tables  []rows
 
@@ -58,14 +59,16 @@ func (l *linker) classAt(address uint64) ClassID {
 func (l *linker) unit(ctx context.Context, u unit) error {
 	o, b := l.o, l.b
 	o.Reset(u.start, u.end)
+	l.placer.begin(u.start)
 	for n := 1; ; n++ {
 		if b.idSize == 8 {
-			read, err := l.small(o.Ahead())
+			read, err := l.small(l.placer.ahead(o))
 			if err != nil {
 				return err
 			}
 			o.Consume(read)
 		}
+		l.placer.enter(o.Position())
 		if !o.Next() {
 			break
 		}
@@ -96,6 +99,13 @@ func (l *linker) unit(ctx context.Context, u unit) error {
 	}
 	b.progress("resolving references", u.end-u.start)
 	return nil
+}
+
+// place notes in which piece of the dump an object lies.
+func (l *linker) place(id ObjID) {
+	if l.b.placing != nil {
+		l.b.placing.Set(int(id), uint32(l.placer.at))
+	}
 }
 
 // resolve writes the references of the objects that wait for it.
@@ -151,6 +161,7 @@ func (l *linker) primitives(address uint64, elem hprof.Type, count uint32, body 
 		return nil
 	}
 	l.kinds.set(id, class, b.Layout.arraySize(int64(count), elem.Width(0)))
+	l.place(id)
 	if b.options.Contents && (elem == hprof.TypeByte || elem == hprof.TypeChar) && len(body) > 0 && len(body) <= maxCompared {
 		if err := l.contents.add(b.memory, id, elem, body); err != nil {
 			return err
@@ -171,6 +182,7 @@ func (l *linker) instance(address, classAddress uint64, body []byte) error {
 	}
 	p := &l.b.plans[class]
 	l.kinds.put(id, p.kind)
+	l.place(id)
 	if err := l.room(len(p.refs)); err != nil {
 		return err
 	}
@@ -256,6 +268,7 @@ func (l *linker) shortArray(address, classAddress uint64, body []byte) error {
 		return nil
 	}
 	l.kinds.set(id, class, l.b.Layout.arraySize(int64(slots), l.b.Layout.RefBytes))
+	l.place(id)
 	if err := l.room(slots); err != nil {
 		return err
 	}
@@ -273,6 +286,7 @@ func (l *linker) array() error {
 		return nil
 	}
 	l.kinds.set(id, class, b.Layout.arraySize(int64(o.Count), b.Layout.RefBytes))
+	l.place(id)
 	if err := l.resolve(); err != nil {
 		return err
 	}

@@ -1,8 +1,8 @@
 package heap
 
 import (
-	"context"
 	"slices"
+	"sort"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
@@ -16,54 +16,82 @@ const (
 	orderedPieces = 16
 )
 
-// NotePlaces notes in which piece of the dump each object lies, where their bounds do not tell: ZGC
-// lists objects as it meets them, and each piece may have any. To be called once, before many reads,
-// when dominators are found and nothing else is at work: it costs a pass over the dump and up to 4
-// bytes an object, and is not done where these would go to the disk, nor where objects are described
-// repeatedly. Errors: that of ctx; those of a plan that can't be kept.
-func (g *Graph) NotePlaces(ctx context.Context) error {
-	if g.Repeated > 0 || g.inOrder() {
+// newPlaces has it noted in which piece of the dump each object lies, where that is asked for and the bounds
+// of the pieces do not tell: ZGC lists objects as it meets them, and each piece may have any. Of objects that are
+// described repeatedly the place would be any of theirs. Errors: no memory.
+func (b *builder) newPlaces() error {
+	if !b.options.Places || b.Repeated > 0 || b.inOrder() {
 		return nil
 	}
-	n := g.Objects() + 1
-	if err := g.memory.Plan(offheap.Need{Phase: "noting where objects lie", Nodes: int64(n), Bytes: 4 * int64(n)}); err != nil {
-		return err
+	places, err := offheap.MakeNarrow(b.memory, b.Objects()+1, uint32(len(b.pieces)))
+	b.placing = &places
+	return err
+}
+
+// placesBytes bounds the memory of what is being noted of places.
+func (b *builder) placesBytes() int64 {
+	if b.placing == nil {
+		return 0
 	}
-	if g.memory.Spilled() > 0 {
-		return nil
+	return 4 * int64(b.Objects())
+}
+
+// dropPlaces gives up noting places.
+func (b *builder) dropPlaces() {
+	if b.placing != nil {
+		b.placing.Free()
+		b.placing = nil
 	}
-	places, err := offheap.MakeNarrow(g.memory, n, uint32(len(g.pieces)))
-	if err != nil {
-		return nil //nolint:nilerr // without, it takes longer
-	}
-	units := make([]unit, len(g.pieces))
-	for i, p := range g.pieces {
-		units[i] = unit{start: p.start, end: p.end}
-	}
-	err = g.walk(ctx, units, func() func(int, *hprof.Objects) {
-		return func(i int, o *hprof.Objects) { places.Set(int(g.index.id(o.ID)), uint32(i)) }
-	})
-	if err != nil {
-		places.Free()
-		return err
-	}
-	g.places = &places
-	return nil
 }
 
 // inOrder says whether bounds tell well enough in which pieces objects lie.
 func (g *Graph) inOrder() bool {
-	several := 0
 	n := min(placesSample, g.Objects())
-	for i := range n {
-		address := []uint64{g.Address(ObjID(1 + i*(g.Objects()/n)))}
-		for _, p := range g.pieces {
-			if p.mayHave(address) {
-				several++
-			}
-		}
+	addresses := make([]uint64, n) // sorted, as objects are numbered by them
+	for i := range addresses {
+		addresses[i] = g.Address(ObjID(1 + i*(g.Objects()/n)))
+	}
+	several := 0
+	for _, p := range g.pieces {
+		below := sort.Search(n, func(i int) bool { return addresses[i] >= p.low })
+		several += sort.Search(n, func(i int) bool { return addresses[i] > p.high }) - below
 	}
 	return several <= orderedPieces*n
+}
+
+// placer tells the piece of the dump that a linker is in. One goroutine each.
+type placer struct {
+	pieces []piece
+	at     int // the piece that the current object lies in
+}
+
+// placer returns a placer that tells pieces where places are noted, and nothing elsewhere.
+func (b *builder) placer() placer {
+	if b.placing == nil {
+		return placer{}
+	}
+	return placer{pieces: b.pieces}
+}
+
+// begin moves to where a unit starts.
+func (p *placer) begin(start int64) {
+	p.at = sort.Search(len(p.pieces), func(i int) bool { return p.pieces[i].end > start })
+}
+
+// enter moves on to an offset.
+func (p *placer) enter(offset int64) {
+	for p.at < len(p.pieces) && p.pieces[p.at].end <= offset {
+		p.at++
+	}
+}
+
+// ahead returns what is read already of the rest of the piece.
+func (p *placer) ahead(o *hprof.Objects) []byte {
+	b := o.Ahead()
+	if p.at == len(p.pieces) {
+		return b
+	}
+	return b[:min(int64(len(b)), p.pieces[p.at].end-o.Position())]
 }
 
 // holding returns what is to be read to meet the objects, which lie at the addresses, sorted.

@@ -51,7 +51,7 @@ func (s *sample) scaled(n int64) int64 {
 func (b *builder) planSample() error {
 	n := int64(b.index.count)
 	counters := int64(b.linkers() + 1)
-	return b.memory.Plan(offheap.Need{Phase: "reading objects", Nodes: n, Bytes: 2*n + counters*n/2 + n/2})
+	return b.memory.Plan(offheap.Need{Phase: "reading objects", Nodes: n, Bytes: 2*n + counters*n/2 + n/2 + b.placesBytes()})
 }
 
 // planLinks tells what the second pass and dominators will take, from what the units
@@ -73,7 +73,7 @@ func (b *builder) planLinks(edge *edges.Builder, linkers []*linker, some sample,
 		rows = min(some.scaled(edge.Scattered()), 8*nodes)
 	}
 	graph := blob + rows + nodes/2 + int64(len(linkers))*nodes/2 + 2*nodes + nodes/8
-	tables := b.tableBytes()
+	tables := b.tableBytes() + b.placesBytes()
 	return b.memory.Plan(offheap.Need{
 		Phase: "resolving references", Nodes: nodes, References: references,
 		Bytes: graph + tables + notes,

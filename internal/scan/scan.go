@@ -83,9 +83,6 @@ func File(ctx context.Context, path string, o Options) (r *report.Report, err er
 // rules of others a Finalizer holds what it waits for, and all verdicts would be off.
 func (d *dump) judge(ctx context.Context, o Options, sums *dom.Sums) error {
 	r := d.report
-	if err := d.graph.NotePlaces(ctx); err != nil {
-		return err
-	}
 	h, err := finding.NewHeap(ctx, d.graph, d.tree, d.file.Header.Created)
 	if err != nil {
 		return err
