@@ -13,6 +13,9 @@ import (
 const (
 	// chunkBytes is how much of the blob a Writer takes at once.
 	chunkBytes = 256 << 10
+	// bigRun is how many bytes a run must need to get a place of its own where the chunk has not that
+	// many: what is left of a chunk that is given up is less.
+	bigRun = chunkBytes / 8
 )
 
 // ErrChanged is returned when more successors come than were announced, or the dump ends before where it did:
@@ -33,8 +36,8 @@ type Builder struct {
 func NewBuilder(m *offheap.Memory, n int, bound uint64, writers int) (*Builder, error) {
 	g := &Graph{rows: &rows{}}
 	longest := uint64(bits.Len64(2*uint64(n))+6) / 7
-	// Each node has an end, each chunk a rest that the next run did not fit into.
-	// Eight bytes are read at a time, so some lie behind the last run.
+	// Each node has an end, each chunk a rest of less than bigRun that the next run did not fit
+	// into. Eight bytes are read at a time, so some lie behind the last run.
 	runs := longest*bound + uint64(n)
 	size := 8 + runs + runs/4 + uint64(writers+2)*chunkBytes
 	if size > 1<<placeBits {
@@ -88,7 +91,8 @@ func (b *Builder) Freeze() *Graph { return b.graph }
 type Writer struct {
 	b       *Builder
 	blob    []uint8
-	at, end uint64 // what is left of the chunk
+	at, end uint64                   // what is left of the chunk, or of a big run's place
+	kept    struct{ at, end uint64 } // what is left of the chunk meanwhile; 0, 0 if there is none
 	node    uint32
 	last    uint32
 	start   uint64
@@ -115,14 +119,9 @@ func (w *Writer) Populate() { w.degrees.words.Populate() }
 func (w *Writer) Begin(node uint32, n int) error {
 	need := uint64(n)*w.b.longest + 1 + 8 // eight bytes are written at a time
 	if w.end-w.at < need {
-		// A block is written as a whole only within one chunk.
-		w.flush()
-		size := max(need, chunkBytes)
-		w.end = w.b.next.Add(size)
-		w.at = w.end - size
-		if w.end > uint64(len(w.blob)) {
-			w.at, w.end = 0, 0
-			return ErrChanged
+		w.flush() // a block is written as a whole only within one chunk
+		if err := w.makeRoom(need); err != nil {
+			return err
 		}
 	}
 	if block := node / blockNodes; block != w.block || uint32(w.count) != node%blockNodes {
@@ -135,6 +134,29 @@ func (w *Writer) Begin(node uint32, n int) error {
 		}
 	}
 	w.node, w.last, w.start = node, node, w.at
+	return nil
+}
+
+// makeRoom finds room for a run that needs so many bytes, which are not left.
+func (w *Writer) makeRoom(need uint64) error {
+	size := need
+	switch {
+	case need <= bigRun:
+		w.at, w.end = w.kept.at, w.kept.end
+		w.kept.at, w.kept.end = 0, 0
+		if w.end-w.at >= need {
+			return nil
+		}
+		size = chunkBytes
+	case w.kept.end == 0:
+		w.kept.at, w.kept.end = w.at, w.end
+	}
+	w.end = w.b.next.Add(size)
+	w.at = w.end - size
+	if w.end > uint64(len(w.blob)) {
+		w.at, w.end = 0, 0
+		return ErrChanged
+	}
 	return nil
 }
 
