@@ -50,8 +50,8 @@ type members struct {
 }
 
 // chunks returns the members of a gzip file of the given size, nil if it is not
-// chunked as the JDK does it. What looks like the begin of a member is taken for one:
-// by chance these eight bytes come once in 2^63.
+// chunked as the JDK does it. What looks like the begin of a member is taken for one, though a heap
+// may have such bytes, too: see inflateChunks.
 func chunks(ctx context.Context, in *os.File, size int64) (*members, error) {
 	z, err := gzip.NewReader(bufio.NewReaderSize(io.NewSectionReader(in, 0, size), firstRead))
 	if err != nil {
@@ -108,8 +108,9 @@ func (m *members) add(in *os.File, at int64) (ok bool, err error) {
 	return true, nil
 }
 
-// inflateChunks inflates the members of in on all cores. Damage in one of them ends
-// the dump there.
+// inflateChunks inflates the members of in on all cores. Where one of them is not what it should be,
+// what follows it may be none: a heap with something packed in it, which deflate stores as it is. Then
+// in is read as a stream. What ends the last one early is damage.
 func inflateChunks(ctx context.Context, in *os.File, m *members, progress Progress) (*File, error) {
 	to, err := newSpool(ctx)
 	if err != nil {
@@ -144,6 +145,12 @@ func inflateChunks(ctx context.Context, in *os.File, m *members, progress Progre
 	end := slices.IndexFunc(bad, func(err error) bool { return err != nil })
 	if end < 0 {
 		end = n - 1
+	}
+	if end < n-1 {
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+		return spoolStream(ctx, in, m.at[n], progress)
 	}
 	f.Size = m.out[end] + got[end]
 	if bad[end] != nil {

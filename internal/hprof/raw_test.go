@@ -245,13 +245,15 @@ func TestMembersThatLieAboutTheirSize(t *testing.T) {
 	f("less than it is", func(data []byte) []byte {
 		binary.LittleEndian.PutUint32(data[starts[5]-4:], 7)
 		return data
-	}, "gzip-chunked")
-	// A member with a name, between two others and at the end, is none that the JDK writes.
+	}, "gzip")
+	// A member with a name is none that the JDK writes: one at the end belongs to no dump, and with one
+	// between two others the file is no more than gzip.
 	foreign := member(t, gzip.Header{Name: "name"}, []byte("something else"))
-	f("another one in between", func(data []byte) []byte {
-		return bytes.Join([][]byte{data[:starts[5]], foreign, data[starts[5]:]}, nil)
-	}, "gzip-chunked")
 	f("another one at the end", func(data []byte) []byte { return append(data, foreign...) }, "gzip-chunked")
+	dump, err := open(t, slices.Concat(data[:starts[5]], foreign, data[starts[5]:]))
+	require.NoError(t, err)
+	assert.Equal(t, "gzip", dump.Compression)
+	assert.Nil(t, dump.Damage)
 }
 
 // TestMembersAcrossTheBlocksInWhichTheyAreLookedFor are found.
@@ -272,6 +274,21 @@ func TestMembersAcrossTheBlocksInWhichTheyAreLookedFor(t *testing.T) {
 		assert.Nil(t, f.Damage)
 		assert.Len(t, dump, int(f.Size))
 	}
+}
+
+// TestGzipWithinAMember is what a heap with something packed in it has where that could not be packed
+// any more: it begins as a member does, and what lies before it may be taken for a size.
+func TestGzipWithinAMember(t *testing.T) {
+	noise := make([]byte, 100_000)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(noise) // it cannot fail, nor be compressed
+	copy(noise[50_000:], []byte{0, 0, 0, 0, 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff})
+	dump := raw(name(1, string(noise)), rec(hprof.TagHeapDump, nil))
+	data := slices.Concat(member(t, gzip.Header{Comment: "HPROF BLOCKSIZE=200000"}, dump[:90_000]), member(t, gzip.Header{}, dump[90_000:]))
+	require.Contains(t, string(data), string(noise[50_000:50_014]))
+	f, err := open(t, data)
+	require.NoError(t, err)
+	assert.Nil(t, f.Damage)
+	assert.EqualValues(t, len(dump), f.Size)
 }
 
 // TestAMemberWithinTheFirstHeader is none: what looks like it belongs to the header's own fields.
