@@ -312,9 +312,14 @@ func BenchmarkObjects(b *testing.B) {
 	}
 }
 
-// TestWrappedLength is a HEAP_DUMP record of more than 4 GiB as JDK 8 writes it: with
-// the low 32 bits of its length. The file is sparse.
+// TestWrappedLength is a heap record of more than 4 GiB as JDK 8 writes it, a dump as a whole or a
+// segment: with the low 32 bits of its length. The file is sparse.
 func TestWrappedLength(t *testing.T) {
+	t.Run("dump", func(t *testing.T) { testWrappedLength(t, hprof.TagHeapDump, nil) })
+	t.Run("segment", func(t *testing.T) { testWrappedLength(t, hprof.TagHeapSegment, rec(hprof.TagHeapEnd, nil)) })
+}
+
+func testWrappedLength(t *testing.T, tag hprof.Tag, behind []byte) {
 	const big, small = 4_000_000_000, 400_000_000
 	array := func(id uint64, n uint32) []byte {
 		b := binary.BigEndian.AppendUint64([]byte{byte(hprof.SubPrimArray)}, id)
@@ -324,7 +329,7 @@ func TestWrappedLength(t *testing.T) {
 	first, second := array(0x1000, big), array(0x2000, small)
 	length := int64(len(first)+len(second)) + big + small
 	head := append([]byte("JAVA PROFILE 1.0.1\x00"), 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0)
-	head = binary.BigEndian.AppendUint32(append(head, byte(hprof.TagHeapDump), 0, 0, 0, 0), uint32(length&0xffffffff))
+	head = binary.BigEndian.AppendUint32(append(head, byte(tag), 0, 0, 0, 0), uint32(length&0xffffffff))
 
 	path := filepath.Join(t.TempDir(), "big.hprof")
 	out, err := os.Create(path)
@@ -338,6 +343,7 @@ func TestWrappedLength(t *testing.T) {
 	write(first, start)
 	write(second, start+int64(len(first))+big)
 	require.NoError(t, out.Truncate(start+length))
+	write(behind, start+length)
 	require.NoError(t, out.Close())
 
 	f, err := hprof.Open(t.Context(), path, nil)

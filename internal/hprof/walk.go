@@ -196,8 +196,8 @@ func (w *walk) heap(ctx context.Context, r Record) (fault, err error) {
 	case r.Length == 0 && !w.plausible(start):
 		// The JVM died before it wrote the length back: all that follows is heap.
 		r.Length = left
-	case r.Tag == TagHeapDump && r.Length < left && !w.plausible(start+r.Length):
-		// JDK 8 writes the low 32 bits of a length beyond 4 GiB.
+	case r.Length+1<<32 <= left && !w.plausible(start+r.Length):
+		// JDK 8 writes the low 32 bits of a length beyond 4 GiB, of a segment with a big array, too.
 		for n := r.Length + 1<<32; n <= left; n += 1 << 32 {
 			if w.plausible(start + n) {
 				r.Length = n
