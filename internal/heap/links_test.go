@@ -79,6 +79,28 @@ func TestStrongestTrack(t *testing.T) {
 	}
 }
 
+// TestHeldByAReferenceObject holds what a reference object holds with a field of its own as well as weakly.
+func TestHeldByAReferenceObject(t *testing.T) {
+	for _, super := range []string{"SoftReference", "WeakReference", "PhantomReference", "FinalReference"} {
+		for name, edges := range map[string]heap.Edges{"strong": heap.EdgesStrong, "mat": heap.EdgesMAT} {
+			j := hproftest.NewJDK(17, 8)
+			entry := j.Class("com.acme.Entry", j.ClassNamed("java.lang.ref."+super), hproftest.Ref("value"), hproftest.Ref("other"))
+			twice, once := j.New(j.Object), j.New(j.Object)
+			j.Class("com.acme.Main", j.Object).
+				Static("twice", j.New(entry).Set("referent", twice).Set("value", twice)).
+				Static("once", j.New(entry).Set("referent", once).Set("value", j.New(j.Object)))
+			g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{Edges: edges, Watches: []heap.Watch{heap.ReferentWatch()}})
+			strength := func(o *hproftest.Object) heap.Strength {
+				track, err := g.StrongestTrack(t.Context(), g.Object(o.ID), g.Tables[0])
+				require.NoError(t, err)
+				return track.Strength
+			}
+			assert.Equal(t, heap.Strong, strength(twice), "%s, %s", super, name)
+			assert.NotEqual(t, heap.Strong, strength(once), "%s, %s", super, name)
+		}
+	}
+}
+
 // TestReferrers finds references of every kind, whether the graph has references or not.
 func TestReferrers(t *testing.T) {
 	for name, shape := range shapes() {

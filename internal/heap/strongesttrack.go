@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
@@ -20,7 +21,7 @@ type Track struct {
 // references there are, and one with the fewest steps among those from lasting roots;
 // locals of stack frames are roots only of what nothing else holds. referents is the
 // table of ReferentWatch. Whether the graph has weak references as edges makes no
-// difference. Memory while it runs: 4 bytes an object, 8 for each of the widest layer.
+// difference. Memory while it runs: 4 bytes and a bit an object, 8 for each of the widest layer.
 // Errors: that of ctx; no memory.
 func (g *Graph) StrongestTrack(ctx context.Context, target ObjID, referents *Table) (Track, error) {
 	if err := g.planTracks(); err != nil {
@@ -32,6 +33,9 @@ func (g *Graph) StrongestTrack(ctx context.Context, target ObjID, referents *Tab
 	}
 	defer from.Free()
 	w := &trackWalk{g: g, target: target, referents: referents, strengths: g.strengths(), from: from.Items}
+	if err := w.findHeldTwice(ctx); err != nil {
+		return Track{}, err
+	}
 	for s := Strong; s < Unreachable; s++ {
 		if s == Strong {
 			err = w.roots(ctx)
@@ -55,6 +59,7 @@ type trackWalk struct {
 	target    ObjID
 	referents *Table
 	strengths []Strength // by ClassID
+	twice     *Set       // the reference objects that another field of theirs leads to their referent
 
 	from     []ObjID              // by ObjID: the object before it, itself for a root, 0 if not met
 	layer    []ObjID              // met, to be looked into
@@ -128,10 +133,46 @@ func (w *trackWalk) lookInto(o ObjID, s Strength) {
 	}
 	run := w.g.edges.From(uint32(o))
 	for v, ok := w.g.edges.Next(&run); ok; v, ok = w.g.edges.Next(&run) {
-		if ObjID(v) != referent {
+		if ObjID(v) != referent || w.twice.Has(o) {
 			w.meet(ObjID(v), o)
 		}
 	}
+}
+
+// findHeldTwice looks for reference objects that refer to their referent with another field as well, such
+// as the entry of a WeakHashMap whose value is its key. Errors: that of ctx.
+func (w *trackWalk) findHeldTwice(ctx context.Context) error {
+	w.twice = w.g.NewSet()
+	own := make([]bool, len(w.g.Classes)) // has references that Reference has not
+	for i := range own {
+		if w.strengths[i] != Strong {
+			own[i] = slices.ContainsFunc(w.g.refFields(ClassID(i), Weak), func(f refField) bool { return f.link.Declaring != referenceClass })
+		}
+	}
+	var may []ObjID
+	for row, o := range w.referents.Objects {
+		if referent := w.referents.Ref(row, 0); referent != 0 && own[w.g.ClassOf(o)] && w.g.refersTo(o, referent) {
+			may = append(may, o)
+		}
+	}
+	return w.g.Read(ctx, may, func(c Content) {
+		referent := w.g.Address(w.referent(c.Object))
+		for f := range w.g.FieldValues(c) {
+			if f.Value == referent && f.Field.Type == hprof.TypeObject && f.Class.Name != referenceClass {
+				w.twice.Add(c.Object)
+			}
+		}
+	})
+}
+
+// refersTo says whether an object has an edge to another one.
+func (g *Graph) refersTo(o, target ObjID) bool {
+	for v := range g.References(o) {
+		if v == target {
+			return true
+		}
+	}
+	return false
 }
 
 // back returns the way to the target.
