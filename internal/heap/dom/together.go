@@ -26,13 +26,9 @@ func (t *Tree) Dominates(d, v uint32) bool {
 		return !w.halt
 	}
 	if from == 0 {
-		w.subtree(d, look)
-		return w.halt
-	}
-	for i := from; i < t.end.Items[from] && !w.halt; i++ {
-		if t.bearing.has(i) {
-			w.subtree(t.vertex.Items[i], look)
-		}
+		w.below(t.graph.Edges.From(d), look)
+	} else {
+		w.belowCore(from, look)
 	}
 	return w.halt
 }
@@ -65,13 +61,11 @@ func RetainedTogether[N ~uint32](t *Tree, nodes iter.Seq[N]) (uint64, error) {
 	sum, w := uint64(0), walker{t: t}
 	for i := range t.topmost(&tops) {
 		sum += t.retained.of(i)
-		for k := i; k < t.end.Items[i] && most != 0; k++ {
-			if t.bearing.has(k) {
-				w.subtree(t.vertex.Items[k], func(u uint32) bool {
-					peeled.clear(u)
-					return true
-				})
-			}
+		if most != 0 {
+			w.belowCore(i, func(u uint32) bool {
+				peeled.clear(u)
+				return true
+			})
 		}
 	}
 	if most == 0 {

@@ -42,3 +42,14 @@ func (w *walker) below(run edges.Run, enter func(u uint32) bool) uint64 {
 	}
 	return sum
 }
+
+// belowCore walks over the peeled nodes that the core node of number i dominates: those below it, and below
+// each core node that it dominates. enter is called as by below.
+func (w *walker) belowCore(i uint32, enter func(u uint32) bool) {
+	t := w.t
+	for end := t.end.Items[i]; i < end && !w.halt; i++ {
+		if t.bearing.has(i) {
+			w.below(t.graph.Edges.From(t.vertex.Items[i]), enter)
+		}
+	}
+}
