@@ -202,21 +202,31 @@ func TestTimesThatNobodyCanWrite(t *testing.T) {
 	f(math.MinInt64, "0001-01-01T00:00:00Z")
 }
 
-// TestUnwrittenLength is what a JVM leaves that died before it wrote the length of
-// its last segment.
+// TestUnwrittenLength is what a JVM leaves that died before it wrote the length of its last segment, and a
+// length that is damaged: it is told, and all is read.
 func TestUnwrittenLength(t *testing.T) {
-	data := sample(8).Encode(hproftest.Shape{})
-	extents := func() []hprof.Extent {
-		f, err := open(t, data)
-		require.NoError(t, err)
-		o, err := f.Outline(context.Background(), nil)
-		require.NoError(t, err)
-		return o.Extents
+	for name, shape := range map[string]hproftest.Shape{"dump": {}, "segments": {SegmentBytes: 1200}} {
+		data := hproftest.Tiny(8).Encode(shape)
+		outline := func() *hprof.Outline {
+			f, err := open(t, data)
+			require.NoError(t, err)
+			o, err := f.Outline(t.Context(), nil)
+			require.NoError(t, err)
+			return o
+		}
+		want := outline().Extents
+		require.Equal(t, name == "segments", len(want) > 2, name)
+		for i, e := range want {
+			length := data[e.Start-4 : e.Start]
+			written := binary.BigEndian.Uint32(length)
+			binary.BigEndian.PutUint32(length, 0)
+			o := outline()
+			binary.BigEndian.PutUint32(length, written)
+			assert.Equal(t, want, o.Extents, "%s %d", name, i)
+			require.Len(t, o.Damage, 1, "%s %d", name, i)
+			assert.ErrorContains(t, o.Damage[0], "its length was not written", name)
+		}
 	}
-	want := extents()
-	require.Len(t, want, 1)
-	binary.BigEndian.PutUint32(data[want[0].Start-4:], 0)
-	assert.Equal(t, want, extents())
 }
 
 // big is a heap that takes many blocks of any compression.

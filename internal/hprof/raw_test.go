@@ -81,6 +81,26 @@ func TestRecordsTooShortOrTooLong(t *testing.T) {
 	assert.Len(t, meet(t, raw(rec(hprof.TagFrame, make([]byte, 4<<20+1)), rest)).damage, 1, "no JVM writes such a frame")
 }
 
+// TestSegmentsWithADamagedTag are told, whatever they became, and what follows is of the same dump.
+func TestSegmentsWithADamagedTag(t *testing.T) {
+	body := bytes.Repeat([]byte{byte(hprof.SubInstance)}, 300_000)
+	root := append([]byte{byte(hprof.SubRootUnknown)}, make([]byte, 8)...)
+	segment, end := rec(hprof.TagHeapSegment, root), rec(hprof.TagHeapEnd, nil)
+	for tag := range 256 {
+		switch tag := hprof.Tag(tag); tag {
+		case hprof.TagHeapDump, hprof.TagHeapSegment: // the sub-records are at fault
+		default:
+			f, err := open(t, raw(name(1, "a"), segment, rec(tag, body), segment, end))
+			require.NoError(t, err)
+			o, err := f.Outline(t.Context(), nil)
+			require.NoError(t, err)
+			assert.Len(t, o.Damage, 1, tag)
+			assert.Len(t, o.Extents, 2, tag)
+			assert.Equal(t, 1, o.Dumps, tag)
+		}
+	}
+}
+
 // TestNothingOfAHeapIsTakenForRecords: what is looked for behind damage is not looked for
 // within the heap before it, though that holds what looks like records.
 func TestNothingOfAHeapIsTakenForRecords(t *testing.T) {

@@ -122,10 +122,6 @@ func (w *walk) record(ctx context.Context) (fault, err error) {
 	switch r.Tag {
 	case TagHeapDump, TagHeapSegment:
 		return w.heap(ctx, r)
-	case TagHeapEnd:
-		w.ended, w.open = true, false
-	case TagAllocSites, TagCPUSamples:
-		w.other = true
 	}
 	if left := w.c.left(); r.Length > left {
 		return fmt.Errorf("record %#x of %d bytes, %d left: %w", byte(r.Tag), r.Length, left, ErrTruncated), nil
@@ -146,6 +142,12 @@ func (w *walk) record(ctx context.Context) (fault, err error) {
 	if fault := r.check(most); fault != nil {
 		return fault, nil
 	}
+	switch r.Tag {
+	case TagHeapEnd:
+		w.ended, w.open = true, false
+	case TagAllocSites, TagCPUSamples:
+		w.other = true
+	}
 	if err := w.to.Record(ctx, r); err != nil {
 		return nil, err
 	}
@@ -163,27 +165,42 @@ func (r Record) deepStack() bool {
 	return r.Length <= maxTrace && r.Length == traceHead+int64(b.U4())*int64(r.Body.id)
 }
 
-// check judges the length of a record that describes names or stacks, of which most bytes are read.
+const (
+	// maxFixed bounds a record of a fixed length: of 56 bytes at most, but who knows who adds something.
+	maxFixed = 1 << 10
+	// maxText bounds that of a text: no name in a class file is longer than a quarter of it.
+	maxText = 256 << 10
+)
+
+// check judges the length of a record other than a heap record, of which bytes up to most are read. One that
+// is too long may be a heap record whose tag is damaged.
 func (r Record) check(most int64) error {
-	id, least := r.Body.id, int64(0)
+	id, least, b := int64(r.Body.id), int64(0), r.Body
 	switch r.Tag {
 	case TagUTF8: // id, text
-		least = int64(id)
+		least, most = id, id+maxText
 	case TagLoadClass: // u4 serial, id class, u4 trace, id name
-		least = int64(8 + 2*id)
+		least, most = 8+2*id, maxFixed
 	case TagFrame: // id frame, id method, id signature, id source, u4 class, u4 line
-		least = int64(8 + 4*id)
+		least, most = 8+4*id, maxFixed
 	case TagTrace: // u4 serial, u4 thread, u4 n, ids
-		b := r.Body
 		b.U8()
-		least = traceHead + int64(b.U4())*int64(id)
+		least = traceHead + int64(b.U4())*id
+	case TagAllocSites: // 30 bytes, u4 n, 25 bytes each
+		b.take(30)
+		least = 25 * int64(b.U4())
+		most = 34 + least
+	case TagCPUSamples: // u4 samples, u4 n, 8 bytes each
+		b.U4()
+		least = 8 * int64(b.U4())
+		most = 8 + least
 	default:
-		return nil
+		most = maxFixed
 	}
 	switch {
 	case r.Length < least:
 		return errRecord{r.Length, fmt.Sprintf("record %#x of %d bytes, at least %d expected", byte(r.Tag), r.Length, least)}
-	case r.Length > most && r.Tag != TagUTF8:
+	case r.Length > most:
 		return errRecord{r.Length, fmt.Sprintf("record %#x of %d bytes, more than any JVM writes", byte(r.Tag), r.Length)}
 	}
 	return nil
@@ -194,8 +211,14 @@ func (w *walk) heap(ctx context.Context, r Record) (fault, err error) {
 	start, left := w.c.offset(), w.c.left()
 	switch {
 	case r.Length == 0 && !w.plausible(start):
-		// The JVM died before it wrote the length back: all that follows is heap.
-		r.Length = left
+		// The JVM died before it wrote the length back, and all that follows is heap; or the length is damaged.
+		if r.Length, err = w.unwritten(ctx, start); err != nil {
+			return nil, err
+		}
+		e := &Error{Offset: r.Offset, What: "heap record", Err: fmt.Errorf("its length was not written; what follows is taken for it, %d bytes", r.Length)}
+		if err := w.to.Damaged(e, r.Offset); err != nil {
+			return nil, err
+		}
 	case r.Length+1<<32 <= left && !w.plausible(start+r.Length):
 		// JDK 8 writes the low 32 bits of a length beyond 4 GiB, of a segment with a big array, too.
 		for n := r.Length + 1<<32; n <= left; n += 1 << 32 {
@@ -230,4 +253,20 @@ func (w *walk) heap(ctx context.Context, r Record) (fault, err error) {
 	}
 	w.c.skip(r.Length)
 	return nil, nil
+}
+
+// unwritten returns how long the heap record is whose body begins at start: up to where records begin, or the
+// file ends. Errors: that of ctx.
+func (w *walk) unwritten(ctx context.Context, start int64) (int64, error) {
+	o := NewObjects(w.file, w.id)
+	o.Reset(start, w.c.end)
+	for n := 1; o.Next(); n++ {
+		if n&0xffff == 0 && ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+	}
+	if e := o.Err(); e != nil && w.plausible(e.Offset) {
+		return e.Offset - start, nil
+	}
+	return w.c.end - start, nil
 }
