@@ -51,7 +51,7 @@ var calls = sync.OnceValue(func() []string {
 		"org.jboss.resteasy.reactive.common.core.AbstractResteasyReactiveContext.run", "io.micronaut.http.server.RouteExecutor.",
 		"org.springframework.web.method.support.InvocableHandlerMethod.", "org.springframework.web.reactive.result.method.InvocableHandlerMethod.",
 		"org.springframework.web.context.request.async.WebAsyncManager.",
-		"com.linecorp.armeria.internal.server.annotation.", "org.apache.pekko.http.scaladsl.server.", "akka.http.scaladsl.server.",
+		"com.linecorp.armeria.internal.server.annotation.", "io.ktor.server.engine.DefaultEnginePipeline", "io.ktor.server.routing.", "org.apache.pekko.http.scaladsl.server.", "akka.http.scaladsl.server.",
 	}
 })
 

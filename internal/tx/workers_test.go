@@ -226,6 +226,11 @@ func TestEntriesHaveNamesThatLast(t *testing.T) {
 	f("java.lang.Thread.sleep! shop.Orders.slow shop.$Orders$Definition$Exec.dispatch io.micronaut.context.AbstractExecutableMethodsDefinition$DispatchedExecutableMethod.invokeUnsafe "+
 		"io.micronaut.web.router.AbstractRouteMatch.execute io.micronaut.http.server.RouteExecutor.executeRouteAndConvertBody io.micronaut.core.propagation.PropagatedContext.lambda$wrap$3 "+
 		"java.util.concurrent.ThreadPoolExecutor.runWorker java.lang.Thread.run", "shop.Orders.slow")
+	f("java.lang.Thread.sleep! shop.ApiKt.order shop.ApiKt$routes$1$1.invokeSuspend io.ktor.server.routing.RoutingNode$buildPipeline$1$1.invokeSuspend "+
+		"io.ktor.util.pipeline.SuspendFunctionGun.proceed io.ktor.server.engine.DefaultEnginePipelineKt$defaultEnginePipeline$1.invoke "+
+		"kotlinx.coroutines.DispatchedTask.run kotlinx.coroutines.scheduling.CoroutineScheduler$Worker.run", "shop.ApiKt$routes$1$1.invokeSuspend")
+	f("java.lang.Thread.sleep! shop.Mail$send$1.invokeSuspend kotlin.coroutines.jvm.internal.BaseContinuationImpl.resumeWith kotlinx.coroutines.DispatchedTask.run "+
+		"kotlinx.coroutines.scheduling.CoroutineScheduler$Worker.run", "")
 	f("sun.nio.ch.EPoll.wait! io.netty.channel.nio.NioEventLoop.run java.lang.Thread.run", "")
 }
 
