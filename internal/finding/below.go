@@ -33,6 +33,8 @@ type below struct {
 	// objects: "" for none.
 	inner      string
 	innerCount int64
+	// waiting are the program's coroutines among them, where the objects of most are Kotlin's own.
+	waiting coroutines
 }
 
 const (
@@ -50,6 +52,7 @@ func (h *Heap) below(all *tally, retained int64, but string) (b below) {
 		return b
 	}
 	counts, bytes := all.counts, all.bytes
+	b.waiting = h.coroutinesAmong(counts)
 	most := heap.ClassID(slices.Index(bytes, slices.Max(bytes)))
 	if bytes[most]*2 >= retained && counts[most] > 1 {
 		b.mostClass = h.Classes[most].Name
@@ -170,6 +173,7 @@ func (h *Heap) notTheCause(class string) string {
 func (b below) of(count int64, looked int) below {
 	n := int64(looked)
 	b.count, b.part, b.innerCount = b.count*count/n, b.part*count/n, b.innerCount*count/n
+	b.waiting.count = b.waiting.count * count / n
 	return b
 }
 

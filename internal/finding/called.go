@@ -42,13 +42,13 @@ func telling() []naming {
 // Hazelcast 5 (map.impl.recordstore.AbstractRecordStore), Infinispan 15 (factories.ComponentRegistry), Micrometer 1
 // (core.instrument.Meter.Id), Prometheus' client 0.16 and 1 (SimpleCollector, MetricMetadata), OpenTelemetry's SDK
 // (internal.descriptor.MetricDescriptor), Kafka's clients 3 (TopicPartition, ProducerRecord), Pekko and Akka (actor.ActorPath),
-// Undertow 2 (InMemorySessionManager).
+// Undertow 2 (InMemorySessionManager), Flink 1 (runtime.state.RegisteredStateMetaInfoBase).
 func namings() []naming {
 	return []naming{
 		{"table", []string{"table", "objectName"}}, {"table", []string{"table", "tableName", "name"}}, {"table", []string{"tableName"}},
 		{"queue", []string{"queueName"}}, {"queue", []string{"queueName", "data"}}, {"queue", []string{"messageQueue", "name", "data"}}, {"topic", []string{"topicName"}}, {"topic", []string{"topic"}}, {"topic", []string{"topicPartition", "topic"}},
 		{"map", []string{"mapName"}}, {"cache", []string{"cacheName"}}, {"region", []string{"regionName"}}, {"index", []string{"indexName"}},
-		{"pool", []string{"poolName"}}, {"deployment", []string{"deploymentName"}}, {"destination", []string{"destination", "physicalName"}},
+		{"pool", []string{"poolName"}}, {"state", []string{"metaInfo", "name"}}, {"deployment", []string{"deploymentName"}}, {"destination", []string{"destination", "physicalName"}},
 		{"", []string{"physicalName"}}, {"", []string{"objectName"}}, {"", []string{"fullname"}}, {"", []string{"name"}}, {"", []string{"name", "data"}},
 		{"", []string{"id", "name"}}, {"", []string{"metadata", "name"}}, {"", []string{"metricDescriptor", "name"}}, {"", []string{"path", "name"}},
 	}
@@ -152,7 +152,7 @@ func mostCalled(names map[heap.ObjID]called, n int) (most called, ok bool) {
 			common.name = common.name[:len(common.name)-last]
 		}
 		c.name = namePattern(c.name)
-		if counts[c]++; counts[c]*2 > n {
+		if counts[c]++; counts[c]*2 > n && strings.ContainsFunc(c.name, unicode.IsLetter) {
 			return c, true
 		}
 	}

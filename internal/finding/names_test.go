@@ -112,6 +112,21 @@ func TestNamesOfElements(t *testing.T) {
 	assert.Contains(t, f(func(i int) string { return fmt.Sprintf("orders.%d.count", i) }).Summary, `CumulativeTimer "orders.*.count"`)
 	assert.Contains(t, f(func(i int) string { return fmt.Sprintf("sql.%c%c", 'a'+i%26, 'a'+i%25) }).Summary, `CumulativeTimer "sql.*"`)
 	assert.NotContains(t, f(func(i int) string { return fmt.Sprintf("%c%c", 'a'+i%26, 'a'+i%25) }).Summary, "Most of it is")
+	assert.NotContains(t, f(func(i int) string { return fmt.Sprintf("c%d", 10_000+i) }).Summary, "Most of it is", "nothing but numbers")
+}
+
+// TestNameOfState has the tables of a state of Flink's, and groups of its metrics.
+func TestNameOfState(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	meta := j.Class("org.apache.flink.runtime.state.RegisteredStateMetaInfoBase", j.Object, hproftest.Ref("name"))
+	table := j.Class("org.apache.flink.runtime.state.heap.CopyOnWriteStateTable", j.Object, hproftest.Ref("metaInfo"), hproftest.Ref("maps"))
+	maps := j.Array(j.Class("[Lorg.apache.flink.runtime.state.heap.StateMap;", j.Object), mails(j, 300)...)
+	j.Class("com.acme.Job", j.Object).Static("STATE", j.New(table).Set("metaInfo", j.New(meta).Set("name", j.String("seen-orders"))).Set("maps", maps))
+	assert.Contains(t, only(t, "big-retainer", detect(t, j)).Summary, `It belongs to state "seen-orders".`)
+
+	j = hproftest.NewJDK(17, 8)
+	group := j.Class("org.apache.flink.runtime.metrics.groups.GenericValueMetricGroup", j.Object, hproftest.Ref("data"))
+	assert.Contains(t, held(t, j, hashMap(j, group, 2000)).Advice, "is a meter of its own")
 }
 
 // TestNamesBelow has names some layers below an array, as those of the maps of a data grid.

@@ -194,6 +194,12 @@ func TestListeners(t *testing.T) {
 	}
 	j.Class("com.acme.Prices", j.Object).Static("observers", j.Array(j.Objects, views...))
 	assert.Contains(t, only(t, "big-retainer", detect(t, j)).Advice, "Whoever registers at static field Prices.observers must be taken out")
+
+	for class, listens := range map[string]bool{"com.acme.Views$1ListenerImpl": true, "com.acme.Bus$Subscriber$3": true, "org.apache.spark.scheduler.SparkListenerTaskEnd": false} {
+		j := hproftest.NewJDK(17, 8)
+		j.Class("com.acme.Audit", j.Object).Static("ALL", hashMap(j, j.Class(class, j.Object, hproftest.Ref("data")), 2000))
+		assert.Equal(t, listens, strings.Contains(only(t, "growing-collection", detect(t, j)).Advice, "Whoever registers"), class)
+	}
 }
 
 // TestWaitsForClass has the thread of a queue that waits to be notified by a class.

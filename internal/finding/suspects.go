@@ -75,7 +75,7 @@ type suspect struct {
 	// There are count of them; not all are in group.
 	group []heap.ObjID
 	count int64
-	// below counts what the targets retain, nil where that is too much or they are a group of the program's.
+	// below counts what the targets retain, nil where that is too much or they are a group of the program's (Kotlin's are not).
 	below *tally
 }
 
@@ -112,7 +112,7 @@ func (suspects) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		if s.retained*100 >= p.liveBytes*suspectShare && throughThreadLocal(paths) && slices.ContainsFunc(s.targets(), h.ofThreadLocal) {
 			continue // threadLocals tells of it
 		}
-		if name := h.Class(s.object).Name; s.group == nil || platform(name) || container(name) {
+		if name := h.Class(s.object).Name; s.group == nil || platform(name) || container(name) || ofKotlin(name) {
 			if s.below, err = h.tallyBelow(ctx, s.targets(), s.ofTargets()); err != nil {
 				return nil, err
 			}

@@ -96,7 +96,7 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 	}
 	f.Summary += cmp.Or(h.notTheCause(values), h.notTheCause(below.own))
 	f.Advice = boundIt(w)
-	if listens(values) || listens(w.field) {
+	if listens(values) || keepsListeners(w.field) {
 		f.Advice = deregister(w)
 	}
 	if meters(values) {
@@ -131,11 +131,25 @@ func boundIt(w holder) string {
 	return fmt.Sprintf("Bound it: remove entries from %s when they are done with, or use a cache with a maximum size or an expiry.", cmp.Or(w.String(), "its owner"))
 }
 
-// listens says whether a class or a field is, by its name, of those that are told of events.
-func listens(name string) bool {
-	name = strings.ToLower(simpleName(name))
-	return slices.ContainsFunc([]string{"listener", "observer", "subscriber"}, func(s string) bool { return strings.Contains(name, s) })
+// listens says whether a class is, by its name, of those that are told of events: by its last words, as SparkListenerTaskEnd is
+// what a listener is told.
+func listens(class string) bool {
+	name, _, _ := strings.Cut(simpleName(class), lambdaMark)
+	name = strings.TrimRight(strings.ToLower(name), "$0123456789")
+	for _, s := range []string{"impl", "adapter", "wrapper", "holder", "proxy", "registration", "reference"} {
+		name = strings.TrimSuffix(name, s)
+	}
+	return slices.ContainsFunc(listeners(), func(s string) bool { return strings.HasSuffix(name, s) })
 }
+
+// keepsListeners says the same of a field by the elements that it is called after.
+func keepsListeners(field string) bool {
+	field = strings.ToLower(field)
+	return slices.ContainsFunc(listeners(), func(s string) bool { return strings.Contains(field, s) })
+}
+
+// listeners are the words for what is told of events.
+func listeners() []string { return []string{"listener", "observer", "subscriber"} }
 
 // deregister advises what to do about listeners that pile up.
 func deregister(w holder) string {
@@ -144,7 +158,7 @@ func deregister(w holder) string {
 
 // meters says whether a class is of those that count and measure for a monitoring system.
 func meters(class string) bool {
-	return slices.ContainsFunc([]string{"io.micrometer.core.instrument.", "com.codahale.metrics.", "io.prometheus.", "io.opentelemetry.sdk.metrics."},
+	return strings.HasSuffix(class, "MetricGroup") || slices.ContainsFunc([]string{"io.micrometer.core.instrument.", "com.codahale.metrics.", "io.prometheus.", "io.opentelemetry.sdk.metrics."},
 		func(p string) bool { return strings.HasPrefix(class, p) })
 }
 
@@ -244,7 +258,7 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 		f.Summary += fmt.Sprintf(" A part of it is %s with %s %s.", h.kindOf(part.object), unit.Count(part.size), elementWord(cmp.Or(values, keys)))
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("biggest part", "%s @ %s", h.Class(part.object).Name, address(h.Address(part.object))))
 	}
-	f.Summary += h.notTheCause(below.own)
+	f.Summary += below.waiting.words() + h.notTheCause(below.own)
 	f.Advice = fmt.Sprintf("Look at what %s is filled with, and let go of what is done with.", w.filled(name))
 	switch {
 	case class == joinTask+"[]":
@@ -255,8 +269,10 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 	case isQueueOn(f.Evidence.Path, class):
 		f.Advice = takeFrom(w)
 		h.wordTaker(f, s.object)
-	case listens(class), listens(w.field):
+	case listens(class), keepsListeners(w.field):
 		f.Advice = deregister(w)
+	case below.waiting.in != "" && (ofKotlin(class) || ofKotlin(below.own)):
+		f.Advice = endCoroutines
 	case few:
 		f.Advice = fewerMeters
 	case container(class), platform(class) && strings.HasSuffix(class, "Map"):
@@ -301,9 +317,13 @@ func (h *Heap) wordGroup(f *Finding, s *suspect, p pressure) {
 	f.Evidence.Facts = []Fact{fact("class", "%s: %s objects", class, unit.Count(s.count)),
 		fact("retained", "%s, %s an object", unit.Bytes(s.retained), unit.Bytes(s.retained/s.count))}
 	h.wordOnTheWay(f, s)
-	if own := h.below(s.below, s.ofTargets(), class).of(s.count, len(s.group)).words(); own != "" {
+	below := h.below(s.below, s.ofTargets(), class).of(s.count, len(s.group))
+	if own := below.words(); own != "" {
 		f.Summary += " Below them lie " + own + "."
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("the program's own below them", "%s", own))
+	}
+	if f.Summary += below.waiting.words(); below.waiting.in != "" && ofKotlin(class) {
+		f.Advice = endCoroutines
 	}
 	f.Evidence.Refutes = "a later dump under the same load has no more of them"
 }
