@@ -46,7 +46,7 @@ const slabPages = 512
 type index struct {
 	shift  uint
 	memory *offheap.Memory
-	pages  *pageTable
+	pages  *pageTable // nil where there is a directory
 	mu     sync.Mutex // of who adds pages
 	slabs  []offheap.Array[uint64]
 	left   []uint64 // of the last slab
@@ -67,7 +67,7 @@ func (x *index) free() {
 	for i := range x.slabs {
 		x.slabs[i].Free()
 	}
-	*x = index{shift: x.shift}
+	*x = index{shift: x.shift, directory: []*pageBits{}}
 }
 
 // marker marks objects; it remembers the last page, and collects the bits of the
@@ -143,8 +143,7 @@ func (x *index) page(number uint64) (*pageBits, error) {
 
 // freeze counts the objects and makes id and address usable.
 func (x *index) freeze() {
-	x.sorted = x.pages.all()
-	x.pages, x.left = nil, nil
+	x.sorted, x.left = x.pages.all(), nil
 	slices.SortFunc(x.sorted, func(a, b page) int {
 		return cmp.Compare(a.number, b.number)
 	})
@@ -163,6 +162,7 @@ func (x *index) freeze() {
 		for _, p := range x.sorted {
 			x.directory[p.number-x.first] = p.words
 		}
+		x.pages = nil
 	}
 }
 
@@ -172,7 +172,7 @@ func (x *index) id(address uint64) ObjID {
 	at := slot/pageSlots - x.first
 	var p *pageBits
 	if x.directory == nil {
-		p = x.find(slot / pageSlots)
+		p = x.pages.find(slot / pageSlots)
 	} else if at < uint64(len(x.directory)) {
 		p = x.directory[at]
 	}
@@ -210,17 +210,6 @@ func (x *index) ids(of []uint64) {
 			of[i] = w[1] + uint64(bits.OnesCount64(w[0]&below)) + 1
 		}
 	}
-}
-
-// find looks a page up where there is no directory, nil if there is none.
-func (x *index) find(number uint64) *pageBits {
-	i, ok := slices.BinarySearchFunc(x.sorted, number, func(p page, n uint64) int {
-		return cmp.Compare(p.number, n)
-	})
-	if !ok {
-		return nil
-	}
-	return x.sorted[i].words
 }
 
 // address returns where the object begins, the inverse of id. It costs a binary
