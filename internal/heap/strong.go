@@ -31,17 +31,7 @@ func (b strongRules) root(r root) {
 //
 // Source: ClassLoaderData::is_permanent_class_loader_data (classLoaderData.cpp).
 func (b strongRules) moreRoots(ctx context.Context) error {
-	loaders := map[ObjID]bool{}
-	for i := range b.Classes {
-		loaders[b.index.id(b.Classes[i].Loader)] = true
-	}
-	delete(loaders, 0)
-	permanent := map[uint64]bool{}
-	err := b.Read(ctx, slices.Collect(maps.Keys(loaders)), func(c Content) {
-		if c.Class != NoClass && builtinLoader(b.Classes[c.Class].Name) {
-			permanent[b.Address(c.Object)] = true
-		}
-	})
+	permanent, err := b.permanentLoaders(ctx)
 	if err != nil {
 		return err
 	}
@@ -53,6 +43,35 @@ func (b strongRules) moreRoots(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// permanentLoaders returns the addresses of the loaders that live as long as the JVM: the one of the
+// program, which may be its own, and those that the JDK has. Static fields of JDK 9 and later tell them;
+// where there are none, what loaders there are is read. Errors: that of ctx.
+//
+// Source: SystemDictionary::is_system_class_loader, is_platform_class_loader (systemDictionary.cpp).
+func (b strongRules) permanentLoaders(ctx context.Context) (map[uint64]bool, error) {
+	permanent := map[uint64]bool{}
+	if program, ok := b.Static("java.lang.ClassLoader", "scl"); ok {
+		permanent[program] = true
+	}
+	app, _ := b.Static("jdk.internal.loader.ClassLoaders", "APP_LOADER")
+	platform, _ := b.Static("jdk.internal.loader.ClassLoaders", "PLATFORM_LOADER")
+	if app != 0 && platform != 0 {
+		permanent[app], permanent[platform] = true, true
+		return permanent, nil
+	}
+	loaders := map[ObjID]bool{}
+	for i := range b.Classes {
+		loaders[b.index.id(b.Classes[i].Loader)] = true
+	}
+	delete(loaders, 0)
+	err := b.Read(ctx, slices.Collect(maps.Keys(loaders)), func(c Content) {
+		if c.Class != NoClass && builtinLoader(b.Classes[c.Class].Name) {
+			permanent[b.Address(c.Object)] = true
+		}
+	})
+	return permanent, err
 }
 
 // builtinLoader says whether loaders of this class live as long as the JVM: the
