@@ -79,7 +79,7 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 	if b.kinds, err = newKinds(b.memory, uint64(b.Objects()), b.unknownClass()); err != nil {
 		return nil, err
 	}
-	bound, err := b.planClasses()
+	bound, err := b.planClasses(ctx)
 	if err != nil {
 		return nil, err
 	}

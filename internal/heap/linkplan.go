@@ -1,6 +1,7 @@
 package heap
 
 import (
+	"context"
 	"slices"
 	"unsafe"
 
@@ -22,8 +23,8 @@ type linkPlan struct {
 }
 
 // planClasses prepares what the second pass needs of each class and returns an
-// upper bound for the number of references. Errors: no memory.
-func (b *builder) planClasses() (bound uint64, err error) {
+// upper bound for the number of references. Errors: that of ctx; no memory.
+func (b *builder) planClasses(ctx context.Context) (bound uint64, err error) {
 	refs, all := b.refFieldCounts()
 	if err := b.PlanNotes("planning references", all*int64(unsafe.Sizeof(linkPlan{}.refs[0]))); err != nil {
 		return 0, err
@@ -35,7 +36,7 @@ func (b *builder) planClasses() (bound uint64, err error) {
 		}
 	}
 	b.plans = make([]linkPlan, len(b.Classes))
-	for i := range b.Classes {
+	err = onAllCores(ctx, len(b.Classes), func(i int) {
 		c, p, id := &b.Classes[i], &b.plans[i], ClassID(i)
 		// An edge to an object that is a root itself changes nothing: not reachability,
 		// not dominators. Leaving those out spares most instances one edge.
@@ -48,13 +49,16 @@ func (b *builder) planClasses() (bound uint64, err error) {
 			b.planFields(id, p)
 		}
 		p.tables = b.tablePlans(id)
-		p.kind = b.kinds.number(kindOf(id, c.instance))
+	})
+	for i := range b.Classes {
+		c, p := &b.Classes[i], &b.plans[i]
+		p.kind = b.kinds.number(kindOf(ClassID(i), c.instance))
 		bound += uint64(c.Instances)*uint64(len(p.refs)+2) + uint64(len(c.Statics)+5)
 	}
 	for _, l := range b.locals {
 		bound += uint64(len(l))
 	}
-	return bound + b.arrayRefs, nil
+	return bound + b.arrayRefs, err
 }
 
 // refFieldCounts returns how many reference fields the instances of each class have at most, by ClassID, 0
