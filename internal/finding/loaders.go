@@ -115,21 +115,29 @@ func (loaderLeaks) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 // JDK's are full of, and only where there are none of these the others. Errors: that of ctx; no
 // memory.
 func (h *Heap) loaderPaths(ctx context.Context, held []heap.ObjID) ([]Path, error) {
-	for _, barred := range [][]heap.ObjID{h.instances("java.lang.ref.SoftReference"), nil} {
-		tracks, err := h.TracksAround(ctx, barred, held)
-		if err != nil {
-			return nil, err
-		}
-		met := slices.DeleteFunc(slices.Clone(held), func(l heap.ObjID) bool {
-			return tracks.Before(l) == 0
-		})
-		paths, err := h.mergePaths(ctx, tracks, met, maxLoaderPaths)
-		tracks.Free()
-		if err != nil || len(paths) > 0 {
-			return paths, err
-		}
+	tracks, err := h.tracksTo(ctx, held)
+	if err != nil {
+		return nil, err
 	}
-	return nil, nil
+	paths, err := h.pathsAlong(ctx, tracks, held)
+	if err != nil || !slices.ContainsFunc(paths, h.passesSoft) {
+		return paths, err
+	}
+	if tracks, err = h.TracksAround(ctx, h.instances(softReference), held); err != nil {
+		return nil, err
+	}
+	defer tracks.Free()
+	around, err := h.pathsAlong(ctx, tracks, held)
+	if len(around) == 0 {
+		around = paths
+	}
+	return around, err
+}
+
+// pathsAlong merges the ways to those of the loaders that tracks lead to. Errors: that of ctx.
+func (h *Heap) pathsAlong(ctx context.Context, tracks *heap.Tracks, held []heap.ObjID) ([]Path, error) {
+	met := slices.DeleteFunc(slices.Clone(held), func(l heap.ObjID) bool { return tracks.Before(l) == 0 })
+	return h.mergePaths(ctx, tracks, met, maxLoaderPaths)
 }
 
 // joinPaths joins the ways that pass classes of the same names, but for numbers as generated
