@@ -432,6 +432,49 @@ func TestShortSegments(t *testing.T) {
 	assert.EqualValues(t, next+2002, seen)
 }
 
+// TestAShortSegmentBehindADump is another dump's.
+func TestAShortSegmentBehindADump(t *testing.T) {
+	root := append([]byte{byte(hprof.SubRootUnknown)}, make([]byte, 8)...)
+	f, err := open(t, raw(rec(hprof.TagHeapDump, root), rec(hprof.TagHeapSegment, root), rec(hprof.TagHeapEnd, nil)))
+	require.NoError(t, err)
+	o, err := f.Outline(t.Context(), nil)
+	require.NoError(t, err)
+	require.Len(t, o.Extents, 2)
+	assert.Equal(t, []int{0, 1}, []int{o.Extents[0].Dump, o.Extents[1].Dump})
+}
+
+// TestDamageInAHeapOfUnwrittenLength: what follows it is still heap, whatever it looks like.
+func TestDamageInAHeapOfUnwrittenLength(t *testing.T) {
+	root := append([]byte{byte(hprof.SubRootUnknown)}, make([]byte, 8)...)
+	inside := bytes.Join([][]byte{root, {0xEE}, name(1, "a"), name(2, "b"), name(3, "c")}, nil)
+	data := raw(rec(hprof.TagHeapDump, nil), inside)
+	f, err := open(t, data)
+	require.NoError(t, err)
+	o, err := f.Outline(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Len(t, o.Damage, 1)
+	assert.Equal(t, []hprof.Extent{{Start: int64(len(data) - len(inside)), End: int64(len(data))}}, o.Extents)
+}
+
+// TestReferencesOfAClass lie where HotSpot writes them.
+func TestReferencesOfAClass(t *testing.T) {
+	b := []byte{byte(hprof.SubClassDump)}
+	id := func(n uint64) { b = binary.BigEndian.AppendUint64(b, n) }
+	id(0x11)
+	b = binary.BigEndian.AppendUint32(b, 0x22) // trace
+	for n := range uint64(6) {                 // super, loader, signers, protection domain, reserved
+		id(0x31 + n)
+	}
+	b = append(binary.BigEndian.AppendUint32(b, 0x44), 0, 0, 0, 0, 0, 0)
+	o := hprof.NewObjects(bytes.NewReader(b), 8)
+	o.Reset(0, int64(len(b)))
+	require.True(t, o.Next())
+	assert.EqualValues(t, 0x11, o.ID)
+	assert.Equal(t, hprof.ClassDump{Trace: 0x22, Super: 0x31, Loader: 0x32, Others: [2]uint64{0x33, 0x34}, InstanceSize: 0x44}, o.Class)
+	assert.False(t, o.Next())
+	assert.Nil(t, o.Err())
+}
+
 // TestADumpWithoutItsEnd is one of segments that another dump follows right away.
 func TestADumpWithoutItsEnd(t *testing.T) {
 	segment, end, whole := rec(hprof.TagHeapSegment, nil), rec(hprof.TagHeapEnd, nil), rec(hprof.TagHeapDump, nil)

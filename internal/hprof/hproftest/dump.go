@@ -35,6 +35,8 @@ type Class struct {
 	dump    *Dump
 	super   *Class
 	loader  *Object
+	signers *Object
+	domain  *Object
 	fields  []Field
 	statics []static
 }
@@ -144,6 +146,12 @@ func (d *Dump) ClassNamed(name string) *Class {
 // LoadedBy sets the class's loader.
 func (c *Class) LoadedBy(loader *Object) *Class {
 	c.loader = loader
+	return c
+}
+
+// Signed sets the class's signers and its protection domain, nil for none.
+func (c *Class) Signed(signers, domain *Object) *Class {
+	c.signers, c.domain = signers, domain
 	return c
 }
 

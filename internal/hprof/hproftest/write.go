@@ -288,9 +288,8 @@ func (d *Dump) classDump(w *writer, c *Class) {
 	} else {
 		w.id(0)
 	}
-	w.value(hprof.TypeObject, c.loader)
-	for range 4 {
-		w.id(0)
+	for _, o := range []*Object{c.loader, c.signers, c.domain, nil, nil} {
+		w.value(hprof.TypeObject, o)
 	}
 	size := 0
 	for _, k := range c.hierarchy() {
