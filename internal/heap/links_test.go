@@ -101,6 +101,22 @@ func TestHeldByAReferenceObject(t *testing.T) {
 	}
 }
 
+// TestHeldByAClass: a class object holds its loader, its signers and its protection domain.
+func TestHeldByAClass(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	loader, signers, domain := j.New(j.Object), j.New(j.Object), j.New(j.Object)
+	c := j.Class("com.acme.Plugin", j.Object).LoadedBy(loader).Signed(signers, domain)
+	j.Class("com.acme.Main", j.Object).Static("plugin", j.New(c))
+	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
+	for kind, o := range map[heap.LinkKind]*hproftest.Object{heap.LinkLoader: loader, heap.LinkSigners: signers, heap.LinkDomain: domain} {
+		class, held := g.Object(c.ID), g.Object(o.ID)
+		assert.Contains(t, refs(g, class), held, kind)
+		links, err := g.Links(t.Context(), []heap.ObjID{class, held})
+		require.NoError(t, err)
+		assert.Equal(t, []heap.Link{{Kind: kind}}, links)
+	}
+}
+
 // TestReferrers finds references of every kind, whether the graph has references or not.
 func TestReferrers(t *testing.T) {
 	for name, shape := range shapes() {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
 // TestBigSums has nodes that retain more units than 32 bits count, in the core and
@@ -28,4 +30,16 @@ func TestBigSums(t *testing.T) {
 		assert.Equal(t, want, tree.Retained(v), "node %d", v)
 	}
 	assert.Equal(t, uint64(24+3*big), tree.Total())
+}
+
+// TestSumsAtTheBound keeps those that are as big as the mark of big ones, or nearly so.
+func TestSumsAtTheBound(t *testing.T) {
+	items, err := offheap.Make[uint32](nil, 1)
+	require.NoError(t, err)
+	s := newSums(items, 8)
+	t.Cleanup(s.free)
+	for _, units := range []uint64{uint64(bigSum) - 1, uint64(bigSum), uint64(bigSum) + 1, 7} {
+		s.set(0, 8*units)
+		assert.Equal(t, 8*units, s.of(0))
+	}
 }
