@@ -58,6 +58,8 @@ type family struct {
 	// lone says that they are very many, each with one class: whatever those are called, as proxies by random
 	// letters, they were made at run time.
 	lone bool
+	// inMemory says that the loaders have the class files of their code themselves: it was compiled at run time.
+	inMemory bool
 	// forgotten are those that only the code that they loaded holds yet; looked for where none
 	// is known to be stopped.
 	forgotten []*loader
@@ -95,6 +97,12 @@ func (loaderLeaks) Detect(ctx context.Context, h *Heap) ([]Finding, error) {
 		bytes, err := h.retainedTogether(slices.Values(code))
 		if err != nil {
 			return nil, err
+		}
+		if !f.generated && len(f.stopped) == 0 && !f.left() {
+			if f.inMemory, err = h.hasClassFiles(ctx, f.all[0]); err != nil {
+				return nil, err
+			}
+			f.generated = f.inMemory
 		}
 		if f.generated && len(f.stopped) == 0 && len(f.all) < swarm && bytes < suspectBytes {
 			continue // any language that is compiled at run time has some

@@ -38,8 +38,11 @@ func (h *Heap) loaderFinding(f *family, bytes int64, p pressure, paths []Path) F
 		code = namePattern(first.classes[0])
 		found.Title = fmt.Sprintf("%s made at run time for classes such as %s, each for itself", unit.Plural(n, "class loader", "class loaders"), clip(first.classes[0], 80))
 		why := "; the names of the classes differ by numbers only"
-		if f.lone {
+		switch {
+		case f.lone:
 			why = ", with one class each"
+		case f.inMemory:
+			why = ", each with the class files of its code in memory"
 		}
 		found.Summary = fmt.Sprintf("They are of class %s%s: code seems to be compiled for each piece of work. They retain %s (%s of the reachable heap), and Metaspace outside of it.",
 			clip(first.class, 80), why, unit.Bytes(bytes), unit.Share(bytes, p.liveBytes))

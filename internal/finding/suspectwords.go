@@ -244,7 +244,7 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 	case own != "":
 		f.Summary += " Below it lie " + own + "."
 		f.Evidence.Facts = append(f.Evidence.Facts, fact("the program's own below it", "%s", own))
-	case parts != "" && part == nil:
+	case parts != "" && part == nil && !strings.HasPrefix(class, "java.util."): // of those it is the table
 		f.Summary += " It refers to " + clip(parts, 160) + "."
 	}
 	if below.most != "" {
