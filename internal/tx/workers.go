@@ -90,9 +90,20 @@ const (
 // note remembers that a thread of that name is at a request.
 func (w *WorkerThreads) note(name string) {
 	w.seen = true
+	w.remember(name)
+}
+
+// remember takes threads of that name for workers from now on.
+func (w *WorkerThreads) remember(name string) {
 	if !w.IsWorker(name) && len(w.families) < maxFamilies {
 		w.families[family(name)] = true
 	}
+}
+
+// ofServerPool tells a call of the pool that a server has its threads in, under any package, as Spark has Jetty in one of its own: such a
+// thread is a worker before any request was seen.
+func ofServerPool(f jvm.Frame) bool {
+	return strings.HasSuffix(f.Class, ".jetty.util.thread.QueuedThreadPool$Runner")
 }
 
 // moved tells whether a thread has run since its last look: its stack is worth one.
@@ -262,6 +273,9 @@ func (w *WorkerThreads) entry(thread string, stack []jvm.Frame) string {
 		}
 	}
 	if inside < 0 {
+		if slices.ContainsFunc(stack, ofServerPool) {
+			w.remember(thread)
+		}
 		return ""
 	}
 	w.note(thread)

@@ -152,6 +152,8 @@ func TestThreadsOfAnyName(t *testing.T) {
 	}
 	assert.Len(t, look("front desk 1", "java.lang.Thread.sleep! shop.Ticker.run java.lang.Thread.run"), 1, "of a pool of no known kind one has its turn")
 	assert.Len(t, look("front desk 1", "java.lang.Object.wait! shop.Main.main com.caucho.server.resin.Resin.waitForExit"), 1)
+	assert.Len(t, look("SparkUI-1", "sun.nio.ch.EPoll.wait! org.sparkproject.jetty.io.ManagedSelector.select org.sparkproject.jetty.util.thread.QueuedThreadPool$Runner.run java.lang.Thread.run"),
+		9, "a server's pool is known while it is idle")
 	assert.False(t, w.Seen())
 	assert.Len(t, look("front desk 1", "java.lang.Thread.sleep! shop.Orders.handle sun.net.httpserver.ServerImpl$Exchange.run java.lang.Thread.run"), 9)
 	assert.True(t, w.Seen())
