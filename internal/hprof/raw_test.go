@@ -456,6 +456,27 @@ func TestDamageInAHeapOfUnwrittenLength(t *testing.T) {
 	assert.Equal(t, []hprof.Extent{{Start: int64(len(data) - len(inside)), End: int64(len(data))}}, o.Extents)
 }
 
+// TestAHeapThatIsLongerThanItSays, as one of JDK 8 beyond 4 GiB is that was cut off, goes on to the end of
+// the file.
+func TestAHeapThatIsLongerThanItSays(t *testing.T) {
+	root := append([]byte{byte(hprof.SubRootUnknown)}, make([]byte, 8)...)
+	heap := bytes.Repeat(root, 100)
+	f := func(says, is int, want ...hprof.Extent) {
+		t.Helper()
+		data := raw(rec(hprof.TagHeapDump, heap[:says]), heap[says:is])
+		dump, err := open(t, data)
+		require.NoError(t, err)
+		o, err := dump.Outline(t.Context(), nil)
+		require.NoError(t, err)
+		assert.Len(t, o.Damage, 1)
+		assert.Equal(t, want, o.Extents)
+	}
+	start := int64(len(raw()) + 9)
+	f(50, 900, hprof.Extent{Start: start, End: start + 900})
+	f(50, 895, hprof.Extent{Start: start, End: start + 895})
+	f(54, 900, hprof.Extent{Start: start, End: start + 54}) // what follows is no heap
+}
+
 // TestReferencesOfAClass lie where HotSpot writes them.
 func TestReferencesOfAClass(t *testing.T) {
 	b := []byte{byte(hprof.SubClassDump)}

@@ -212,19 +212,24 @@ func (w *walk) heap(ctx context.Context, r Record) (fault, err error) {
 	switch {
 	case r.Length == 0 && !w.plausible(start):
 		// The JVM died before it wrote the length back, and all that follows is heap; or the length is damaged.
-		if r.Length, err = w.unwritten(ctx, start); err != nil {
+		if err := w.measure(ctx, &r, "its length was not written"); err != nil {
 			return nil, err
 		}
-		e := &Error{Offset: r.Offset, What: "heap record", Err: fmt.Errorf("its length was not written; what follows is taken for it, %d bytes", r.Length)}
-		if err := w.to.Damaged(e, r.Offset); err != nil {
-			return nil, err
-		}
-	case r.Length+1<<32 <= left && !w.plausible(start+r.Length):
+	case r.Length < left && (r.Tag == TagHeapDump || r.Length+1<<32 <= left) && !w.plausible(start+r.Length):
 		// JDK 8 writes the low 32 bits of a length beyond 4 GiB, of a segment with a big array, too.
-		for n := r.Length + 1<<32; n <= left; n += 1 << 32 {
-			if w.plausible(start + n) {
-				r.Length = n
-				break
+		n := r.Length + 1<<32
+		for n <= left && !w.plausible(start+n) {
+			n += 1 << 32
+		}
+		if n <= left {
+			r.Length = n
+		} else if r.Tag == TagHeapDump { // and the file was cut off, if a sub-record goes on behind its end
+			ended, err := w.heapFault(ctx, start, start+r.Length)
+			if err == nil && ended != nil && errors.Is(ended, ErrOverrun) {
+				err = w.measure(ctx, &r, "its length is not right")
+			}
+			if err != nil {
+				return nil, err
 			}
 		}
 	}
@@ -255,18 +260,30 @@ func (w *walk) heap(ctx context.Context, r Record) (fault, err error) {
 	return nil, nil
 }
 
-// unwritten returns how long the heap record is whose body begins at start: up to where records begin, or the
-// file ends. Errors: that of ctx.
-func (w *walk) unwritten(ctx context.Context, start int64) (int64, error) {
+// measure sets the length of a heap record whose header does not tell it: up to where records begin, or the
+// file ends. Errors: those of ctx and the visitor.
+func (w *walk) measure(ctx context.Context, r *Record, fault string) error {
+	r.Length = w.c.end - r.Start()
+	ended, err := w.heapFault(ctx, r.Start(), w.c.end)
+	if err != nil {
+		return err
+	}
+	if ended != nil && w.plausible(ended.Offset) {
+		r.Length = ended.Offset - r.Start()
+	}
+	e := fmt.Errorf("%s; what follows is taken for it, %d bytes", fault, r.Length)
+	return w.to.Damaged(&Error{Offset: r.Offset, What: "heap record", Err: e}, r.Offset)
+}
+
+// heapFault returns what ends a walk over the sub-records in [start, end) before the end, nil if nothing does.
+// Errors: that of ctx.
+func (w *walk) heapFault(ctx context.Context, start, end int64) (*Error, error) {
 	o := NewObjects(w.file, w.id)
-	o.Reset(start, w.c.end)
+	o.Reset(start, end)
 	for n := 1; o.Next(); n++ {
 		if n&0xffff == 0 && ctx.Err() != nil {
-			return 0, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
-	if e := o.Err(); e != nil && w.plausible(e.Offset) {
-		return e.Offset - start, nil
-	}
-	return w.c.end - start, nil
+	return o.Err(), nil
 }
