@@ -56,6 +56,7 @@ type index struct {
 	first     uint64      // number of sorted[0]
 	directory []*pageBits // directory[n-first]; nil where the range is too wide
 	count     uint64
+	used      uint64 // the slots of any word
 }
 
 func newIndex(m *offheap.Memory, shift uint) *index {
@@ -150,6 +151,7 @@ func (x *index) freeze() {
 	for _, p := range x.sorted {
 		for i := 0; i < len(p.words); i += 2 {
 			p.words[i+1] = x.count
+			x.used |= p.words[i]
 			x.count += uint64(bits.OnesCount64(p.words[i]))
 		}
 	}
@@ -164,6 +166,15 @@ func (x *index) freeze() {
 		}
 		x.pages = nil
 	}
+}
+
+// alignment returns the greatest power of two that all addresses are multiples of, at most the bytes of a word.
+func (x *index) alignment() int {
+	slots := 64
+	for i := x.used; i != 0; i &= i - 1 {
+		slots |= bits.TrailingZeros64(i)
+	}
+	return slots & -slots << x.shift
 }
 
 // id returns the object that begins at address, 0 if there is none.

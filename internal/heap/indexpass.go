@@ -55,6 +55,15 @@ func (b *builder) indexPass(ctx context.Context) error {
 		}
 	}
 	b.index.freeze()
+	if align := b.index.alignment(); b.index.shift > 0 && !b.Layout.plain && align < b.Layout.Align {
+		// What was looked at to infer the layout may all have been of one size.
+		b.Layout.setAlign(align)
+		b.done.Store(0)
+		if workers, err = b.runIndexers(ctx, b.index.shift); err != nil {
+			return err
+		}
+		b.index.freeze()
+	}
 	if b.index.count > maxObjects {
 		return fmt.Errorf("%d objects: this version can tell 4,294,967,294 apart", b.index.count)
 	}
