@@ -104,19 +104,17 @@ func keys() []naming { return []naming{{"key", []string{"key"}}} }
 // outsiders returns the program's reachable objects that may know what holds data, as a part of theirs or otherwise: those of
 // classes with few instances; none where that are very many nevertheless.
 func (h *Heap) outsiders() []heap.ObjID {
-	all := int64(0)
-	outsider := func(c *heap.Class) bool {
-		return c.Instances > 0 && c.Instances <= fewInstances && !platform(c.Name) && !container(c.Name)
-	}
+	all, outside := int64(0), map[*heap.Class]bool{}
 	for i := range h.Classes {
-		if c := &h.Classes[i]; outsider(c) {
+		if c := &h.Classes[i]; c.Instances > 0 && c.Instances <= fewInstances && !platform(c.Name) && !container(c.Name) {
+			outside[c] = true
 			all += c.Instances
 		}
 	}
 	if all > maxOutsiders {
 		return nil
 	}
-	return h.objectsOf(outsider, true)
+	return h.objectsOf(func(c *heap.Class) bool { return outside[c] }, true)
 }
 
 // referring returns those of the objects that refer to one of the targets, with that one, and that top does not dominate.
