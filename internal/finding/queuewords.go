@@ -18,16 +18,23 @@ func isQueue(class string) bool {
 	})
 }
 
-// isQueueOn says whether a path ends at a queue, or at the array of one.
-func isQueueOn(p *Path, class string) bool {
+// queueOn returns the class of the queue at which a path ends, or at the array of which; "" for none. class is that of the end.
+func queueOn(p *Path, class string) string {
 	if n := len(p.above()); n > 0 && strings.HasSuffix(class, "[]") {
 		class = p.Steps[n-1].Class
 	}
-	return isQueue(class)
+	if !isQueue(class) {
+		return ""
+	}
+	return class
 }
 
-// takeFrom advises what to do about a queue that grows.
-func takeFrom(w holder) string {
+// takeFrom advises what to do about a queue of that class that grows.
+func takeFrom(w holder, class string) string {
+	if strings.Contains(simpleName(class), "PriorityQueue") {
+		return fmt.Sprintf("What lies in %s comes out in its order, as timers do when they are due: find out what waits there for so long, and remove what nobody needs any more. If a thread is to take from it, see whether it keeps up.",
+			cmp.Or(w.String(), "it"))
+	}
 	return fmt.Sprintf("Whoever takes from %s does not keep up, or has ended: find out why. Bound the queue (LinkedBlockingQueue takes a capacity), and let those who fill it wait, pause or drop.",
 		cmp.Or(w.String(), "it"))
 }

@@ -462,3 +462,17 @@ func TestTakerOfTheJDK(t *testing.T) {
 	f := only(t, "growing-collection", detect(t, j))
 	assert.Contains(t, f.Summary, "That thread is in Blotter.load. It waits without a time limit")
 }
+
+// TestQueueInOrder has timers of a job: who takes from their queue does so when they are due.
+func TestQueueInOrder(t *testing.T) {
+	for class, advice := range map[string]string{"HeapPriorityQueueSet": "comes out in its order", "EventQueue": "does not keep up, or has ended"} {
+		j := hproftest.NewJDK(17, 8)
+		timers := make([]*hproftest.Object, 300)
+		for i := range timers {
+			timers[i] = j.Bytes(make([]byte, 10_000))
+		}
+		queue := j.New(j.Class("com.acme."+class, j.Object, hproftest.Ref("queue"))).Set("queue", j.Array(j.Objects, timers...))
+		j.Class("com.acme.Job", j.Object).Static("TIMERS", queue)
+		assert.Contains(t, only(t, "big-retainer", detect(t, j)).Advice, advice, class)
+	}
+}

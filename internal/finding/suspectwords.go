@@ -109,7 +109,7 @@ func (h *Heap) wordCollection(f *Finding, s *suspect, w holder, p pressure) {
 			f.Summary += h.poolAtWork(c.object)
 		}
 	case isQueue(class):
-		f.Advice = takeFrom(w)
+		f.Advice = takeFrom(w, class)
 		h.wordTaker(f, c.object)
 	}
 	wordBound(f, s)
@@ -266,8 +266,8 @@ func (h *Heap) wordRetainer(f *Finding, s *suspect, w holder, p pressure) {
 		if s.kept = h.joinPoolKept(s.object); s.kept == nil {
 			h.wordTaker(f, s.object)
 		}
-	case isQueueOn(f.Evidence.Path, class):
-		f.Advice = takeFrom(w)
+	case queueOn(f.Evidence.Path, class) != "":
+		f.Advice = takeFrom(w, queueOn(f.Evidence.Path, class))
 		h.wordTaker(f, s.object)
 	case listens(class), keepsListeners(w.field):
 		f.Advice = deregister(w)
