@@ -25,8 +25,8 @@ func candidates(idSize int) []Layout {
 	}
 }
 
-// firstProbeBytes is how much of a dump's beginning, and then of its middle, is looked at to infer
-// the layout, and probeBytes how much of its beginning if that leaves doubts.
+// firstProbeBytes is how much of a dump's middle is looked at to infer the layout, and probeBytes how
+// much of its beginning if that leaves doubts; classes, of which there may be megabytes, are not counted.
 const (
 	firstProbeBytes = 2 << 20
 	probeBytes      = 8 << 20
@@ -40,16 +40,13 @@ type probed struct {
 	ref     bool
 }
 
-// inferLayout looks at parts of the dump until one leaves no doubt: megabytes of classes may come
-// before any array, and a collector may list objects in no order. Objects do not overlap, so a
-// layout by which an array would reach into its neighbour is refuted; among the
+// inferLayout looks at the middle of the dump, and where that leaves doubts, at its beginning. Objects
+// do not overlap, so a layout by which an array would reach into its neighbour is refuted; among the
 // others that one wins by which most neighbours touch.
 func inferLayout(ctx context.Context, f *hprof.File, extents []hprof.Extent) (Layout, error) {
-	for _, part := range [][]hprof.Extent{extents, extents[len(extents)/2:]} {
-		l, err := inferLayoutFrom(ctx, f, part, firstProbeBytes)
-		if err != nil || l.Sure {
-			return l, err
-		}
+	l, err := inferLayoutFrom(ctx, f, extents[len(extents)/2:], firstProbeBytes)
+	if err != nil || l.Sure {
+		return l, err
 	}
 	return inferLayoutFrom(ctx, f, extents, probeBytes)
 }
@@ -152,30 +149,33 @@ func clearly(sample []probed, best, other Layout) bool {
 	return fits >= 50 && fits > 20*otherFits
 }
 
-// probe collects the objects in the first bytes of sub-records.
+// probe collects the instances and arrays in the first sub-records, which take so many bytes.
 func probe(ctx context.Context, f *hprof.File, extents []hprof.Extent, bytes int64) ([]probed, error) {
 	var sample []probed
-	var seen int64
 	o := hprof.NewObjects(f, f.Header.IDSize)
 	for _, e := range extents {
-		o.Reset(e.Start, min(e.End, e.Start+bytes-seen))
-		for n := 0; o.Next(); n++ {
+		o.Reset(e.Start, e.End)
+		at := e.Start
+		for n := 0; bytes > 0 && o.Next(); n++ {
 			if n&0xffff == 0 && ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
 			p := probed{address: o.ID, count: o.Count}
 			switch o.Tag {
-			case hprof.SubInstance, hprof.SubClassDump:
+			case hprof.SubInstance:
 			case hprof.SubObjectArray:
 				p.width, p.ref = 8, true
 			case hprof.SubPrimArray:
 				p.width = uint8(o.Elem.Width(0))
 			default:
+				at = o.Position()
 				continue
 			}
 			sample = append(sample, p)
+			bytes -= o.Position() - at
+			at = o.Position()
 		}
-		if seen += e.End - e.Start; seen >= bytes {
+		if bytes <= 0 {
 			break
 		}
 	}

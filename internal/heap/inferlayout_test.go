@@ -11,7 +11,8 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof/hproftest"
 )
 
-// TestLayoutBehindManyClasses has more classes in front of the first array than are looked at.
+// TestLayoutBehindManyClasses has more classes in front of the first array than is looked at of objects, in
+// many segments and in one, as JDK 8 writes.
 func TestLayoutBehindManyClasses(t *testing.T) {
 	j := hproftest.NewJDK(17, 8)
 	var fields []hproftest.Field
@@ -26,9 +27,12 @@ func TestLayoutBehindManyClasses(t *testing.T) {
 		blocks = append(blocks, j.Bytes(make([]byte, 292)), j.Array(j.Objects, nil, nil, nil))
 	}
 	j.Root(hprof.SubRootJNIGlobal, j.Array(j.Objects, blocks...))
-	g := build(t, j.Finish(), hproftest.Shape{SegmentBytes: 1 << 20}, heap.Options{})
-	assert.True(t, g.Layout.Sure)
-	assert.Equal(t, 4, g.Layout.RefBytes)
+	dump := j.Finish()
+	for _, shape := range []hproftest.Shape{{SegmentBytes: 1 << 20}, {}} {
+		g := build(t, dump, shape, heap.Options{})
+		assert.True(t, g.Layout.Sure)
+		assert.Equal(t, 4, g.Layout.RefBytes)
+	}
 }
 
 // TestAlignmentOfAll has all objects that are looked at lie 32 bytes apart, behind many classes: those
