@@ -29,7 +29,8 @@ func (s identity) is(other identity) bool {
 
 // newLayout is the one of the samples, whose labels are among the sets.
 func newLayout(samples []Sample, sets [][]Label, naming Naming) *layout {
-	l := &layout{sets: slices.Clone(sets), rows: make([]identity, len(samples)), naming: naming}
+	// Without room behind its end, where the builders of two targets would both go on.
+	l := &layout{sets: slices.Clip(slices.Clone(sets)), rows: make([]identity, len(samples)), naming: naming}
 	l.out = l.rows
 	for i, s := range samples {
 		l.rows[i] = identity{s.Name, s.Labels}

@@ -2,6 +2,7 @@ package series
 
 import (
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -78,6 +79,30 @@ func TestATargetThatChangesLeavesTheOthersTheirLabels(t *testing.T) {
 	require.Len(t, after, len(before))
 	for i := range before {
 		assert.True(t, after[i].SharesLabels(&before[i]), before[i].Name)
+	}
+}
+
+// TestTargetsThatGrowAtOnceKeepTheirOwnLabels: what is shared is not written to behind its end
+// either, where a slice may have room.
+func TestTargetsThatGrowAtOnceKeepTheirOwnLabels(t *testing.T) {
+	t.Parallel()
+	memory := &Memory{}
+	for n := range 40 {
+		names := make([]string, n)
+		for i := range names {
+			names[i] = strconv.Itoa(i)
+		}
+		a, b := NewDeriver(Options{Memory: memory}), NewDeriver(Options{Memory: memory})
+		a.Derive(pools(names...))
+		b.Derive(pools(names...))
+		ofA, ofB := a.fast.at(2), b.fast.at(2)
+		for _, p := range pools(names...).Pools {
+			ofA.pool(p)
+			ofB.pool(p)
+		}
+		own := ofA.pool(jvm.Pool{Name: "of a"})
+		ofB.pool(jvm.Pool{Name: "of b"})
+		require.Equal(t, own, ofA.sets[n])
 	}
 }
 
