@@ -163,9 +163,8 @@ func (m *message) complete(told *Told, byID map[string]*Alert, now time.Time) {
 		after.Worst = min(after.Worst, rank(m.firing[i].Severity()))
 	}
 	if told != nil {
-		active := after.known()
 		for _, id := range told.Firing {
-			if a := byID[id]; a != nil && !active[id] {
+			if a := byID[id]; a != nil && !a.firing() { // one that does is in another group since GroupBy changed
 				m.resolved = append(m.resolved, a.ended(told.At))
 			}
 		}

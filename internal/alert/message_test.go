@@ -153,6 +153,18 @@ func TestAMessageListsSoMany(t *testing.T) {
 	assert.Equal(t, 5, due[0].truncated)
 }
 
+// With another group_by the groups of before end, and what fires in others now has not.
+func TestWhatFiresInAnotherGroupHasNotEnded(t *testing.T) {
+	h := newHearer(t)
+	down, over := alertOf("Down", "a", "critical", Active, 0), alertOf("GC", "a", "warning", Active, 0)
+	h.hear(30, []Alert{down, over}, `{instance="a",job="shop"}: Down GC`)
+	h.policy.GroupBy = []string{"job"}
+	over.State, over.CompletedAt = Completed, at(35)
+	h.hear(40, []Alert{down, over}, `{job="shop"}: Down`)
+	h.hear(330, []Alert{down, over}, `{instance="a",job="shop"}: -GC`)
+	h.hear(900, []Alert{down, over})
+}
+
 // A message that says an alert is over says since when, though its condition holds again.
 func TestWhatIsPendingAgainHasEnded(t *testing.T) {
 	h := newHearer(t)
