@@ -29,11 +29,13 @@ func checkFolder(dir string, room *space) error {
 	if err := checkOurs(dir); err != nil {
 		return err
 	}
-	room.look()
-	if err := checkFree(dir); err != nil {
+	// First: the lock file marks the folder for the next start, however this one ends, and the
+	// reserve in it may be another process's.
+	if err := checkLock(dir); err != nil {
 		return err
 	}
-	return checkLock(dir)
+	room.look()
+	return checkFree(dir)
 }
 
 // checkOurs accepts an empty folder and one with the mark of a store.

@@ -3,15 +3,37 @@ package store
 import (
 	"log/slog"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/host"
 )
 
 // The engine refuses by a look of its own, which may be newer than ours.
 func TestTooLittleTellsWhatIsFreeNow(t *testing.T) {
 	s := newSpace(Options{Dir: t.TempDir()}.withDefaults())
 	assert.NotContains(t, s.tooLittle().Error(), "EiB", "what is free before the first look")
+}
+
+// Who is killed while the reserve is written, at the first start, must find a store and not a folder
+// of somebody else's; nor is the reserve of a process that is at work made or given up.
+func TestTheLockComesBeforeTheReserve(t *testing.T) {
+	opts := Options{Dir: t.TempDir(), MinFreeBytes: leastMinFreeBytes}.withDefaults()
+	f, err := os.Create(filepath.Join(opts.Dir, lockName))
+	require.NoError(t, err)
+	locked, err := host.Lock(f)
+	require.NoError(t, err)
+	require.True(t, locked)
+
+	room := newSpace(opts)
+	require.ErrorIs(t, checkFolder(opts.Dir, room), ErrInUse)
+	assert.NoFileExists(t, room.reserve())
+	require.NoError(t, f.Close())
+	require.NoError(t, checkFolder(opts.Dir, room))
+	assert.FileExists(t, room.reserve())
 }
 
 // What is in memory is written once each time that less is taken than before, and the reserve is
