@@ -42,6 +42,30 @@ func TestAllocationAndPromotion(t *testing.T) {
 	f(exact, 5000, 30)
 }
 
+// What concurrent collectors free no poll tells of, and a young collection may take regions out of the
+// old one, too: counters do not fall for that.
+func TestAllocationAndPromotionNeverFall(t *testing.T) {
+	t.Parallel()
+	d := series.NewDeriver(series.Options{})
+	f := func(s *jvm.Snapshot, allocated, promoted float64) {
+		t.Helper()
+		got := d.Derive(s)
+		assert.Equal(t, jvm.Some(allocated), value(got, "jvm_gc_memory_allocated_bytes_total"))
+		assert.Equal(t, jvm.Some(promoted), value(got, "jvm_gc_memory_promoted_bytes_total"))
+	}
+	f(young(500, 3), 0, 0)
+	f(young(700, 3), 200, 0)
+	f(young(100, 3), 200, 0)
+	mixed := young(100, 4)
+	mixed.GCs[0].Last.Pools[1].AfterBytes = 40
+	f(mixed, 200+800+60, 0)
+	f(young(100, 5), 200+800+60+790, 10)
+
+	restarted := young(900, 9) // before the next poll, with more collections than the one before
+	restarted.Runtime = &jvm.Runtime{StartMs: jvm.Some[int64](2)}
+	f(restarted, 0, 0)
+}
+
 // A collector that a poll did not tell of is not one that has collected all of its
 // collections since.
 func TestChurnOfACollectorThatIsSeenLate(t *testing.T) {
@@ -71,9 +95,10 @@ func TestChurnOfACollectorThatIsSeenLate(t *testing.T) {
 func TestCountersOf32Bits(t *testing.T) {
 	t.Parallel()
 	d := series.NewDeriver(series.Options{})
+	start := int64(1)
 	f := func(bits int64, want float64) {
 		t.Helper()
-		s := &jvm.Snapshot{Time: at(), Runtime: &jvm.Runtime{StartMs: jvm.Some[int64](1)},
+		s := &jvm.Snapshot{Time: at(), Runtime: &jvm.Runtime{StartMs: jvm.Some(start)},
 			Servers: jvm.Servers{Connectors: []jvm.HTTPConnector{{Server: "tomcat", Name: "c", Requests: jvm.Some(bits)}}}}
 		assert.Equal(t, jvm.Some(want), value(d.Derive(s), "appserver_requests_total"))
 	}
@@ -85,10 +110,15 @@ func TestCountersOf32Bits(t *testing.T) {
 	f(0, 2<<32)
 	f(1000, 2<<32+1000)
 	f(10, 10) // reset by hand
+	f(1<<31, 1<<31)
+	f(0, 0) // once more: it would have come round from beyond the middle alone
+	f(1<<32-1, 1<<32-1)
+	start++
+	f(7, 7) // another JVM's
 }
 
 // Names come from the JVM, which may have others in each poll.
-func TestCountersOf32BitsOfManyNames(t *testing.T) {
+func TestWhatIsRememberedOfAJVMIsBounded(t *testing.T) {
 	t.Parallel()
 	d := series.NewDeriver(series.Options{})
 	s := &jvm.Snapshot{Time: at(), Runtime: &jvm.Runtime{StartMs: jvm.Some[int64](1)}}
@@ -97,6 +127,13 @@ func TestCountersOf32BitsOfManyNames(t *testing.T) {
 		d.Derive(s)
 	}
 	assert.LessOrEqual(t, series.CountersOf32Bits(d), 1000)
+	for i := range int64(3000) {
+		s := gcPoll(1, i+1, i, i) // an age in milliseconds, polled as fast
+		s.GCs[0].Name, s.GCs[0].Count = strconv.Itoa(int(i)), jvm.Some(i)
+		d.Derive(s)
+	}
+	assert.LessOrEqual(t, series.Collectors(d), 1001)
+	assert.LessOrEqual(t, series.PressurePoints(d), 1024)
 }
 
 // Where no young collection has an old region beside it, nothing is promoted, not even none.

@@ -60,11 +60,11 @@ func (d *drain) observe(f *jvm.FinalizerThread, pending jvm.Opt[int64]) Finalize
 	before, okBefore := d.pending.Get()
 	now, okNow := pending.Get()
 	shrank := okBefore && okNow && now < before
-	if d.since.IsZero() || h.State == FinalizerIdle || shrank || !samePlace(d.thread, f.Thread) {
+	if h.State == FinalizerIdle || shrank || !samePlace(d.thread, f.Thread) {
 		d.since = f.Time
 	}
 	h.StuckFor = f.Time.Sub(d.since)
-	if elapsed := f.Time.Sub(d.at).Seconds(); okBefore && okNow && !d.at.IsZero() && elapsed > 0 {
+	if elapsed := f.Time.Sub(d.at).Seconds(); okBefore && okNow && elapsed > 0 {
 		h.PerSecond = jvm.Some(float64(before-now) / elapsed)
 	}
 	d.at, d.pending, d.thread = f.Time, pending, f.Thread

@@ -68,6 +68,38 @@ func TestFinalizerThreadThatWorksAndNeverWaits(t *testing.T) {
 	}
 }
 
+func TestFinalizerThreadWithoutWorkIsNotStuck(t *testing.T) {
+	t.Parallel()
+	d := series.NewDeriver(series.Options{})
+	for hour := range 2 {
+		f := waiting()
+		f.Time = f.Time.Add(time.Duration(hour) * time.Hour)
+		h, _ := d.FinalizerThread(f, jvm.Some[int64](0))
+		assert.Zero(t, h.StuckFor)
+	}
+}
+
+// A queue that stays as long as it is, as nothing new becomes garbage, does not shrink.
+func TestFinalizerThreadIsStuckThoughTheQueueDoesNotGrow(t *testing.T) {
+	t.Parallel()
+	d := series.NewDeriver(series.Options{})
+	look := func(minute int) series.FinalizerHealth {
+		f := finalizerIn("com.acme.Conn", "RUNNABLE")
+		f.Time = f.Time.Add(time.Duration(minute) * time.Minute)
+		h, _ := d.FinalizerThread(f, jvm.Some[int64](100))
+		return h
+	}
+	assert.Zero(t, look(0).StuckFor)
+	h := look(2)
+	assert.Equal(t, 2*time.Minute, h.StuckFor)
+	assert.Equal(t, jvm.Some(0.0), h.PerSecond)
+
+	d.Derive(&jvm.Snapshot{Time: at(), Runtime: &jvm.Runtime{StartMs: jvm.Some[int64](9)}})
+	h = look(3)
+	assert.Zero(t, h.StuckFor, "another JVM's thread of the same number, at the same place")
+	assert.False(t, h.PerSecond.Known())
+}
+
 // leakHistogram is the heap of a JVM whose timer holds finalizable statements, as
 // measured.
 func leakHistogram() *jvm.ClassHistogram {

@@ -30,6 +30,7 @@ func TestOTelNames(t *testing.T) {
 	_, ended := parts(d.Down(at()))
 	assert.Contains(t, ended, "jvm_memory_used_bytes{jvm_memory_pool_name=G1 Old Gen,jvm_memory_type=heap,kind=old}", "markers go by the same names")
 	assert.NotContains(t, ended, "jvm_memory_used_bytes{area=heap}")
+	assert.NotContains(t, ended, "{}", "what has no name does not end")
 }
 
 func TestParseNaming(t *testing.T) {

@@ -143,6 +143,17 @@ func TestOldRegionOfEveryJVM(t *testing.T) {
 	f("OpenJ9, compatible with its past", 1, "Java heap")
 }
 
+// Young collections leave the old region as it was: they are no points of its trend.
+func TestYoungCollectionsSayNothingOfTheOldRegion(t *testing.T) {
+	t.Parallel()
+	s := serial(5000, 100)
+	before, _ := series.OldRegionOf(s)
+	s.GCs = append(s.GCs, jvm.GC{Name: "Copy", Generation: jvm.GenerationYoung, Last: &jvm.LastGC{EndMs: jvm.Some[int64](9000)}})
+	after, ok := series.OldRegionOf(s)
+	assert.True(t, ok)
+	assert.Equal(t, before, after)
+}
+
 // Of G1's collectors the one counts that collected last, wherever it stands.
 func TestOldRegionOfG1AfterItsLastCollection(t *testing.T) {
 	t.Parallel()

@@ -49,6 +49,7 @@ func TestPressureAfterARestart(t *testing.T) {
 		"another start":    gcPoll(2, 30_000, 9_000, 9_000),
 		"uptime went back": gcPoll(1, 5_000, 9_000, 9_000),
 		"counter fell":     gcPoll(1, 30_000, 50, 9_000),
+		"the other fell":   gcPoll(1, 30_000, 9_000, 50),
 		"same instant":     gcPoll(1, 20_000, 100, 100),
 		"no time between":  gcPoll(1, 20_000, 200, 100),
 	} {
