@@ -82,3 +82,14 @@ func DomainsOfLooks(n int, apart time.Duration) []string {
 	}
 	return domains
 }
+
+// Age has both tiers of polls be older by d.
+func (c *Client) Age(d time.Duration) {
+	c.fast.began, c.slow.began = c.fast.began.Add(-d), c.slow.began.Add(-d)
+}
+
+// How long what the agent refuses, and what it does not have, is left out.
+const (
+	QuarantineTime = quarantineTime
+	AbsentTime     = absentTime
+)
