@@ -83,7 +83,7 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 	if err != nil {
 		return nil, err
 	}
-	edge, err := edges.NewBuilder(b.memory, b.Objects()+1, bound, b.linkers()+1)
+	edge, err := edges.NewBuilder(b.memory, b.Objects()+1, bound, b.linkers())
 	if err != nil {
 		return nil, err
 	}
@@ -92,20 +92,15 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 		return nil, err
 	}
 	b.done.Store(0)
-	start := func() *linker {
-		return &linker{b: b, o: hprof.NewObjects(b.file, b.idSize), edges: edge.NewWriter(), kinds: newKindWriter(b.kinds), placer: b.placer(),
-			waiting: newBatch(), tables: make([]rows, len(b.options.Watches)), fills: make([]Fill, len(b.Classes)), contents: &contents{}}
-	}
 	var populate sync.WaitGroup
 	populate.Go(edge.Populate)
 	for range b.linkers() {
-		w := start()
-		populate.Go(w.edges.Populate)
-		workers = append(workers, w)
+		l := &linker{b: b, o: hprof.NewObjects(b.file, b.idSize), edges: edge.NewWriter(), kinds: newKindWriter(b.kinds), placer: b.placer(),
+			waiting: newBatch(), tables: make([]rows, len(b.options.Watches)), fills: make([]Fill, len(b.Classes)), contents: &contents{}}
+		populate.Go(l.edges.Populate)
+		workers = append(workers, l)
 	}
 	populate.Wait()
-	last := start() // for the few objects that classes are
-	workers = append(workers, last)
 	some := sample{rest: b.units}
 	if b.Repeated == 0 {
 		some = newSample(b.units)
@@ -127,12 +122,10 @@ func (b *builder) runLinkers(ctx context.Context) (workers []*linker, err error)
 	if err := linkUnits(ctx, workers, some.rest); err != nil {
 		return workers, err
 	}
-	for i := range b.Classes {
-		if err := last.class(ClassID(i)); err != nil {
-			return workers, err
-		}
+	if err := b.linkClasses(ctx, workers); err != nil {
+		return workers, err
 	}
-	if err := last.bootLoader(); err != nil {
+	if err := workers[0].bootLoader(); err != nil {
 		return workers, err
 	}
 	for _, w := range workers {
@@ -157,11 +150,29 @@ func (b *builder) linkers() int {
 	return min(cores.Workers(), mostLinkers)
 }
 
-// linkUnits resolves the references of the objects in units, by all workers but the last.
+// linkUnits resolves the references of the objects in units.
 func linkUnits(ctx context.Context, workers []*linker, units []unit) error {
-	return each(ctx, len(units), len(workers)-1, func() func(context.Context, int) error {
-		w := workers[0]
+	return byLinkers(ctx, workers, len(units), func(ctx context.Context, l *linker, i int) error { return l.unit(ctx, units[i]) })
+}
+
+// linkClasses resolves the references of class objects.
+func (b *builder) linkClasses(ctx context.Context, workers []*linker) error {
+	const block = 256
+	return byLinkers(ctx, workers, (len(b.Classes)+block-1)/block, func(_ context.Context, l *linker, i int) error {
+		for c := i * block; c < min((i+1)*block, len(b.Classes)); c++ {
+			if err := l.class(ClassID(c)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// byLinkers runs work for every index below n, by all workers.
+func byLinkers(ctx context.Context, workers []*linker, n int, work func(ctx context.Context, l *linker, i int) error) error {
+	return each(ctx, n, len(workers), func() func(context.Context, int) error {
+		l := workers[0]
 		workers = workers[1:]
-		return func(ctx context.Context, i int) error { return w.unit(ctx, units[i]) }
+		return func(ctx context.Context, i int) error { return work(ctx, l, i) }
 	})
 }

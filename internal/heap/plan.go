@@ -50,7 +50,7 @@ func (s *sample) scaled(n int64) int64 {
 // references.
 func (b *builder) planSample() error {
 	n := int64(b.index.count)
-	counters := int64(b.linkers() + 1)
+	counters := int64(b.linkers())
 	return b.memory.Plan(offheap.Need{Phase: "reading objects", Nodes: n, Bytes: 2*n + counters*n/2 + n/2 + b.placesBytes()})
 }
 
