@@ -35,6 +35,9 @@ type unread struct {
 // what is behind it must not wait for ever.
 func (u *unread) lost(at uint64, err error, now time.Time) bool {
 	if !errors.Is(err, unix.EIO) {
+		if u.at == at { // given back: should it fail later, patience begins anew
+			*u = unread{}
+		}
 		return false
 	}
 	if u.at != at || u.since.IsZero() {

@@ -4,9 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // Whichever bit of a record is wrong, its length among them, that record is lost and no
@@ -87,4 +89,21 @@ func TestQueueStrangeFileIsLeftAlone(t *testing.T) {
 	left, err := os.ReadFile(segmentPath(dir, 5))
 	require.NoError(t, err)
 	assert.Equal(t, "something else", string(left))
+}
+
+// The disk has its patience for each place, and each time anew.
+func TestPatienceIsWithOnePlaceAtATime(t *testing.T) {
+	start := time.Now()
+	f := func(name string, want bool, at uint64, err error, after time.Duration, u *unread) {
+		assert.Equal(t, want, u.lost(at, err, start.Add(after)), name)
+	}
+	u := &unread{}
+	f("first place", false, 0, unix.EIO, 0, u)
+	f("another place is read in between", false, 500, nil, time.Second, u)
+	f("first place, a minute later", true, 0, unix.EIO, patience, u)
+	f("second place", false, 100, unix.EIO, patience, u)
+	f("second place, nearly a minute later", false, 100, unix.EIO, 2*patience-1, u)
+	f("second place, given back", false, 100, nil, 2*patience, u)
+	f("second place, ailing again", false, 100, unix.EIO, 3*patience, u)
+	f("second place, a minute later", true, 100, unix.EIO, 4*patience, u)
 }
