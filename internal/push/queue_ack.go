@@ -79,11 +79,8 @@ func (q *queue) rewind() {
 func (q *queue) stepBack(off uint64, fresh bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if fresh {
-		q.fresh.read = max(off, q.fresh.base)
-		return
-	}
-	q.read = max(off, q.ack)
+	at, _ := q.reading(fresh)
+	*at = max(off, q.ack) // files may have been given up meanwhile
 }
 
 // saveCursor writes the cursor; when that fails, more is replayed after a crash.
