@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -91,6 +92,22 @@ func TestFollowThatFailsChangesNothing(t *testing.T) {
 	require.NoError(t, p.Append([]series.Sample{testSample(1)}))
 	stop()
 	assert.Equal(t, []float64{1}, d.accepted)
+}
+
+// A destination that goes before it was begun with is not begun with by a Run that comes just then:
+// two would read one queue.
+func TestAHaltedWorkerIsNeverStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{}
+		p, err := Open(Options{Dir: t.TempDir(), Destinations: []Destination{d}})
+		require.NoError(t, err)
+		p.halt(p.workers[0])
+		appendValues(t, p, 1)
+		stop := run(t, p)
+		pass(time.Minute)
+		assert.Empty(t, acceptedOf(d))
+		stop()
+	})
 }
 
 // upTo are the whole numbers from first to last.

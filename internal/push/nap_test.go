@@ -29,3 +29,15 @@ func TestAStoppedProcessAcknowledgesNothing(t *testing.T) {
 	assert.False(t, q.ackDue(began.Add(59*time.Second)))
 	assert.True(t, q.ackDue(began.Add(60*time.Second)))
 }
+
+// Whatever waits for its acknowledgement waits longer: what overtook a backlog, and what the
+// receiver alone has.
+func TestANapPostponesAllThatWaits(t *testing.T) {
+	q := testQueue(t, t.TempDir())
+	due := time.Now()
+	one := delivery{end: 1, samples: 1, ackAt: due}
+	q.waiting, q.fresh.waiting, q.onTrust = []delivery{one}, []delivery{one}, []trusted{{one, new(int)}}
+	q.postpone(time.Hour)
+	later := due.Add(time.Hour)
+	assert.Equal(t, []time.Time{later, later, later}, []time.Time{q.waiting[0].ackAt, q.fresh.waiting[0].ackAt, q.onTrust[0].ackAt})
+}

@@ -304,6 +304,7 @@ func TestFreshSamplesGoFirstAfterAnOutage(t *testing.T) {
 					assert.GreaterOrEqual(t, firstFresh, backlogEnds)
 				}
 				assert.Len(t, valuesOf(acceptedOf(d)), 1+360+20)
+				assert.Len(t, acceptedOf(d), 1+360*len(big)+20, "each once")
 				assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
 				stop()
 			})

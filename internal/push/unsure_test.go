@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // inOrder takes values that grow alone, a request as a whole or not at all, as Prometheus
@@ -51,10 +52,13 @@ func (o *inOrder) has() []float64 {
 
 const refusedByOrder = `apm_sidecar_push_dropped_samples_total{url="in-order",reason="rejected"}`
 
+// otherSettings is the same receiver by other settings.
+type otherSettings struct{ *inOrder }
+
 // A receiver that got a batch, but whose answer did not arrive, refuses it the second time,
 // when there is more in it: that is no loss, and nobody is to be told of one.
 func TestWhatCameWithoutAConfirmationIsNotLost(t *testing.T) {
-	for name, restarted := range map[string]bool{"same process": false, "the next process": true} {
+	f := func(name string, restarted, replaced bool) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := &inOrder{mute: true}
@@ -66,6 +70,9 @@ func TestWhatCameWithoutAConfirmationIsNotLost(t *testing.T) {
 					stop()
 					p, stop = startPusher(t, dir, o)
 				}
+				if replaced {
+					require.NoError(t, p.Follow([]Destination{otherSettings{o}}))
+				}
 				appendValues(t, p, 4, 5)
 				pass(time.Minute)
 				assert.Equal(t, []float64{1, 2, 3, 4, 5}, o.has())
@@ -75,6 +82,9 @@ func TestWhatCameWithoutAConfirmationIsNotLost(t *testing.T) {
 			})
 		})
 	}
+	f("same process", false, false)
+	f("the next process", true, false)
+	f("other settings", false, true)
 }
 
 // Samples refused as out of order that were never sent before are lost, and said to be.

@@ -447,3 +447,26 @@ func TestNothingIsTrustedToAnAnswerThatWasAskedForTooEarly(t *testing.T) {
 		stop()
 	})
 }
+
+// Records that nobody can read are counted and let go; the receiver hears nothing of them.
+func TestABatchInWhichNothingDecodesHoldsUpNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &scripted{window: 20 * time.Second}
+		p, err := Open(Options{Dir: t.TempDir(), Destinations: []Destination{d}})
+		require.NoError(t, err)
+		for range 2 {
+			require.NoError(t, p.workers[0].queue.append(record{timeMs: time.Now().UnixMilli(), samples: 3, payload: []byte("no frame")}))
+		}
+		stop := run(t, p)
+		pass(time.Second)
+		assert.Zero(t, batchesOf(d))
+		assert.Zero(t, probesOf(d))
+		pass(2 * tickInterval)
+		assert.Zero(t, metric(t, p, `apm_sidecar_push_queue_samples{url="scripted"}`))
+		assert.InDelta(t, 6, metric(t, p, `apm_sidecar_push_dropped_samples_total{url="scripted",reason="undecodable"}`), 0)
+		appendValues(t, p, 1)
+		pass(time.Second)
+		assert.Equal(t, []float64{1}, acceptedOf(d))
+		stop()
+	})
+}
