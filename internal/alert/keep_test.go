@@ -75,3 +75,27 @@ func TestWhatGroupsWereToldOutlivesTheirWriting(t *testing.T) {
 	assert.Contains(t, b.senders[0].told, groupKey(labels))
 	assert.Len(t, b.senders[0].told, 1)
 }
+
+// A process that was killed as it kept its alerts leaves nothing that the next one does not use.
+func TestKeepingAlertsLeavesNothingElse(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, stateFile+".part"), bytes.Repeat([]byte("cut"), 1000), 0o600))
+	require.NoError(t, state{Alerts: []Alert{{ID: "a"}}}.save(dir))
+	kept, err := loadState(dir)
+	require.NoError(t, err)
+	assert.Len(t, kept.Alerts, 1)
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, files, 1)
+}
+
+// A link in the place of what is being written is not followed: the sidecar may run as root.
+func TestKeepingAlertsWritesThroughNoLink(t *testing.T) {
+	dir, other := t.TempDir(), filepath.Join(t.TempDir(), "other")
+	require.NoError(t, os.WriteFile(other, []byte("not ours"), 0o600))
+	require.NoError(t, os.Symlink(other, filepath.Join(dir, stateFile+".part")))
+	require.Error(t, state{}.save(dir))
+	left, err := os.ReadFile(other)
+	require.NoError(t, err)
+	assert.Equal(t, "not ours", string(left))
+}

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -49,14 +51,16 @@ func loadState(dir string) (state, error) {
 	return s, nil
 }
 
-// save replaces the state of the folder; what is there is whole at any instant.
+// save replaces the state of the folder; what is there is whole at any instant. What a process was
+// writing as it was killed the next one writes over. One at a time may save.
 func (s state) save(dir string) (err error) {
 	s.Version = stateVersion
 	body, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("alert: %w", err)
 	}
-	f, err := os.CreateTemp(dir, stateFile+".*")
+	path := filepath.Join(dir, stateFile)
+	f, err := os.OpenFile(path+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return fmt.Errorf("alert: %w", err)
 	}
@@ -72,5 +76,5 @@ func (s state) save(dir string) (err error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), filepath.Join(dir, stateFile))
+	return os.Rename(f.Name(), path)
 }
