@@ -12,7 +12,9 @@ import (
 const (
 	deadLetterFolder = "rejected"
 	deadLetterSuffix = ".pb.zst"
-	maxDeadLetters   = 10_000
+	// partSuffix is behind the name of one that is being written.
+	partSuffix     = ".part"
+	maxDeadLetters = 10_000
 	// maxDeadLetterBytes bounds the files of one destination.
 	maxDeadLetterBytes = 64 << 20
 )
@@ -24,6 +26,8 @@ type deadLetters struct {
 	dir string
 	// letters are the files, oldest first: their names sort by time.
 	letters []deadLetter
+	// serial is how many this process has put.
+	serial int
 	// bytes is the size of the files; evicted counts samples in deleted ones.
 	bytes, evicted atomic.Int64
 }
@@ -35,7 +39,8 @@ type deadLetter struct {
 	bytes   int64
 }
 
-// openDeadLetters finds what earlier processes left in the folder of a queue.
+// openDeadLetters finds what earlier processes left in the folder of a queue. What one was
+// writing as it was killed is removed.
 func openDeadLetters(queueDir string) (*deadLetters, error) {
 	d := &deadLetters{dir: filepath.Join(queueDir, deadLetterFolder)}
 	entries, err := os.ReadDir(d.dir)
@@ -45,6 +50,10 @@ func openDeadLetters(queueDir string) (*deadLetters, error) {
 	for _, e := range entries {
 		var at, serial int64
 		l := deadLetter{name: e.Name()}
+		if strings.HasSuffix(l.name, deadLetterSuffix+partSuffix) {
+			_ = os.Remove(filepath.Join(d.dir, l.name)) // the next start tries again
+			continue
+		}
 		stem, ok := strings.CutSuffix(l.name, deadLetterSuffix)
 		if n, _ := fmt.Sscanf(stem, "%d-%d-%d", &at, &serial, &l.samples); !ok || n != 3 {
 			continue
@@ -63,18 +72,18 @@ func (d *deadLetters) put(frame []byte, samples int, at time.Time) error {
 	if err := os.MkdirAll(d.dir, 0o750); err != nil {
 		return err
 	}
-	serial := d.evicted.Load() + int64(len(d.letters))
 	l := deadLetter{
-		name:    fmt.Sprintf("%013d-%06d-%d%s", at.UnixMilli(), serial, samples, deadLetterSuffix),
+		name:    fmt.Sprintf("%013d-%06d-%d%s", at.UnixMilli(), d.serial, samples, deadLetterSuffix),
 		samples: samples,
 		bytes:   int64(len(frame)),
 	}
+	d.serial++
 	path := filepath.Join(d.dir, l.name)
-	if err := os.WriteFile(path+".part", frame, 0o640); err != nil {
-		_ = os.Remove(path + ".part") // the error that counts is the first one
+	if err := os.WriteFile(path+partSuffix, frame, 0o640); err != nil {
+		_ = os.Remove(path + partSuffix) // the error that counts is the first one
 		return err
 	}
-	if err := os.Rename(path+".part", path); err != nil {
+	if err := os.Rename(path+partSuffix, path); err != nil {
 		return err
 	}
 	d.letters = append(d.letters, l)

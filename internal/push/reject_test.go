@@ -235,6 +235,33 @@ func TestDeadLettersAreBounded(t *testing.T) {
 	assert.LessOrEqual(t, d.bytes.Load(), int64(maxDeadLetterBytes))
 }
 
+func TestDeadLettersAreBoundedInNumber(t *testing.T) {
+	d, err := openDeadLetters(t.TempDir())
+	require.NoError(t, err)
+	d.letters = make([]deadLetter, maxDeadLetters)
+	d.letters[0] = deadLetter{name: "oldest", samples: 7}
+	require.NoError(t, d.put([]byte("x"), 1, time.Unix(1, 0)))
+	assert.Len(t, d.letters, maxDeadLetters)
+	assert.EqualValues(t, 7, d.evicted.Load(), "the oldest went")
+}
+
+// A process that was killed as it wrote a letter leaves a part of it, which the next one removes.
+func TestPartsOfDeadLettersAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	d, err := openDeadLetters(dir)
+	require.NoError(t, err)
+	require.NoError(t, d.put([]byte("x"), 1, time.Unix(1, 0)))
+	require.NoError(t, d.put([]byte("y"), 1, time.Unix(1, 0)))
+	whole := filepath.Join(d.dir, d.letters[0].name)
+	require.NoError(t, os.WriteFile(whole+partSuffix, nil, 0o600))
+	d, err = openDeadLetters(dir)
+	require.NoError(t, err)
+	assert.Len(t, d.letters, 2)
+	left, err := os.ReadDir(d.dir)
+	require.NoError(t, err)
+	assert.Len(t, left, 2)
+}
+
 // What refuses everything is no receiver: a wrong URL must not cost samples.
 func TestAReceiverThatRefusesEverythingLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
