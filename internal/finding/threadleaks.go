@@ -6,7 +6,6 @@ import (
 	"iter"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 )
@@ -230,6 +229,9 @@ func place(frames []heap.Frame) string {
 
 // namePattern returns a name with a "*" for each number in it, hexadecimal ones and ids included.
 func namePattern(name string) string {
+	if !strings.ContainsAny(name, digits) {
+		return name
+	}
 	var b strings.Builder
 	for text, number := range numbersIn(name) {
 		if number {
@@ -251,24 +253,28 @@ func firstNumber(name string) string {
 }
 
 // leastHex is how many hexadecimal digits make a number, if they are all of a word and one is no letter.
-const leastHex = 4
+const (
+	leastHex  = 4
+	digits    = "0123456789"
+	hexDigits = digits + "abcdefABCDEF"
+)
 
 // numbersIn yields a name piece by piece, and which pieces are numbers.
 func numbersIn(name string) iter.Seq2[string, bool] {
-	isDigit := func(r rune) bool { return r >= '0' && r <= '9' }
-	isLetter := func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }
-	run := func(s string, of func(rune) bool) int { // the length of the first run of those, or of others
-		first, _ := utf8.DecodeRuneInString(s)
-		if n := strings.IndexFunc(s, func(r rune) bool { return of(r) != of(first) }); n >= 0 {
-			return n
+	isDigit := func(c byte) bool { return c >= '0' && c <= '9' }
+	ofWord := func(c byte) bool { return isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+	run := func(s string, of func(byte) bool) int { // the length of the first run of those, or of others
+		n := 1
+		for n < len(s) && of(s[n]) == of(s[0]) {
+			n++
 		}
-		return len(s)
+		return n
 	}
 	return func(yield func(string, bool) bool) {
 		for name != "" {
-			word := name[:run(name, func(r rune) bool { return isDigit(r) || isLetter(r) })]
+			word := name[:run(name, ofWord)]
 			name = name[len(word):]
-			if len(word) >= leastHex && strings.ContainsFunc(word, isDigit) && strings.Trim(word, "0123456789abcdefABCDEF") == "" {
+			if len(word) >= leastHex && strings.ContainsAny(word, digits) && strings.Trim(word, hexDigits) == "" {
 				if !yield(word, true) {
 					return
 				}
@@ -276,7 +282,7 @@ func numbersIn(name string) iter.Seq2[string, bool] {
 			}
 			for word != "" {
 				n := run(word, isDigit)
-				if !yield(word[:n], isDigit(rune(word[0]))) {
+				if !yield(word[:n], isDigit(word[0])) {
 					return
 				}
 				word = word[n:]
