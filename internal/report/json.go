@@ -37,9 +37,13 @@ func writeJSON(w io.Writer, v any) error {
 func EscapeHidden(text []byte) []byte {
 	out := make([]byte, 0, len(text))
 	for len(text) > 0 {
+		if n := plainASCII(text); n > 0 { // nearly all of it
+			out, text = append(out, text[:n]...), text[n:]
+			continue
+		}
 		r, size := utf8.DecodeRune(text)
 		switch {
-		case r == '\n' || r == utf8.RuneError || !unit.Hidden(r):
+		case r == utf8.RuneError || !unit.Hidden(r):
 			out = append(out, text[:size]...)
 		case r <= 0xFFFF:
 			out = fmt.Appendf(out, `\u%04x`, r)
@@ -50,4 +54,14 @@ func EscapeHidden(text []byte) []byte {
 		text = text[size:]
 	}
 	return out
+}
+
+// plainASCII returns how many bytes at the beginning of a text are characters of ASCII that show, or ends of lines.
+func plainASCII(text []byte) int {
+	for i, c := range text {
+		if c != '\n' && (c < ' ' || c > '~') {
+			return i
+		}
+	}
+	return len(text)
 }
