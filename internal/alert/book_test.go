@@ -83,6 +83,20 @@ func TestBookFollowsAnAlert(t *testing.T) {
 	assert.Empty(t, states(b), "after a week it is forgotten")
 }
 
+// Where samples were missing nothing ends; a condition that began anew meanwhile is nobody's yet.
+func TestAnAcknowledgementEndsWhereTheConditionBeginsAnew(t *testing.T) {
+	b := newBook(nobodyWaits)
+	down := ruleOf("Down")
+	b.Observe(down, []Alert{alertOf("Down", "a", "critical", Active, 0)}, nil, at(0))
+	require.NoError(t, b.Acknowledge("Down/a", "kim", "", at(1)))
+	b.Observe(down, nil, func(*Alert) bool { return true }, at(2))
+	assert.Equal(t, map[string]State{"Down/a": Acknowledged}, states(b))
+	for _, state := range []State{Pending, Active} {
+		b.Observe(down, []Alert{alertOf("Down", "a", "critical", state, 3)}, nil, at(3))
+		assert.Equal(t, map[string]State{"Down/a": state}, states(b))
+	}
+}
+
 func TestBookIsBounded(t *testing.T) {
 	waits := map[string]bool{}
 	b := newBook(func() map[string]bool { return waits })

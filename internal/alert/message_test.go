@@ -81,6 +81,50 @@ func TestSomethingWorseIsToldSooner(t *testing.T) {
 	h.hear(60, worse, `{instance="a",job="shop"}: Full GC`)
 }
 
+// What is new, and what was told, is as bad as the worst of it, wherever that stands among the rest.
+func TestTheWorstOfSeveralCounts(t *testing.T) {
+	f := func(name string, told, late []string, want int) {
+		t.Run(name, func(t *testing.T) {
+			h := newHearer(t)
+			var alerts []Alert
+			key, line := `{instance="a",job="shop"}:`, ""
+			add := func(severities []string, second int) {
+				for i, severity := range severities {
+					a := alertOf(strconv.Itoa(len(alerts)), "a", severity, Active, second)
+					a.FiredAt = at(second + i)
+					alerts = append(alerts, a)
+				}
+			}
+			add(told, 0)
+			for _, a := range alerts {
+				line += " " + a.Name()
+			}
+			h.hear(30, alerts, key+line)
+			add(late, 40)
+			h.hear(30+want-1, alerts)
+			assert.Len(t, h.policy.due(alerts, h.told, at(30+want)), 1)
+		})
+	}
+	f("worse, then as bad", []string{"warning"}, []string{"critical", "warning"}, 30)
+	f("as bad as the first", []string{"critical", "warning"}, []string{"critical"}, 300)
+	f("info and info", []string{"info"}, []string{"info"}, 300)
+	f("info, then a word we do not know", []string{"info"}, []string{"sev3"}, 30)
+}
+
+// A group waits from when its first alert fired, whichever is listed first.
+func TestAGroupWaitsFromItsFirstAlertOn(t *testing.T) {
+	h := newHearer(t)
+	h.hear(30, []Alert{alertOf("Full", "a", "critical", Active, 20), alertOf("GC", "a", "warning", Active, 0)}, `{instance="a",job="shop"}: Full GC`)
+}
+
+// What a receiver was told of and is known no more, as the kept alerts were damaged, is no news.
+func TestAGroupOfForgottenAlertsEndsWithoutAWord(t *testing.T) {
+	h := newHearer(t)
+	h.told["{}"] = &Told{At: at(0), Firing: []string{"gone"}}
+	h.hear(300, nil, "{}:")
+	assert.Empty(t, h.told)
+}
+
 func TestSomethingAsBadIsToldLater(t *testing.T) {
 	h := newHearer(t)
 	warning := alertOf("GC", "a", "warning", Active, 0)
