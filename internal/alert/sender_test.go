@@ -157,6 +157,22 @@ func TestAnAlertmanagerThatWasAwayTakesNothingForOver(t *testing.T) {
 	})
 }
 
+// A receiver that is away for a day is asked again in growing pauses, and at last each five minutes.
+func TestAReceiverThatIsAwayIsAskedSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []time.Time
+		s := senderTo(Webhook, func(*http.Request, string) (int, error) {
+			asked = append(asked, time.Now())
+			return http.StatusServiceUnavailable, nil
+		})
+		runFor(t, 24*time.Hour, s, fires(1))
+		require.Greater(t, len(asked), 200)
+		for i, at := range asked[1:] {
+			require.Equal(t, min(firstRetry<<min(i, 10), lastRetry), at.Sub(asked[i]), "pause %d", i)
+		}
+	})
+}
+
 // An Alertmanager that was started again knows by its own log what it told, and waits for
 // the end of it.
 func TestAnEndIsToldHoweverLongAnAlertmanagerWasAwayAndAfterARestart(t *testing.T) {
@@ -187,6 +203,8 @@ func TestAnEndIsToldHoweverLongAnAlertmanagerWasAwayAndAfterARestart(t *testing.
 				runFor(t, time.Hour, s, b)
 				told, changed := s.state()
 				assert.True(t, changed, "it is kept for the next start")
+				_, changed = s.state()
+				assert.False(t, changed, "and once is enough")
 				s = senderTo(Alertmanager, s.receiver.Client.(peer))
 				s.told = told
 				away = false
