@@ -1,10 +1,15 @@
 package edges
 
 import (
+	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
 // TestRoomForAll writes runs that leave much of each chunk unused, with codes that are all as long as
@@ -56,4 +61,82 @@ func farAway(length int) []uint64 {
 		all[i] = 50_000 + uint64(i%2)*49_999
 	}
 	return all
+}
+
+// TestRunsOfAllSizes has one to sixteen writers write runs of 1 to 200,000 successors among short ones, in many
+// orders, and reads them all before and after they were put into order.
+func TestRunsOfAllSizes(t *testing.T) {
+	const n, written, room = 100_000, 3000, 1_200_000
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		writers := 1 << (seed / 4)
+		successors, bound := make([][]uint64, written), 0
+		for v := range successors {
+			many := r.IntN(6) * r.IntN(2)
+			if r.IntN(3) == 0 {
+				many = min(200_000>>max(r.IntN(17), r.IntN(17), r.IntN(17)), room-bound)
+			}
+			bound += many
+			for i := range many { // of all lengths of codes
+				successors[v] = append(successors[v], uint64(i%7+r.IntN(n>>r.IntN(16))))
+			}
+		}
+		order := r.Perm(written)
+		switch seed % 4 {
+		case 0:
+			slices.Sort(order)
+		case 1:
+			slices.SortFunc(order, func(a, b int) int { return b - a })
+		case 2: // by size
+			slices.SortFunc(order, func(a, b int) int { return len(successors[a]) - len(successors[b]) })
+		}
+		var m offheap.Memory
+		b, err := NewBuilder(&m, n+7, uint64(bound), writers)
+		require.NoError(t, err)
+		var all []*Writer
+		var group sync.WaitGroup
+		part := (written + writers - 1) / writers
+		for mine := range slices.Chunk(order, part) {
+			w := b.NewWriter()
+			all = append(all, w)
+			group.Go(func() {
+				for _, v := range mine {
+					if s := successors[v]; assert.NoError(t, w.Begin(uint32(v), len(s))) {
+						w.AddAll(s)
+						w.End()
+					}
+				}
+			})
+		}
+		group.Wait()
+		for _, w := range all {
+			w.Close()
+		}
+		assert.LessOrEqual(t, b.Used(), b.Size())
+		g := b.Freeze()
+		same := func() {
+			t.Helper()
+			c, kept := g.Cursor(), uint64(0)
+			for v := range successors {
+				want := distinctOf(uint32(v), successors[v])
+				kept += uint64(len(want))
+				require.Equal(t, want, read(g, g.From(uint32(v))), "seed %d node %d", seed, v)
+				require.Equal(t, want, read(g, c.From(uint32(v))), "seed %d node %d", seed, v)
+			}
+			assert.Equal(t, kept, g.Successors())
+		}
+		same()
+		require.NoError(t, b.Arrange(t.Context(), &m, writers))
+		same()
+		g.Free()
+	}
+}
+
+// distinctOf is distinct for what AddAll takes.
+func distinctOf(v uint32, successors []uint64) []uint32 {
+	all := make([]uint32, len(successors))
+	for i, s := range successors {
+		all[i] = uint32(s)
+	}
+	return distinct(v, all)
 }
