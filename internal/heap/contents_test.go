@@ -32,6 +32,22 @@ func TestCopies(t *testing.T) {
 	assert.Empty(t, none.Copies)
 }
 
+// TestManyCopies has more contents that waste the same than are told: those of the lowest addresses are.
+func TestManyCopies(t *testing.T) {
+	const contents, told = 6000, 200
+	j := hproftest.NewJDK(17, 8)
+	var arrays []*hproftest.Object
+	for i := range 2 * contents {
+		arrays = append(arrays, j.Bytes(fmt.Appendf(nil, "text %05d", i%contents)))
+	}
+	g := build(t, j.Finish(), hproftest.Shape{Shuffle: 5}, heap.Options{Contents: true})
+	assert.EqualValues(t, contents, g.Copies.Distinct)
+	require.Len(t, g.Copies.Groups, told)
+	for i, group := range g.Copies.Groups {
+		assert.Equal(t, heap.CopyGroup{Count: 2, WastedBytes: 32, Examples: []heap.ObjID{g.Object(arrays[i].ID)}}, group)
+	}
+}
+
 // TestFills counts the elements of arrays that are not null.
 func TestFills(t *testing.T) {
 	j := hproftest.NewJDK(17, 8)

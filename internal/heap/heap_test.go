@@ -119,25 +119,38 @@ func TestFlags(t *testing.T) {
 	assert.False(t, ok, "nobody asked")
 }
 
-// TestLongTables: of many rows, columns have few values, as many as that, one more, or many.
+// TestLongTables: of many rows, columns have few values, as many as that, one more, or many; one begins with
+// references to what is not in the dump, and has no more of them. The rows come in no order, and in that of the objects.
 func TestLongTables(t *testing.T) {
-	const rows = 70_000
+	for _, shape := range []hproftest.Shape{{Shuffle: 5, SegmentBytes: 1 << 16}, {}} {
+		testLongTables(t, shape)
+	}
+}
+
+func testLongTables(t *testing.T, shape hproftest.Shape) {
+	t.Helper()
+	const rows, gone = 70_000, 100
 	j := hproftest.NewJDK(17, 8)
-	node := j.Class("com.acme.Node", j.Object, hproftest.Ref("queue"), hproftest.Int("few"), hproftest.Int("more"), hproftest.Long("due"), hproftest.Int("own"))
+	node := j.Class("com.acme.Node", j.Object, hproftest.Ref("queue"), hproftest.Int("few"), hproftest.Int("more"), hproftest.Long("due"), hproftest.Int("own"), hproftest.Ref("early"))
 	queues := []*hproftest.Object{j.New(j.Object), j.New(j.Object), nil}
+	absent := j.New(j.Object)
+	absent.Forget()
 	var nodes []*hproftest.Object
 	for i := range rows {
 		o := j.New(node).Set("few", int32(-i%16)).Set("more", int32(i%17)).Set("due", int64(i%3)<<33-1).Set("own", int32(i))
 		if q := queues[i%3]; q != nil {
 			o.Set("queue", q)
 		}
+		if i < gone {
+			o.Set("early", absent)
+		}
 		nodes = append(nodes, o)
 	}
 	var fields []heap.FieldName
-	for _, name := range []string{"queue", "few", "more", "due", "own"} {
+	for _, name := range []string{"queue", "few", "more", "due", "own", "early"} {
 		fields = append(fields, heap.FieldName{Class: "com.acme.Node", Field: name, Long: name == "due"})
 	}
-	g := build(t, j.Finish(), hproftest.Shape{Shuffle: 5, SegmentBytes: 1 << 16}, heap.Options{Watches: []heap.Watch{{Class: "com.acme.Node", Fields: fields}}})
+	g := build(t, j.Finish(), shape, heap.Options{Watches: []heap.Watch{{Class: "com.acme.Node", Fields: fields}}})
 	table := g.Tables[0]
 	require.Equal(t, rows, table.Len())
 	for i, o := range nodes {
@@ -146,6 +159,8 @@ func TestLongTables(t *testing.T) {
 		if q := queues[i%3]; q != nil {
 			require.Equal(t, g.Object(q.ID), table.Ref(row, 0))
 		}
+		require.Equal(t, i >= gone, table.IsNull(row, 5))
+		require.Zero(t, table.Ref(row, 5))
 		require.Equal(t, []int64{int64(-i % 16), int64(i % 17), int64(i%3)<<33 - 1, int64(i)},
 			[]int64{table.Int(row, 1), table.Int(row, 2), table.Long(row, 3), table.Int(row, 4)})
 	}

@@ -117,6 +117,29 @@ func TestHeldByAClass(t *testing.T) {
 	}
 }
 
+// TestManyReferrers has more references than are kept at once, in several units and in no order.
+func TestManyReferrers(t *testing.T) {
+	const n, limit = 140_000, 100
+	j := hproftest.NewJDK(17, 8)
+	target := j.New(j.Object)
+	node := j.Class("com.acme.Node", j.Object, hproftest.Ref("a"), hproftest.Long("b"), hproftest.Long("c"), hproftest.Long("d"), hproftest.Long("e"))
+	var nodes []*hproftest.Object
+	for range n {
+		nodes = append(nodes, j.New(node).Set("a", target))
+	}
+	g := build(t, j.Finish(), hproftest.Shape{Shuffle: 3}, heap.Options{Depth: heap.Numbered})
+	r, err := g.Referrers(t.Context(), g.Object(target.ID), limit)
+	require.NoError(t, err)
+	assert.EqualValues(t, n, r.Objects)
+	assert.EqualValues(t, n, r.References)
+	class, field := g.ClassesNamed("com.acme.Node")[0], heap.Link{Kind: heap.LinkField, Field: "a", Declaring: "com.acme.Node"}
+	assert.Equal(t, []heap.LinkCount{{class, field, n}}, r.Links)
+	require.Len(t, r.First, limit)
+	for i, o := range nodes[:limit] {
+		assert.Equal(t, heap.Referrer{Object: g.Object(o.ID), Class: class, Link: field}, r.First[i], "the lowest addresses")
+	}
+}
+
 // TestReferrers finds references of every kind, whether the graph has references or not.
 func TestReferrers(t *testing.T) {
 	for name, shape := range shapes() {

@@ -367,3 +367,29 @@ func TestMATMadeUpByAddress(t *testing.T) {
 	f(bootLoader(t, g), g.Object(classObject(g, "java.lang.ClassLoader")), heap.LinkClass)
 	f(made, g.Object(j.Object.ID), heap.LinkSuperclass)
 }
+
+// TestByAddress goes through objects of the dump and made-up ones, before, between and behind them, at most so many at once.
+func TestByAddress(t *testing.T) {
+	j := hproftest.NewJDK(8, 8)
+	gone := j.Class("com.acme.Gone", j.Object)
+	for range 10 {
+		j.New(gone)
+	}
+	last := j.Class("com.acme.Last", j.Object)
+	j.New(last)
+	d := j.Finish()
+	d.Forget(gone)
+	d.Forget(last)
+	g := buildMAT(t, d)
+	for _, limit := range []int{1, 4, 1 << 20} {
+		var addresses []uint64
+		for s := range g.ByAddress(limit) {
+			assert.LessOrEqual(t, int(s.Last-s.First), limit-1)
+			for o := s.First; o <= s.Last; o++ {
+				addresses = append(addresses, g.Address(o))
+			}
+		}
+		assert.Len(t, addresses, g.Objects())
+		assert.IsIncreasing(t, addresses)
+	}
+}
