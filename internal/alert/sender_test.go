@@ -134,6 +134,27 @@ func runFor(t *testing.T, d time.Duration, s *sender, b *book) {
 	}
 }
 
+// An Alertmanager hears of each change at once, and each minute that all is as it was.
+func TestAnAlertmanagerHearsOfAChangeAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		requests := 0
+		s := senderTo(Alertmanager, func(*http.Request, string) (int, error) {
+			requests++
+			return http.StatusOK, nil
+		})
+		b := fires(1)
+		runFor(t, 10*time.Second, s, b)
+		assert.Equal(t, 1, requests)
+		b.Observe(ruleOf("Down"), nil, nil, time.Now())
+		runFor(t, lookInterval, s, b)
+		assert.Equal(t, 2, requests)
+		runFor(t, 2*resend+lookInterval, s, b)
+		assert.Equal(t, 4, requests)
+		_, changed := s.state()
+		assert.True(t, changed, "not by the last of them, but not kept yet")
+	})
+}
+
 // What fires is over for an Alertmanager that hears nothing for five minutes: one that
 // answers again before that has not waited for so long.
 func TestAnAlertmanagerThatWasAwayTakesNothingForOver(t *testing.T) {
