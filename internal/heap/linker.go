@@ -189,17 +189,17 @@ func (l *linker) instance(address, classAddress uint64, body []byte) error {
 	if p.flag.width > 0 {
 		l.b.flags.note(id, p.flag, body)
 	}
-	n := l.fields(p, body)
-	if p.locals {
-		return l.thread(id, p, n)
-	}
-	l.waiting.add(id, p.class, n)
 	for i := range p.tables {
 		t := &p.tables[i]
 		if err := l.tables[t.table].add(id, body, t, l.b); err != nil {
 			return err
 		}
 	}
+	n := l.fields(p, body)
+	if p.locals {
+		return l.thread(id, p, n)
+	}
+	l.waiting.add(id, p.class, n)
 	return nil
 }
 

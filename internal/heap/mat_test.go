@@ -393,3 +393,16 @@ func TestByAddress(t *testing.T) {
 		assert.IsIncreasing(t, addresses)
 	}
 }
+
+// TestMATWatchedThread: a thread that holds locals has its row too.
+func TestMATWatchedThread(t *testing.T) {
+	j := hproftest.NewJDK(17, 8)
+	worker := j.Class("com.acme.Worker", j.ClassNamed("java.lang.Thread"), hproftest.Int("jobs"))
+	local := j.New(j.Object)
+	thread := j.NewThread(worker, "worker", hproftest.Frame{Class: worker, Method: "run", Locals: []*hproftest.Object{local}}).Set("jobs", int32(7))
+	w := heap.Watch{Class: "com.acme.Worker", Fields: []heap.FieldName{{Class: "com.acme.Worker", Field: "jobs"}}}
+	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{Edges: heap.EdgesMAT, Watches: []heap.Watch{w}})
+	assert.Contains(t, refs(g, g.Object(thread.ID)), g.Object(local.ID))
+	require.Equal(t, []heap.ObjID{g.Object(thread.ID)}, g.Tables[0].Objects)
+	assert.EqualValues(t, 7, g.Tables[0].Int(0, 0))
+}
