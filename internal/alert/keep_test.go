@@ -68,7 +68,7 @@ func TestWhatReceiversKnowOutlivesTheEngine(t *testing.T) {
 func TestWhatGroupsWereToldOutlivesTheirWriting(t *testing.T) {
 	b := newBench(t, testRules)
 	labels := map[string]string{"instance": "a:1", "job": "shop"}
-	told := map[string]map[string]*Told{"hook": {"{instance=a:1,job=shop}": {Labels: labels, At: time.Now()}}}
+	told := map[string]map[string]*Told{"hook": {"{instance=a:1,job=shop}": {Labels: labels, At: time.Now()}, "{null}": nil}}
 	require.NoError(t, state{Told: told}.save(b.opts.Dir))
 	b.Engine = nil // it would save its own
 	b.start()
@@ -98,4 +98,16 @@ func TestKeepingAlertsWritesThroughNoLink(t *testing.T) {
 	left, err := os.ReadFile(other)
 	require.NoError(t, err)
 	assert.Equal(t, "not ours", string(left))
+}
+
+// What had not fired when the process ended begins anew with the next one.
+func TestOnlyWhatFiresIsKeptOverARestart(t *testing.T) {
+	ev := &evaluator{keepUntil: at(60)}
+	f := func(state State, second int, want bool) {
+		assert.Equal(t, want, ev.keeps(&Alert{State: state}, at(second)), "%s at second %d", state, second)
+	}
+	f(Pending, 0, false)
+	f(Active, 59, true)
+	f(Acknowledged, 59, true)
+	f(Active, 60, false)
 }

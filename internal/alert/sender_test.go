@@ -74,6 +74,8 @@ func TestASlowWebhookIsToldWhatIsTrueThen(t *testing.T) {
 		})
 		s.tell(t.Context(), b, time.Now())
 		assert.Equal(t, []string{"firing 000", "firing 001"}, told[:min(len(told), 2)])
+		_, changed := s.state()
+		assert.True(t, changed, "it is kept for the next start")
 		assert.Less(t, len(told), 5, "what ended long ago is told as if it were not: %q", told)
 		told = nil
 		time.Sleep(2 * time.Minute)
