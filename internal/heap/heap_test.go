@@ -376,3 +376,20 @@ func TestReadLongArrays(t *testing.T) {
 		}))
 	}
 }
+
+// TestMirrorBytes: a class object is an instance of java.lang.Class with the static fields behind it.
+func TestMirrorBytes(t *testing.T) {
+	for _, idSize := range []int{4, 8} {
+		j := hproftest.NewJDK(17, idSize)
+		plain := j.Class("com.acme.Plain", j.Object)
+		static := j.Class("com.acme.Static", j.Object).Static("a", int64(1)).Static("b", int64(2))
+		instance := j.New(j.ClassNamed("java.lang.Class"))
+		refs := j.Class("com.acme.Refs", j.Object).Static("a", instance).Static("b", instance)
+		g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
+		bytes := g.ShallowBytes(g.Object(instance.ID))
+		assert.Equal(t, bytes, g.ShallowBytes(g.Object(plain.ID)))
+		assert.Equal(t, bytes+16, g.ShallowBytes(g.Object(static.ID)))
+		require.Equal(t, 4, g.Layout.RefBytes)
+		assert.Equal(t, bytes+2*4, g.ShallowBytes(g.Object(refs.ID)))
+	}
+}

@@ -36,6 +36,8 @@ func TestPlaces(t *testing.T) {
 			for o := ObjID(1000); len(wanted) < 20; o += 2500 {
 				wanted, addresses = append(wanted, o), append(addresses, g.Address(o))
 			}
+			last := ObjID(g.Objects())
+			wanted, addresses = append(wanted, last), append(addresses, g.Address(last))
 			var toRead int64
 			for _, u := range g.holding(wanted, addresses) {
 				toRead += u.end - u.start
