@@ -68,7 +68,7 @@ func (k *kinds) number(of kind) uint32 {
 	return n
 }
 
-// kindWriter sets the kinds of objects; it remembers the numbers it met. One
+// kindWriter sets the kinds of objects; it remembers the numbers it met, of two at one slot the later. One
 // goroutine each.
 type kindWriter struct {
 	k    *kinds
@@ -79,8 +79,6 @@ type kindWriter struct {
 const (
 	kindBits  = 14
 	kindSlots = 1 << kindBits
-	// kindProbes is how many slots are tried before one is given to a new kind.
-	kindProbes = 4
 )
 
 func newKindWriter(k *kinds) *kindWriter {
@@ -92,12 +90,8 @@ func (w *kindWriter) set(o ObjID, class ClassID, bytes int64) {
 	of := kindOf(class, bytes)
 	key := uint64(of.class)<<32 | uint64(of.size8) + 1
 	slot := key * 0x9E3779B97F4A7C15 >> (64 - kindBits)
-	home := slot
-	for w.keys[slot] != key {
-		if slot = (slot + 1) % kindSlots; w.keys[home] == 0 || slot == (home+kindProbes)%kindSlots {
-			slot = home
-			w.keys[slot], w.nums[slot] = key, w.k.number(of)
-		}
+	if w.keys[slot] != key {
+		w.keys[slot], w.nums[slot] = key, w.k.number(of)
 	}
 	w.put(o, w.nums[slot])
 }

@@ -60,3 +60,22 @@ func TestPermanentLoaders(t *testing.T) {
 		})
 	}
 }
+
+// TestClassesOfOldDumps has no class among the GC roots, as dumps of old JVMs: those of the boot loader are
+// roots all the same, but for arrays.
+func TestClassesOfOldDumps(t *testing.T) {
+	j := hproftest.NewJDK(8, 8)
+	dump := j.Finish()
+	dump.DropRoots()
+	f, err := hprof.Open(t.Context(), dump.WriteFile(t, hproftest.Shape{}), nil)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, f.Close()) }()
+	g, err := Build(t.Context(), f, Options{})
+	require.NoError(t, err)
+	defer g.Close()
+	for name, want := range map[string]bool{"java.lang.Object": true, "java.lang.Object[]": false} {
+		class := g.Classes[g.ClassesNamed(name)[0]].Object
+		_, root := g.Roots.First(func(r Root) bool { return r.Object == class })
+		assert.Equal(t, want, root, name)
+	}
+}
