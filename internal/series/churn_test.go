@@ -22,15 +22,20 @@ func young(heapUsed, collections int64) *jvm.Snapshot {
 	}
 }
 
-func TestAllocationAndPromotion(t *testing.T) {
-	t.Parallel()
+// churn has a deriver look at one snapshot after the other, and holds its counters against what is wanted.
+func churn(t *testing.T) func(s *jvm.Snapshot, allocated, promoted float64) {
 	d := series.NewDeriver(series.Options{})
-	f := func(s *jvm.Snapshot, allocated, promoted float64) {
+	return func(s *jvm.Snapshot, allocated, promoted float64) {
 		t.Helper()
 		got := d.Derive(s)
 		assert.Equal(t, jvm.Some(allocated), value(got, "jvm_gc_memory_allocated_bytes_total"))
 		assert.Equal(t, jvm.Some(promoted), value(got, "jvm_gc_memory_promoted_bytes_total"))
 	}
+}
+
+func TestAllocationAndPromotion(t *testing.T) {
+	t.Parallel()
+	f := churn(t)
 	f(young(500, 3), 0, 0)
 	f(young(700, 3), 200, 0)
 	f(young(300, 4), 200-400+790, 10)
@@ -46,13 +51,7 @@ func TestAllocationAndPromotion(t *testing.T) {
 // old one, too: counters do not fall for that.
 func TestAllocationAndPromotionNeverFall(t *testing.T) {
 	t.Parallel()
-	d := series.NewDeriver(series.Options{})
-	f := func(s *jvm.Snapshot, allocated, promoted float64) {
-		t.Helper()
-		got := d.Derive(s)
-		assert.Equal(t, jvm.Some(allocated), value(got, "jvm_gc_memory_allocated_bytes_total"))
-		assert.Equal(t, jvm.Some(promoted), value(got, "jvm_gc_memory_promoted_bytes_total"))
-	}
+	f := churn(t)
 	f(young(500, 3), 0, 0)
 	f(young(700, 3), 200, 0)
 	f(young(100, 3), 200, 0)
