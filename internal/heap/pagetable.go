@@ -12,9 +12,9 @@ import (
 type pageTable struct {
 	slots atomic.Pointer[[]pageSlot] // a power of two, half of them free; a bigger one takes its place
 	count int
-	// factor, an odd one, scatters the numbers over the slots. It is another one in each table, so no dump
-	// can have all of them meet.
-	factor uint64
+	// seed scatters the numbers over the slots. It is another one in each table, so no dump can have all
+	// of them meet.
+	seed uint64
 }
 
 // pageSlot has a page, or none.
@@ -27,7 +27,7 @@ type pageSlot struct {
 const leastPageSlots = 1 << 10
 
 func newPageTable() *pageTable {
-	t := &pageTable{factor: rand.Uint64() | 1}
+	t := &pageTable{seed: rand.Uint64()}
 	slots := make([]pageSlot, leastPageSlots)
 	t.slots.Store(&slots)
 	return t
@@ -44,9 +44,9 @@ func (t *pageTable) find(number uint64) *pageBits {
 
 // slotOf returns the slot of a number, the free one where it would be if it is in none.
 func (t *pageTable) slotOf(slots []pageSlot, number uint64) (slot *pageSlot, there bool) {
-	mask := uint64(len(slots) - 1)
-	for i := number * t.factor >> (64 - bits.Len64(mask)); ; i++ {
-		slot = &slots[i&mask]
+	high, low := bits.Mul64(number^t.seed, 0xe7037ed1a0b428db) // folded as hashOf does
+	for i := high ^ low; ; i++ {
+		slot = &slots[i&uint64(len(slots)-1)]
 		if key := slot.key.Load(); key == 0 || key == number+1 {
 			return slot, key != 0
 		}
