@@ -127,25 +127,15 @@ func (h *Heap) loaderPaths(ctx context.Context, held []heap.ObjID) ([]Path, erro
 	if err != nil {
 		return nil, err
 	}
-	paths, err := h.pathsAlong(ctx, tracks, held)
+	paths, err := h.pathsAlong(ctx, tracks, held, maxLoaderPaths)
 	if err != nil || !slices.ContainsFunc(paths, h.passesSoft) {
 		return paths, err
 	}
-	if tracks, err = h.TracksAround(ctx, h.instances(softReference), held); err != nil {
-		return nil, err
-	}
-	defer tracks.Free()
-	around, err := h.pathsAlong(ctx, tracks, held)
+	around, err := h.pathsAroundSoft(ctx, held, maxLoaderPaths)
 	if len(around) == 0 {
 		around = paths
 	}
 	return around, err
-}
-
-// pathsAlong merges the ways to those of the loaders that tracks lead to. Errors: that of ctx.
-func (h *Heap) pathsAlong(ctx context.Context, tracks *heap.Tracks, held []heap.ObjID) ([]Path, error) {
-	met := slices.DeleteFunc(slices.Clone(held), func(l heap.ObjID) bool { return tracks.Before(l) == 0 })
-	return h.mergePaths(ctx, tracks, met, maxLoaderPaths)
 }
 
 // joinPaths joins the ways that pass classes of the same names, but for numbers as generated

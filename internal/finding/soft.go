@@ -20,20 +20,25 @@ func (h *Heap) lookForSoft(ctx context.Context, s *suspect, paths []Path) (soft 
 	if !slices.ContainsFunc(paths, h.passesSoft) {
 		return "", paths, nil
 	}
-	tracks, err := h.TracksAround(ctx, h.instances(softReference), s.targets())
+	ways, err = h.pathsAroundSoft(ctx, s.targets(), 1)
+	switch {
+	case err != nil || len(ways) > 0:
+		return "", ways, err
+	case s.group != nil:
+		return "them", paths, nil
+	}
+	return "it", paths, nil
+}
+
+// pathsAroundSoft returns the most frequented ways to the objects that pass no SoftReference, limit at most. Errors: that of
+// ctx; no memory.
+func (h *Heap) pathsAroundSoft(ctx context.Context, objects []heap.ObjID, limit int) ([]Path, error) {
+	tracks, err := h.TracksAround(ctx, h.instances(softReference), objects)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	defer tracks.Free()
-	met := slices.DeleteFunc(slices.Clone(s.targets()), func(o heap.ObjID) bool { return tracks.Before(o) == 0 })
-	if len(met) == 0 {
-		if s.group != nil {
-			return "them", paths, nil
-		}
-		return "it", paths, nil
-	}
-	ways, err = h.mergePaths(ctx, tracks, met, 1)
-	return "", ways, err
+	return h.pathsAlong(ctx, tracks, objects, limit)
 }
 
 // passesSoft says whether a path leads through the referent of a SoftReference.

@@ -2,6 +2,7 @@ package finding
 
 import (
 	"context"
+	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/heap"
 )
@@ -32,4 +33,11 @@ func (h *Heap) pathTo(ctx context.Context, objects []heap.ObjID) (*Path, error) 
 		return nil, err
 	}
 	return &paths[0], nil
+}
+
+// pathsAlong merges the ways to those of the objects that tracks lead to, and returns the most frequented ones, limit
+// at most. Errors: that of ctx.
+func (h *Heap) pathsAlong(ctx context.Context, tracks *heap.Tracks, objects []heap.ObjID, limit int) ([]Path, error) {
+	met := slices.DeleteFunc(slices.Clone(objects), func(o heap.ObjID) bool { return tracks.Before(o) == 0 })
+	return h.mergePaths(ctx, tracks, met, limit)
 }
