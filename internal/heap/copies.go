@@ -80,15 +80,20 @@ func (c *contents) free() {
 	}
 }
 
-// hashOf mixes 8 bytes at a time by a wide multiplication, as wyhash does.
+// foldFactor is a factor to fold with, half of whose bits are set.
+const foldFactor = 0xe7037ed1a0b428db
+
+// fold mixes two numbers by a wide multiplication.
 //
 // Source: github.com/wangyi-fudan/wyhash, "folded multiply".
+func fold(x, y uint64) uint64 {
+	high, low := bits.Mul64(x, y)
+	return high ^ low
+}
+
+// hashOf folds 8 bytes at a time, as wyhash does.
 func hashOf(b []byte, seed uint64) uint32 {
-	const k0, k1 = 0xa0761d6478bd642f, 0xe7037ed1a0b428db
-	fold := func(x, y uint64) uint64 {
-		hi, lo := bits.Mul64(x, y)
-		return hi ^ lo
-	}
+	const k0, k1 = 0xa0761d6478bd642f, foldFactor
 	h := fold(seed^k0, uint64(len(b))^k1)
 	for ; len(b) >= 8; b = b[8:] {
 		h = fold(h^binary.LittleEndian.Uint64(b), k1)

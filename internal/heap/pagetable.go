@@ -1,7 +1,6 @@
 package heap
 
 import (
-	"math/bits"
 	"math/rand/v2"
 	"sync/atomic"
 )
@@ -44,8 +43,7 @@ func (t *pageTable) find(number uint64) *pageBits {
 
 // slotOf returns the slot of a number, the free one where it would be if it is in none.
 func (t *pageTable) slotOf(slots []pageSlot, number uint64) (slot *pageSlot, there bool) {
-	high, low := bits.Mul64(number^t.seed, 0xe7037ed1a0b428db) // folded as hashOf does
-	for i := high ^ low; ; i++ {
+	for i := fold(number^t.seed, foldFactor); ; i++ {
 		slot = &slots[i&uint64(len(slots)-1)]
 		if key := slot.key.Load(); key == 0 || key == number+1 {
 			return slot, key != 0
