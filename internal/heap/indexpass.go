@@ -49,7 +49,6 @@ func (b *builder) indexPass(ctx context.Context) error {
 	}
 	if slices.ContainsFunc(workers, func(w *indexer) bool { return w.skewed }) {
 		// Ids that are no addresses, such as the hprof agent's: a slot each.
-		b.done.Store(0)
 		if workers, err = b.runIndexers(ctx, 0); err != nil {
 			return err
 		}
@@ -57,8 +56,7 @@ func (b *builder) indexPass(ctx context.Context) error {
 	b.index.freeze()
 	if align := b.index.alignment(); b.index.shift > 0 && !b.Layout.plain && align < b.Layout.Align {
 		// What was looked at to infer the layout may all have been of one size.
-		b.Layout.setAlign(align)
-		b.done.Store(0)
+		b.Layout.Align = align
 		if workers, err = b.runIndexers(ctx, b.index.shift); err != nil {
 			return err
 		}
@@ -96,6 +94,7 @@ func (b *builder) indexPass(ctx context.Context) error {
 }
 
 func (b *builder) runIndexers(ctx context.Context, shift uint) ([]*indexer, error) {
+	b.done.Store(0)
 	if b.index != nil {
 		b.index.free()
 	}

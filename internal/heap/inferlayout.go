@@ -3,10 +3,8 @@ package heap
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
 )
@@ -94,15 +92,7 @@ func inferLayoutFrom(ctx context.Context, f *hprof.File, extents []hprof.Extent,
 			best.Sure = false
 		}
 	}
-	best.setAlign(align)
 	return best.Layout, nil
-}
-
-// setAlign sets the alignment, and names it.
-func (l *Layout) setAlign(bytes int) {
-	const named = "%s, %d-byte alignment"
-	family := strings.TrimSuffix(l.Name, fmt.Sprintf(named, "", l.Align))
-	l.Align, l.Name = bytes, fmt.Sprintf(named, family, bytes)
 }
 
 // score is how well a layout fits: how many neighbours touch by it, and how many

@@ -51,6 +51,6 @@ func TestAlignmentOfAll(t *testing.T) {
 		j.Root(hprof.SubRootUnknown, j.New(long))
 	}
 	g := build(t, j.Finish(), hproftest.Shape{SegmentBytes: 1 << 20}, heap.Options{})
-	assert.Equal(t, "64-bit, compressed references, 8-byte alignment", g.Layout.Name)
+	assert.Equal(t, "64-bit, compressed references, 8-byte alignment", g.Layout.String())
 	assert.EqualValues(t, 60_000*24, g.Classes[g.ClassesNamed("com.acme.Long")[0]].ShallowBytes)
 }

@@ -1,6 +1,7 @@
 package heap
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/apm-sidecar/apm-sidecar/internal/hprof"
@@ -20,7 +21,7 @@ type Layout struct {
 	ArrayBytes int
 	// Align is the alignment of objects.
 	Align int
-	// Name describes the layout for people.
+	// Name says for people of which kind the layout is.
 	Name string
 	// Sure is true when the distances in the dump fit this layout and no other.
 	Sure bool
@@ -32,6 +33,9 @@ type Layout struct {
 	// sum of its fields, padded to a multiple of RefBytes.
 	plain bool
 }
+
+// String describes the layout for people.
+func (l *Layout) String() string { return fmt.Sprintf("%s, %d-byte alignment", l.Name, l.Align) }
 
 // alignUp rounds n up to a multiple of to, which is a power of two but for the
 // alignment that Eclipse MAT takes from the distances in a small dump.

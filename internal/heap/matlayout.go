@@ -75,7 +75,7 @@ func (b *matRules) layout(ctx context.Context) (Layout, error) {
 	}
 	l.Align = int(max(min(all.align, maxAlign), minAlign))
 	l.plain = true
-	l.Name = fmt.Sprintf("Eclipse MAT's: references of %d bytes, %d-byte alignment", l.RefBytes, l.Align)
+	l.Name = fmt.Sprintf("Eclipse MAT's: references of %d bytes", l.RefBytes)
 	return l, nil
 }
 

@@ -99,7 +99,7 @@ func addClasses(r *report.Report, g *heap.Graph, limit int) []heap.ClassID {
 	}
 	r.Heap.Loaders = int64(len(loaders))
 	r.Heap.GCRoots = int64(g.Roots.Len())
-	r.Heap.Layout = g.Layout.Name
+	r.Heap.Layout = g.Layout.String()
 	r.Heap.LayoutConfidence = finding.ConfidenceMedium
 	if g.Layout.Sure {
 		r.Heap.LayoutConfidence = finding.ConfidenceHigh
