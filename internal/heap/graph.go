@@ -130,18 +130,14 @@ func (g *Graph) Dominators(ctx context.Context) (*dom.Tree, error) {
 	for i, o := range objects {
 		roots[i] = uint32(o)
 	}
-	d := dom.Graph{
+	return dom.Build(ctx, dom.Graph{
 		Memory: g.memory,
 		Nodes:  uint32(g.Objects()),
 		Edges:  g.edges,
 		Roots:  roots,
 		Weight: func(v uint32) uint64 { return uint64(g.ShallowBytes(ObjID(v))) },
 		Unit:   8, // as in kinds
-	}
-	if g.tracks != nil {
-		d.Beside, d.BesideBytes = g.tracks.ahead, g.tracksBytes()
-	}
-	return dom.Build(ctx, d)
+	})
 }
 
 // Survey asks for sums over the whole tree.

@@ -77,7 +77,7 @@ func (b *builder) planLinks(edge *edges.Builder, linkers []*linker, some sample,
 	return b.memory.Plan(offheap.Need{
 		Phase: "resolving references", Nodes: nodes, References: references,
 		Bytes: graph + tables + notes,
-		Later: graph + tables + dom.Bytes(nodes, nodes, references),
+		Later: graph + tables + dom.Bytes(nodes, nodes),
 	})
 }
 

@@ -31,20 +31,6 @@ func (g *Graph) Tracks() (t *Tracks, err error) {
 	return g.tracks, err
 }
 
-// aheadBytes is what a walk may take beside the search for dominators, which takes more memory
-// than all else.
-const aheadBytes = 32 << 20
-
-// WalkAhead has Dominators make the walk of Tracks on a core that it leaves idle, as far as it gets
-// meanwhile, unless there are so many objects that it would take much memory. Errors: no memory.
-func (g *Graph) WalkAhead() error {
-	if g.tracksBytes() > aheadBytes {
-		return nil
-	}
-	_, err := g.Tracks()
-	return err
-}
-
 // newTracks returns a walk that has met nothing yet, and never passes an object of barred. As with
 // every plan for memory, nobody may write to an array meanwhile. Errors: no memory.
 func (g *Graph) newTracks(barred []ObjID) (*Tracks, error) {
@@ -87,15 +73,6 @@ func (t *Tracks) Free() {
 func (t *Tracks) Find(ctx context.Context, wanted *Set) error {
 	w := wave{Tracks: t, wanted: wanted, left: wanted.without(t.met)}
 	return w.goOn(ctx)
-}
-
-// ahead walks on until ctx ends. Errors: no memory.
-func (t *Tracks) ahead(ctx context.Context) error {
-	w := wave{Tracks: t, wanted: t.g.NewSet(), left: 1} // which nothing fulfils
-	if err := w.goOn(ctx); ctx.Err() == nil {
-		return err
-	}
-	return nil
 }
 
 // waveAhead is how many objects before its turn an object's references are fetched from memory, and

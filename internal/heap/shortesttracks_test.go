@@ -58,51 +58,34 @@ func TestTracksGoOn(t *testing.T) {
 	}
 }
 
-// TestWalkIsStopped: a walk that was stopped, by its context or by the end of what it was beside,
-// goes on where it was.
+// TestWalkIsStopped: a walk that its context stopped goes on where it was.
 func TestWalkIsStopped(t *testing.T) {
 	const n = 300_000 // more than is walked between two looks at whether to stop
-	for name, begin := range map[string]func(t *testing.T, g *heap.Graph, far *heap.Set){
-		"by its context": func(t *testing.T, g *heap.Graph, far *heap.Set) {
-			ctx, cancel := context.WithCancel(t.Context())
-			cancel()
-			tracks, err := g.Tracks()
-			require.NoError(t, err)
-			assert.ErrorIs(t, tracks.Find(ctx, far), context.Canceled)
-		},
-		"beside the dominators": func(t *testing.T, g *heap.Graph, _ *heap.Set) {
-			require.NoError(t, g.WalkAhead())
-			tree, err := g.Dominators(t.Context())
-			require.NoError(t, err)
-			tree.Free()
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			j := hproftest.NewJDK(17, 8)
-			node := j.Class("com.acme.Node", j.Object, hproftest.Ref("next"))
-			nodes := make([]*hproftest.Object, n)
-			for i := range nodes {
-				nodes[i] = j.New(node)
-				if i > 0 {
-					nodes[i-1].Set("next", nodes[i])
-				}
-			}
-			j.Root(hprof.SubRootJNIGlobal, nodes[0])
-			g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
-			last := g.Object(nodes[n-1].ID)
-			far := g.SetOf([]heap.ObjID{last})
-			begin(t, g, far)
-			tracks, err := g.Tracks()
-			require.NoError(t, err)
-			require.NoError(t, tracks.Find(t.Context(), far))
-			at := n
-			for o := range tracks.Back(last) {
-				at--
-				if o != g.Object(nodes[at].ID) {
-					require.Equal(t, g.Object(nodes[at].ID), o, "node %d", at)
-				}
-			}
-			assert.Zero(t, at)
-		})
+	j := hproftest.NewJDK(17, 8)
+	node := j.Class("com.acme.Node", j.Object, hproftest.Ref("next"))
+	nodes := make([]*hproftest.Object, n)
+	for i := range nodes {
+		nodes[i] = j.New(node)
+		if i > 0 {
+			nodes[i-1].Set("next", nodes[i])
+		}
 	}
+	j.Root(hprof.SubRootJNIGlobal, nodes[0])
+	g := build(t, j.Finish(), hproftest.Shape{}, heap.Options{})
+	last := g.Object(nodes[n-1].ID)
+	far := g.SetOf([]heap.ObjID{last})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	tracks, err := g.Tracks()
+	require.NoError(t, err)
+	assert.ErrorIs(t, tracks.Find(ctx, far), context.Canceled)
+	require.NoError(t, tracks.Find(t.Context(), far))
+	at := n
+	for o := range tracks.Back(last) {
+		at--
+		if o != g.Object(nodes[at].ID) {
+			require.Equal(t, g.Object(nodes[at].ID), o, "node %d", at)
+		}
+	}
+	assert.Zero(t, at)
 }

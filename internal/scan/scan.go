@@ -59,11 +59,6 @@ func File(ctx context.Context, path string, o Options) (r *report.Report, err er
 	if err := finding.Plan(d.graph); err != nil {
 		return nil, err
 	}
-	if o.Edges == heap.EdgesStrong {
-		if err := d.graph.WalkAhead(); err != nil {
-			return nil, err
-		}
-	}
 	if err := d.dominate(ctx); err != nil {
 		return nil, err
 	}

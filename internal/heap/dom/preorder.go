@@ -16,6 +16,11 @@ func (t *Tree) renumber(ctx context.Context, o *numbered) (err error) {
 	// For each node, how many are in its subtree; and the next number for a child, in the
 	// end one behind the last one of the subtree.
 	const one = 1 << 32
+	if o.spare.Items == nil {
+		if o.spare, err = offheap.MakePlain[uint64](t.graph.Memory, n); err != nil {
+			return err
+		}
+	}
 	order := o.spare.Items
 	clear(order)
 	for i := n - 1; i > 0; i-- {

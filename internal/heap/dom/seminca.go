@@ -6,19 +6,6 @@ import (
 	"github.com/apm-sidecar/apm-sidecar/internal/offheap"
 )
 
-// numbered is what the search and semi-NCA leave, by the numbers of the search.
-type numbered struct {
-	// idom are the immediate dominators.
-	idom offheap.Array[uint32]
-	// spare is memory that is not needed any more, of as many items.
-	spare offheap.Array[uint64]
-}
-
-func (o *numbered) free() {
-	o.idom.Free()
-	o.spare.Free()
-}
-
 // dominate computes the immediate dominators of the core, by number, by semi-NCA. It
 // takes over what the search found.
 func (t *Tree) dominate(ctx context.Context, s *found) (o numbered, err error) {

@@ -2,7 +2,9 @@
 //
 // Most objects of a real heap hang on one reference alone and lead nowhere but to
 // such objects. They need no algorithm: they are peeled off first, and what is
-// left, the core, goes through semi-NCA.
+// left, the core, is gone through in breadth, level by level, on all cores: see levels. Heaps
+// are such that few suppositions have to be put right. Where many have, over long ways, the core
+// goes through semi-NCA instead, which takes one core and about as long for any graph.
 //
 // Sources: Lengauer and Tarjan, "A fast algorithm for finding dominators in a
 // flowgraph" (1979); Georgiadis, "Linear-time algorithms for dominators and
@@ -35,11 +37,6 @@ type Graph struct {
 	Weight func(v uint32) uint64
 	// Unit, unless 0, divides all weights.
 	Unit uint64
-	// Beside, unless nil, is other work, which only reads Edges and takes BesideBytes of memory. It
-	// is done on a core that the search, which has but one, leaves idle, and its context ends
-	// with that. Nothing is done of it where there is no such core.
-	Beside      func(ctx context.Context) error
-	BesideBytes int64
 }
 
 // Tree is the dominator tree of the nodes that are reachable from a virtual
@@ -48,11 +45,12 @@ type Graph struct {
 // The dominator of a peeled node is its only predecessor that is no orphan, so the
 // children of a peeled node are its successors, and what it retains is what it leads to.
 type Tree struct {
-	graph Graph
-	core  core   // the nodes that are not peeled
-	live  bitset // the reachable nodes
-	size  int64  // how many those are
-	// single are the nodes with one predecessor, orphans aside, until the search begins.
+	graph  Graph
+	limits limits
+	core   core   // the nodes that are not peeled
+	live   bitset // the reachable nodes
+	size   int64  // how many those are
+	// single are the nodes with one predecessor, orphans aside, until there are numbers.
 	single bitset
 
 	// number is the preorder number of a core node in the dominator tree, 0 for
@@ -71,12 +69,16 @@ type Tree struct {
 // Build returns the dominator tree of g, which there is one of: it takes the degrees of
 // g.Edges.
 //
-// Memory: while it runs, 16 bytes a core node, 4 for one with peeled nodes below it, 6
-// for each reference to a core node that comes from behind in the search, 4 for each
-// node and reference that waits in it, and half a byte a node; the tree itself keeps
-// 20 bytes a core node and half a byte a node. Errors: that of ctx; no memory.
+// Memory: while it runs, 20 bytes a core node and half a byte a node; with semi-NCA, 6 more for each
+// reference to a core node that comes from behind in its search, and 4 for each node and reference that
+// waits in it. The tree itself keeps 20 bytes a core node and half a byte a node. Errors: that of ctx;
+// no memory.
 func Build(ctx context.Context, g Graph) (*Tree, error) {
-	t := &Tree{graph: g}
+	return buildWithin(ctx, g, usualLimits())
+}
+
+func buildWithin(ctx context.Context, g Graph, l limits) (*Tree, error) {
+	t := &Tree{graph: g, limits: l}
 	if err := t.build(ctx); err != nil {
 		t.Free()
 		return nil, err
@@ -89,27 +91,49 @@ func (t *Tree) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := t.plan(references); err != nil {
-		return err
-	}
-	before, burden, err := t.searchAndWeigh(ctx)
+	before, err := t.dominators(ctx, references)
 	defer before.free()
-	defer burden.free()
 	if err != nil {
 		return err
 	}
 	if err := t.renumber(ctx, &before); err != nil {
 		return err
 	}
-	if err := t.invert(ctx, &before, &burden); err != nil {
+	if err := t.invert(ctx, &before); err != nil {
 		return err
 	}
 	t.addUp()
 	return nil
 }
 
-// searchAndDominate numbers the core nodes and returns their dominators.
-func (t *Tree) searchAndDominate(ctx context.Context) (o numbered, err error) {
+// numbered is what is known once the core nodes have numbers, by those.
+type numbered struct {
+	// idom are the immediate dominators.
+	idom offheap.Array[uint32]
+	// spare is memory that is not needed any more, of as many items, or empty.
+	spare offheap.Array[uint64]
+}
+
+func (o *numbered) free() {
+	o.idom.Free()
+	o.spare.Free()
+}
+
+// dominators numbers the reachable core nodes and returns their dominators. references is how many
+// there are in the core at most. Errors: that of ctx; no memory.
+func (t *Tree) dominators(ctx context.Context, references int64) (o numbered, err error) {
+	if err := t.plan(references); err != nil {
+		return o, err
+	}
+	o, ok, err := t.level(ctx, references)
+	if err != nil || ok {
+		t.single.free()
+		return o, err
+	}
+	t.number.Free()
+	if err := t.planSearch(references); err != nil {
+		return o, err
+	}
 	s, err := t.search(ctx)
 	defer s.free()
 	if err != nil {
@@ -146,7 +170,7 @@ func (t *Tree) Reachable(v uint32) bool { return t.live.has(v) }
 // Size returns the number of reachable nodes.
 func (t *Tree) Size() int64 { return t.size }
 
-// CoreSize returns how many of the reachable nodes went through semi-NCA.
+// CoreSize returns how many of the reachable nodes were not peeled off.
 func (t *Tree) CoreSize() int { return len(t.vertex.Items) - 1 }
 
 // Total returns the weight of all reachable nodes.
