@@ -25,9 +25,8 @@ func (b *bitset) has64(i uint64) bool { return b.words.Items[i/64]&(1<<(i%64)) !
 func (b *bitset) set64(i uint64)      { b.words.Items[i/64] |= 1 << (i % 64) }
 func (b *bitset) free()               { b.words.Free() }
 
-// join and leave write while others may write, too.
-func (b *bitset) join(v uint32)  { atomic.OrUint64(&b.words.Items[v/64], 1<<(v%64)) }
-func (b *bitset) leave(v uint32) { atomic.AndUint64(&b.words.Items[v/64], ^(1 << (v % 64))) }
+// join writes while others may write, too.
+func (b *bitset) join(v uint32) { atomic.OrUint64(&b.words.Items[v/64], 1<<(v%64)) }
 
 // gatherer joins members that come one near the other, a word at a time: others may write to the
 // set at the same time, but asking for a word for each takes longer than what is done with most.

@@ -118,8 +118,9 @@ func (f *follower) meet() {
 	core, number := &f.t.core, f.t.number.Items
 	n := 0
 	for k, v := range f.to[:f.waiting] {
-		place, ok := v, true
+		place := v
 		if !core.whole {
+			var ok bool
 			if place, ok = core.among(v); !ok {
 				continue
 			}

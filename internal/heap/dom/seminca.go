@@ -81,54 +81,6 @@ type forest struct {
 	path  offheap.Array[uint32] // the nodes on the way that eval shortens
 }
 
-// scouts walk the ways that eval is going to walk, and have their nodes fetched: a way
-// has some seven nodes, each of which only memory can tell the next one of.
-type scouts struct {
-	f    *forest
-	from []uint32 // the references to come that no scout has, the next one last
-	at   [scoutsOut]uint32
-	turn uint32
-}
-
-const (
-	// scoutsOut is how many references there are scouts for, a power of two.
-	scoutsOut = 32
-	// scoutRest is how many references go by between two steps of a scout, so that what
-	// it waits for is there.
-	scoutRest = 4
-)
-
-// send has scouts go for the references of another bucket.
-func (s *scouts) send(from []uint32) {
-	s.from = from
-	for range scoutsOut {
-		s.next()
-	}
-}
-
-// next replaces the scout of the reference whose turn it is.
-func (s *scouts) next() {
-	if n := len(s.from) - 1; n >= 0 {
-		u := s.from[n]
-		s.from = s.from[:n]
-		s.f.links.Prefetch(uint64(u))
-		s.at[s.turn%scoutsOut] = u
-	}
-	s.turn++
-}
-
-// step moves some scouts on, those whose turn it is, up to the nodes after i.
-func (s *scouts) step(i uint32) {
-	s.next()
-	links := s.f.links.Items
-	for k := s.turn % scoutRest; k < scoutsOut; k += scoutRest {
-		if above := uint32(links[s.at[k]] >> 32); above > i {
-			s.at[k] = above
-			s.f.links.Prefetch(uint64(above))
-		}
-	}
-}
-
 // semidominators fills semi, by number.
 func (f *forest) semidominators(ctx context.Context, s *found, semi []uint32) error {
 	buckets := s.later.buckets
@@ -157,14 +109,12 @@ func (f *forest) semidominators(ctx context.Context, s *found, semi []uint32) er
 		for range next { // until the sorter is done: the buckets are freed then
 		}
 	}()
-	ahead := scouts{f: f}
 	top := len(semi) - 1
 	for b := len(buckets) - 1; b >= 0; b-- {
 		k := <-next
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		ahead.send(k.from)
 		bottom := max(b*bucketNodes, 1)
 		for i := top; i >= bottom; i-- {
 			place := i - b*bucketNodes
@@ -174,7 +124,6 @@ func (f *forest) semidominators(ctx context.Context, s *found, semi []uint32) er
 				least = uint32(f.links.Items[i] >> 32)
 			}
 			for _, p := range k.from[begin:end] {
-				ahead.step(uint32(i))
 				least = min(least, f.eval(p, uint32(i)))
 			}
 			semi[i] = least
